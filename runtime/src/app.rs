@@ -1,0 +1,18 @@
+//! What a program registers: its workflows and events, gathered by `app!`.
+
+use crate::event::EventDef;
+use crate::step::Definition;
+
+/// The workflows and events of one program, made with [`app!`](crate::app).
+pub trait App: Send + Sync + 'static {
+    /// The app's name: what its runs and deliveries are filed under.
+    const NAME: &'static str;
+
+    /// Its events.
+    #[doc(hidden)]
+    fn events() -> Vec<EventDef>;
+
+    /// Its workflows.
+    #[doc(hidden)]
+    fn workflows() -> Vec<Definition>;
+}

@@ -1,0 +1,52 @@
+//! Events: typed facts with a name. What they are and how a program's catalog of them is checked;
+//! nothing here knows how they are stored or routed.
+
+mod catalog;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::catalog::{Catalog, EventDef, InvalidEvent, UntypedEvent};
+pub use crate::id::EventId;
+
+/// A named, typed fact, made with `#[derive(Event)]`.
+///
+/// ```
+/// use indelible::prelude::*;
+///
+/// /// A customer opened a support ticket.
+/// #[derive(Event, Serialize, Deserialize, JsonSchema)]
+/// #[event(name = "ticket/created")]
+/// pub struct TicketCreated {
+///     pub ticket_id: Uuid,
+///     pub subject: String,
+/// }
+///
+/// assert_eq!(TicketCreated::NAME, "ticket/created");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "an event type is expected here",
+    note = "give it a name and a schema: `#[derive(Event, Serialize, Deserialize, JsonSchema)]` and `#[event(name = \"area/what-happened\")]`"
+)]
+pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// The event's name, as stored and as other programs see it: `ticket/created`.
+    const NAME: &'static str;
+    /// The Rust type's path, for messages.
+    #[doc(hidden)]
+    const TYPE: &'static str;
+}
+
+/// An event with what the store knows of it, for a workflow that wants more than the data.
+#[derive(Debug, Clone)]
+pub struct Received<E> {
+    /// The id that the event was given when it was accepted; for a run that was started directly,
+    /// the run's own.
+    pub id: EventId,
+    /// When it was accepted, by the database's clock.
+    pub accepted_at: Timestamp,
+    /// The event itself.
+    pub data: E,
+}

@@ -1,0 +1,66 @@
+use std::error::Error;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::StateKey;
+
+/// An error as it is committed: what a resumed run sees again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorRecord {
+    /// What kind of failure it was.
+    pub kind: ErrorKind,
+    /// The error's own message.
+    pub message: String,
+    /// The messages of its causes, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
+    /// The step that failed, where a run failed because of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StateKey>,
+    /// Where a panic happened: file, line and column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+}
+
+/// The kinds of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The user's code gave an `Err`.
+    Error,
+    /// The user's code gave an error that says it is not worth another attempt.
+    Permanent,
+    /// The user's code panicked.
+    Panic,
+    /// An attempt took longer than its timeout.
+    Timeout,
+    /// An outcome or an event could not be stored: it is too large or has no form in JSON.
+    Unstorable,
+    /// The run's worker died too often without progress.
+    CrashLoop,
+}
+
+impl ErrorRecord {
+    /// An error with a message and no causes.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), causes: Vec::new(), step: None, location: None }
+    }
+
+    /// Records an error with its chain of causes.
+    pub fn of(kind: ErrorKind, error: &(dyn Error + 'static)) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| (**cause).source())
+            .map(ToString::to_string)
+            .collect();
+        Self { causes, ..Self::new(kind, error.to_string()) }
+    }
+}
+
+/// The message, then its causes: `cannot assign: no moderator: pool timed out`.
+impl fmt::Display for ErrorRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.causes.iter().try_for_each(|cause| write!(f, ": {cause}"))?;
+        self.location.iter().try_for_each(|location| write!(f, " (at {location})"))
+    }
+}

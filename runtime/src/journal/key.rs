@@ -1,0 +1,61 @@
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a step stands in a run: the path of helpers to it, its id, and its occurrence there.
+///
+/// `fetch-ticket`, `ship-item#1` (the second time), `notify/send-mail` (in a helper).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct StateKey(Arc<str>);
+
+impl StateKey {
+    /// The key of the `occurrence`th step (from 0) called `id` at `path`.
+    pub(crate) fn new(path: &str, id: &str, occurrence: u32) -> Self {
+        match occurrence {
+            0 => Self(format!("{path}{id}").into()),
+            n => Self(format!("{path}{id}#{n}").into()),
+        }
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key without its occurrence: the static state.
+    pub fn state(&self) -> &str {
+        self.0.split_once('#').map_or(&self.0, |(state, _)| state)
+    }
+}
+
+impl From<String> for StateKey {
+    fn from(key: String) -> Self {
+        Self(key.into())
+    }
+}
+
+impl From<&str> for StateKey {
+    fn from(key: &str) -> Self {
+        Self(key.into())
+    }
+}
+
+impl From<StateKey> for String {
+    fn from(key: StateKey) -> Self {
+        key.0.as_ref().into()
+    }
+}
+
+impl fmt::Display for StateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for StateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.0)
+    }
+}

@@ -1,0 +1,185 @@
+//! What is persisted of a run, as types: where a step stands ([`StateKey`]), what happened to it
+//! ([`Transition`]), and the errors that a resumed run must see again exactly as they were.
+
+mod error;
+mod key;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use self::error::{ErrorKind, ErrorRecord};
+pub use self::key::StateKey;
+pub use crate::id::RunId;
+
+use crate::id::EventId;
+use crate::payload::Payload;
+use crate::workflow::StepKind;
+
+/// One committed line of a run's journal.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its place in the journal, from 0.
+    pub seq: u32,
+    /// The step that it is about.
+    pub key: StateKey,
+    /// What that step does.
+    pub kind: StepKind,
+    /// What happened to it.
+    pub transition: Transition,
+    /// When it was committed, by the database's clock.
+    pub at: Timestamp,
+}
+
+/// What happened to a step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Transition {
+    /// It waits until a time.
+    Sleeping {
+        /// When it is over.
+        due: Timestamp,
+    },
+    /// An attempt failed and another will be made.
+    Retrying {
+        /// How many attempts have been made.
+        attempt: u32,
+        /// When the next may begin.
+        due: Timestamp,
+        /// Why it failed.
+        error: ErrorRecord,
+    },
+    /// It ended well, after so many attempts.
+    Succeeded {
+        /// How many attempts were made.
+        attempt: u32,
+        /// What it gave.
+        outcome: Payload,
+    },
+    /// It failed for good, after so many attempts.
+    Failed {
+        /// How many attempts were made.
+        attempt: u32,
+        /// Why the last one failed.
+        error: ErrorRecord,
+    },
+}
+
+/// The name of a [`Transition`], as it stands in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransitionKind {
+    /// [`Transition::Sleeping`]
+    Sleeping,
+    /// [`Transition::Retrying`]
+    Retrying,
+    /// [`Transition::Succeeded`]
+    Succeeded,
+    /// [`Transition::Failed`]
+    Failed,
+}
+
+/// A line that a machine asks to be committed. What depends on the clock is left open until then.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The step that it is about.
+    pub key: StateKey,
+    /// What that step does.
+    pub kind: StepKind,
+    /// What happened to it.
+    pub change: Change,
+}
+
+/// A [`Transition`] before its commit: due times count from the commit, whose time the database
+/// sets.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Becomes [`Transition::Sleeping`].
+    Sleep(Due),
+    /// Becomes [`Transition::Retrying`].
+    Retry {
+        /// How many attempts have been made.
+        attempt: u32,
+        /// How long the next one waits, from the commit.
+        after: Duration,
+        /// Why the last one failed.
+        error: ErrorRecord,
+    },
+    /// Becomes [`Transition::Succeeded`].
+    Succeed {
+        /// How many attempts were made.
+        attempt: u32,
+        /// What it gave.
+        outcome: Payload,
+        /// Events that are accepted in the same commit.
+        events: Vec<OutgoingEvent>,
+    },
+    /// Becomes [`Transition::Failed`].
+    Fail {
+        /// How many attempts were made.
+        attempt: u32,
+        /// Why the last one failed.
+        error: ErrorRecord,
+    },
+}
+
+/// When a sleep ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// So long after the commit.
+    After(Duration),
+    /// At this time.
+    At(Timestamp),
+}
+
+/// An event that a step sends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutgoingEvent {
+    /// Its id.
+    pub id: EventId,
+    /// Its name.
+    pub name: &'static str,
+    /// Its data.
+    pub data: Payload,
+}
+
+impl Change {
+    /// What this becomes when it is committed at `at`.
+    pub fn committed(self, at: Timestamp) -> Transition {
+        match self {
+            Self::Sleep(due) => Transition::Sleeping { due: due.from(at) },
+            Self::Retry { attempt, after, error } => {
+                Transition::Retrying { attempt, due: Due::After(after).from(at), error }
+            }
+            Self::Succeed { attempt, outcome, .. } => Transition::Succeeded { attempt, outcome },
+            Self::Fail { attempt, error } => Transition::Failed { attempt, error },
+        }
+    }
+}
+
+impl Due {
+    /// The time itself, for a commit at `at`; the far end of the calendar if it lies beyond.
+    pub fn from(self, at: Timestamp) -> Timestamp {
+        match self {
+            Self::After(wait) => at.saturating_add(wait).unwrap_or(Timestamp::MAX),
+            Self::At(time) => time,
+        }
+    }
+}
+
+impl Transition {
+    /// Its name.
+    pub fn kind(&self) -> TransitionKind {
+        match self {
+            Self::Sleeping { .. } => TransitionKind::Sleeping,
+            Self::Retrying { .. } => TransitionKind::Retrying,
+            Self::Succeeded { .. } => TransitionKind::Succeeded,
+            Self::Failed { .. } => TransitionKind::Failed,
+        }
+    }
+
+    /// Whether the step is over.
+    pub fn is_outcome(&self) -> bool {
+        matches!(self, Self::Succeeded { .. } | Self::Failed { .. })
+    }
+}

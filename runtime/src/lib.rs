@@ -1,0 +1,67 @@
+//! Durable workflows for Rust. *If it compiles, it resumes.*
+
+mod app;
+pub mod event;
+mod id;
+pub mod journal;
+mod machine;
+mod payload;
+pub mod step;
+mod store;
+pub mod workflow;
+
+/// What a program that defines and runs workflows wants in scope.
+pub mod prelude {
+    pub use jiff::Timestamp;
+    pub use schemars::JsonSchema;
+    pub use serde::{Deserialize, Serialize};
+    pub use uuid::Uuid;
+
+    pub use crate::event::{Event, EventId, Received};
+    pub use crate::journal::RunId;
+    pub use crate::step::{Failure, Permanent, Resource, RetryAfter, Step, StepError};
+    pub use crate::workflow::Workflow;
+}
+
+pub use self::app::App;
+pub use self::payload::{EncodeError, Payload};
+pub use self::workflow::Workflow;
+
+/// What the macros write calls to. Not for direct use, and free to change in any release.
+#[doc(hidden)]
+pub mod __private {
+    pub use std::{
+        clone::Clone,
+        cmp::{Eq, PartialEq},
+        concat, env, fmt,
+        future::Future,
+        marker::{Copy, Send},
+        module_path,
+        option::Option,
+        result::Result,
+        stringify,
+        time::Duration,
+        vec,
+        vec::Vec,
+    };
+
+    pub use crate::app::App;
+    pub use crate::event::{Event, EventDef};
+    pub use crate::step::{
+        Body, Branch, Context, Definition, Durable, FromContext, Requirement, Returns, join,
+        try_join,
+    };
+    pub use crate::workflow::{
+        Backoff, Config, Direct, Graph, Input, State, StateDef, StepKind, Workflow,
+    };
+
+    /// Turns an operation into the future that the body awaits.
+    pub fn durable<D: Durable>(operation: D) -> D::Fut {
+        operation.into_durable()
+    }
+
+    /// The requirement of one parameter type.
+    pub fn requirement<T: FromContext>() -> Option<Requirement> {
+        T::requirement()
+    }
+}

@@ -1,0 +1,221 @@
+//! One run in memory: its body's future and its journal, driven by whoever can commit.
+//!
+//! The machine performs no I/O and reads no clock. Its driver polls it with the time, commits what
+//! it asks for, and says when that is done; quinn-proto is built the same way. Outcomes reach the
+//! body one at a time, in the order of the journal, and the body runs until it waits again between
+//! each, live and on resume alike. So what a body saw first is what it sees again.
+
+mod contradiction;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use self::contradiction::Trail;
+use crate::journal::{Entry, ErrorRecord, Row, RunId};
+use crate::payload::Payload;
+use crate::step::{
+    BodyFuture, Context as BodyContext, Definition, Fault, Limits, Operations, Resources, Shared,
+    catch_panic,
+};
+use crate::workflow::TriggerData;
+
+/// A run as the store knows it, before a machine is made of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) trigger: TriggerData,
+    pub(crate) seed: Uuid,
+    pub(crate) journal: Vec<Row>,
+}
+
+/// See the [module](self).
+pub(crate) struct Machine {
+    operations: Shared,
+    body: Option<BodyFuture>,
+    /// Committed lines that the body has not seen yet.
+    backlog: VecDeque<Row>,
+    /// What was given out to be committed, until the driver says that it was.
+    in_flight: Option<Vec<Entry>>,
+    next_seq: u32,
+    end: EndState,
+    trail: Trail,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum End {
+    Completed(Payload),
+    Failed(ErrorRecord),
+}
+
+enum EndState {
+    /// The body runs.
+    Open,
+    /// The body is over; its end is to be committed.
+    Reached(End),
+    /// Its end was given out to be committed.
+    InFlight,
+    /// Its end is committed.
+    Committed,
+}
+
+/// What the driver has to do.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Turn {
+    /// Persist these lines, the first of them at `first_seq`, and the run's end if there is one;
+    /// then call [`Machine::committed`].
+    Commit { first_seq: u32, entries: Vec<Entry>, end: Option<End> },
+    /// Nothing happens before this time: the machine may be dropped and made again from its journal.
+    Idle { until: Timestamp },
+    /// The run's end is committed.
+    Ended,
+    /// Body and journal do not fit one another; nothing may be executed or written.
+    Held(Fault),
+}
+
+impl Machine {
+    pub(crate) fn new(
+        definition: &Definition,
+        resources: Arc<Resources>,
+        limits: Limits,
+        origin: Origin,
+    ) -> Self {
+        let Origin { trigger, seed, journal } = origin;
+        let operations = Shared::new(Operations::new(
+            trigger.run,
+            seed,
+            trigger.accepted_at,
+            definition.config,
+            limits,
+        ));
+        let next_seq = journal.last().map_or(0, |row| row.seq + 1);
+        let context = BodyContext { operations: operations.clone(), resources, trigger };
+        Self {
+            operations,
+            body: Some((definition.begin)(context)),
+            backlog: journal.into(),
+            in_flight: None,
+            next_seq,
+            end: EndState::Open,
+            trail: Trail::default(),
+        }
+    }
+
+    /// Runs as far as it goes at the time `clock`, by the database's clock as far as the driver
+    /// knows it; it must never run ahead of that clock.
+    ///
+    /// `Pending` means that steps' futures or a commit are in progress: poll again when the context
+    /// is woken, after [`committed`](Self::committed), or at [`next_due`](Self::next_due).
+    pub(crate) fn poll(&mut self, clock: Timestamp, cx: &mut Context<'_>) -> Poll<Turn> {
+        self.operations.lock().set_clock(clock);
+        loop {
+            if self.operations.lock().is_live() {
+                self.operations.lock().fire();
+            }
+            self.poll_body(cx);
+            if let Some(fault) = self.operations.lock().fault() {
+                return Poll::Ready(Turn::Held(fault.clone()));
+            }
+            if let Some(row) = self.backlog.pop_front() {
+                self.deliver(row);
+            } else if !self.operations.lock().is_live() {
+                self.operations.lock().go_live();
+            } else {
+                return self.turn();
+            }
+        }
+    }
+
+    /// The driver has committed what the last [`Turn::Commit`] asked for, at `at`.
+    pub(crate) fn committed(&mut self, at: Timestamp) {
+        let entries = self.in_flight.take().unwrap_or_default();
+        if entries.is_empty() && !matches!(self.end, EndState::InFlight) {
+            return;
+        }
+        let first_seq = self.next_seq;
+        self.next_seq += entries.len() as u32;
+        let rows = entries.into_iter().zip(first_seq..).map(|(entry, seq)| Row {
+            seq,
+            key: entry.key,
+            kind: entry.kind,
+            transition: entry.change.committed(at),
+            at,
+        });
+        self.backlog.extend(rows);
+        self.operations.lock().go_back();
+        if matches!(self.end, EndState::InFlight) {
+            self.end = EndState::Committed;
+        }
+    }
+
+    /// When the machine has to be polled again if nothing else happens.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.operations.lock().next_due()
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) {
+        let Some(body) = &mut self.body else { return };
+        let result = match catch_panic(|| body.as_mut().poll(cx)) {
+            Ok(Poll::Pending) => return,
+            Ok(Poll::Ready(Ok(output))) => End::Completed(output),
+            Ok(Poll::Ready(Err(failure))) => End::Failed(failure.record()),
+            Err(panic) => End::Failed(panic),
+        };
+        // Steps that the body held are dropped with it, and with them their futures.
+        self.body = None;
+        self.end = EndState::Reached(result);
+    }
+
+    fn deliver(&mut self, row: Row) {
+        let mut operations = self.operations.lock();
+        let result = operations.deliver(&row.key, row.kind, row.transition.clone(), row.at);
+        if let Err(mismatch) = result {
+            let waiting = operations.waiting();
+            let ended = self.body.is_none();
+            operations.fail(self.trail.contradiction(&row, &mismatch, &waiting, ended));
+        } else {
+            self.trail.push(&row);
+        }
+    }
+
+    fn turn(&mut self) -> Poll<Turn> {
+        if self.in_flight.is_some() {
+            return Poll::Pending;
+        }
+        let mut operations = self.operations.lock();
+        let entries = operations.take_handed_in();
+        let end = match std::mem::replace(&mut self.end, EndState::Open) {
+            EndState::Reached(end) => {
+                self.end = EndState::InFlight;
+                Some(end)
+            }
+            EndState::Committed => {
+                self.end = EndState::Committed;
+                return Poll::Ready(Turn::Ended);
+            }
+            open => {
+                self.end = open;
+                None
+            }
+        };
+        if !entries.is_empty() || end.is_some() {
+            self.in_flight = Some(entries.clone());
+            return Poll::Ready(Turn::Commit { first_seq: self.next_seq, entries, end });
+        }
+        match operations.next_due() {
+            Some(until) if operations.is_idle() => Poll::Ready(Turn::Idle { until }),
+            None if operations.is_empty() => {
+                let fault = Fault::Nondeterminism(
+                    "the body waits, but for no step: it awaits something that never comes"
+                        .to_owned(),
+                );
+                operations.fail(fault.clone());
+                Poll::Ready(Turn::Held(fault))
+            }
+            _ => Poll::Pending,
+        }
+    }
+}

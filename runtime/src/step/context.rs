@@ -1,0 +1,195 @@
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::error::Failure;
+use super::operations::{Fault, Shared};
+use super::{Outcome, Step};
+use crate::payload::Payload;
+use crate::workflow::{Config, Graph, Input, Trigger, TriggerData, Workflow};
+
+/// What a program lends its workflows, by type.
+#[derive(Default)]
+pub struct Resources(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl Resources {
+    /// Lends a value; a second one of the same type takes the place of the first.
+    pub fn insert<T: Send + Sync + 'static>(&mut self, resource: T) {
+        self.0.insert(TypeId::of::<T>(), Arc::new(resource));
+    }
+
+    pub(crate) fn has(&self, requirement: &Requirement) -> bool {
+        self.0.contains_key(&requirement.id)
+    }
+
+    fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.0.get(&TypeId::of::<T>())?.clone().downcast().ok()
+    }
+}
+
+/// Something that the program lends its workflows: a pool, a client, a mailer. Found by its type,
+/// never persisted.
+///
+/// Lend it with [`RuntimeBuilder::resource`](crate::RuntimeBuilder::resource) and take it as a
+/// parameter: `Resource(desk): Resource<Desk>`.
+pub struct Resource<T>(pub Arc<T>);
+
+impl<T> Deref for Resource<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> Clone for Resource<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// A resource that a workflow needs to be lent.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Requirement {
+    id: TypeId,
+    /// The resource's type.
+    pub name: &'static str,
+}
+
+/// What a body's parameters are made from.
+#[doc(hidden)]
+pub struct Context {
+    pub(crate) operations: Shared,
+    pub(crate) resources: Arc<Resources>,
+    pub(crate) trigger: TriggerData,
+}
+
+impl Context {
+    /// Makes the first parameter. A stored input that no longer fits its type holds the run: this
+    /// then never returns.
+    pub async fn input<I: Input>(&self) -> I {
+        match I::decode(&self.trigger) {
+            Ok(input) => input,
+            Err(error) => {
+                self.operations.lock().fail(Fault::undecodable_input(
+                    std::any::type_name::<I>(),
+                    &error,
+                    &self.trigger.data,
+                ));
+                std::future::pending().await
+            }
+        }
+    }
+
+    /// Makes any other parameter.
+    pub fn extract<T: FromContext>(&self) -> T {
+        T::from_context(self)
+    }
+}
+
+/// What a workflow's parameters after the first may be.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a parameter of a workflow",
+    label = "not something that a run can be given",
+    note = "after what starts it, a workflow takes `step: Step` and resources: `Resource(desk): Resource<Desk>`"
+)]
+pub trait FromContext: Sized {
+    /// The resource that has to be lent for it.
+    #[doc(hidden)]
+    fn requirement() -> Option<Requirement> {
+        None
+    }
+
+    #[doc(hidden)]
+    fn from_context(context: &Context) -> Self;
+}
+
+impl FromContext for Step {
+    fn from_context(context: &Context) -> Self {
+        Self::new(context.operations.clone())
+    }
+}
+
+impl<T: Send + Sync + 'static> FromContext for Resource<T> {
+    fn requirement() -> Option<Requirement> {
+        Some(Requirement { id: TypeId::of::<T>(), name: type_name::<T>() })
+    }
+
+    fn from_context(context: &Context) -> Self {
+        let resource = context.resources.get();
+        Self(resource.expect("a runtime starts only if every required resource was lent"))
+    }
+}
+
+/// What a workflow may return.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a workflow returns a `Result`, not `{Self}`",
+    label = "expected `Result<T, Failure>`",
+    note = "the `Ok` value is the run's output; an `Err` fails the run"
+)]
+pub trait Returns {
+    /// The run's output.
+    type Output: Outcome;
+
+    fn into_result(self) -> Result<Self::Output, Failure>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Outcome, E: Into<Failure>> Returns for Result<T, E> {
+    type Output = T;
+
+    fn into_result(self) -> Result<T, Failure> {
+        self.map_err(Into::into)
+    }
+}
+
+/// The body of a workflow, as `#[workflow]` compiles it.
+#[doc(hidden)]
+pub trait Body: Workflow {
+    /// The resources that its parameters need.
+    fn requirements() -> Vec<Requirement>;
+
+    /// Makes its parameters and runs it.
+    fn run(context: Context) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+}
+
+/// A body in progress, its output already written as JSON by the caller.
+pub(crate) type BodyFuture = Pin<Box<dyn Future<Output = Result<Payload, Failure>> + Send>>;
+
+/// A workflow without its types.
+#[derive(Clone, Copy)]
+pub struct Definition {
+    pub(crate) id: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) triggers: &'static [Trigger],
+    pub(crate) config: Config,
+    pub(crate) graph: Graph,
+    pub(crate) requirements: fn() -> Vec<Requirement>,
+    pub(crate) begin: fn(Context) -> BodyFuture,
+}
+
+impl Definition {
+    /// Forgets a workflow's types.
+    pub fn of<W: Body>() -> Self {
+        Self {
+            id: W::ID,
+            path: W::PATH,
+            triggers: <W::Input as Input>::TRIGGERS,
+            config: W::CONFIG,
+            graph: W::GRAPH,
+            requirements: W::requirements,
+            begin: |context| {
+                let limit = context.operations.lock().limits().outcome;
+                Box::pin(async move {
+                    let output = W::run(context).await?;
+                    Ok(Payload::encode(&output, limit)?)
+                })
+            },
+        }
+    }
+}

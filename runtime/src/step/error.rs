@@ -1,0 +1,145 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::journal::{ErrorKind, ErrorRecord, StateKey};
+
+/// Any error that can leave a step.
+pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
+
+/// An error that no further attempt will cure: a step that gives it fails at once.
+///
+/// It may stand anywhere in the chain of causes of what the step gives.
+///
+/// ```
+/// use indelible::prelude::*;
+///
+/// fn find(id: u32) -> Result<String, Failure> {
+///     Err(Permanent(format!("there is no ticket {id}").into()).into())
+/// }
+/// assert_eq!(find(7).unwrap_err().to_string(), "there is no ticket 7");
+/// ```
+#[derive(Debug)]
+pub struct Permanent(pub BoxError);
+
+/// An error that says itself how long to wait before the next attempt, as a `Retry-After` header
+/// does. It may stand anywhere in the chain of causes of what the step gives.
+#[derive(Debug)]
+pub struct RetryAfter(pub BoxError, pub Duration);
+
+/// Both are transparent: message and causes are those of the error inside.
+macro_rules! transparent {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl Error for $name {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                self.0.source()
+            }
+        }
+    )*};
+}
+transparent!(Permanent, RetryAfter);
+
+/// Finds an error of type `T` in a chain of causes, its head included.
+pub(crate) fn find<T: Error + 'static>(error: &BoxError) -> Option<&T> {
+    std::iter::successors(Some(&**error as &(dyn Error + 'static)), |error| (**error).source())
+        .find_map(|error| error.downcast_ref())
+}
+
+/// How a step failed for good: what its `.await` gives in the body, the first time and on every
+/// resume alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepError {
+    pub(crate) key: StateKey,
+    pub(crate) attempts: u32,
+    pub(crate) record: ErrorRecord,
+}
+
+impl StepError {
+    /// The step that failed.
+    pub fn step(&self) -> &StateKey {
+        &self.key
+    }
+
+    /// How many attempts were made.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// What kind of failure it was.
+    pub fn kind(&self) -> ErrorKind {
+        self.record.kind
+    }
+
+    /// The message of the last attempt's error, without its causes.
+    pub fn message(&self) -> &str {
+        &self.record.message
+    }
+
+    /// The messages of the error's causes, outermost first.
+    pub fn causes(&self) -> &[String] {
+        &self.record.causes
+    }
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step `{}` failed", self.key)?;
+        if self.attempts > 1 {
+            write!(f, " after {} attempts", self.attempts)?;
+        }
+        write!(f, ": {}", self.record)
+    }
+}
+
+impl Error for StepError {}
+
+/// Why a run fails: any error, turned into this by `?`.
+///
+/// Like other catch-all errors it does not implement [`Error`] itself; that is what lets `?`
+/// convert every error into it.
+pub struct Failure(BoxError);
+
+impl Failure {
+    /// A failure with nothing but a message.
+    pub fn msg(message: impl Into<String>) -> Self {
+        Self(message.into().into())
+    }
+
+    /// The error as it is committed.
+    pub(crate) fn record(&self) -> ErrorRecord {
+        match find::<StepError>(&self.0) {
+            Some(step) => ErrorRecord { step: Some(step.key.clone()), ..step.record.clone() },
+            None => ErrorRecord::of(ErrorKind::Error, &*self.0),
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl From<Failure> for BoxError {
+    fn from(failure: Failure) -> Self {
+        failure.0
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

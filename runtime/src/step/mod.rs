@@ -1,0 +1,75 @@
+//! The operations of a workflow's body, as durable futures, and the table through which they speak
+//! with the [`machine`](crate::machine). Nothing here reads a clock, spawns a task or knows a store.
+
+mod context;
+mod durable;
+mod error;
+mod join;
+mod operations;
+mod panic;
+mod run;
+mod send;
+mod sleep;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub use self::context::{Body, Context, FromContext, Requirement, Resource, Resources, Returns};
+pub use self::durable::{Branch, Durable, Outcome};
+pub use self::error::{BoxError, Failure, Permanent, RetryAfter, StepError};
+pub use self::run::{Run, RunFuture};
+pub use self::send::{SendEvent, SendEventFuture};
+pub use self::sleep::{Sleep, SleepFuture};
+
+pub use self::context::Definition;
+pub use self::join::{join, try_join};
+
+pub(crate) use self::context::BodyFuture;
+pub(crate) use self::operations::{Fault, Limits, Mismatch, Operations, Shared};
+pub(crate) use self::panic::catch as catch_panic;
+
+use crate::workflow::State;
+
+/// The handle through which a workflow's body performs its steps: the parameter `step: Step`.
+///
+/// Its methods take the step's id as a string literal in the source; `#[workflow]` checks it and
+/// puts the state in its place.
+#[derive(Clone)]
+pub struct Step {
+    operations: Shared,
+    path: Arc<str>,
+}
+
+impl Step {
+    pub(crate) fn new(operations: Shared) -> Self {
+        Self { operations, path: "".into() }
+    }
+
+    /// The commit time of the outcome that the body saw last, by the database's clock; before any,
+    /// the time at which the run was accepted. The same on every resume.
+    pub fn now(&self) -> Timestamp {
+        self.operations.lock().now()
+    }
+
+    /// A UUID (version 5) derived from the run's seed and this step's place: different for each run
+    /// and each occurrence, the same on every resume and every retry of a later step.
+    ///
+    /// It is what to hand to the outside world as an idempotency key.
+    pub fn uuid<S: State>(&self, state: S) -> Uuid {
+        self.operations.lock().derive(&self.path, state.id())
+    }
+
+    /// A number in `0.0..1.0` derived from the run's seed and this step's place: the same on every
+    /// resume.
+    pub fn random<S: State>(&self, state: S) -> f64 {
+        unit_interval(self.uuid(state))
+    }
+}
+
+/// Maps a hash to `0.0..1.0`: the 53 bits that a double can hold.
+pub(crate) fn unit_interval(hash: Uuid) -> f64 {
+    // The low half of a UUID holds two fixed bits at its top; the rest is hash.
+    (hash.as_u64_pair().1 & ((1 << 53) - 1)) as f64 / (1u64 << 53) as f64
+}

@@ -1,0 +1,215 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::durable::{Durable, Outcome};
+use super::error::{BoxError, Permanent, RetryAfter, StepError, find};
+use super::operations::{Held, Instruction};
+use super::{Step, panic};
+use crate::journal::{Change, ErrorKind, ErrorRecord};
+use crate::payload::Payload;
+use crate::workflow::{Backoff, State, StepKind};
+
+type Attempt<'s, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 's>>;
+type Retryable<'s, E> = Box<dyn Fn(&E) -> bool + Send + 's>;
+
+impl Step {
+    /// Runs a future and remembers its outcome: a resumed run gets the outcome back and does not
+    /// run the future again.
+    ///
+    /// The future runs **at least once**: if the process dies after it has ended and before its
+    /// outcome is committed, it runs again. An error is tried again with exponential backoff, as
+    /// often as the workflow's `retries` says, unless it is [`Permanent`] or says when to try again
+    /// ([`RetryAfter`]). A panic counts as an error.
+    ///
+    /// In a workflow the second argument is simply a future, `desk.ticket(id)`; `#[workflow]` makes
+    /// it lazy and repeatable.
+    pub fn run<'s, S, F, Fut, T, E>(&self, state: S, mut attempt: F) -> Run<'s, T, E>
+    where
+        S: State,
+        F: FnMut() -> Fut + Send + 's,
+        Fut: Future<Output = Result<T, E>> + Send + 's,
+        T: Outcome,
+        E: Into<BoxError> + Send + 's,
+    {
+        let held = Held::claim(&self.operations, &self.path, state.id(), StepKind::Run);
+        let config = *self.operations.lock().config();
+        Run {
+            held,
+            retries: config.retries,
+            backoff: config.backoff,
+            timeout: None,
+            retryable: None,
+            attempt: Box::new(move || Box::pin(attempt())),
+        }
+    }
+}
+
+/// A step that runs a future; await it. See [`Step::run`].
+#[must_use = "a step does nothing until it is awaited"]
+pub struct Run<'s, T, E> {
+    held: Held,
+    retries: u32,
+    backoff: Backoff,
+    timeout: Option<Duration>,
+    retryable: Option<Retryable<'s, E>>,
+    attempt: Box<dyn FnMut() -> Attempt<'s, T, E> + Send + 's>,
+}
+
+impl<'s, T, E> Run<'s, T, E> {
+    /// How often the step is tried again after its first attempt, in place of the workflow's
+    /// `retries`.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// How long to wait between attempts, in place of the workflow's `backoff`.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// How long one attempt may take; one that takes longer is dropped and counts as failed.
+    ///
+    /// In a workflow a literal is checked at compile time: `.timeout("30s")`.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Whether an error is worth another attempt; without it every one is that is not
+    /// [`Permanent`].
+    pub fn retry_if(mut self, retryable: impl Fn(&E) -> bool + Send + 's) -> Self {
+        self.retryable = Some(Box::new(retryable));
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<'s, T: Outcome, E: Into<BoxError>> Durable for Run<'s, T, E> {
+    type Output = Result<T, StepError>;
+    type Fut = RunFuture<'s, T, E>;
+
+    fn into_durable(self) -> Self::Fut {
+        RunFuture { run: self, current: None }
+    }
+}
+
+/// The future of a [`Run`].
+pub struct RunFuture<'s, T, E> {
+    run: Run<'s, T, E>,
+    current: Option<(u32, Attempt<'s, T, E>)>,
+}
+
+/// How an attempt ended that did not end well.
+struct Unsuccessful {
+    record: ErrorRecord,
+    again: Again,
+}
+
+enum Again {
+    Never,
+    Backoff,
+    After(Duration),
+}
+
+impl<T: Outcome, E: Into<BoxError>> Future for RunFuture<'_, T, E> {
+    type Output = Result<T, StepError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            match this.run.held.poll(this.run.timeout, cx) {
+                Instruction::Take(resolution) => return this.run.held.decode(resolution),
+                Instruction::Wait => return Poll::Pending,
+                Instruction::Begin { attempt } => match panic::catch(|| (this.run.attempt)()) {
+                    Ok(future) => this.current = Some((attempt, future)),
+                    Err(record) => {
+                        this.end(attempt, Err(Unsuccessful { record, again: Again::Backoff }));
+                    }
+                },
+                Instruction::Continue { expired } => {
+                    let (attempt, result) = ready!(this.drive(expired, cx));
+                    this.end(attempt, result);
+                }
+            }
+        }
+    }
+}
+
+impl<T: Outcome, E: Into<BoxError>> RunFuture<'_, T, E> {
+    /// Polls the attempt in progress.
+    fn drive(
+        &mut self,
+        expired: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<(u32, Result<Payload, Unsuccessful>)> {
+        let Some((attempt, future)) = &mut self.current else {
+            return Poll::Pending;
+        };
+        let attempt = *attempt;
+        let result = match panic::catch(|| future.as_mut().poll(cx)) {
+            Ok(Poll::Ready(Ok(value))) => self.encode(&value),
+            Ok(Poll::Ready(Err(error))) => Err(self.classify(error)),
+            Ok(Poll::Pending) if expired => {
+                let timeout = self.run.timeout.unwrap_or_default();
+                let message = format!("the attempt took longer than its timeout of {timeout:?}");
+                let record = ErrorRecord::new(ErrorKind::Timeout, message);
+                Err(Unsuccessful { record, again: Again::Backoff })
+            }
+            Ok(Poll::Pending) => return Poll::Pending,
+            Err(record) => Err(Unsuccessful { record, again: Again::Backoff }),
+        };
+        Poll::Ready((attempt, result))
+    }
+
+    fn encode(&self, value: &T) -> Result<Payload, Unsuccessful> {
+        let limit = self.run.held.operations().limits().outcome;
+        Payload::encode(value, limit).map_err(|error| Unsuccessful {
+            record: ErrorRecord::new(
+                ErrorKind::Unstorable,
+                format!("the step's outcome cannot be stored: {error}"),
+            ),
+            again: Again::Never,
+        })
+    }
+
+    fn classify(&self, error: E) -> Unsuccessful {
+        let refused = self.run.retryable.as_ref().is_some_and(|retryable| !retryable(&error));
+        let error = error.into();
+        let (kind, again) = if refused || find::<Permanent>(&error).is_some() {
+            (ErrorKind::Permanent, Again::Never)
+        } else if let Some(RetryAfter(_, wait)) = find(&error) {
+            (ErrorKind::Error, Again::After(*wait))
+        } else {
+            (ErrorKind::Error, Again::Backoff)
+        };
+        Unsuccessful { record: ErrorRecord::of(kind, &*error), again }
+    }
+
+    /// Hands in how the attempt ended.
+    fn end(&mut self, attempt: u32, result: Result<Payload, Unsuccessful>) {
+        self.current = None;
+        let held = &self.run.held;
+        let change = match result {
+            Ok(outcome) => Change::Succeed { attempt, outcome, events: Vec::new() },
+            Err(Unsuccessful { record: error, again }) => {
+                let wait = match again {
+                    _ if attempt > self.run.retries => None,
+                    Again::Never => None,
+                    Again::After(wait) => Some(wait),
+                    Again::Backoff => {
+                        Some(held.operations().backoff(&self.run.backoff, held.key(), attempt))
+                    }
+                };
+                match wait {
+                    Some(after) => Change::Retry { attempt, after, error },
+                    None => Change::Fail { attempt, error },
+                }
+            }
+        };
+        held.hand_in(change);
+    }
+}

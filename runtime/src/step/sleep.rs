@@ -1,0 +1,69 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Step;
+use super::durable::Durable;
+use super::operations::{Held, Instruction};
+use crate::journal::{Change, Due};
+use crate::workflow::{State, StepKind};
+
+impl Step {
+    /// Waits for a while, from milliseconds to years. The wait is durable: it goes on while no
+    /// process runs, and ends no earlier than its time by the database's clock. A run that only
+    /// sleeps holds no memory.
+    ///
+    /// In a workflow a literal is checked at compile time: `step.sleep("cool-down", "3 days")`.
+    pub fn sleep<S: State>(&self, state: S, duration: Duration) -> Sleep {
+        self.sleep_due(state, Due::After(duration))
+    }
+
+    /// Waits until a time; one that has passed ends at once.
+    pub fn sleep_until<S: State>(&self, state: S, time: Timestamp) -> Sleep {
+        self.sleep_due(state, Due::At(time))
+    }
+
+    fn sleep_due<S: State>(&self, state: S, due: Due) -> Sleep {
+        let held = Held::claim(&self.operations, &self.path, state.id(), StepKind::Sleep);
+        Sleep { held, due }
+    }
+}
+
+/// A durable wait; await it. See [`Step::sleep`].
+#[must_use = "a step does nothing until it is awaited"]
+pub struct Sleep {
+    held: Held,
+    due: Due,
+}
+
+#[diagnostic::do_not_recommend]
+impl Durable for Sleep {
+    type Output = ();
+    type Fut = SleepFuture;
+
+    fn into_durable(self) -> SleepFuture {
+        SleepFuture(self)
+    }
+}
+
+/// The future of a [`Sleep`].
+pub struct SleepFuture(Sleep);
+
+impl Future for SleepFuture {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Sleep { held, due } = &mut self.0;
+        match held.poll(None, cx) {
+            Instruction::Begin { .. } => {
+                held.hand_in(Change::Sleep(*due));
+                Poll::Pending
+            }
+            Instruction::Take(_) => Poll::Ready(()),
+            Instruction::Continue { .. } | Instruction::Wait => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! Where runs are kept: one trait in the words of the design, and its implementations. All SQL of
+//! the crate is below this module.
+//!
+//! **Who writes what.** Only the holder of a run's lease writes that run's row and journal. Everyone
+//! else inserts rows of their own. So there are no hot rows and no lock cycles.
+
+mod error;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub use self::error::{OpenError, StoreError};
+
+use crate::event::EventId;
+use crate::id::WorkerId;
+use crate::journal::{Entry, ErrorRecord, Row, RunId};
+use crate::machine::{End, Origin};
+use crate::payload::Payload;
+
+/// An event to be accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct NewEvent {
+    pub(crate) id: EventId,
+    pub(crate) name: String,
+    pub(crate) data: Payload,
+    /// A second event of this name with the same key is the same event.
+    pub(crate) idempotency_key: Option<String>,
+    /// Runs that start in the same commit, because the accepting process hosts their workflows.
+    pub(crate) runs: Vec<NewRun>,
+}
+
+/// A run to be started.
+#[derive(Debug, Clone)]
+pub(crate) struct NewRun {
+    pub(crate) id: RunId,
+    pub(crate) workflow: String,
+    pub(crate) event: Option<EventId>,
+    pub(crate) input: Payload,
+    pub(crate) seed: Uuid,
+}
+
+impl NewRun {
+    /// A run with a seed of its own.
+    pub(crate) fn new(workflow: &str, event: Option<EventId>, input: Payload) -> Self {
+        Self {
+            id: RunId::new(),
+            workflow: workflow.to_owned(),
+            event,
+            input,
+            seed: Uuid::new_v4(),
+        }
+    }
+}
+
+/// An accepted event that has not been routed to the workflows of an app yet.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredEvent {
+    pub(crate) id: EventId,
+    pub(crate) name: String,
+    pub(crate) data: Payload,
+    pub(crate) accepted_at: Timestamp,
+}
+
+/// What an app registers when it starts.
+#[derive(Debug, Clone)]
+pub(crate) struct Registration {
+    pub(crate) app: String,
+    pub(crate) workflows: Vec<String>,
+    /// The names of the events that start one of its workflows.
+    pub(crate) subscriptions: Vec<String>,
+}
+
+/// Unfinished runs of a workflow that the registering program does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stranded {
+    pub(crate) workflow: String,
+    pub(crate) runs: u64,
+}
+
+/// One life of a worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Worker {
+    pub(crate) id: WorkerId,
+    pub(crate) app: String,
+    pub(crate) host: String,
+    pub(crate) pid: u32,
+}
+
+/// What a worker asks to drive.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim<'a> {
+    pub(crate) worker: WorkerId,
+    pub(crate) app: &'a str,
+    pub(crate) workflows: &'a [String],
+    pub(crate) limit: usize,
+}
+
+/// What a worker was given.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    /// The database's time of the claim.
+    pub(crate) at: Timestamp,
+    pub(crate) runs: Vec<ClaimedRun>,
+}
+
+/// A run that the claiming worker now holds, with its journal.
+#[derive(Debug)]
+pub(crate) struct ClaimedRun {
+    pub(crate) workflow: String,
+    pub(crate) origin: Origin,
+}
+
+/// What one run has to have committed.
+#[derive(Debug, Clone)]
+pub(crate) struct RunCommit {
+    pub(crate) run: RunId,
+    pub(crate) first_seq: u32,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) then: Then,
+}
+
+/// What becomes of a run with a commit.
+#[derive(Debug, Clone)]
+pub(crate) enum Then {
+    /// The worker keeps it.
+    Continue,
+    /// It leaves the worker until a time.
+    Park(Timestamp),
+    /// It is over.
+    End(End),
+    /// It stops where it is until a program comes that fits it.
+    Hold(String),
+    /// It is given back, to be claimed by any worker at once.
+    Release,
+}
+
+/// A batch that was committed.
+#[derive(Debug, Clone)]
+pub(crate) struct Flushed {
+    /// The database's time of the commit: that of every row in it.
+    pub(crate) at: Timestamp,
+    /// The runs of the batch that the worker no longer held; nothing of theirs was written.
+    pub(crate) evicted: Vec<RunId>,
+}
+
+/// What is due has been made ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Promoted {
+    /// How many runs.
+    pub(crate) runs: usize,
+    /// How long until the next is due, by the database's clock.
+    pub(crate) next: Option<Duration>,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RunStatus {
+    /// It waits for a worker.
+    Queued,
+    /// A worker drives it.
+    Running,
+    /// It waits for a time.
+    Waiting,
+    /// Its body returned `Ok`.
+    Completed,
+    /// Its body returned `Err` or panicked.
+    Failed,
+    /// It and the program contradict one another; a fixed program resumes it.
+    Held,
+}
+
+impl RunStatus {
+    const NAMES: [(Self, &'static str); 6] = [
+        (Self::Queued, "queued"),
+        (Self::Running, "running"),
+        (Self::Waiting, "waiting"),
+        (Self::Completed, "completed"),
+        (Self::Failed, "failed"),
+        (Self::Held, "held"),
+    ];
+
+    /// Whether nothing more will happen to the run by itself.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(status, _)| *status == self).map_or("?", |(_, name)| name)
+    }
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for RunStatus {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::NAMES
+            .iter()
+            .find(|(_, name)| *name == text)
+            .map(|(status, _)| *status)
+            .ok_or_else(|| format!("`{text}` is not the status of a run"))
+    }
+}
+
+/// A run, as the store knows it.
+#[derive(Debug, Clone)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: RunId,
+    /// The workflow's id.
+    pub workflow: String,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// The event that started it; `None` if it was started directly.
+    pub event: Option<EventId>,
+    /// The event's data, or the input.
+    pub input: Payload,
+    /// When its trigger was accepted.
+    pub accepted_at: Timestamp,
+    /// When a worker first took it up.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What it gave, once it has completed.
+    pub output: Option<Payload>,
+    /// Why it failed.
+    pub error: Option<ErrorRecord>,
+    /// Why it is held.
+    pub held: Option<String>,
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, Default)]
+pub struct RunQuery {
+    /// Only runs of this workflow.
+    pub workflow: Option<String>,
+    /// Only runs that stand there.
+    pub status: Option<RunStatus>,
+    /// Only runs with a greater id: the last one of the page before.
+    pub after: Option<RunId>,
+    /// At most so many (100 unless said otherwise), in order of id.
+    pub limit: Option<u32>,
+}
+
+/// How many runs of a workflow stand where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunCount {
+    /// The workflow's id.
+    pub workflow: String,
+    /// Where they stand.
+    pub status: RunStatus,
+    /// How many.
+    pub runs: u64,
+}
+
+/// Chooses the runs that an event starts.
+pub(crate) type Router<'a> = &'a (dyn Fn(&StoredEvent) -> Vec<NewRun> + Send + Sync);
+
+/// Durable storage of runs.
+///
+/// Every method is one transaction, or several where the documentation says so. What a method
+/// returned `Ok` for survives a crash.
+#[async_trait]
+pub(crate) trait Store: Send + Sync + 'static {
+    /// A word for the log: `postgres`, `sqlite`.
+    fn name(&self) -> &'static str;
+
+    /// Replaces what is known of an app's subscriptions and workflows, and names the workflows with
+    /// unfinished runs that it does not have.
+    async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError>;
+
+    /// Accepts events with one delivery for each app that subscribes to their names, and starts the
+    /// runs that come with them (then `hosted_by`, the accepting app, gets no delivery of them).
+    /// Gives the ids, in order; for one whose idempotency key was seen before, the first one's, and
+    /// nothing is written for it.
+    async fn accept(
+        &self,
+        hosted_by: Option<&str>,
+        events: &[NewEvent],
+    ) -> Result<Vec<EventId>, StoreError>;
+
+    /// Starts runs directly.
+    async fn start(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError>;
+
+    /// Takes up to `limit` deliveries of an app, oldest first, lets `router` choose the runs that
+    /// they start, starts them and removes the deliveries in the same transaction. Gives how many
+    /// deliveries there were.
+    async fn route(
+        &self,
+        app: &str,
+        limit: usize,
+        router: Router<'_>,
+    ) -> Result<usize, StoreError>;
+
+    /// Makes ready what is due, up to `limit` runs, oldest first.
+    async fn promote(&self, limit: usize) -> Result<Promoted, StoreError>;
+
+    /// Registers a worker whose lease runs out after `lease`.
+    async fn join(&self, worker: &Worker, lease: Duration) -> Result<(), StoreError>;
+
+    /// Renews a worker's lease.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::LeaseLost`] if another worker has taken over.
+    async fn renew(&self, worker: WorkerId, lease: Duration) -> Result<(), StoreError>;
+
+    /// Ends a worker's life: what it still holds is ready again.
+    async fn leave(&self, worker: WorkerId) -> Result<(), StoreError>;
+
+    /// Ends the lives of workers whose leases have run out: what they held is ready again. Gives how
+    /// many runs that were.
+    async fn take_over(&self) -> Result<u64, StoreError>;
+
+    /// Gives a worker ready runs with their journals, in order of rank.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::LeaseLost`] if the worker's lease was taken over.
+    async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError>;
+
+    /// Commits a batch for a worker: all of it, but for the runs that it no longer holds.
+    ///
+    /// Its rows carry `commit`. If the reply is lost, [`landed`](Self::landed) tells whether the
+    /// batch was committed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::LeaseLost`] if the worker's lease was taken over; [`StoreError::Refused`] if
+    /// the database does not accept a row; [`StoreError::Unavailable`] if it is not known whether
+    /// the batch was committed. In the first two cases nothing was written.
+    async fn flush(
+        &self,
+        worker: WorkerId,
+        commit: Uuid,
+        batch: &[RunCommit],
+    ) -> Result<Flushed, StoreError>;
+
+    /// What became of a flush whose reply was lost: `None` if no journal row carries its id. A batch
+    /// without journal rows may be sent again as it was.
+    async fn landed(
+        &self,
+        commit: Uuid,
+        batch: &[RunCommit],
+    ) -> Result<Option<Flushed>, StoreError>;
+
+    /// One run.
+    async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError>;
+
+    /// A run's journal, in order.
+    async fn journal(&self, id: RunId) -> Result<Vec<Row>, StoreError>;
+
+    /// Runs of an app.
+    async fn runs(&self, app: &str, query: &RunQuery) -> Result<Vec<RunRecord>, StoreError>;
+
+    /// How many runs of an app stand where.
+    async fn counts(&self, app: &str) -> Result<Vec<RunCount>, StoreError>;
+
+    /// Tells other processes that an app has work. A hint: it may be lost.
+    async fn announce(&self, app: &str) -> Result<(), StoreError>;
+
+    /// Listens for what other processes announce to an app.
+    async fn listen(&self, app: &str) -> Result<Box<dyn Listener>, StoreError>;
+
+    /// Closes its connections.
+    async fn close(&self);
+}
+
+/// Hears that there may be work.
+#[async_trait]
+pub(crate) trait Listener: Send {
+    /// Returns when there may be work.
+    async fn heard(&mut self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+/// How a workflow is run, as its attribute says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Config {
+    /// How often a failed step is tried again, unless the step says otherwise.
+    pub retries: u32,
+    /// How long a failed step waits before it is tried again.
+    pub backoff: Backoff,
+}
+
+impl Config {
+    /// Four retries with the default backoff.
+    pub const DEFAULT: Self = Self { retries: 4, backoff: Backoff::DEFAULT };
+
+    /// Sets how often a failed step is tried again.
+    #[must_use]
+    pub const fn retries(self, retries: u32) -> Self {
+        Self { retries, ..self }
+    }
+
+    /// Sets how long a failed step waits before it is tried again.
+    #[must_use]
+    pub const fn backoff(self, backoff: Backoff) -> Self {
+        Self { backoff, ..self }
+    }
+}
+
+/// Exponential backoff: the wait doubles with each attempt, up to a bound, less a random part of up
+/// to half, so that many failures at once do not come back at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Backoff {
+    /// The wait before the first retry.
+    pub initial: Duration,
+    /// No wait is longer.
+    pub max: Duration,
+}
+
+impl Backoff {
+    /// From one second, doubling, to one hour.
+    pub const DEFAULT: Self =
+        Self { initial: Duration::from_secs(1), max: Duration::from_secs(60 * 60) };
+
+    /// Starts at `initial` and never exceeds `max`.
+    pub const fn new(initial: Duration, max: Duration) -> Self {
+        Self { initial, max }
+    }
+
+    /// The wait after `attempt` (from 1) failed; `jitter` is in `0.0..1.0`.
+    pub(crate) fn delay(&self, attempt: u32, jitter: f64) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(31);
+        let full = self.initial.saturating_mul(1 << doublings).min(self.max);
+        full.mul_f64(1.0 - jitter / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_its_bound() {
+        let backoff = Backoff::DEFAULT;
+        let seconds = |attempt| backoff.delay(attempt, 0.0).as_secs();
+        assert_eq!([1, 2, 3, 4].map(seconds), [1, 2, 4, 8]);
+        assert_eq!(seconds(13), 3600);
+        assert_eq!(seconds(u32::MAX), 3600);
+    }
+
+    #[test]
+    fn jitter_takes_away_up_to_half() {
+        let delay = Backoff::DEFAULT.delay(1, 0.999);
+        assert!(delay > Duration::from_millis(500) && delay < Duration::from_millis(502));
+    }
+}

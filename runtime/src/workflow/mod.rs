@@ -1,0 +1,56 @@
+//! What a workflow is: its name, what starts it, how it is configured, the graph of its states.
+//! Bodies and the steps in them live in [`step`](crate::step).
+
+mod config;
+mod graph;
+mod input;
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::config::{Backoff, Config};
+pub use self::graph::{Graph, StateDef, StepKind};
+pub use self::input::{Direct, Input, Trigger, TriggerData};
+
+/// A workflow, made with `#[workflow]`.
+///
+/// The attribute turns the function into a unit type of the same name, which is how code speaks of
+/// the workflow: `runtime.start(on_ticket_created, ..)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a workflow",
+    label = "a workflow is expected here",
+    note = "write `#[workflow]` above the async function and pass its name without calling it"
+)]
+pub trait Workflow: Copy + Send + Sync + 'static {
+    /// What starts it: the type of the function's first parameter.
+    type Input: Input;
+    /// What it gives in the end.
+    type Output: Serialize + DeserializeOwned + Send + 'static;
+    /// Its states, a variant for each step.
+    type State: State;
+    /// The name by which the store knows it. It never changes while runs of it exist.
+    const ID: &'static str;
+    /// The path of the function, for messages.
+    #[doc(hidden)]
+    const PATH: &'static str;
+    /// Its configuration.
+    const CONFIG: Config;
+    /// Its states and how they follow one another.
+    const GRAPH: Graph;
+}
+
+/// The states of one workflow: an enum with a variant for each of its steps.
+#[diagnostic::on_unimplemented(
+    message = "a step needs its state, not `{Self}`",
+    label = "this step stands outside of a workflow",
+    note = "steps are compiled by `#[workflow]`: call them in the function under the attribute itself, not in a function that it calls"
+)]
+pub trait State: Copy + Eq + fmt::Debug + Send + Sync + 'static {
+    /// Every state, in the order of the source.
+    const ALL: &'static [Self];
+
+    /// The step's id, as written.
+    fn id(self) -> &'static str;
+}
