@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use self::contradiction::Trail;
-use crate::journal::{Entry, ErrorRecord, Row, RunId};
+use crate::journal::{Entry, ErrorRecord, Row};
 use crate::payload::Payload;
 use crate::step::{
     BodyFuture, Context as BodyContext, Definition, Fault, Limits, Operations, Resources, Shared,
