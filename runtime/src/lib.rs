@@ -1,13 +1,18 @@
 //! Durable workflows for Rust. *If it compiles, it resumes.*
 
 mod app;
+mod client;
+mod error;
 pub mod event;
 mod id;
 pub mod journal;
 mod machine;
 mod payload;
+mod program;
+mod runtime;
 pub mod step;
 mod store;
+mod worker;
 pub mod workflow;
 
 /// What a program that defines and runs workflows wants in scope.
@@ -21,10 +26,15 @@ pub mod prelude {
     pub use crate::journal::RunId;
     pub use crate::step::{Failure, Permanent, Resource, RetryAfter, Step, StepError};
     pub use crate::workflow::Workflow;
+    pub use crate::{RunHandle, RunStatus, Runtime};
 }
 
 pub use self::app::App;
+pub use self::client::{Client, RunHandle, Send};
+pub use self::error::{Error, Result};
 pub use self::payload::{EncodeError, Payload};
+pub use self::runtime::{Runtime, RuntimeBuilder};
+pub use self::store::{OpenError, RunCount, RunQuery, RunRecord, RunStatus, StoreError};
 pub use self::workflow::Workflow;
 
 /// What the macros write calls to. Not for direct use, and free to change in any release.

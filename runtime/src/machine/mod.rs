@@ -70,6 +70,8 @@ pub(crate) enum Turn {
     Commit { first_seq: u32, entries: Vec<Entry>, end: Option<End> },
     /// Nothing happens before this time: the machine may be dropped and made again from its journal.
     Idle { until: Timestamp },
+    /// It was asked to [`drain`](Machine::drain), and no step is in progress any more.
+    Drained,
     /// The run's end is committed.
     Ended,
     /// Body and journal do not fit one another; nothing may be executed or written.
@@ -151,6 +153,11 @@ impl Machine {
         }
     }
 
+    /// Begins no further step or attempt: those in progress go on, their outcomes are committed.
+    pub(crate) fn drain(&mut self) {
+        self.operations.lock().drain();
+    }
+
     /// When the machine has to be polled again if nothing else happens.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.operations.lock().next_due()
@@ -215,6 +222,7 @@ impl Machine {
                 operations.fail(fault.clone());
                 Poll::Ready(Turn::Held(fault))
             }
+            _ if operations.is_drained() => Poll::Ready(Turn::Drained),
             _ => Poll::Pending,
         }
     }

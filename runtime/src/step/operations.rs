@@ -57,6 +57,8 @@ pub(crate) struct Operations {
     clock: Timestamp,
     /// Whether every committed line has been delivered, so that new work may begin.
     live: bool,
+    /// Whether no new work may begin, as the process is about to stop.
+    draining: bool,
     /// How often each path and id was claimed.
     claims: HashMap<String, u32>,
     /// Entered and not yet taken by the body.
@@ -175,6 +177,7 @@ impl Operations {
             now: accepted_at,
             clock: Timestamp::MIN,
             live: false,
+            draining: false,
             claims: HashMap::new(),
             active: HashMap::new(),
             dropped: HashSet::new(),
@@ -215,12 +218,7 @@ impl Operations {
 
     /// How long to wait after a failed attempt: the backoff of the configuration, with a jitter that
     /// differs from run to run but not from resume to resume.
-    pub(crate) fn backoff(
-        &self,
-        backoff: &Backoff,
-        key: &StateKey,
-        attempt: u32,
-    ) -> Duration {
+    pub(crate) fn backoff(&self, backoff: &Backoff, key: &StateKey, attempt: u32) -> Duration {
         let jitter = unit_interval(self.hash(&format!("{key} attempt {attempt}")));
         backoff.delay(attempt, jitter)
     }
@@ -243,8 +241,7 @@ impl Operations {
     pub(crate) fn enter(&mut self, key: &StateKey, kind: StepKind) {
         let order = self.entered;
         self.entered += 1;
-        let operation =
-            Operation { kind, status: Status::Ready, attempts: 0, waker: None, order };
+        let operation = Operation { kind, status: Status::Ready, attempts: 0, waker: None, order };
         self.active.insert(key.clone(), operation);
     }
 
@@ -260,7 +257,7 @@ impl Operations {
         };
         operation.waker = Some(cx.waker().clone());
         match &operation.status {
-            Status::Ready if self.live && self.fault.is_none() => {
+            Status::Ready if self.live && !self.draining && self.fault.is_none() => {
                 let deadline = timeout
                     .map(|timeout| self.clock.saturating_add(timeout).unwrap_or(Timestamp::MAX));
                 operation.status = Status::Running { deadline };
@@ -388,11 +385,8 @@ impl Operations {
         }
         over.sort();
         for (_, key) in over {
-            let change = Change::Succeed {
-                attempt: 1,
-                outcome: Payload::null(),
-                events: Vec::new(),
-            };
+            let change =
+                Change::Succeed { attempt: 1, outcome: Payload::null(), events: Vec::new() };
             self.hand_in(&key, change);
         }
         self.wake(|operation| match operation.status {
@@ -419,6 +413,18 @@ impl Operations {
         self.active.values().all(|operation| {
             matches!(operation.status, Status::Sleeping { .. } | Status::BackingOff { .. })
         })
+    }
+
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Whether it drains and nothing is in progress any more.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.draining
+            && !self.active.values().any(|operation| {
+                matches!(operation.status, Status::Running { .. } | Status::Committing)
+            })
     }
 
     /// Whether the body waits for anything at all.
@@ -477,11 +483,7 @@ impl Held {
         self.operations.lock()
     }
 
-    pub(crate) fn poll(
-        &mut self,
-        timeout: Option<Duration>,
-        cx: &mut Context<'_>,
-    ) -> Instruction {
+    pub(crate) fn poll(&mut self, timeout: Option<Duration>, cx: &mut Context<'_>) -> Instruction {
         let mut operations = self.operations.lock();
         if !self.entered {
             self.entered = true;

@@ -1,0 +1,117 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
+
+use super::Client;
+use crate::error::{Error, Result};
+use crate::journal::{Row, RunId};
+use crate::store::{RunRecord, RunStatus};
+
+/// How often a run that another process drives is asked for, at first and at most.
+const POLL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// A run of a workflow whose output is `T`. Dropping it does nothing to the run.
+pub struct RunHandle<T> {
+    pub(super) client: Client,
+    pub(super) run: RunId,
+    pub(super) output: PhantomData<fn() -> T>,
+}
+
+impl<T> RunHandle<T> {
+    /// The run's id.
+    pub fn id(&self) -> RunId {
+        self.run
+    }
+
+    /// The run as the store knows it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such run, or the database does not answer.
+    pub async fn record(&self) -> Result<RunRecord> {
+        self.client.run(self.run).await?.ok_or(Error::NoSuchRun(self.run))
+    }
+
+    /// Where the run stands.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Self::record).
+    pub async fn status(&self) -> Result<RunStatus> {
+        Ok(self.record().await?.status)
+    }
+
+    /// The run's journal, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn journal(&self) -> Result<Vec<Row>> {
+        self.client.journal(self.run).await
+    }
+
+    /// Waits for the run's end. One that ends in this process is noticed at once, one that ends
+    /// elsewhere within two seconds.
+    async fn ended(&self) -> Result<RunRecord> {
+        let mut ends = self.client.signals.listen_for_ends();
+        let mut wait = POLL.0;
+        loop {
+            let record = self.record().await?;
+            if record.status.is_over() {
+                return Ok(record);
+            }
+            let heard = async {
+                loop {
+                    match ends.recv().await {
+                        Ok(run) if run != self.run => {}
+                        // Ends were missed: it may have been among them.
+                        Ok(_) | Err(RecvError::Lagged(_)) => break,
+                        Err(RecvError::Closed) => std::future::pending().await,
+                    }
+                }
+            };
+            let _ = timeout(wait, heard).await;
+            wait = (wait * 2).min(POLL.1);
+        }
+    }
+}
+
+impl<T: DeserializeOwned> RunHandle<T> {
+    /// Waits for the run's end and gives its output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RunFailed`] if the run failed; other errors if it could not be asked for.
+    pub async fn result(&self) -> Result<T> {
+        let record = self.ended().await?;
+        let output = match (record.output, record.error) {
+            (Some(output), _) => output,
+            (None, Some(error)) => {
+                return Err(Error::RunFailed { run: self.run, workflow: record.workflow, error });
+            }
+            (None, None) => {
+                let reason = "the run has ended without one".to_owned();
+                return Err(Error::OutputMismatch { run: self.run, reason });
+            }
+        };
+        output
+            .decode()
+            .map_err(|error| Error::OutputMismatch { run: self.run, reason: error.to_string() })
+    }
+}
+
+impl<T> Clone for RunHandle<T> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), run: self.run, output: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for RunHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RunHandle").field(&self.run).finish()
+    }
+}

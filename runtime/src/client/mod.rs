@@ -1,0 +1,128 @@
+//! How programs speak with the store: starting and sending, asking and awaiting. A client drives
+//! nothing; that is the [`worker`](crate::worker)'s part.
+
+mod handle;
+mod send;
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+pub use self::handle::RunHandle;
+pub use self::send::Send;
+
+use crate::error::{Error, Result};
+use crate::event::{Catalog, Event, EventId, UntypedEvent};
+use crate::journal::{Row, RunId};
+use crate::payload::Payload;
+use crate::program::Program;
+use crate::store::{NewRun, RunCount, RunQuery, RunRecord, Store};
+use crate::worker::Signals;
+use crate::workflow::{Input, Workflow};
+
+/// How many events are accepted in one commit.
+const BATCH: usize = 500;
+
+/// Sends events, starts runs and asks about them. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) program: Arc<Program>,
+    pub(crate) signals: Arc<Signals>,
+}
+
+impl Client {
+    /// Starts a run directly. When this returns, the run is durable.
+    ///
+    /// # Errors
+    ///
+    /// When the app does not list the workflow, the input is too large, or the database does not
+    /// answer.
+    pub async fn start<W: Workflow>(
+        &self,
+        _workflow: W,
+        input: <W::Input as Input>::Start,
+    ) -> Result<RunHandle<W::Output>> {
+        if self.program.workflow(W::ID).is_none() {
+            return Err(Error::UnknownWorkflow { workflow: W::ID, app: self.program.app });
+        }
+        let input = Payload::encode(&input, self.program.limits.event).map_err(|source| {
+            Error::NotStorable { what: format!("the input of `{}`", W::ID), source }
+        })?;
+        let run = NewRun::new(W::ID, None, input);
+        let id = run.id;
+        self.store.start(self.program.app, &[run]).await?;
+        self.signals.announce();
+        Ok(self.handle(id))
+    }
+
+    /// Sends an event: every workflow that it triggers starts once. When the returned future is
+    /// done, the event is durable.
+    ///
+    /// # Errors
+    ///
+    /// When the event is too large, or the database does not answer.
+    pub fn send<E: Event>(&self, event: E) -> Send<'_> {
+        Send::new(self, E::NAME, Payload::encode(&event, self.program.limits.event))
+    }
+
+    /// Sends many events that the [catalog](Self::catalog) has checked, each with an idempotency key
+    /// if it has one. They are accepted in batches of one commit each, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer; batches before that are accepted.
+    pub async fn send_all(
+        &self,
+        events: impl IntoIterator<Item = (UntypedEvent, Option<String>)>,
+    ) -> Result<Vec<EventId>> {
+        let events: Vec<_> = events
+            .into_iter()
+            .map(|(event, key)| self.program.accept(event.name, event.data, key))
+            .collect();
+        let mut ids = Vec::with_capacity(events.len());
+        for batch in events.chunks(BATCH) {
+            ids.extend(self.store.accept(Some(self.program.app), batch).await?);
+            self.signals.announce();
+        }
+        Ok(ids)
+    }
+
+    /// The app's event types, for checking events that come as JSON.
+    pub fn catalog(&self) -> &Catalog {
+        &self.program.catalog
+    }
+
+    /// The most that an event's data may measure as JSON, in bytes.
+    pub fn event_limit(&self) -> usize {
+        self.program.limits.event
+    }
+
+    /// A handle to a run that was started elsewhere.
+    pub fn handle<T>(&self, run: RunId) -> RunHandle<T> {
+        RunHandle { client: self.clone(), run, output: PhantomData }
+    }
+
+    /// A run as the store knows it; `None` if there is none of this id.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer. So it is with the methods below.
+    pub async fn run(&self, id: RunId) -> Result<Option<RunRecord>> {
+        Ok(self.store.run(id).await?)
+    }
+
+    /// A run's journal, in order.
+    pub async fn journal(&self, id: RunId) -> Result<Vec<Row>> {
+        Ok(self.store.journal(id).await?)
+    }
+
+    /// The app's runs.
+    pub async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
+        Ok(self.store.runs(self.program.app, query).await?)
+    }
+
+    /// How many of the app's runs stand where.
+    pub async fn counts(&self) -> Result<Vec<RunCount>> {
+        Ok(self.store.counts(self.program.app).await?)
+    }
+}

@@ -1,0 +1,53 @@
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use super::Client;
+use crate::error::{Error, Result};
+use crate::event::EventId;
+use crate::payload::{EncodeError, Payload};
+
+/// An event on its way; await it. See [`Client::send`].
+#[must_use = "an event is sent when this is awaited"]
+pub struct Send<'c> {
+    client: &'c Client,
+    name: &'static str,
+    data: Result<Payload, EncodeError>,
+    idempotency_key: Option<String>,
+}
+
+impl<'c> Send<'c> {
+    pub(super) fn new(
+        client: &'c Client,
+        name: &'static str,
+        data: Result<Payload, EncodeError>,
+    ) -> Self {
+        Self { client, name, data, idempotency_key: None }
+    }
+
+    /// Sends the event only if none of its name was sent with this key in the last 24 hours; the
+    /// earlier one's id is given if one was.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    async fn send(self) -> Result<EventId> {
+        let Self { client, name, data, idempotency_key } = self;
+        let data = data
+            .map_err(|source| Error::NotStorable { what: format!("the event `{name}`"), source })?;
+        let event = client.program.accept(name, data, idempotency_key);
+        let id = event.id;
+        let ids = client.store.accept(Some(client.program.app), &[event]).await?;
+        client.signals.announce();
+        Ok(ids.first().copied().unwrap_or(id))
+    }
+}
+
+impl<'c> IntoFuture for Send<'c> {
+    type Output = Result<EventId>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + std::marker::Send + 'c>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}

@@ -1,0 +1,91 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::event::{Catalog, EventId};
+use crate::payload::Payload;
+use crate::step::{Definition, Limits, Resources};
+use crate::store::{NewEvent, NewRun, Registration, StoredEvent};
+use crate::workflow::Trigger;
+
+/// An app as a running process knows it: its workflows without their types, its events by name.
+pub(crate) struct Program {
+    pub(crate) app: &'static str,
+    pub(crate) catalog: Catalog,
+    pub(crate) limits: Limits,
+    workflows: HashMap<&'static str, Definition>,
+    /// The workflows that an event starts, by the event's name.
+    started_by: HashMap<&'static str, Vec<&'static str>>,
+}
+
+impl Program {
+    pub(crate) fn new<A: App>(limits: Limits) -> Self {
+        let workflows: HashMap<_, _> =
+            A::workflows().into_iter().map(|definition| (definition.id, definition)).collect();
+        let mut started_by: HashMap<_, Vec<_>> = HashMap::new();
+        for definition in workflows.values() {
+            for Trigger::Event(name) in definition.triggers {
+                started_by.entry(*name).or_default().push(definition.id);
+            }
+        }
+        Self { app: A::NAME, catalog: Catalog::new(A::events()), limits, workflows, started_by }
+    }
+
+    pub(crate) fn workflow(&self, id: &str) -> Option<&Definition> {
+        self.workflows.get(id)
+    }
+
+    pub(crate) fn workflow_ids(&self) -> Vec<String> {
+        self.workflows.keys().map(ToString::to_string).collect()
+    }
+
+    pub(crate) fn registration(&self) -> Registration {
+        Registration {
+            app: self.app.to_owned(),
+            workflows: self.workflow_ids(),
+            subscriptions: self.started_by.keys().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Checks that everything that a workflow needs is lent.
+    pub(crate) fn check_resources(&self, resources: &Resources) -> Result<(), Error> {
+        for definition in self.workflows.values() {
+            let missing =
+                (definition.requirements)().into_iter().find(|needed| !resources.has(needed));
+            if let Some(missing) = missing {
+                return Err(Error::MissingResource {
+                    workflow: definition.id,
+                    function: definition.path,
+                    resource: missing.name,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// An event to be accepted by this process, with the runs that it starts here.
+    pub(crate) fn accept(
+        &self,
+        name: &'static str,
+        data: Payload,
+        idempotency_key: Option<String>,
+    ) -> NewEvent {
+        let id = EventId::new();
+        let runs = self.runs_of(name, id, &data);
+        NewEvent { id, name: name.to_owned(), data, idempotency_key, runs }
+    }
+
+    /// The runs that an event starts.
+    pub(crate) fn route(&self, event: &StoredEvent) -> Vec<NewRun> {
+        self.runs_of(&event.name, event.id, &event.data)
+    }
+
+    fn runs_of(&self, name: &str, event: EventId, data: &Payload) -> Vec<NewRun> {
+        let workflows = self.started_by.get(name).map(Vec::as_slice).unwrap_or_default();
+        workflows.iter().map(|workflow| NewRun::new(workflow, Some(event), data.clone())).collect()
+    }
+}
+
+/// What a process lends its runs: shared by all machines.
+pub(crate) type Lent = Arc<Resources>;

@@ -1,0 +1,213 @@
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::app::App;
+use crate::client::Client;
+use crate::error::Result;
+use crate::program::Program;
+use crate::step::{Limits, Resources};
+use crate::store;
+use crate::worker::{Env, Signals, Worker, WorkerConfig};
+
+/// A running app: a worker that drives its runs, and a [`Client`], whose methods it has.
+///
+/// ```no_run
+/// # use indelible::prelude::*;
+/// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+/// # #[event(name = "ticket/created")]
+/// # pub struct TicketCreated { pub ticket_id: Uuid }
+/// # #[workflow]
+/// # pub async fn on_ticket_created(event: TicketCreated, step: Step) -> Result<Uuid, Failure> { Ok(event.ticket_id) }
+/// # indelible::app! { pub HelpDesk = "help-desk"; events: [TicketCreated], workflows: [on_ticket_created], }
+/// # async fn main_() -> indelible::Result<()> {
+/// let runtime = Runtime::builder(HelpDesk).database("postgres://localhost/desk").start().await?;
+/// let run = runtime.start(on_ticket_created, TicketCreated { ticket_id: Uuid::nil() }).await?;
+/// let ticket = run.result().await?;
+/// runtime.until_ctrl_c().await
+/// # }
+/// ```
+pub struct Runtime {
+    client: Client,
+    worker: Worker,
+}
+
+/// What a [`Runtime`] is to be. Made with [`Runtime::builder`].
+#[must_use = "nothing runs before `.start().await`"]
+pub struct RuntimeBuilder<A> {
+    app: PhantomData<A>,
+    database: Option<String>,
+    resources: Resources,
+    limits: Limits,
+    worker: WorkerConfig,
+}
+
+impl Runtime {
+    /// Begins to describe a runtime for an app.
+    pub fn builder<A: App>(_app: A) -> RuntimeBuilder<A> {
+        RuntimeBuilder {
+            app: PhantomData,
+            database: None,
+            resources: Resources::default(),
+            limits: Limits::DEFAULT,
+            worker: WorkerConfig::DEFAULT,
+        }
+    }
+
+    /// A client of its own, to be handed around.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Runs until Ctrl-C or SIGTERM, then [shuts down](Self::shutdown).
+    ///
+    /// # Errors
+    ///
+    /// Never at present.
+    pub async fn until_ctrl_c(self) -> Result<()> {
+        asked_to_stop().await;
+        info!("stopping: no new runs are taken, steps in progress may end");
+        self.shutdown().await;
+        Ok(())
+    }
+
+    /// Takes no new runs, lets steps in progress end within the grace period, and gives the rest
+    /// back for other workers to go on with.
+    pub async fn shutdown(self) {
+        self.worker.stop().await;
+        self.client.store.close().await;
+    }
+}
+
+impl Deref for Runtime {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl<A: App> RuntimeBuilder<A> {
+    /// Where runs are kept: `postgres://user:password@host/database` or `sqlite://file.db`.
+    ///
+    /// Without it, the environment variable `INDELIBLE_DATABASE_URL` decides, and without that an
+    /// embedded database, a file named after the app in the current directory.
+    pub fn database(mut self, url: impl Into<String>) -> Self {
+        self.database = Some(url.into());
+        self
+    }
+
+    /// Lends a value to the app's workflows, which take it as `Resource(name): Resource<T>`.
+    pub fn resource<T: Send + Sync + 'static>(mut self, resource: T) -> Self {
+        self.resources.insert(resource);
+        self
+    }
+
+    /// How many runs are driven at once (500).
+    pub fn concurrency(mut self, runs: usize) -> Self {
+        self.worker.concurrency = runs.max(1);
+        self
+    }
+
+    /// How long the runs of a worker that died stay with it before others take them over (10 s, at
+    /// least 500 ms). A worker that the database hears nothing of for so long stops by itself.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.worker.lease = lease.max(Duration::from_millis(500));
+        self
+    }
+
+    /// How long work may go unnoticed when no hint of it arrives (1 s).
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.worker.poll_interval = interval.max(Duration::from_millis(10));
+        self
+    }
+
+    /// How long steps in progress may go on when the runtime is asked to stop (20 s).
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.worker.grace = grace;
+        self
+    }
+
+    /// The most that an event's data or a run's input may measure as JSON, in bytes (512 KiB).
+    pub fn event_limit(mut self, bytes: usize) -> Self {
+        self.limits.event = bytes;
+        self
+    }
+
+    /// The most that a step's outcome or a run's output may measure as JSON, in bytes (4 MiB).
+    pub fn outcome_limit(mut self, bytes: usize) -> Self {
+        self.limits.outcome = bytes;
+        self
+    }
+
+    /// Opens the database without driving anything: for programs that only send and ask.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be opened.
+    pub async fn connect(self) -> Result<Client> {
+        let program = Arc::new(Program::new::<A>(self.limits));
+        connect(program, self.database).await
+    }
+
+    /// Opens the database, registers the app and starts its worker.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be opened, or a workflow takes a resource that was not lent.
+    pub async fn start(self) -> Result<Runtime> {
+        let program = Arc::new(Program::new::<A>(self.limits));
+        program.check_resources(&self.resources)?;
+        let client = connect(program.clone(), self.database).await?;
+        for stranded in client.store.register(&program.registration()).await? {
+            warn!(
+                workflow = stranded.workflow,
+                runs = stranded.runs,
+                "this program does not have a workflow with unfinished runs; they are left alone"
+            );
+        }
+        let worker = Worker::start(Env {
+            store: client.store.clone(),
+            program,
+            resources: Arc::new(self.resources),
+            signals: client.signals.clone(),
+            config: self.worker,
+            stopping: CancellationToken::new(),
+        })
+        .await?;
+        Ok(Runtime { client, worker })
+    }
+}
+
+async fn connect(program: Arc<Program>, database: Option<String>) -> Result<Client> {
+    let url = database
+        .or_else(|| std::env::var("INDELIBLE_DATABASE_URL").ok())
+        .unwrap_or_else(|| format!("sqlite://{}.db", program.app));
+    let store = store::open(&url).await?;
+    Ok(Client { store, program, signals: Arc::new(Signals::default()) })
+}
+
+/// Waits for Ctrl-C or, where there is such a thing, SIGTERM.
+async fn asked_to_stop() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                () = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    interrupted.await;
+}

@@ -1,0 +1,96 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{info, warn};
+
+use super::Env;
+use crate::id::WorkerId;
+use crate::store::{StoreError, Worker};
+
+/// The right to drive runs, for as long as it is renewed.
+pub(crate) struct Lease {
+    worker: WorkerId,
+    /// It is good until then, counted from before the database was asked.
+    valid_until: Instant,
+}
+
+impl Lease {
+    /// Takes a new lease.
+    pub(crate) async fn take(env: &Env) -> Result<Self, StoreError> {
+        let worker = Worker {
+            id: WorkerId::new(),
+            app: env.program.app.to_owned(),
+            host: gethostname::gethostname().to_string_lossy().into_owned(),
+            pid: std::process::id(),
+        };
+        let asked = Instant::now();
+        env.store.join(&worker, env.config.lease).await?;
+        info!(worker = %worker.id, store = env.store.name(), "the worker has joined");
+        Ok(Self { worker: worker.id, valid_until: asked + env.config.lease })
+    }
+
+    /// Takes a new lease as soon as the database lets it; `None` if the worker is stopped meanwhile.
+    pub(crate) async fn take_when_possible(env: &Env) -> Option<Self> {
+        loop {
+            match Self::take(env).await {
+                Ok(lease) => {
+                    env.signals.answered();
+                    return Some(lease);
+                }
+                Err(error) => env.signals.outage(&error),
+            }
+            tokio::select! {
+                () = sleep(env.config.poll_interval) => {}
+                () = env.stopping.cancelled() => return None,
+            }
+        }
+    }
+
+    pub(crate) fn worker(&self) -> WorkerId {
+        self.worker
+    }
+
+    /// Renews the lease until it is lost. It counts as lost somewhat before it runs out by this
+    /// process's clock, so that nothing runs under a lease that another worker may have ended.
+    pub(crate) async fn keep(mut self, env: &Env) {
+        let lease = env.config.lease;
+        let margin = lease / 5;
+        loop {
+            let renewal = async {
+                sleep(lease / 4).await;
+                let asked = Instant::now();
+                (asked, env.store.renew(self.worker, lease).await)
+            };
+            tokio::select! {
+                () = sleep_until(self.valid_until - margin) => {
+                    warn!(worker = %self.worker, "the lease could not be renewed in time");
+                    return;
+                }
+                (asked, renewed) = renewal => match renewed {
+                    Ok(()) => {
+                        env.signals.answered();
+                        self.valid_until = asked + lease;
+                    }
+                    Err(StoreError::LeaseLost) => return,
+                    Err(error) => env.signals.outage(&error),
+                },
+            }
+        }
+    }
+}
+
+/// Ends the lives of workers that have shown no sign of life for the length of their lease.
+pub(crate) async fn take_over(env: Arc<Env>) {
+    loop {
+        match env.store.take_over().await {
+            Ok(0) => {}
+            Ok(runs) => {
+                info!(runs, "took over the runs of a worker that is gone");
+                env.signals.announce();
+            }
+            Err(error) => env.signals.outage(&error),
+        }
+        sleep((env.config.lease / 4).max(Duration::from_millis(100))).await;
+    }
+}

@@ -1,0 +1,160 @@
+//! What drives machines: a worker claims runs, polls their machines, commits what they ask for, and
+//! keeps the lease that gives it the right to. Each service is one file with one clean stop.
+//!
+//! A worker has *lives*. A life is one lease: when it is lost, everything that ran under it is
+//! aborted, and the worker begins another.
+
+mod claimer;
+mod clock;
+mod committer;
+mod driver;
+mod hints;
+mod lease;
+mod router;
+mod signals;
+mod timers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+pub(crate) use self::signals::Signals;
+
+use self::clock::DatabaseClock;
+use self::lease::Lease;
+use crate::id::WorkerId;
+use crate::program::{Lent, Program};
+use crate::store::{Store, StoreError};
+
+/// How a worker behaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkerConfig {
+    /// How many runs it drives at once.
+    pub(crate) concurrency: usize,
+    /// How long its runs stay its own without a sign of life.
+    pub(crate) lease: Duration,
+    /// How long work may go unnoticed when no hint of it arrives.
+    pub(crate) poll_interval: Duration,
+    /// How long steps in progress may go on when it is asked to stop.
+    pub(crate) grace: Duration,
+}
+
+impl WorkerConfig {
+    pub(crate) const DEFAULT: Self = Self {
+        concurrency: 500,
+        lease: Duration::from_secs(10),
+        poll_interval: Duration::from_secs(1),
+        grace: Duration::from_secs(20),
+    };
+}
+
+/// What all services of a worker share.
+pub(crate) struct Env {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) program: Arc<Program>,
+    pub(crate) resources: Lent,
+    pub(crate) signals: Arc<Signals>,
+    pub(crate) config: WorkerConfig,
+    /// Set when the process is asked to stop.
+    pub(crate) stopping: CancellationToken,
+}
+
+/// A running worker.
+pub(crate) struct Worker {
+    stopping: CancellationToken,
+    lives: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts a worker. Its first lease is taken before this returns, so that a database that does
+    /// not answer is noticed by the caller.
+    pub(crate) async fn start(env: Env) -> Result<Self, StoreError> {
+        let env = Arc::new(env);
+        let lease = Lease::take(&env).await?;
+        let stopping = env.stopping.clone();
+        let lives = tokio::spawn(live(env, lease));
+        Ok(Self { stopping, lives })
+    }
+
+    /// Claims nothing more, lets steps in progress end within the grace period, and gives back what
+    /// is left.
+    pub(crate) async fn stop(self) {
+        self.stopping.cancel();
+        if let Err(panic) = self.lives.await {
+            error!(%panic, "the worker ended with a panic");
+        }
+    }
+}
+
+/// Lives one life after the other until the worker is stopped.
+async fn live(env: Arc<Env>, first: Lease) {
+    let mut lease = first;
+    loop {
+        let worker = lease.worker();
+        live_once(&env, lease).await;
+        leave(&env, worker).await;
+        if env.stopping.is_cancelled() {
+            return;
+        }
+        warn!(%worker, "the lease was lost: the runs are taken up again under a new one");
+        let Some(next) = Lease::take_when_possible(&env).await else { return };
+        lease = next;
+    }
+}
+
+/// One life: ends when its lease is lost, or when the worker is stopped and its runs have left.
+async fn live_once(env: &Arc<Env>, lease: Lease) {
+    let worker = lease.worker();
+    let clock = Arc::new(DatabaseClock::default());
+    // Every task below is aborted when the set is dropped.
+    let mut services = JoinSet::new();
+    let (committer, committing) = committer::start(env.clone(), worker, clock.clone());
+    let mut committing = Box::pin(committing);
+    services.spawn(router::route(env.clone()));
+    services.spawn(timers::promote(env.clone()));
+    services.spawn(lease::take_over(env.clone()));
+    services.spawn(hints::listen(env.clone()));
+    services.spawn(hints::announce(env.clone()));
+    let mut claiming = Box::pin(claimer::claim(env.clone(), worker, clock, committer));
+    tokio::select! {
+        () = lease.keep(env) => {}
+        () = &mut committing => {}
+        () = &mut claiming => info!(%worker, "all runs have left the worker"),
+    }
+}
+
+/// Gives back what a life still held. Its lease runs out by itself if the database does not answer.
+async fn leave(env: &Env, worker: WorkerId) {
+    if let Err(error) = env.store.leave(worker).await {
+        warn!(%worker, %error, "could not give back the lease; it runs out by itself");
+    }
+    env.signals.announce();
+}
+
+/// Waits until a service has to look again: not at all while it finds work, else until it is
+/// signalled or the poll interval has passed. An outage of the database is waited out.
+async fn rest(env: &Env, signal: &Notify, looked: Result<Next, StoreError>) {
+    let wait = match looked {
+        Ok(Next::Again) => return,
+        Ok(Next::Within(wait)) => wait.min(env.config.poll_interval),
+        Err(error) => {
+            env.signals.outage(&error);
+            env.config.poll_interval
+        }
+    };
+    // Whichever comes first: both are reasons to look.
+    let _ = timeout(wait, signal.notified()).await;
+}
+
+/// When a service looks again.
+enum Next {
+    /// There is more to do.
+    Again,
+    /// Nothing to do before then, unless it is signalled.
+    Within(Duration),
+}
