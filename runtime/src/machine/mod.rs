@@ -6,6 +6,8 @@
 //! each, live and on resume alike. So what a body saw first is what it sees again.
 
 mod contradiction;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

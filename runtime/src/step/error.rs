@@ -2,6 +2,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::journal::{ErrorKind, ErrorRecord, StateKey};
 
 /// Any error that can leave a step.
@@ -53,7 +55,7 @@ pub(crate) fn find<T: Error + 'static>(error: &BoxError) -> Option<&T> {
 
 /// How a step failed for good: what its `.await` gives in the body, the first time and on every
 /// resume alike.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepError {
     pub(crate) key: StateKey,
     pub(crate) attempts: u32,

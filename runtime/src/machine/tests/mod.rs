@@ -1,0 +1,226 @@
+//! The machine alone, fed by hand: no task, no clock, no database.
+
+mod contradictions;
+mod failures;
+mod joins;
+mod resuming;
+mod time;
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{End, Machine, Origin, Turn};
+use crate::__private::durable;
+use crate::journal::{Row, RunId};
+use crate::payload::Payload;
+use crate::step::{BodyFuture, Context, Definition, Failure, Limits, Resources, Step};
+use crate::workflow::{Backoff, Config, Graph, State, TriggerData};
+
+/// A state by its id, as `#[workflow]` would make a variant for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct At(&'static str);
+
+impl State for At {
+    const ALL: &'static [Self] = &[];
+
+    fn id(self) -> &'static str {
+        self.0
+    }
+}
+
+type Begin = fn(Context) -> BodyFuture;
+
+/// Makes the body of a workflow that takes nothing but its steps.
+async fn body<T: Serialize>(
+    context: Context,
+    workflow: impl AsyncFnOnce(Step) -> Result<T, Failure>,
+) -> Result<Payload, Failure> {
+    let output = workflow(context.extract()).await?;
+    Ok(Payload::encode(&output, usize::MAX)?)
+}
+
+macro_rules! workflow {
+    (async |$step:ident| $body:block) => {
+        (|context| Box::pin(body(context, async |$step: Step| $body))) as Begin
+    };
+}
+use workflow;
+
+const ACCEPTED_AT: Timestamp = Timestamp::UNIX_EPOCH;
+
+thread_local! {
+    /// What the steps' futures have done, in order.
+    static EFFECTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    /// The gates that are open.
+    static OPEN: RefCell<HashSet<&'static str>> = RefCell::default();
+}
+
+/// A step's future that notes that it ran.
+async fn effect<T>(name: impl Into<String>, value: T) -> Result<T, Failure> {
+    let name = name.into();
+    EFFECTS.with_borrow_mut(|effects| effects.push(name));
+    Ok(value)
+}
+
+/// A step's future that ends when its gate is opened.
+async fn gated(name: &'static str) -> Result<String, Failure> {
+    poll_fn(|_| match OPEN.with_borrow(|open| open.contains(name)) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
+    effect(name, name.to_uppercase()).await
+}
+
+fn open(name: &'static str) {
+    OPEN.with_borrow_mut(|open| open.insert(name));
+}
+
+fn close_all() {
+    OPEN.with_borrow_mut(HashSet::clear);
+}
+
+fn effects() -> Vec<String> {
+    EFFECTS.take()
+}
+
+/// A machine with a clock of its own that plays the driver and the store.
+struct Bench {
+    machine: Machine,
+    clock: Timestamp,
+    /// All that was committed.
+    journal: Vec<Row>,
+    end: Option<End>,
+}
+
+impl Bench {
+    fn new(begin: Begin) -> Self {
+        Self::resumed(begin, Vec::new())
+    }
+
+    fn resumed(begin: Begin, journal: Vec<Row>) -> Self {
+        let definition = Definition {
+            id: "tested",
+            path: "tested",
+            triggers: &[],
+            config: Config::DEFAULT.retries(2).backoff(Backoff::DEFAULT),
+            graph: Graph { states: &[] },
+            requirements: Vec::new,
+            begin,
+        };
+        let run = RunId::from(Uuid::from_u128(1));
+        let trigger =
+            TriggerData { run, event: None, accepted_at: ACCEPTED_AT, data: Payload::null() };
+        let clock = journal.last().map_or(ACCEPTED_AT, |row| row.at);
+        let origin = Origin { trigger, seed: Uuid::from_u128(2), journal: journal.clone() };
+        let resources = Arc::new(Resources::default());
+        let machine = Machine::new(&definition, resources, Limits::DEFAULT, origin);
+        Self { machine, clock, journal, end: None }
+    }
+
+    fn poll(&mut self) -> Poll<Turn> {
+        self.machine.poll(self.clock, &mut TaskContext::from_waker(Waker::noop()))
+    }
+
+    /// Polls once and commits what is asked for; whether the machine has to be polled again.
+    fn turn(&mut self) -> Option<Poll<Turn>> {
+        match self.poll() {
+            Poll::Ready(Turn::Commit { first_seq, entries, end }) => {
+                assert_eq!(first_seq as usize, self.journal.len());
+                self.clock += SignedDuration::from_millis(10);
+                let at = self.clock;
+                self.journal.extend(entries.into_iter().zip(first_seq..).map(|(entry, seq)| {
+                    let transition = entry.change.committed(at);
+                    Row { seq, key: entry.key, kind: entry.kind, transition, at }
+                }));
+                self.end = self.end.take().or(end);
+                self.machine.committed(at);
+                None
+            }
+            turn => Some(turn),
+        }
+    }
+
+    /// Runs until the machine needs something that is not a commit.
+    fn rest(&mut self) -> Poll<Turn> {
+        loop {
+            if let Some(turn) = self.turn() {
+                return turn;
+            }
+        }
+    }
+
+    /// Runs to the end, letting time pass where the machine waits for it.
+    fn finish(&mut self) -> End {
+        loop {
+            match self.rest() {
+                Poll::Ready(Turn::Idle { until }) => self.clock = until,
+                Poll::Ready(Turn::Ended) => return self.end.clone().expect("it has ended"),
+                turn => panic!("the machine neither ended nor waited for a time: {turn:?}"),
+            }
+        }
+    }
+
+    fn fault(&mut self) -> String {
+        match self.rest() {
+            Poll::Ready(Turn::Held(fault)) => fault.to_string(),
+            turn => panic!("the run is not held: {turn:?}"),
+        }
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.journal.iter().map(|row| row.key.to_string()).collect()
+    }
+}
+
+fn completed(json: &str) -> End {
+    End::Completed(Payload::stored(json))
+}
+
+/// What of two journals has to be the same: all but the times.
+fn without_times(journal: &[Row]) -> Vec<String> {
+    journal
+        .iter()
+        .map(|row| match &row.transition {
+            crate::journal::Transition::Sleeping { .. } => format!("{} sleeping", row.key),
+            crate::journal::Transition::Retrying { attempt, error, .. } => {
+                format!("{} retrying {attempt} {error}", row.key)
+            }
+            other => format!("{} {other:?}", row.key),
+        })
+        .collect()
+}
+
+/// Resumes a finished run after each of its commits: each time the rest of the journal is written
+/// again as it was, and no step whose outcome was committed runs again.
+fn assert_resumes_at_every_prefix(begin: Begin) {
+    effects();
+    let mut whole = Bench::new(begin);
+    let end = whole.finish();
+    effects();
+    for length in 0..=whole.journal.len() {
+        // Lines of one commit stand or fall together.
+        let commit_of = |line: usize| whole.journal.get(line).map(|row| row.at);
+        if length > 0 && commit_of(length - 1) == commit_of(length) {
+            continue;
+        }
+        let prefix = whole.journal[..length].to_vec();
+        let over: HashSet<String> = prefix
+            .iter()
+            .filter(|row| row.transition.is_outcome())
+            .map(|row| row.key.to_string())
+            .collect();
+        let mut resumed = Bench::resumed(begin, prefix);
+        assert_eq!(resumed.finish(), end, "resumed after {length} lines");
+        assert_eq!(without_times(&resumed.journal), without_times(&whole.journal));
+        let again: Vec<_> = effects().into_iter().filter(|name| over.contains(name)).collect();
+        assert_eq!(again, Vec::<String>::new(), "steps that were over ran again");
+    }
+}

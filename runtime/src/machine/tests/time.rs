@@ -1,0 +1,74 @@
+use std::time::Duration;
+
+use super::*;
+use crate::__private::join;
+
+#[test]
+fn a_sleep_ends_no_earlier_than_due() {
+    let begin = workflow!(async |step| {
+        durable(step.sleep(At("nap"), Duration::from_secs(60))).await;
+        Ok(())
+    });
+    let mut bench = Bench::new(begin);
+    let Poll::Ready(Turn::Idle { until }) = bench.rest() else { panic!("it does not sleep") };
+    bench.clock = until - Duration::from_nanos(1);
+    assert_eq!(bench.rest(), Poll::Ready(Turn::Idle { until }));
+    bench.clock = until;
+    assert_eq!(bench.rest(), Poll::Ready(Turn::Ended));
+}
+
+#[test]
+fn a_sleep_until_a_time_that_has_passed_ends_at_once() {
+    let begin = workflow!(async |step| {
+        durable(step.sleep_until(At("then"), ACCEPTED_AT - Duration::from_secs(1))).await;
+        Ok(())
+    });
+    assert_eq!(Bench::new(begin).rest(), Poll::Ready(Turn::Ended));
+}
+
+#[test]
+fn a_sleep_of_ages_is_bounded_by_the_calendar() {
+    let begin = workflow!(async |step| {
+        durable(step.sleep(At("ages"), Duration::MAX)).await;
+        Ok(())
+    });
+    assert_eq!(Bench::new(begin).rest(), Poll::Ready(Turn::Idle { until: Timestamp::MAX }));
+}
+
+#[test]
+fn now_is_the_commit_time_of_the_outcome_seen_last() {
+    let begin = workflow!(async |step| {
+        let before = step.now();
+        durable(step.run(At("one"), || effect("one", ()))).await?;
+        let between = step.now();
+        durable(step.sleep(At("hour"), Duration::from_secs(3600))).await;
+        Ok([before, between, step.now()])
+    });
+    let mut bench = Bench::new(begin);
+    let End::Completed(output) = bench.finish() else { panic!("it failed") };
+    let times: [Timestamp; 3] = output.decode().expect("three times");
+    assert_eq!(times, [ACCEPTED_AT, bench.journal[0].at, bench.journal[2].at]);
+    let mut resumed = Bench::resumed(begin, bench.journal.clone());
+    assert_eq!(resumed.finish(), End::Completed(output));
+}
+
+#[test]
+fn sleeps_side_by_side_end_in_order_of_their_times() {
+    let begin = workflow!(async |step| {
+        join((
+            durable(step.sleep(At("long"), Duration::from_secs(20))),
+            durable(step.sleep(At("short"), Duration::from_secs(10))),
+        ))
+        .await;
+        Ok(())
+    });
+    let mut bench = Bench::new(begin);
+    bench.finish();
+    assert_eq!(bench.keys(), ["long", "short", "short", "long"]);
+
+    // Both have passed when the run is taken up again: the order is still that of their times.
+    let mut late = Bench::resumed(begin, bench.journal[..2].to_vec());
+    late.clock += Duration::from_secs(60);
+    late.finish();
+    assert_eq!(late.keys(), ["long", "short", "short", "long"]);
+}
