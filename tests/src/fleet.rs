@@ -1,0 +1,92 @@
+//! An app whose every step leaves a trace, for tests with several worker processes on one Postgres.
+
+use indelible::prelude::*;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use std::time::Duration;
+
+/// Where errands leave their traces: two tables beside the runtime's own.
+pub struct Ground(PgPool);
+
+impl Ground {
+    /// Opens the database and makes the tables if they are not there.
+    pub async fn open(url: &str) -> sqlx::Result<Self> {
+        let pool = PgPoolOptions::new().max_connections(8).connect(url).await?;
+        // Processes that start together would both find that there is no table.
+        sqlx::raw_sql(
+            "BEGIN;
+             SELECT pg_advisory_xact_lock(77);
+             CREATE TABLE IF NOT EXISTS traces (
+                 run uuid NOT NULL, step text NOT NULL, pid bigint NOT NULL,
+                 begun timestamptz NOT NULL DEFAULT clock_timestamp()
+             );
+             CREATE TABLE IF NOT EXISTS gates (name text PRIMARY KEY);
+             COMMIT;",
+        )
+        .execute(&pool)
+        .await?;
+        Ok(Self(pool))
+    }
+
+    /// The pool, for the tests' own questions.
+    pub fn pool(&self) -> &PgPool {
+        &self.0
+    }
+
+    /// Lets the steps through that wait at a gate.
+    pub async fn open_gate(&self, name: &str) -> sqlx::Result<()> {
+        sqlx::query("INSERT INTO gates (name) VALUES ($1)").bind(name).execute(&self.0).await?;
+        Ok(())
+    }
+
+    async fn trace(&self, run: Uuid, step: &str) -> sqlx::Result<()> {
+        sqlx::query("INSERT INTO traces (run, step, pid) VALUES ($1, $2, $3)")
+            .bind(run)
+            .bind(step)
+            .bind(i64::from(std::process::id()))
+            .execute(&self.0)
+            .await?;
+        Ok(())
+    }
+
+    /// Leaves a trace, then waits until the gate is open.
+    async fn pass(&self, run: Uuid, step: &str, gate: &str) -> sqlx::Result<()> {
+        self.trace(run, step).await?;
+        loop {
+            let open = sqlx::query("SELECT FROM gates WHERE name = $1").bind(gate);
+            if open.fetch_optional(&self.0).await?.is_some() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// What an errand is to do.
+#[derive(Debug, Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "fleet/errand")]
+pub struct Errand {
+    /// A gate to wait at in the middle, if any.
+    pub gate: Option<String>,
+}
+
+/// Three steps, the second of which may wait at a gate. Gives the number of steps.
+#[workflow]
+pub async fn errand(
+    event: Errand,
+    step: Step,
+    Resource(ground): Resource<Ground>,
+) -> Result<u32, Failure> {
+    let run = step.uuid("run");
+    step.run("leave", ground.trace(run, "leave")).await?;
+    if let Some(gate) = &event.gate {
+        step.run("wait-at-gate", ground.pass(run, "wait-at-gate", gate)).await?;
+    }
+    step.run("return-home", ground.trace(run, "return-home")).await?;
+    Ok(if event.gate.is_some() { 3 } else { 2 })
+}
+
+indelible::app! {
+    pub Fleet = "fleet";
+    events: [Errand],
+    workflows: [errand],
+}

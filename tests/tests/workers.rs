@@ -1,0 +1,207 @@
+//! Several worker processes on one Postgres.
+
+use std::collections::HashMap;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use indelible::prelude::*;
+use indelible::{Client, RunQuery};
+use indelible_tests::eventually;
+use indelible_tests::fleet::{Errand, Fleet, Ground, errand};
+use indelible_tests::postgres::Database;
+use indelible_tests::process::Process;
+
+const LEASE: Duration = Duration::from_secs(2);
+
+/// A database with worker processes on it.
+struct Scene {
+    client: Client,
+    ground: Ground,
+    database: Database,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let database = Database::create().await;
+        let client = Runtime::builder(Fleet).database(database.url()).connect().await;
+        let ground = Ground::open(database.url()).await.expect("the tests' tables");
+        Self { client: client.expect("a client"), ground, database }
+    }
+
+    fn worker(&self) -> Process {
+        let lease = LEASE.as_millis().to_string();
+        Process::start(
+            Command::new(env!("CARGO_BIN_EXE_fleet")).arg(self.database.url()).arg(lease),
+        )
+    }
+
+    async fn send_out(&self, runs: usize, gate: Option<&str>) -> Vec<RunId> {
+        let mut ids = Vec::with_capacity(runs);
+        for _ in 0..runs {
+            let input = Errand { gate: gate.map(ToOwned::to_owned) };
+            ids.push(self.client.start(errand, input).await.expect("it starts").id());
+        }
+        ids
+    }
+
+    /// How many traces each process left of a step.
+    async fn traces(&self, step: &str) -> HashMap<i64, i64> {
+        sqlx::query_as("SELECT pid, count(*) FROM traces WHERE step = $1 GROUP BY pid")
+            .bind(step)
+            .fetch_all(self.ground.pool())
+            .await
+            .expect("the traces")
+            .into_iter()
+            .collect()
+    }
+
+    async fn completed(&self) -> usize {
+        let query = RunQuery {
+            status: Some(RunStatus::Completed),
+            limit: Some(10_000),
+            ..RunQuery::default()
+        };
+        self.client.runs(&query).await.expect("the runs").len()
+    }
+
+    async fn all_complete(&self, runs: usize) {
+        eventually("every run has completed", async || self.completed().await == runs).await;
+    }
+
+    /// Every run's journal holds each outcome once.
+    async fn assert_each_outcome_once(&self, runs: &[RunId], steps: usize) {
+        for run in runs {
+            let journal = self.client.journal(*run).await.expect("its journal");
+            let keys: Vec<_> = journal.iter().map(|row| row.key.to_string()).collect();
+            let mut distinct = keys.clone();
+            distinct.sort();
+            distinct.dedup();
+            assert_eq!(keys.len(), steps, "{keys:?}");
+            assert_eq!(distinct.len(), steps, "{keys:?}");
+        }
+    }
+}
+
+async fn every_run_is_driven_once(workers: usize) {
+    const RUNS: usize = 300;
+    let scene = Scene::set().await;
+    let fleet: Vec<_> = (0..workers).map(|_| scene.worker()).collect();
+    let runs = scene.send_out(RUNS, None).await;
+    scene.all_complete(RUNS).await;
+    for step in ["leave", "return-home"] {
+        let traces = scene.traces(step).await;
+        assert_eq!(traces.values().sum::<i64>(), RUNS as i64, "`{step}` ran once a run: {traces:?}");
+        let pids: Vec<_> = fleet.iter().map(|worker| i64::from(worker.pid())).collect();
+        assert!(traces.keys().all(|pid| pids.contains(pid)));
+    }
+    scene.assert_each_outcome_once(&runs, 2).await;
+}
+
+#[tokio::test]
+async fn two_workers_drive_every_run_once() {
+    every_run_is_driven_once(2).await;
+}
+
+#[tokio::test]
+async fn four_workers_drive_every_run_once() {
+    every_run_is_driven_once(4).await;
+}
+
+#[tokio::test]
+async fn a_killed_worker_s_runs_are_taken_over_within_the_lease() {
+    const RUNS: usize = 40;
+    let scene = Scene::set().await;
+    let mut killed = scene.worker();
+    let runs = scene.send_out(RUNS, Some("bridge")).await;
+    let waiting = async || scene.traces("wait-at-gate").await.values().sum::<i64>();
+    eventually("every run waits at the gate", async || waiting().await == RUNS as i64).await;
+
+    let survivor = scene.worker();
+    killed.kill();
+    let since = Instant::now();
+    let survivor_pid = i64::from(survivor.pid());
+    eventually("the survivor has taken every run over", async || {
+        scene.traces("wait-at-gate").await.get(&survivor_pid) == Some(&(RUNS as i64))
+    })
+    .await;
+    // The lease, a look for dead workers each quarter of it, and the poll behind a lost hint.
+    let bound = LEASE + LEASE / 4 + Duration::from_secs(1);
+    assert!(since.elapsed() < bound, "it took {:?}", since.elapsed());
+
+    scene.ground.open_gate("bridge").await.expect("the gate opens");
+    scene.all_complete(RUNS).await;
+    assert_eq!(scene.traces("leave").await.len(), 1, "what was committed did not run again");
+    scene.assert_each_outcome_once(&runs, 3).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_lease_cannot_commit() {
+    const RUNS: usize = 10;
+    let scene = Scene::set().await;
+    let stopped = scene.worker();
+    let runs = scene.send_out(RUNS, Some("bridge")).await;
+    eventually("every run waits at the gate", async || {
+        scene.traces("wait-at-gate").await.values().sum::<i64>() == RUNS as i64
+    })
+    .await;
+
+    // It is frozen with its steps in progress, and another drives its runs to their end.
+    stopped.signal("STOP");
+    let successor = scene.worker();
+    scene.ground.open_gate("bridge").await.expect("the gate opens");
+    scene.all_complete(RUNS).await;
+    let before = scene.journals(&runs).await;
+
+    // It goes on where it was: at a gate that is open now, with outcomes to hand in.
+    stopped.signal("CONT");
+    eventually("it has noticed and begun another life", async || {
+        let lives: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM indelible.workers WHERE pid = $1")
+                .bind(i64::from(stopped.pid()))
+                .fetch_one(scene.ground.pool())
+                .await
+                .expect("the workers");
+        lives == 1
+    })
+    .await;
+    assert_eq!(scene.journals(&runs).await, before);
+    let homes = scene.traces("return-home").await;
+    assert_eq!(homes, HashMap::from([(i64::from(successor.pid()), RUNS as i64)]));
+
+    // Its new life is as good as any.
+    drop(successor);
+    let more = scene.send_out(1, Some("bridge")).await;
+    scene.all_complete(RUNS + more.len()).await;
+}
+
+impl Scene {
+    async fn journals(&self, runs: &[RunId]) -> Vec<String> {
+        let mut journals = Vec::with_capacity(runs.len());
+        for run in runs {
+            journals.push(format!("{:?}", self.client.journal(*run).await.expect("its journal")));
+        }
+        journals
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_asked_to_stop_gives_its_runs_back_at_once() {
+    const RUNS: usize = 10;
+    let scene = Scene::set().await;
+    let mut first = scene.worker();
+    scene.send_out(RUNS, Some("bridge")).await;
+    eventually("every run waits at the gate", async || {
+        scene.traces("wait-at-gate").await.values().sum::<i64>() == RUNS as i64
+    })
+    .await;
+    first.signal("TERM");
+    // Its steps may end; the gate is opened so that they do.
+    scene.ground.open_gate("bridge").await.expect("the gate opens");
+    assert!(first.wait().success(), "it stops of its own accord");
+    let successor = scene.worker();
+    scene.all_complete(RUNS).await;
+    // Their outcomes were committed before it went: none ran again.
+    let gates = scene.traces("wait-at-gate").await;
+    assert_eq!(gates, HashMap::from([(i64::from(first.pid()), RUNS as i64)]));
+    drop(successor);
+}
