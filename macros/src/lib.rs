@@ -1,1 +1,60 @@
-//! The macros of Indelible.
+//! The macros of Indelible. Use them through the crate `indelible`, which re-exports them.
+//!
+//! They are a compiler in four phases, each a module:
+//!
+//! 1. [`parse`]: tokens to syntax.
+//! 2. [`model`]: syntax to a model of what the user wrote, in the words of the domain.
+//! 3. [`check`]: rules over the model.
+//! 4. [`expand`]: the model to tokens.
+//!
+//! Every phase reports into one [`Problems`](problem::Problems) and goes on, so that several
+//! mistakes give several messages, and so that the item is emitted beside them.
+
+#![deny(missing_docs)]
+
+mod check;
+mod expand;
+mod model;
+mod parse;
+mod problem;
+
+use proc_macro::TokenStream;
+
+/// Turns an `async fn` into a durable workflow.
+///
+/// The function becomes a unit type of its name that implements `Workflow`; its body becomes a
+/// machine that resumes at its last checkpoint. What starts it is its first parameter.
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `id = "on-ticket-created"` | the name by which the store knows it | the function's name in kebab-case |
+/// | `retries = 2` | how often a failed step is tried again | 4 |
+/// | `backoff(initial = "1s", max = "1h")` | how long it waits before that, doubling | `1s`, `1h` |
+/// | `input` | the first parameter is no event: the workflow is only ever started directly | |
+/// | `crate = path` | where the crate `indelible` is found | found in `Cargo.toml` |
+#[proc_macro_attribute]
+pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::workflow(arguments.into(), item.into()).into()
+}
+
+/// Makes a type an event: `#[event(name = "ticket/created")]`.
+///
+/// The type has to derive `Serialize`, `Deserialize` and `JsonSchema` too.
+#[proc_macro_derive(Event, attributes(event))]
+pub fn derive_event(item: TokenStream) -> TokenStream {
+    expand::event(item.into()).into()
+}
+
+/// Gathers the events and workflows of a program under a name.
+///
+/// ```text
+/// indelible::app! {
+///     pub HelpDesk = "help-desk";
+///     events: [TicketCreated],
+///     workflows: [on_ticket_created],
+/// }
+/// ```
+#[proc_macro]
+pub fn app(input: TokenStream) -> TokenStream {
+    expand::app(input.into()).into()
+}

@@ -1,5 +1,8 @@
 //! Durable workflows for Rust. *If it compiles, it resumes.*
 
+// What the macros write names the crate by its path from outside.
+extern crate self as indelible;
+
 mod app;
 mod client;
 mod error;
@@ -27,7 +30,10 @@ pub mod prelude {
     pub use crate::step::{Failure, Permanent, Resource, RetryAfter, Step, StepError};
     pub use crate::workflow::Workflow;
     pub use crate::{RunHandle, RunStatus, Runtime};
+    pub use indelible_macros::{Event, workflow};
 }
+
+pub use indelible_macros::{Event, app, workflow};
 
 pub use self::app::App;
 pub use self::client::{Client, RunHandle, Send};
@@ -58,8 +64,8 @@ pub mod __private {
     pub use crate::app::App;
     pub use crate::event::{Event, EventDef};
     pub use crate::step::{
-        Body, Branch, Context, Definition, Durable, FromContext, Requirement, Returns, join,
-        try_join,
+        Body, Branch, Context, Definition, Durable, Failure, FromContext, Requirement, Returns,
+        join, try_join,
     };
     pub use crate::workflow::{
         Backoff, Config, Direct, Graph, Input, State, StateDef, StepKind, Workflow,
@@ -73,5 +79,29 @@ pub mod __private {
     /// The requirement of one parameter type.
     pub fn requirement<T: FromContext>() -> Option<Requirement> {
         T::requirement()
+    }
+
+    /// The requirements of all parameters.
+    pub fn requirements<const N: usize>(found: [Option<Requirement>; N]) -> Vec<Requirement> {
+        found.into_iter().flatten().collect()
+    }
+
+    /// Stands where a step's id was refused, so that nothing else is said about the step.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct NoState;
+
+    impl NoState {
+        /// Takes what was written there, so that it counts as used.
+        pub fn in_place_of<T: ?Sized>(_: &T) -> Self {
+            Self
+        }
+    }
+
+    impl State for NoState {
+        const ALL: &'static [Self] = &[];
+
+        fn id(self) -> &'static str {
+            ""
+        }
     }
 }

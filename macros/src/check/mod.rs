@@ -1,0 +1,36 @@
+//! Rules over the model: one rule, one function. Each says, at the smallest span, what is wrong, why
+//! it matters to a resumed run, and what to write instead.
+
+mod app;
+mod configuration;
+mod event;
+mod ids;
+mod signature;
+
+use crate::model::{EventModel, WorkflowModel};
+use crate::parse::AppSyntax;
+use crate::problem::Problems;
+
+/// Every rule for workflows.
+pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
+    signature::is_async(model, problems);
+    signature::is_free(model, problems);
+    signature::is_not_generic(model, problems);
+    signature::has_an_input(model, problems);
+    configuration::id_is_kebab_case(model, problems);
+    configuration::backoff_grows(model, problems);
+    ids::are_literal(model, problems);
+    ids::are_kebab_case(model, problems);
+    ids::are_unique(model, problems);
+}
+
+/// Every rule for events.
+pub(crate) fn event(model: &EventModel, problems: &Problems) {
+    event::name_is_well_formed(model, problems);
+    event::is_not_generic(model, problems);
+}
+
+/// Every rule for apps.
+pub(crate) fn app(model: &AppSyntax, problems: &Problems) {
+    app::name_is_kebab_case(model, problems);
+}

@@ -1,0 +1,59 @@
+use crate::model::WorkflowModel;
+use crate::problem::{Problem, Problems};
+
+/// A workflow is an `async fn`: its steps are awaited.
+pub(crate) fn is_async(model: &WorkflowModel, problems: &Problems) {
+    let signature = &model.function.sig;
+    if signature.asyncness.is_none() {
+        problems.report(
+            Problem::at(&signature.fn_token, "a workflow is an `async fn`")
+                .note("its body awaits its steps")
+                .help(format!("async fn {}(..)", signature.ident)),
+        );
+    }
+}
+
+/// A workflow is a free function: there is no `self` to bring back when a run resumes.
+pub(crate) fn is_free(model: &WorkflowModel, problems: &Problems) {
+    if let Some(receiver) = model.function.sig.receiver() {
+        problems.report(
+            Problem::at(receiver, "a workflow is a free function, without `self`")
+                .note("a run is resumed in another process, where this `self` does not exist")
+                .help("take what it needs as a resource: `Resource(desk): Resource<Desk>`"),
+        );
+    }
+}
+
+/// A workflow is not generic: the store knows it by one id, which has to mean one function.
+pub(crate) fn is_not_generic(model: &WorkflowModel, problems: &Problems) {
+    let generics = &model.function.sig.generics;
+    if !generics.params.is_empty() {
+        problems.report(
+            Problem::at(&generics.params, "a workflow is not generic")
+                .note("the store knows it by one id, which has to mean one function")
+                .help("write a workflow for each type, and share a generic function between them"),
+        );
+    }
+}
+
+/// A workflow's first parameter is what starts it.
+pub(crate) fn has_an_input(model: &WorkflowModel, problems: &Problems) {
+    let signature = &model.function.sig;
+    let first = model.parameters().next();
+    let problem = if model.begins_with_the_handle() {
+        Problem::at(&first, "what starts the workflow is missing before the step handle")
+    } else if first.is_none() && signature.receiver().is_none() {
+        Problem::at(&signature.ident, "a workflow takes what starts it as its first parameter")
+    } else {
+        return;
+    };
+    problems.report(
+        problem
+            .note("the event, or the input, is stored with the run and given to it on every resume")
+            .help(format!(
+                "async fn {}(event: TicketCreated, step: Step, ..), or `#[workflow(input)]` with \
+                 any serialisable type",
+                signature.ident
+            )),
+    );
+}

@@ -1,0 +1,299 @@
+use std::time::Duration;
+
+use proc_macro2::{Delimiter, Group, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    Block, Expr, ExprAsync, ExprAwait, ExprClosure, ExprLit, ExprMethodCall, Item, Lit, Macro,
+    Stmt, parse_quote, parse_quote_spanned,
+};
+
+use super::runtime::constant;
+use super::state::States;
+use crate::model::{Backoff, Method, StepCall, StepId, WorkflowModel};
+use crate::parse::{Concurrency, MacroArguments, concurrency, parse_duration};
+use crate::problem::Problems;
+
+/// The body with its steps carrying their states, and each `.await` going through `Durable`.
+pub(super) fn rewrite(workflow: &WorkflowModel, states: &States<'_>, problems: &Problems) -> Block {
+    let mut block = (*workflow.function.block).clone();
+    Rewrite { workflow, states, problems, inside_step: false }.visit_block_mut(&mut block);
+    block
+}
+
+/// A constant backoff.
+pub(super) fn backoff(backoff: &Backoff) -> TokenStream {
+    let part = |part: &Option<(Duration, _)>, default: TokenStream| match part {
+        Some((duration, _)) => constant(*duration),
+        None => quote!(__private::Backoff::DEFAULT.#default),
+    };
+    let initial = part(&backoff.initial, quote!(initial));
+    let max = part(&backoff.max, quote!(max));
+    quote!(__private::Backoff::new(#initial, #max))
+}
+
+struct Rewrite<'m> {
+    workflow: &'m WorkflowModel,
+    states: &'m States<'m>,
+    problems: &'m Problems,
+    /// What a step does is ordinary code: it is awaited as written.
+    inside_step: bool,
+}
+
+impl VisitMut for Rewrite<'_> {
+    fn visit_expr_mut(&mut self, expression: &mut Expr) {
+        match expression {
+            Expr::MethodCall(call) => self.method_call(call),
+            Expr::Macro(call) => {
+                if let Some(joined) = self.call_macro(&mut call.mac) {
+                    *expression = joined;
+                }
+            }
+            _ => visit_mut::visit_expr_mut(self, expression),
+        }
+        if self.inside_step {
+            return;
+        }
+        match expression {
+            Expr::Await(awaited) => self.durable_await(awaited),
+            Expr::Async(block) => *expression = self.branch(block),
+            _ => {}
+        }
+    }
+
+    fn visit_stmt_mut(&mut self, statement: &mut Stmt) {
+        let Stmt::Macro(call) = statement else {
+            return visit_mut::visit_stmt_mut(self, statement);
+        };
+        if let Some(joined) = self.call_macro(&mut call.mac) {
+            *statement = Stmt::Expr(joined, call.semi_token);
+        }
+    }
+
+    /// An item in a body has nothing to do with the run.
+    fn visit_item_mut(&mut self, _: &mut Item) {}
+}
+
+impl Rewrite<'_> {
+    fn method_call(&mut self, call: &mut ExprMethodCall) {
+        let Some(handle) = &self.workflow.handle else {
+            return visit_mut::visit_expr_method_call_mut(self, call);
+        };
+        if let Some(step) = StepCall::of(call, handle) {
+            self.step(call, &step);
+        } else if StepCall::at_root_of(call, handle).is_some() {
+            if call.method == "timeout"
+                && let Some(duration) = call.args.first_mut()
+            {
+                self.duration(duration);
+            }
+            visit_mut::visit_expr_method_call_mut(self, call);
+        } else {
+            visit_mut::visit_expr_method_call_mut(self, call);
+        }
+    }
+
+    /// Puts the state in the place of the id, and makes what the step does lazy and repeatable.
+    fn step(&mut self, call: &mut ExprMethodCall, step: &StepCall) {
+        let mut arguments = call.args.iter_mut();
+        if let Some(id) = arguments.next() {
+            *id = self.state(&step.id, id);
+        }
+        if let Some(argument) = arguments.next() {
+            match step.method {
+                Method::Run => {
+                    let outer = std::mem::replace(&mut self.inside_step, true);
+                    self.visit_expr_mut(argument);
+                    self.inside_step = outer;
+                    *argument = self.attempt(argument);
+                }
+                Method::Sleep => {
+                    self.duration(argument);
+                    self.visit_expr_mut(argument);
+                }
+                _ => self.visit_expr_mut(argument),
+            }
+        }
+        arguments.for_each(|argument| self.visit_expr_mut(argument));
+    }
+
+    fn state(&self, id: &StepId, written: &Expr) -> Expr {
+        match id.variant() {
+            Some(variant) => {
+                let states = &self.states.name;
+                let mut states = states.clone();
+                states.set_span(variant.span());
+                parse_quote!(#states::#variant)
+            }
+            // It was reported; what stands there is used, so that rustc has nothing to add.
+            None => {
+                parse_quote!(__private::NoState::in_place_of(&(#written)))
+            }
+        }
+    }
+
+    /// A step's argument as a closure that makes a new future for each attempt and borrows what it
+    /// needs.
+    fn attempt(&self, argument: &mut Expr) -> Expr {
+        match argument {
+            Expr::Closure(closure) => {
+                if closure.asyncness.take().is_some() {
+                    let body = &closure.body;
+                    closure.body = parse_quote!(async { #body });
+                }
+                Expr::Closure(closure.clone())
+            }
+            Expr::Async(block) => {
+                block.capture = None;
+                if gives_only_ok(&block.block) {
+                    self.settle_error(&mut block.block);
+                }
+                parse_quote!(|| #block)
+            }
+            future => {
+                let awaited = ExprAwait {
+                    attrs: Vec::new(),
+                    base: Box::new(future.clone()),
+                    dot_token: Default::default(),
+                    await_token: syn::token::Await(future.span()),
+                };
+                parse_quote_spanned!(future.span()=> || async { #awaited })
+            }
+        }
+    }
+
+    /// Names the error type of a block that gives nothing but `Ok(..)`: nothing else would.
+    fn settle_error(&self, block: &mut Block) {
+        each_result(block, &mut |result| {
+            if let Expr::Call(call) = result
+                && let Expr::Path(function) = &mut *call.func
+                && let Some(name) = function.path.segments.last_mut()
+            {
+                name.arguments =
+                    syn::PathArguments::AngleBracketed(parse_quote!(::<_, __private::Failure>));
+            }
+        });
+    }
+
+    /// A literal duration becomes a constant.
+    fn duration(&self, argument: &mut Expr) {
+        if let Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) = argument {
+            let duration = self.problems.ok(parse_duration(literal)).unwrap_or_default();
+            *argument = Expr::Verbatim(constant(duration));
+        }
+    }
+
+    /// `operation.await` becomes `durable(operation).await`, spanned so that rustc underlines the
+    /// whole operation, once, if it is not durable.
+    fn durable_await(&self, awaited: &mut ExprAwait) {
+        let operation = awaited.base.to_token_stream();
+        let mut tokens = operation.clone().into_iter();
+        let first = tokens.next().map_or(awaited.await_token.span(), |token| token.span());
+        let last = tokens.last().map_or(first, |token| token.span());
+        let mut argument = Group::new(Delimiter::Parenthesis, operation);
+        argument.set_span(last);
+        awaited.base =
+            Box::new(Expr::Verbatim(quote_spanned!(first=> __private::durable #argument)));
+    }
+
+    /// An `async` block in a body awaits nothing but durable operations, so it is one.
+    fn branch(&self, block: &ExprAsync) -> Expr {
+        Expr::Verbatim(quote_spanned!(block.async_token.span()=> __private::Branch(#block)))
+    }
+
+    /// Rewrites the arguments of a macro; one that awaits them becomes an expression.
+    fn call_macro(&mut self, call: &mut Macro) -> Option<Expr> {
+        let mut arguments = MacroArguments::parse(call)?;
+        arguments.expressions_mut().into_iter().for_each(|argument| self.visit_expr_mut(argument));
+        if !self.inside_step
+            && let Some(kind) = concurrency(call)
+        {
+            return Some(self.side_by_side(kind, call, &arguments));
+        }
+        // Tokens that did not change keep the form that the macro was given.
+        let rewritten = arguments.to_token_stream();
+        if rewritten.to_string() != call.tokens.to_string() {
+            call.tokens = rewritten;
+        }
+        None
+    }
+
+    fn side_by_side(&self, kind: Concurrency, call: &Macro, arguments: &MacroArguments) -> Expr {
+        let span = call.path.span();
+        let function = match kind {
+            Concurrency::Join => quote_spanned!(span=> join),
+            Concurrency::TryJoin => quote_spanned!(span=> try_join),
+        };
+        let branches = arguments.expressions().into_iter().map(|branch| {
+            let mut tokens = branch.to_token_stream().into_iter();
+            let first = tokens.next().map_or(span, |token| token.span());
+            let last = tokens.last().map_or(first, |token| token.span());
+            let mut argument = Group::new(Delimiter::Parenthesis, branch.to_token_stream());
+            argument.set_span(last);
+            quote_spanned!(first=> __private::durable #argument)
+        });
+        Expr::Verbatim(quote_spanned!(span=> __private::#function((#(#branches,)*)).await))
+    }
+}
+
+/// Whether each result of an `async` block is a bare `Ok(..)`, so that nothing says what its error
+/// would be.
+fn gives_only_ok(block: &Block) -> bool {
+    let (mut results, mut only_ok) = (0, true);
+    let mut block = block.clone();
+    each_result(&mut block, &mut |result| {
+        results += 1;
+        only_ok &= matches!(result, Expr::Call(call)
+            if matches!(&*call.func, Expr::Path(function) if function.path.is_ident("Ok")));
+    });
+    results > 0 && only_ok
+}
+
+/// Visits what a block may give: its last expression, through `if` and `match`, and each `return`.
+fn each_result(block: &mut Block, visit: &mut dyn FnMut(&mut Expr)) {
+    Returned(visit).visit_block_mut(block);
+    last_of_block(block, visit);
+}
+
+fn last_of_block(block: &mut Block, visit: &mut dyn FnMut(&mut Expr)) {
+    if let Some(Stmt::Expr(last, None)) = block.stmts.last_mut() {
+        last_of(last, visit);
+    }
+}
+
+fn last_of(expression: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
+    match expression {
+        Expr::Block(inner) if inner.label.is_none() => last_of_block(&mut inner.block, visit),
+        Expr::If(branch) => {
+            last_of_block(&mut branch.then_branch, visit);
+            if let Some((_, otherwise)) = &mut branch.else_branch {
+                last_of(otherwise, visit);
+            }
+        }
+        Expr::Match(choice) => {
+            choice.arms.iter_mut().for_each(|arm| last_of(&mut arm.body, visit));
+        }
+        Expr::Return(_) => {}
+        other => visit(other),
+    }
+}
+
+/// The values of a block's own `return`s.
+struct Returned<'v>(&'v mut dyn FnMut(&mut Expr));
+
+impl VisitMut for Returned<'_> {
+    fn visit_expr_mut(&mut self, expression: &mut Expr) {
+        match expression {
+            Expr::Return(returned) => {
+                if let Some(value) = &mut returned.expr {
+                    last_of(value, self.0);
+                }
+            }
+            Expr::Closure(ExprClosure { .. }) | Expr::Async(_) => {}
+            other => visit_mut::visit_expr_mut(self, other),
+        }
+    }
+
+    fn visit_item_mut(&mut self, _: &mut Item) {}
+}

@@ -1,0 +1,60 @@
+//! The model to tokens. What is emitted is little: types, constants, and short calls into
+//! `indelible::__private`. When something was reported, the item is emitted all the same, beside the
+//! messages, so that other code still sees its name and types.
+
+mod app;
+mod body;
+mod event;
+mod runtime;
+mod state;
+mod workflow;
+
+use proc_macro2::TokenStream;
+
+use crate::check;
+use crate::model::{EventModel, WorkflowModel};
+use crate::parse::{AppSyntax, EventSyntax, WorkflowSyntax};
+use crate::problem::Problems;
+
+/// `#[workflow(..)]`
+pub(crate) fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let problems = Problems::new();
+    let mut output = match WorkflowSyntax::parse(arguments, item.clone(), &problems) {
+        Some(syntax) => {
+            let model = WorkflowModel::new(syntax, &problems);
+            check::workflow(&model, &problems);
+            workflow::expand(model, &problems)
+        }
+        None => item,
+    };
+    output.extend(problems.into_tokens());
+    output
+}
+
+/// `#[derive(Event)]`
+pub(crate) fn event(item: TokenStream) -> TokenStream {
+    let problems = Problems::new();
+    let mut output = TokenStream::new();
+    if let Some(syntax) = EventSyntax::parse(item, &problems) {
+        let model = EventModel::new(syntax, &problems);
+        check::event(&model, &problems);
+        output.extend(event::expand(&model));
+    }
+    output.extend(problems.into_tokens());
+    output
+}
+
+/// `app! { .. }`
+pub(crate) fn app(input: TokenStream) -> TokenStream {
+    let problems = Problems::new();
+    let mut output = TokenStream::new();
+    if let Some(model) = AppSyntax::parse(input, &problems) {
+        check::app(&model, &problems);
+        output.extend(app::expand(&model));
+    }
+    output.extend(problems.into_tokens());
+    output
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,10 @@
+const _: () = {
+    use ::indelible::__private;
+    #[automatically_derived]
+    impl __private::Event for TicketCreated {
+        const NAME: &'static str = "ticket/created";
+        const TYPE: &'static str = __private::concat!(
+            __private::module_path!(), "::", __private::stringify!(TicketCreated)
+        );
+    }
+};

@@ -1,0 +1,63 @@
+#[allow(non_camel_case_types)]
+#[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+struct on_ticket;
+///The states of [`on_ticket`]: one for each of its steps.
+#[allow(non_camel_case_types)]
+#[derive(
+    ::core::clone::Clone,
+    ::core::marker::Copy,
+    ::core::fmt::Debug,
+    ::core::cmp::PartialEq,
+    ::core::cmp::Eq,
+    ::core::hash::Hash,
+)]
+enum OnTicketState {}
+const _: () = {
+    use ::indelible::__private;
+    impl __private::State for OnTicketState {
+        const ALL: &'static [Self] = &[];
+        fn id(self) -> &'static str {
+            match self {}
+        }
+    }
+    impl __private::Workflow for on_ticket {
+        type Input = TicketCreated;
+        type Output = <Result<(), Failure> as __private::Returns>::Output;
+        type State = OnTicketState;
+        const ID: &'static str = "on-ticket";
+        const PATH: &'static str = __private::concat!(
+            __private::module_path!(), "::", __private::stringify!(on_ticket)
+        );
+        const CONFIG: __private::Config = __private::Config::DEFAULT;
+        const GRAPH: __private::Graph = __private::Graph { states: &[] };
+    }
+    impl __private::Body for on_ticket {
+        fn requirements() -> __private::Vec<__private::Requirement> {
+            __private::requirements([__private::requirement::<Step>()])
+        }
+        async fn run(
+            context: __private::Context,
+        ) -> __private::Result<Self::Output, __private::Failure> {
+            async fn __body(event: TicketCreated, step: Step) -> Result<(), Failure> {
+                __private::durable(
+                        step
+                            .run(
+                                __private::NoState::in_place_of(&(name)),
+                                || async { fetch().await },
+                            ),
+                    )
+                    .await?;
+                Ok(())
+            }
+            let input = context.input::<<Self as __private::Workflow>::Input>().await;
+            let argument1 = context.extract();
+            __private::Returns::into_result(__body(input, argument1).await)
+        }
+    }
+};
+::core::compile_error! {
+    "`#[workflow]` has no argument `retry`\n= help: did you mean `retries`?"
+}
+::core::compile_error! {
+    "the id of a step is a string literal\n= note: a resumed run finds the outcome of a step by its id, so the id has to be known when the workflow is compiled\n= help: write the id itself: \"name-of-the-step\"; the same step in a loop is told apart by its occurrence"
+}

@@ -1,0 +1,152 @@
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{Attribute, ReturnType};
+
+use super::body;
+use super::runtime::Runtime;
+use super::state::States;
+use crate::model::{Configuration, WorkflowModel};
+use crate::problem::Problems;
+
+pub(super) fn expand(workflow: WorkflowModel, problems: &Problems) -> TokenStream {
+    let runtime = Runtime::at(workflow.configuration.krate.as_ref());
+    let states = States::of(&workflow);
+
+    let (docs, others): (Vec<_>, Vec<_>) =
+        workflow.function.attrs.iter().partition(|attribute| attribute.path().is_ident("doc"));
+    let conditions: Vec<_> = others.iter().filter(|attribute| is_condition(attribute)).collect();
+    let (name, visibility) = (workflow.name(), &workflow.function.vis);
+    let enumeration = states.definition(&workflow);
+    let state = states.implementation();
+    let implementation = implementation(&workflow, &states);
+    let body = if workflow.has_a_signature() {
+        body(&workflow, &states, problems)
+    } else {
+        stand_in(&workflow)
+    };
+    let implementations = runtime.enclose(quote! {
+        #state
+        #implementation
+        #body
+    });
+    quote! {
+        #(#docs)*
+        #(#conditions)*
+        #[allow(non_camel_case_types)]
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        #visibility struct #name;
+
+        #(#conditions)*
+        #enumeration
+
+        #(#conditions)*
+        #implementations
+    }
+}
+
+fn is_condition(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg")
+}
+
+/// `impl Workflow`.
+fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream {
+    let (name, state, id) = (workflow.name(), &states.name, workflow.id());
+    let (input, output) = if workflow.has_a_signature() {
+        (input_type(workflow), output_type(workflow))
+    } else {
+        (quote!(__private::Direct<()>), quote!(()))
+    };
+    let configuration = configuration(&workflow.configuration);
+    let graph = states.graph();
+    quote! {
+        impl __private::Workflow for #name {
+            type Input = #input;
+            type Output = #output;
+            type State = #state;
+            const ID: &'static str = #id;
+            const PATH: &'static str = __private::concat!(
+                __private::module_path!(), "::", __private::stringify!(#name)
+            );
+            const CONFIG: __private::Config = #configuration;
+            const GRAPH: __private::Graph = #graph;
+        }
+    }
+}
+
+fn input_type(workflow: &WorkflowModel) -> TokenStream {
+    let ty = workflow.parameters().next().map(|first| &first.ty);
+    if workflow.configuration.direct { quote!(__private::Direct<#ty>) } else { quote!(#ty) }
+}
+
+fn output_type(workflow: &WorkflowModel) -> TokenStream {
+    let (ty, span) = match &workflow.function.sig.output {
+        ReturnType::Default => (quote!(()), workflow.name().span()),
+        ReturnType::Type(_, ty) => (quote!(#ty), ty.span()),
+    };
+    quote_spanned!(span=> <#ty as __private::Returns>::Output)
+}
+
+fn configuration(configuration: &Configuration) -> TokenStream {
+    let retries = configuration.retries.map(|retries| quote!(.retries(#retries)));
+    let backoff = configuration.backoff.as_ref().map(|backoff| {
+        let backoff = body::backoff(backoff);
+        quote!(.backoff(#backoff))
+    });
+    quote!(__private::Config::DEFAULT #retries #backoff)
+}
+
+/// `impl Body`: the function itself, with its body rewritten, and what calls it.
+fn body(workflow: &WorkflowModel, states: &States<'_>, problems: &Problems) -> TokenStream {
+    let name = workflow.name();
+    let attributes = workflow
+        .function
+        .attrs
+        .iter()
+        .filter(|attribute| !attribute.path().is_ident("doc") && !is_condition(attribute));
+    let (inputs, output) = (&workflow.function.sig.inputs, &workflow.function.sig.output);
+    let block = body::rewrite(workflow, states, problems);
+
+    let rest: Vec<_> = workflow.parameters().skip(1).map(|parameter| &parameter.ty).collect();
+    let requirements =
+        rest.iter().map(|ty| quote_spanned!(ty.span()=> __private::requirement::<#ty>()));
+    let context = Ident::new("context", Span::mixed_site());
+    let input = Ident::new("input", Span::mixed_site());
+    let arguments: Vec<_> =
+        (1..=rest.len()).map(|n| format_ident!("argument{n}", span = Span::mixed_site())).collect();
+    let first = if workflow.configuration.direct { quote!(#input.0) } else { quote!(#input) };
+    quote! {
+        impl __private::Body for #name {
+            fn requirements() -> __private::Vec<__private::Requirement> {
+                __private::requirements([#(#requirements),*])
+            }
+
+            async fn run(
+                #context: __private::Context,
+            ) -> __private::Result<Self::Output, __private::Failure> {
+                #(#attributes)*
+                async fn __body(#inputs) #output #block
+
+                let #input = #context.input::<<Self as __private::Workflow>::Input>().await;
+                #(let #arguments = #context.extract();)*
+                __private::Returns::into_result(__body(#first, #(#arguments),*).await)
+            }
+        }
+    }
+}
+
+/// `impl Body` for a function whose signature is not a workflow's.
+fn stand_in(workflow: &WorkflowModel) -> TokenStream {
+    let name = workflow.name();
+    quote! {
+        impl __private::Body for #name {
+            fn requirements() -> __private::Vec<__private::Requirement> {
+                __private::requirements([])
+            }
+
+            async fn run(_: __private::Context) -> __private::Result<(), __private::Failure> {
+                __private::Result::Ok(())
+            }
+        }
+    }
+}

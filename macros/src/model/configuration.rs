@@ -1,0 +1,125 @@
+use std::time::Duration;
+
+use proc_macro2::TokenStream;
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
+
+use crate::parse::{Argument, Value, did_you_mean, parse_arguments, parse_duration};
+use crate::problem::{Problem, Problems};
+
+/// What `#[workflow(..)]` says.
+#[derive(Default)]
+pub(crate) struct Configuration {
+    pub(crate) id: Option<LitStr>,
+    pub(crate) retries: Option<u32>,
+    pub(crate) backoff: Option<Backoff>,
+    /// `input`: the workflow is only ever started directly.
+    pub(crate) direct: bool,
+    /// `crate = path`
+    pub(crate) krate: Option<Path>,
+}
+
+/// `backoff(initial = .., max = ..)`
+#[derive(Default)]
+pub(crate) struct Backoff {
+    pub(crate) initial: Option<(Duration, LitStr)>,
+    pub(crate) max: Option<(Duration, LitStr)>,
+}
+
+const KNOWN: &[&str] = &["id", "retries", "backoff", "input", "crate"];
+
+impl Configuration {
+    pub(crate) fn new(arguments: Vec<Argument>, problems: &Problems) -> Self {
+        let mut configuration = Self::default();
+        let mut seen: Vec<Ident> = Vec::new();
+        for argument in arguments {
+            if let Some(first) = seen.iter().find(|name| **name == argument.name) {
+                problems.report(Problem::at(&argument.name, format!("`{first}` is given twice")));
+                continue;
+            }
+            seen.push(argument.name.clone());
+            configuration.take(argument, problems);
+        }
+        configuration
+    }
+
+    fn take(&mut self, Argument { name, value }: Argument, problems: &Problems) {
+        match (name.to_string().as_str(), value) {
+            ("id", value) => self.id = problems.ok(string(&name, value, "\"on-ticket-created\"")),
+            ("retries", value) => self.retries = problems.ok(whole_number(&name, value, "2")),
+            ("backoff", Value::List(tokens)) => {
+                self.backoff = Some(Backoff::new(tokens, problems));
+            }
+            ("backoff", _) => problems.report(
+                Problem::at(&name, "`backoff` takes its arguments in parentheses")
+                    .help("backoff(initial = \"1s\", max = \"1h\")"),
+            ),
+            ("input", Value::Flag) => self.direct = true,
+            ("input", _) => problems.report(
+                Problem::at(&name, "`input` stands alone")
+                    .help("the input's type is that of the function's first parameter"),
+            ),
+            ("crate", value) => self.krate = problems.ok(path(&name, value)),
+            (unknown, _) => problems.report(
+                Problem::at(&name, format!("`#[workflow]` has no argument `{unknown}`"))
+                    .help(did_you_mean(unknown, KNOWN)),
+            ),
+        }
+    }
+}
+
+impl Backoff {
+    pub(crate) fn new(tokens: TokenStream, problems: &Problems) -> Self {
+        let mut backoff = Self::default();
+        for Argument { name, value } in parse_arguments(tokens, problems) {
+            let place = match name.to_string().as_str() {
+                "initial" => &mut backoff.initial,
+                "max" => &mut backoff.max,
+                unknown => {
+                    problems.report(
+                        Problem::at(&name, format!("`backoff` has no argument `{unknown}`"))
+                            .help(did_you_mean(unknown, &["initial", "max"])),
+                    );
+                    continue;
+                }
+            };
+            let duration = string(&name, value, "\"30s\"")
+                .and_then(|literal| Ok((parse_duration(&literal)?, literal)));
+            *place = problems.ok(duration);
+        }
+        backoff
+    }
+}
+
+/// The value of an argument that takes a string literal.
+pub(crate) fn string(name: &Ident, value: Value, example: &str) -> Result<LitStr, Problem> {
+    match value {
+        Value::Expr(Expr::Lit(ExprLit { lit: Lit::Str(literal), .. })) => Ok(literal),
+        Value::Expr(other) => Err(Problem::at(&other, format!("`{name}` takes a string literal"))
+            .help(format!("{name} = {example}"))),
+        _ => Err(Problem::at(name, format!("`{name}` takes a value"))
+            .help(format!("{name} = {example}"))),
+    }
+}
+
+fn whole_number(name: &Ident, value: Value, example: &str) -> Result<u32, Problem> {
+    let problem = |place: &dyn quote::ToTokens| {
+        let what = format!("`{name}` takes a whole number from 0 to {}", u32::MAX);
+        Problem::at(&place.to_token_stream(), what).help(format!("{name} = {example}"))
+    };
+    match value {
+        Value::Expr(Expr::Lit(ExprLit { lit: Lit::Int(literal), .. })) => {
+            literal.base10_parse().map_err(|_| problem(&literal))
+        }
+        Value::Expr(other) => Err(problem(&other)),
+        _ => Err(problem(name)),
+    }
+}
+
+/// The value of `crate = path`.
+pub(crate) fn path(name: &Ident, value: Value) -> Result<Path, Problem> {
+    match value {
+        Value::Expr(Expr::Path(path)) if path.qself.is_none() => Ok(path.path),
+        _ => Err(Problem::at(name, "`crate` takes the path of the crate `indelible`")
+            .help("crate = ::indelible")),
+    }
+}

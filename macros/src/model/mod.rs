@@ -1,0 +1,12 @@
+//! Syntax to a model: what the user wrote, in the words of the domain. Nothing here refuses what can
+//! be understood; that is for the rules in [`check`](crate::check).
+
+mod configuration;
+mod event;
+mod step;
+mod workflow;
+
+pub(crate) use self::configuration::{Backoff, Configuration};
+pub(crate) use self::event::EventModel;
+pub(crate) use self::step::{Method, Step, StepCall, StepId, steps};
+pub(crate) use self::workflow::WorkflowModel;

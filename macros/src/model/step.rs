@@ -1,0 +1,181 @@
+use proc_macro2::Span;
+use syn::visit::{self, Visit};
+use syn::{Block, Expr, ExprLit, ExprMethodCall, Ident, Item, Lit, LitStr, Macro};
+
+use crate::parse::{MacroArguments, variant_name};
+
+/// The methods of `Step` that are durable operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Run,
+    Sleep,
+    SleepUntil,
+    SendEvent,
+    Uuid,
+    Random,
+}
+
+impl Method {
+    fn of(name: &Ident) -> Option<Self> {
+        Some(match name.to_string().as_str() {
+            "run" => Self::Run,
+            "sleep" => Self::Sleep,
+            "sleep_until" => Self::SleepUntil,
+            "send_event" => Self::SendEvent,
+            "uuid" => Self::Uuid,
+            "random" => Self::Random,
+            _ => return None,
+        })
+    }
+
+    /// The `StepKind` that the runtime knows it as.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Run => "Run",
+            Self::Sleep | Self::SleepUntil => "Sleep",
+            Self::SendEvent => "SendEvent",
+            Self::Uuid | Self::Random => "Derive",
+        }
+    }
+}
+
+/// One durable operation as it stands in a body.
+pub(crate) struct Step {
+    pub(crate) method: Method,
+    pub(crate) id: StepId,
+    pub(crate) line: u32,
+}
+
+/// What stands where a step's id belongs.
+pub(crate) enum StepId {
+    Literal(LitStr),
+    Other(Box<Expr>),
+    /// The call has no arguments at all.
+    Missing(Span),
+}
+
+impl StepId {
+    /// The enum variant of the step's state, if it has one.
+    pub(crate) fn variant(&self) -> Option<Ident> {
+        let Self::Literal(literal) = self else { return None };
+        let name = variant_name(&literal.value());
+        syn::parse_str(&name).ok().map(|mut ident: Ident| {
+            ident.set_span(literal.span());
+            ident
+        })
+    }
+}
+
+/// A call on the step handle, seen in the syntax: `step.run("id", ..)`.
+pub(crate) struct StepCall {
+    pub(crate) method: Method,
+    pub(crate) id: StepId,
+}
+
+impl StepCall {
+    /// Whether a method call is a durable operation on the handle.
+    pub(crate) fn of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
+        let Expr::Path(receiver) = &*call.receiver else { return None };
+        if !receiver.path.is_ident(handle) {
+            return None;
+        }
+        let method = Method::of(&call.method)?;
+        let id = match call.args.first() {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(literal), .. })) => {
+                StepId::Literal(literal.clone())
+            }
+            Some(other) => StepId::Other(Box::new(other.clone())),
+            None => StepId::Missing(call.method.span()),
+        };
+        Some(Self { method, id })
+    }
+
+    /// The step at the root of a chain of method calls: of `step.run(..).retries(2).timeout(..)`,
+    /// the `step.run(..)`.
+    pub(crate) fn at_root_of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
+        Self::of(call, handle).or_else(|| match &*call.receiver {
+            Expr::MethodCall(receiver) => Self::at_root_of(receiver, handle),
+            _ => None,
+        })
+    }
+}
+
+/// The steps of a body, in the order of the source.
+pub(crate) fn steps(body: &Block, handle: &Ident) -> Vec<Step> {
+    let mut found = Steps { handle, steps: Vec::new() };
+    found.visit_block(body);
+    found.steps
+}
+
+struct Steps<'h> {
+    handle: &'h Ident,
+    steps: Vec<Step>,
+}
+
+impl<'ast> Visit<'ast> for Steps<'_> {
+    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        if let Some(StepCall { method, id }) = StepCall::of(call, self.handle) {
+            let line = call.method.span().start().line.try_into().unwrap_or(u32::MAX);
+            self.steps.push(Step { method, id, line });
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        if let Some(arguments) = MacroArguments::parse(call) {
+            let mut inner = Steps { handle: self.handle, steps: Vec::new() };
+            arguments.expressions().into_iter().for_each(|argument| inner.visit_expr(argument));
+            self.steps.append(&mut inner.steps);
+        }
+    }
+
+    /// An item in a body has nothing to do with the run.
+    fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::format_ident;
+    use syn::parse_quote;
+
+    use super::*;
+
+    fn ids(body: Block) -> Vec<(Method, String)> {
+        let steps = steps(&body, &format_ident!("step"));
+        let ids = steps.into_iter().map(|step| match step.id {
+            StepId::Literal(literal) => (step.method, literal.value()),
+            StepId::Other(_) => (step.method, "other".to_owned()),
+            StepId::Missing(_) => (step.method, "missing".to_owned()),
+        });
+        ids.collect()
+    }
+
+    #[test]
+    fn steps_are_found_in_the_order_of_the_source() {
+        let found = ids(parse_quote!({
+            let ticket = step.run("fetch", desk.ticket(id)).retries(2).await?;
+            if step.random("toss") > 0.5 {
+                step.sleep("wait", "1s").await;
+            }
+            let name = format!("{}", step.run("name", desk.name()).await?);
+            join!(step.run("left", a()), async { step.run("right", b()).await });
+            step.run(name, c()).await?;
+            step.uuid();
+            other.run("not-a-step");
+        }));
+        let found: Vec<_> = found.iter().map(|(method, id)| (*method, id.as_str())).collect();
+        assert_eq!(
+            found,
+            [
+                (Method::Run, "fetch"),
+                (Method::Random, "toss"),
+                (Method::Sleep, "wait"),
+                (Method::Run, "name"),
+                (Method::Run, "left"),
+                (Method::Run, "right"),
+                (Method::Run, "other"),
+                (Method::Uuid, "missing"),
+            ]
+        );
+    }
+}

@@ -1,0 +1,113 @@
+use syn::{FnArg, Ident, ItemFn, LitStr, Pat, PatType, Type};
+
+use super::{Configuration, Step, steps};
+use crate::parse::{WorkflowSyntax, to_kebab_case};
+use crate::problem::Problems;
+
+/// A workflow as its author wrote it.
+pub(crate) struct WorkflowModel {
+    pub(crate) configuration: Configuration,
+    pub(crate) function: ItemFn,
+    /// The parameter through which the body performs its steps.
+    pub(crate) handle: Option<Ident>,
+    /// In the order of the source.
+    pub(crate) steps: Vec<Step>,
+}
+
+impl WorkflowModel {
+    pub(crate) fn new(syntax: WorkflowSyntax, problems: &Problems) -> Self {
+        let WorkflowSyntax { arguments, function } = syntax;
+        let configuration = Configuration::new(arguments, problems);
+        let handle = parameters(&function).find_map(step_handle);
+        let steps =
+            handle.as_ref().map(|handle| steps(&function.block, handle)).unwrap_or_default();
+        Self { configuration, function, handle, steps }
+    }
+
+    pub(crate) fn name(&self) -> &Ident {
+        &self.function.sig.ident
+    }
+
+    /// The id under which the store knows it.
+    pub(crate) fn id(&self) -> LitStr {
+        self.configuration.id.clone().unwrap_or_else(|| {
+            let name = self.name().to_string();
+            LitStr::new(&to_kebab_case(name.trim_start_matches("r#")), self.name().span())
+        })
+    }
+
+    /// Whether the signature can be compiled as a workflow's; what keeps it from that is reported by
+    /// the rules.
+    pub(crate) fn has_a_signature(&self) -> bool {
+        let signature = &self.function.sig;
+        signature.generics.params.is_empty()
+            && signature.receiver().is_none()
+            && !signature.inputs.is_empty()
+            && !self.begins_with_the_handle()
+    }
+
+    /// Whether the step handle stands where the input belongs.
+    pub(crate) fn begins_with_the_handle(&self) -> bool {
+        self.parameters().next().and_then(step_handle).is_some()
+    }
+
+    /// The parameters, in order.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &PatType> {
+        parameters(&self.function)
+    }
+}
+
+fn parameters(function: &ItemFn) -> impl Iterator<Item = &PatType> {
+    function.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(parameter) => Some(parameter),
+        FnArg::Receiver(_) => None,
+    })
+}
+
+/// The name of a parameter of type `Step`. No type is known to a macro; the name of this one is
+/// taken at its word, and rustc says so if it is another's.
+fn step_handle(parameter: &PatType) -> Option<Ident> {
+    let Type::Path(ty) = &*parameter.ty else { return None };
+    let is_step = ty.path.segments.last().is_some_and(|name| name.ident == "Step");
+    match &*parameter.pat {
+        Pat::Ident(pattern) if is_step => Some(pattern.ident.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    fn model(arguments: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> WorkflowModel {
+        let problems = Problems::new();
+        let syntax = WorkflowSyntax::parse(arguments, item, &problems).expect("it is a function");
+        let model = WorkflowModel::new(syntax, &problems);
+        let messages: Vec<_> = problems.read().iter().map(ToString::to_string).collect();
+        assert!(messages.is_empty(), "{messages:?}");
+        model
+    }
+
+    #[test]
+    fn the_id_is_the_name_in_kebab_case_unless_given() {
+        let item = quote!(
+            async fn on_signup(event: E) {}
+        );
+        assert_eq!(model(quote!(), item.clone()).id().value(), "on-signup");
+        assert_eq!(model(quote!(id = "welcome"), item).id().value(), "welcome");
+    }
+
+    #[test]
+    fn the_step_handle_is_known_by_its_type() {
+        let item = quote!(
+            async fn on_signup(event: E, s: indelible::Step) {
+                s.run("greet", mail()).await
+            }
+        );
+        let model = model(quote!(), item);
+        assert_eq!(model.handle.map(|handle| handle.to_string()).as_deref(), Some("s"));
+        assert_eq!(model.steps.len(), 1);
+    }
+}

@@ -1,0 +1,59 @@
+use proc_macro2::TokenStream;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Ident, LitStr, Path, Token, Visibility};
+
+use super::did_you_mean;
+use crate::problem::Problems;
+
+/// What stands in `app! { .. }`.
+pub(crate) struct AppSyntax {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) ident: Ident,
+    pub(crate) name: LitStr,
+    pub(crate) events: Vec<Path>,
+    pub(crate) workflows: Vec<Path>,
+}
+
+impl AppSyntax {
+    pub(crate) fn parse(input: TokenStream, problems: &Problems) -> Option<Self> {
+        syn::parse2(input).map_err(|error| problems.report_syntax(error)).ok()
+    }
+}
+
+impl Parse for AppSyntax {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let ident = input.parse()?;
+        input.parse::<Token![=]>()?;
+        let name = input.parse()?;
+        input.parse::<Token![;]>()?;
+        let mut app =
+            Self { attributes, visibility, ident, name, events: vec![], workflows: vec![] };
+        while !input.is_empty() {
+            let section: Ident = input.parse()?;
+            let list = match section.to_string().as_str() {
+                "events" => &mut app.events,
+                "workflows" => &mut app.workflows,
+                other => {
+                    let help = did_you_mean(other, &["events", "workflows"]);
+                    return Err(syn::Error::new(
+                        section.span(),
+                        format!("an app has no `{other}`\n= help: {help}"),
+                    ));
+                }
+            };
+            input.parse::<Token![:]>()?;
+            let content;
+            syn::bracketed!(content in input);
+            list.extend(Punctuated::<Path, Token![,]>::parse_terminated(&content)?);
+            if input.is_empty() {
+                break;
+            }
+            input.parse::<Token![,]>()?;
+        }
+        Ok(app)
+    }
+}

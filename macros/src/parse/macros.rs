@@ -1,0 +1,124 @@
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::parse::Parser as _;
+use syn::punctuated::Punctuated;
+use syn::{Expr, Macro, Token};
+
+/// The macros that await their arguments side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Concurrency {
+    /// `join!`
+    Join,
+    /// `try_join!`
+    TryJoin,
+}
+
+/// Whether a macro awaits its arguments side by side. It is known by the last part of its path, so
+/// that `tokio::join!` and `futures::join!` are as good as ours.
+pub(crate) fn concurrency(call: &Macro) -> Option<Concurrency> {
+    let name = call.path.segments.last()?;
+    if name.ident == "join" {
+        Some(Concurrency::Join)
+    } else if name.ident == "try_join" {
+        Some(Concurrency::TryJoin)
+    } else {
+        None
+    }
+}
+
+/// The arguments of a macro that takes expressions: `format!`, `vec!`, `assert!` and most others.
+/// A macro may do what it likes with its tokens, but one whose tokens read as expressions may be
+/// expected to use them as such.
+pub(crate) enum MacroArguments {
+    /// `a, b, c`
+    List(Punctuated<Expr, Token![,]>),
+    /// `value; count`
+    Repeat(Expr, Token![;], Expr),
+    /// `matches!(value, pattern if guard)`: the pattern is left as it is.
+    Matches(Expr, Token![,], TokenStream),
+}
+
+impl MacroArguments {
+    /// Reads a macro's tokens; `None` if they are no expressions.
+    pub(crate) fn parse(call: &Macro) -> Option<Self> {
+        let tokens = call.tokens.clone();
+        let is_matches = call.path.segments.last().is_some_and(|name| {
+            ["matches", "assert_matches"].iter().any(|matches| name.ident == matches)
+        });
+        if is_matches {
+            let parser = |input: syn::parse::ParseStream<'_>| {
+                Ok(Self::Matches(input.parse()?, input.parse()?, input.parse()?))
+            };
+            return parser.parse2(tokens).ok();
+        }
+        let list = Punctuated::parse_terminated.parse2(tokens.clone());
+        list.map(Self::List).ok().or_else(|| {
+            let parser = |input: syn::parse::ParseStream<'_>| {
+                Ok(Self::Repeat(input.parse()?, input.parse()?, input.parse()?))
+            };
+            parser.parse2(tokens).ok()
+        })
+    }
+
+    /// The expressions, in order.
+    pub(crate) fn expressions(&self) -> Vec<&Expr> {
+        match self {
+            Self::List(list) => list.iter().collect(),
+            Self::Repeat(value, _, count) => vec![value, count],
+            Self::Matches(value, ..) => vec![value],
+        }
+    }
+
+    /// The expressions, to be changed in place.
+    pub(crate) fn expressions_mut(&mut self) -> Vec<&mut Expr> {
+        match self {
+            Self::List(list) => list.iter_mut().collect(),
+            Self::Repeat(value, _, count) => vec![value, count],
+            Self::Matches(value, ..) => vec![value],
+        }
+    }
+}
+
+impl ToTokens for MacroArguments {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Self::List(list) => list.to_tokens(tokens),
+            Self::Repeat(value, semi, count) => {
+                value.to_tokens(tokens);
+                semi.to_tokens(tokens);
+                count.to_tokens(tokens);
+            }
+            Self::Matches(value, comma, pattern) => {
+                value.to_tokens(tokens);
+                comma.to_tokens(tokens);
+                pattern.to_tokens(tokens);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    fn count(call: &Macro) -> Option<usize> {
+        MacroArguments::parse(call).map(|arguments| arguments.expressions().len())
+    }
+
+    #[test]
+    fn macros_that_take_expressions_are_read() {
+        assert_eq!(count(&parse_quote!(format!("{} {x}", a.b(), x = 2))), Some(3));
+        assert_eq!(count(&parse_quote!(vec![1; n])), Some(2));
+        assert_eq!(count(&parse_quote!(matches!(a, Some(1 | 2) if b))), Some(1));
+        assert_eq!(count(&parse_quote!(tracing::info!(name = %value, "text"))), None);
+    }
+
+    #[test]
+    fn joins_are_known_by_their_last_name() {
+        assert_eq!(concurrency(&parse_quote!(tokio::join!(a))), Some(Concurrency::Join));
+        assert_eq!(concurrency(&parse_quote!(try_join!(a))), Some(Concurrency::TryJoin));
+        assert_eq!(concurrency(&parse_quote!(vec![a])), None);
+    }
+}

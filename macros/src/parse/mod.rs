@@ -1,0 +1,20 @@
+//! Tokens to syntax: the arguments of attributes, the items under them, and the small languages in
+//! their literals (names, durations). Nothing here knows what a workflow is.
+
+mod app;
+mod arguments;
+mod duration;
+mod event;
+mod macros;
+mod name;
+mod suggestion;
+mod workflow;
+
+pub(crate) use self::app::AppSyntax;
+pub(crate) use self::arguments::{Argument, Value, parse_arguments};
+pub(crate) use self::duration::parse_duration;
+pub(crate) use self::event::EventSyntax;
+pub(crate) use self::macros::{Concurrency, MacroArguments, concurrency};
+pub(crate) use self::name::{event_name_flaw, is_kebab_case, to_kebab_case, variant_name};
+pub(crate) use self::suggestion::did_you_mean;
+pub(crate) use self::workflow::WorkflowSyntax;
