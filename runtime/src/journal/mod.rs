@@ -158,13 +158,42 @@ impl Change {
 }
 
 impl Due {
-    /// The time itself, for a commit at `at`; the far end of the calendar if it lies beyond.
+    /// No wait counts as longer: some 285 years, the most that a double counts in microseconds.
+    const LONGEST: Duration = Duration::from_micros((1 << 53) - 1);
+
+    /// The time itself, for a commit at `at`, rounded up to a microsecond: as exact as what is
+    /// stored, so that it reads back as it was, and never too early.
     pub fn from(self, at: Timestamp) -> Timestamp {
+        let time = match self {
+            Self::After(_) => {
+                let wait = Duration::from_micros(self.wait_micros().unwrap_or_default());
+                at.saturating_add(wait).unwrap_or(Timestamp::MAX)
+            }
+            // What is long past is due at once; no database has to know the stone age.
+            Self::At(time) => time.max(Timestamp::UNIX_EPOCH),
+        };
+        round_up(time)
+    }
+
+    /// The wait from the commit, in microseconds; `None` if the time is given itself.
+    pub(crate) fn wait_micros(self) -> Option<u64> {
         match self {
-            Self::After(wait) => at.saturating_add(wait).unwrap_or(Timestamp::MAX),
-            Self::At(time) => time,
+            Self::After(wait) => {
+                let nanos = wait.min(Self::LONGEST).as_nanos();
+                Some(u64::try_from(nanos.div_ceil(1000)).unwrap_or(u64::MAX))
+            }
+            Self::At(_) => None,
         }
     }
+}
+
+/// The first full microsecond that is not before `time`, or the calendar's last.
+pub(crate) fn round_up(time: Timestamp) -> Timestamp {
+    let nanos = time.as_nanosecond();
+    let rounded = nanos + (-nanos).rem_euclid(1000);
+    // What `from_microsecond` takes ends with the calendar's last second, not within it.
+    let last = Timestamp::MAX.as_second();
+    Timestamp::from_nanosecond(rounded.min(i128::from(last) * 1_000_000_000)).unwrap_or(time)
 }
 
 impl Transition {

@@ -4,7 +4,14 @@
 //! **Who writes what.** Only the holder of a run's lease writes that run's row and journal. Everyone
 //! else inserts rows of their own. So there are no hot rows and no lock cycles.
 
+mod columns;
+#[cfg(test)]
+mod conformance;
+mod dedupe;
 mod error;
+mod migration;
+mod open;
+mod sqlite;
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,18 +22,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use self::error::{OpenError, StoreError};
+pub(crate) use self::open::open;
 
 use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::journal::{Entry, ErrorRecord, Row, RunId};
 use crate::machine::{End, Origin};
 use crate::payload::Payload;
-
-/// Opens the database that a URL names.
-pub(crate) async fn open(url: &str) -> Result<std::sync::Arc<dyn Store>, OpenError> {
-    let _ = url;
-    unimplemented!()
-}
 
 /// An event to be accepted.
 #[derive(Debug, Clone)]
@@ -189,6 +191,11 @@ impl RunStatus {
         matches!(self, Self::Completed | Self::Failed)
     }
 
+    /// The names of those in which a run is not over.
+    fn unfinished() -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().filter(|(status, _)| !status.is_over()).map(|(_, name)| *name)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(status, _)| *status == self).map_or("?", |(_, name)| name)
     }
@@ -250,6 +257,12 @@ pub struct RunQuery {
     pub after: Option<RunId>,
     /// At most so many (100 unless said otherwise), in order of id.
     pub limit: Option<u32>,
+}
+
+impl RunQuery {
+    fn page(&self) -> i64 {
+        self.limit.unwrap_or(100).into()
+    }
 }
 
 /// How many runs of a workflow stand where.

@@ -1,0 +1,157 @@
+//! The journal's lines and the ends of runs as columns: what both implementations write and read.
+
+use jiff::Timestamp;
+
+use super::{StoreError, Then};
+use crate::journal::{Change, Due, Entry, ErrorRecord, Row, Transition};
+use crate::machine::End;
+use crate::payload::Payload;
+
+const SLEEPING: &str = "sleeping";
+const RETRYING: &str = "retrying";
+const SUCCEEDED: &str = "succeeded";
+const FAILED: &str = "failed";
+
+/// A line to be written; its due time is left open until the time of the commit is known.
+pub(super) struct EntryColumns<'a> {
+    pub(super) key: &'a str,
+    pub(super) kind: String,
+    pub(super) transition: &'static str,
+    pub(super) attempt: Option<u32>,
+    pub(super) due: Option<Due>,
+    pub(super) outcome: Option<&'a str>,
+    pub(super) error: Option<String>,
+}
+
+impl<'a> EntryColumns<'a> {
+    pub(super) fn of(entry: &'a Entry) -> Self {
+        let columns = Self {
+            key: entry.key.as_str(),
+            kind: entry.kind.to_string(),
+            transition: SLEEPING,
+            attempt: None,
+            due: None,
+            outcome: None,
+            error: None,
+        };
+        match &entry.change {
+            Change::Sleep(due) => Self { due: Some(*due), ..columns },
+            Change::Retry { attempt, after, error } => Self {
+                transition: RETRYING,
+                attempt: Some(*attempt),
+                due: Some(Due::After(*after)),
+                error: Some(error_text(error)),
+                ..columns
+            },
+            Change::Succeed { attempt, outcome, .. } => Self {
+                transition: SUCCEEDED,
+                attempt: Some(*attempt),
+                outcome: Some(outcome.as_str()),
+                ..columns
+            },
+            Change::Fail { attempt, error } => Self {
+                transition: FAILED,
+                attempt: Some(*attempt),
+                error: Some(error_text(error)),
+                ..columns
+            },
+        }
+    }
+}
+
+/// A line as it was read.
+pub(super) struct RowColumns {
+    pub(super) seq: i64,
+    pub(super) key: String,
+    pub(super) kind: String,
+    pub(super) transition: String,
+    pub(super) attempt: Option<i64>,
+    pub(super) due: Option<Timestamp>,
+    pub(super) outcome: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) at: Timestamp,
+}
+
+impl RowColumns {
+    pub(super) fn row(self) -> Result<Row, StoreError> {
+        let Self { seq, key, kind, transition, attempt, due, outcome, error, at } = self;
+        let corrupt =
+            |what: &str| StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): {what}"));
+        let attempt = || {
+            attempt
+                .and_then(|attempt| u32::try_from(attempt).ok())
+                .ok_or_else(|| corrupt("no number of attempts"))
+        };
+        let due = || due.ok_or_else(|| corrupt("no due time"));
+        let error = || match &error {
+            Some(text) => error_record(text),
+            None => Err(corrupt("no error")),
+        };
+        let transition = match transition.as_str() {
+            SLEEPING => Transition::Sleeping { due: due()? },
+            RETRYING => Transition::Retrying { attempt: attempt()?, due: due()?, error: error()? },
+            SUCCEEDED => Transition::Succeeded {
+                attempt: attempt()?,
+                outcome: Payload::stored(outcome.ok_or_else(|| corrupt("no outcome"))?),
+            },
+            FAILED => Transition::Failed { attempt: attempt()?, error: error()? },
+            other => return Err(corrupt(&format!("`{other}` is no transition"))),
+        };
+        Ok(Row {
+            seq: u32::try_from(seq).map_err(|_| corrupt("its place is out of range"))?,
+            kind: kind.parse().map_err(|reason: String| corrupt(&reason))?,
+            key: key.into(),
+            transition,
+            at,
+        })
+    }
+}
+
+/// What a commit makes of a run that it takes from its worker.
+pub(super) struct LeaveColumns<'a> {
+    pub(super) status: &'static str,
+    pub(super) due: Option<Timestamp>,
+    pub(super) over: bool,
+    pub(super) output: Option<&'a str>,
+    pub(super) error: Option<String>,
+    pub(super) held: Option<String>,
+}
+
+impl<'a> LeaveColumns<'a> {
+    /// `None` if the worker keeps the run.
+    pub(super) fn of(then: &'a Then) -> Option<Self> {
+        let columns = |status: super::RunStatus| Self {
+            status: status.name(),
+            due: None,
+            over: status.is_over(),
+            output: None,
+            error: None,
+            held: None,
+        };
+        use super::RunStatus::{Completed, Failed, Held, Queued, Waiting};
+        match then {
+            Then::Continue => None,
+            Then::Park(due) => Some(Self { due: Some(*due), ..columns(Waiting) }),
+            Then::End(End::Completed(output)) => {
+                Some(Self { output: Some(output.as_str()), ..columns(Completed) })
+            }
+            Then::End(End::Failed(error)) => {
+                Some(Self { error: Some(error_text(error)), ..columns(Failed) })
+            }
+            // Postgres has no NUL in text, and a hold must never be refused.
+            Then::Hold(reason) => {
+                Some(Self { held: Some(reason.replace('\0', "\u{fffd}")), ..columns(Held) })
+            }
+            Then::Release => Some(columns(Queued)),
+        }
+    }
+}
+
+pub(super) fn error_text(error: &ErrorRecord) -> String {
+    serde_json::to_string(error).expect("an error record is made of strings and names")
+}
+
+pub(super) fn error_record(text: &str) -> Result<ErrorRecord, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|reason| StoreError::Corrupt(format!("an error record: {reason}")))
+}

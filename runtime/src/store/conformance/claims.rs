@@ -1,0 +1,112 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::World;
+use super::world::{APP, HOUR, ORDER, claim, done, ids, json, only, step};
+use crate::store::{NewRun, RunCommit, RunStatus, Then};
+
+pub(super) async fn runs_are_claimed_in_order_of_acceptance(world: World) {
+    let started = world.start(5).await;
+    let worker = world.worker(HOUR).await;
+    let first = world.claim(worker, 2).await;
+    let rest = world.claim(worker, 10).await;
+    assert_eq!([ids(&first), ids(&rest)].concat(), started);
+    assert_eq!(world.status(started[0]).await, RunStatus::Running);
+    assert!(world.claim(worker, 10).await.is_empty());
+}
+
+pub(super) async fn claims_are_disjoint_between_two_workers(world: World) {
+    let runs: Vec<_> = (0..200).map(|_| NewRun::new(ORDER, None, json("{}"))).collect();
+    world.store.start(APP, &runs).await.expect("they start");
+    let other = world.another().await;
+    let workers = [(&world.store, world.worker(HOUR).await), (&other, world.worker(HOUR).await)];
+    let claims = join_all(workers.map(async |(store, worker)| {
+        let mut mine = Vec::new();
+        loop {
+            match ids(&claim(&**store, worker, 7).await.expect("it is alive")) {
+                none if none.is_empty() => return mine,
+                some => mine.extend(some),
+            }
+        }
+    }))
+    .await;
+    let all: Vec<_> = claims.into_iter().flatten().collect();
+    assert_eq!(all.len(), 200);
+    assert_eq!(all.into_iter().collect::<BTreeSet<_>>().len(), 200);
+    other.close().await;
+}
+
+pub(super) async fn other_apps_and_unknown_workflows_are_left_alone(world: World) {
+    let run = |workflow| NewRun::new(workflow, None, json("{}"));
+    world.store.start("bank", &[run(ORDER)]).await.expect("it starts");
+    world.store.start(APP, &[run("on-refund"), run(ORDER)]).await.expect("they start");
+    let worker = world.worker(HOUR).await;
+    let claimed = world.claim(worker, 10).await;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].workflow, ORDER);
+}
+
+pub(super) async fn a_run_comes_with_its_trigger_and_journal(world: World) {
+    let run = NewRun::new(ORDER, None, json(r#"{"no":1}"#));
+    let other = NewRun::new(ORDER, None, json(r#"{"no":2}"#));
+    world.store.start(APP, &[run.clone(), other.clone()]).await.expect("they start");
+    let worker = world.worker(HOUR).await;
+    world.claim(worker, 2).await;
+    let steps = RunCommit {
+        run: run.id,
+        first_seq: 0,
+        entries: vec![done("a"), done("b"), done("c")],
+        then: Then::Release,
+    };
+    world.flush(worker, &[steps, only(other.id, 0, Then::Release)]).await.expect("ours");
+
+    let claimed = world.claim(worker, 2).await;
+    assert_eq!(ids(&claimed), [run.id, other.id]);
+    let record = world.store.run(run.id).await.expect("it answers").expect("it is there");
+    let origin = &claimed[0].origin;
+    assert_eq!(origin.seed, run.seed);
+    assert_eq!(origin.trigger.data, run.input);
+    assert_eq!(origin.trigger.accepted_at, record.accepted_at);
+    let keys: Vec<_> = origin.journal.iter().map(|row| (row.seq, row.key.as_str())).collect();
+    assert_eq!(keys, [(0, "a"), (1, "b"), (2, "c")]);
+    assert!(claimed[1].origin.journal.is_empty());
+    assert_eq!(claimed[1].origin.trigger.data, other.input);
+}
+
+pub(super) async fn a_resent_start_starts_once(world: World) {
+    let run = NewRun::new(ORDER, None, json("{}"));
+    world.store.start(APP, &[run.clone()]).await.expect("it starts");
+    let worker = world.worker(HOUR).await;
+    assert_eq!(ids(&world.claim(worker, 10).await), [run.id]);
+    world.store.start(APP, &[run.clone()]).await.expect("it has started");
+    assert!(world.claim(worker, 10).await.is_empty());
+    assert_eq!(world.status(run.id).await, RunStatus::Running);
+}
+
+pub(super) async fn a_run_that_was_given_back_is_claimed_before_newer_ones(world: World) {
+    let worker = world.worker(HOUR).await;
+    let old = world.claimed(worker).await;
+    let new = world.start(3).await;
+    assert_eq!(ids(&world.claim(worker, 1).await), [new[0]]);
+    world.flush(worker, &[step(old, 0, "a"), only(old, 1, Then::Release)]).await.expect("ours");
+    assert_eq!(world.status(old).await, RunStatus::Queued);
+    // A store may look past it for a while, but not once that is all there is.
+    let mut claimed = Vec::new();
+    while claimed.len() < 3 {
+        claimed.extend(ids(&world.claim(worker, 3).await));
+    }
+    assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([old, new[1], new[2]]));
+}
+
+pub(super) async fn an_announcement_is_heard_by_another_process(world: World) {
+    let other = world.another().await;
+    let mut listener = other.listen(APP).await.expect("it listens");
+    world.start(1).await;
+    world.store.announce(APP).await.expect("it can be told");
+    let heard = tokio::time::timeout(Duration::from_secs(10), listener.heard()).await;
+    heard.expect("it comes within moments").expect("it is heard");
+    drop(listener);
+    other.close().await;
+}

@@ -1,0 +1,113 @@
+//! A database of its own for each test.
+
+use std::path::PathBuf;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
+use uuid::Uuid;
+
+/// The environment variable with the URL of the Postgres server to test on.
+const SERVER: &str = "INDELIBLE_TEST_DATABASE_URL";
+
+/// A new and empty database.
+#[derive(Debug)]
+pub(super) struct TestDatabase(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Postgres { server: PgConnectOptions, name: String },
+    Sqlite { folder: PathBuf },
+}
+
+impl TestDatabase {
+    /// A database on the Postgres server to test on.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such server, with a message that says how to get one.
+    pub(in crate::store) async fn postgres() -> Self {
+        let Ok(url) = std::env::var(SERVER) else {
+            panic!(
+                "this test needs Postgres: run it with `cargo run -p xtask -- test`, or set {SERVER}"
+            )
+        };
+        let server: PgConnectOptions =
+            url.parse().unwrap_or_else(|error| panic!("{SERVER} is not a Postgres URL: {error}"));
+        let name = format!("indelible_test_{}", Uuid::new_v4().simple());
+        run(&server, format!("CREATE DATABASE {name}")).await;
+        Self(Kind::Postgres { server, name })
+    }
+
+    /// A SQLite file in a folder of its own. The folder is there, the file is not yet.
+    ///
+    /// # Panics
+    ///
+    /// When the folder for temporary files cannot be written.
+    pub(in crate::store) fn sqlite() -> Self {
+        let folder = std::env::temp_dir().join(format!("indelible-test-{}", Uuid::new_v4()));
+        std::fs::create_dir_all(&folder)
+            .unwrap_or_else(|error| panic!("cannot create {}: {error}", folder.display()));
+        Self(Kind::Sqlite { folder })
+    }
+
+    /// The URL to open it with.
+    pub(in crate::store) fn url(&self) -> String {
+        match &self.0 {
+            Kind::Postgres { server, name } => {
+                server.clone().database(name).to_url_lossy().to_string()
+            }
+            Kind::Sqlite { folder } => format!("sqlite://{}", folder.join("test.db").display()),
+        }
+    }
+
+    /// Runs a statement in it, beside whatever is tested.
+    ///
+    /// # Panics
+    ///
+    /// When the statement fails.
+    pub(in crate::store) async fn execute(&self, sql: &str) {
+        match &self.0 {
+            Kind::Postgres { server, name } => {
+                run(&server.clone().database(name), sql.to_owned()).await;
+            }
+            Kind::Sqlite { .. } => {
+                let options: SqliteConnectOptions =
+                    self.url().parse().expect("it is the URL of a file");
+                let mut connection =
+                    SqliteConnection::connect_with(&options).await.expect("the file can be opened");
+                sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+                    .execute(&mut connection)
+                    .await
+                    .unwrap_or_else(|error| panic!("{sql}: {error}"));
+                connection.close().await.expect("the file can be closed");
+            }
+        }
+    }
+
+    /// Removes it with all that is in it, whoever is still connected.
+    pub(in crate::store) async fn remove(self) {
+        match self.0 {
+            Kind::Postgres { server, name } => {
+                // `WITH (FORCE)` is there from version 13 on, the oldest that is supported.
+                run(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            }
+            Kind::Sqlite { folder } => {
+                std::fs::remove_dir_all(&folder)
+                    .unwrap_or_else(|error| panic!("cannot remove {}: {error}", folder.display()));
+            }
+        }
+    }
+}
+
+async fn run(options: &PgConnectOptions, sql: String) {
+    let options = options.clone().disable_statement_logging();
+    let mut connection = PgConnection::connect_with(&options)
+        .await
+        .unwrap_or_else(|error| panic!("the server that {SERVER} names: {error}"));
+    sqlx::raw_sql(AssertSqlSafe(sql.clone()))
+        .execute(&mut connection)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    connection.close().await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}

@@ -1,0 +1,160 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::join_all;
+
+use super::World;
+use super::world::{APP, HOUR, ORDER, event, ids, json};
+use crate::event::EventId;
+use crate::store::{NewEvent, NewRun, Store, StoredEvent};
+
+const PLACED: &str = "order/placed";
+
+fn keyed(name: &str, key: &str) -> NewEvent {
+    NewEvent { idempotency_key: Some(key.to_owned()), ..event(name, "{}") }
+}
+
+/// Starts one run for an event.
+fn one(event: &StoredEvent) -> Vec<NewRun> {
+    vec![NewRun::new(ORDER, Some(event.id), event.data.clone())]
+}
+
+/// Routes all that waits for an app; gives the events.
+async fn routed(store: &dyn Store, app: &str) -> Vec<EventId> {
+    let seen = Mutex::new(Vec::new());
+    let router = |event: &StoredEvent| {
+        seen.lock().expect("no router panics here").push(event.id);
+        one(event)
+    };
+    while store.route(app, 100, &router).await.expect("it routes") > 0 {}
+    seen.into_inner().expect("no router panics here")
+}
+
+pub(super) async fn an_event_is_routed_once_for_each_app(world: World) {
+    world.subscribe(APP, &[PLACED]).await;
+    world.subscribe("bank", &[PLACED, "bank/opened"]).await;
+    let id = world.store.accept(None, &[event(PLACED, r#"{"no":1}"#)]).await.expect("accepted");
+
+    assert_eq!(routed(&*world.store, APP).await, id);
+    assert_eq!(routed(&*world.store, APP).await, []);
+    assert_eq!(routed(&*world.store, "bank").await, id);
+
+    let worker = world.worker(HOUR).await;
+    let runs = world.claim(worker, 10).await;
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0].origin.trigger.event, Some(id[0]));
+    assert_eq!(runs[0].origin.trigger.data, json(r#"{"no":1}"#));
+}
+
+pub(super) async fn an_event_without_subscribers_is_accepted(world: World) {
+    let id = world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted");
+    assert_eq!(id.len(), 1);
+    assert_eq!(world.store.accept(None, &[]).await.expect("accepted"), []);
+    world.subscribe(APP, &[PLACED]).await;
+    assert_eq!(routed(&*world.store, APP).await, []);
+}
+
+pub(super) async fn an_event_with_a_known_key_is_accepted_once(world: World) {
+    world.subscribe(APP, &[PLACED, "order/paid"]).await;
+    let first = [keyed(PLACED, "a"), keyed(PLACED, "a"), keyed(PLACED, "b"), event(PLACED, "{}")];
+    let ids = world.store.accept(None, &first).await.expect("accepted");
+    assert_eq!(ids, [first[0].id, first[0].id, first[2].id, first[3].id]);
+
+    let second = [keyed(PLACED, "b"), keyed("order/paid", "b"), event(PLACED, "{}")];
+    let again = world.store.accept(None, &second).await.expect("accepted");
+    assert_eq!(again, [first[2].id, second[1].id, second[2].id]);
+
+    let expected = [first[0].id, first[2].id, first[3].id, second[1].id, second[2].id];
+    assert_eq!(routed(&*world.store, APP).await, expected);
+}
+
+pub(super) async fn a_key_is_one_event_whoever_sends_it_first(world: World) {
+    world.subscribe(APP, &[PLACED]).await;
+    let other = world.another().await;
+    let sends = (0..20).map(|number| {
+        let store = if number % 2 == 0 { &world.store } else { &other };
+        // Each batch names the keys in another order.
+        let mut batch = vec![keyed(PLACED, "a"), keyed(PLACED, "b"), keyed(PLACED, "c")];
+        batch.rotate_left(number % 3);
+        async move {
+            let ids = store.accept(None, &batch).await.expect("accepted");
+            let mut named: Vec<_> =
+                batch.into_iter().map(|event| event.idempotency_key).zip(ids).collect();
+            named.sort();
+            named
+        }
+    });
+    let named = join_all(sends).await;
+    assert!(named.iter().all(|keys| *keys == named[0]), "{named:?}");
+    assert_eq!(routed(&*world.store, APP).await.len(), 3);
+    other.close().await;
+}
+
+pub(super) async fn a_resent_event_is_accepted_once(world: World) {
+    world.subscribe(APP, &[PLACED]).await;
+    let mut hosted = event(PLACED, "{}");
+    hosted.runs = vec![NewRun::new(ORDER, Some(hosted.id), hosted.data.clone())];
+    let batch = [hosted, event(PLACED, "{}"), keyed(PLACED, "a")];
+    for _ in 0..3 {
+        let ids = world.store.accept(Some(APP), &batch).await.expect("accepted");
+        assert_eq!(ids, [batch[0].id, batch[1].id, batch[2].id]);
+    }
+    assert_eq!(routed(&*world.store, APP).await, [batch[1].id, batch[2].id]);
+    let worker = world.worker(HOUR).await;
+    assert_eq!(world.claim(worker, 10).await.len(), 3);
+}
+
+pub(super) async fn hosted_runs_start_with_their_event(world: World) {
+    world.subscribe(APP, &[PLACED]).await;
+    world.subscribe("bank", &[PLACED]).await;
+    let mut placed = event(PLACED, r#"{"no":7}"#);
+    let run = NewRun::new(ORDER, Some(placed.id), placed.data.clone());
+    placed.runs = vec![run.clone()];
+    let id = world.store.accept(Some(APP), &[placed]).await.expect("accepted");
+
+    let worker = world.worker(HOUR).await;
+    let claimed = world.claim(worker, 10).await;
+    assert_eq!(ids(&claimed), [run.id]);
+    assert_eq!(claimed[0].origin.seed, run.seed);
+    assert_eq!(routed(&*world.store, APP).await, []);
+    assert_eq!(routed(&*world.store, "bank").await, id);
+}
+
+pub(super) async fn events_are_routed_in_order_of_acceptance(world: World) {
+    world.subscribe(APP, &[PLACED, "order/paid"]).await;
+    let mut expected = Vec::new();
+    for round in 0..5 {
+        let mut batch: Vec<_> = (0..7)
+            .map(|place| event(if place % 2 == 0 { PLACED } else { "order/paid" }, "{}"))
+            .collect();
+        // The order of the batch counts, not that of the ids.
+        batch.rotate_left(round);
+        expected.extend(world.store.accept(None, &batch).await.expect("accepted"));
+    }
+    let seen = Mutex::new(Vec::new());
+    let router = |event: &StoredEvent| {
+        seen.lock().expect("no router panics here").push(event.id);
+        Vec::new()
+    };
+    while world.store.route(APP, 4, &router).await.expect("it routes") > 0 {}
+    assert_eq!(seen.into_inner().expect("no router panics here"), expected);
+}
+
+pub(super) async fn a_panicking_router_leaves_its_deliveries(world: World) {
+    world.subscribe(APP, &[PLACED]).await;
+    let batch = [event(PLACED, "{}"), event(PLACED, "{}")];
+    let accepted = world.store.accept(None, &batch).await.expect("accepted");
+    let store = world.store.clone();
+    let routing = tokio::spawn(async move {
+        let seen = AtomicUsize::new(0);
+        let router = |event: &StoredEvent| match seen.fetch_add(1, Ordering::Relaxed) {
+            0 => one(event),
+            _ => panic!("a filter of the user's"),
+        };
+        store.route(APP, 10, &router).await.map(drop)
+    });
+    assert!(routing.await.expect_err("the router panicked").is_panic());
+    assert_eq!(routed(&*world.store, APP).await, accepted);
+    let worker = world.worker(HOUR).await;
+    assert_eq!(world.claim(worker, 10).await.len(), 2);
+}

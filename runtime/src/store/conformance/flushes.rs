@@ -1,0 +1,248 @@
+use std::sync::Mutex;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::World;
+use super::world::{APP, HOUR, ORDER, done, done_with, ids, json, only, step};
+use crate::event::EventId;
+use crate::journal::{Change, Due, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId};
+use crate::machine::End;
+use crate::store::{RunCommit, RunCount, RunQuery, RunStatus, StoreError, StoredEvent, Then};
+use crate::workflow::StepKind;
+
+fn entry(key: &str, change: Change) -> Entry {
+    Entry { key: key.into(), kind: StepKind::Run, change }
+}
+
+fn error(message: &str) -> ErrorRecord {
+    ErrorRecord {
+        causes: vec!["no route".to_owned(), "cable\0cut".to_owned()],
+        step: Some("ship#2".into()),
+        location: Some("src/main.rs:1:2".to_owned()),
+        ..ErrorRecord::new(ErrorKind::Timeout, message)
+    }
+}
+
+pub(super) async fn a_flush_reads_back_as_the_machine_saw_it(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    let wait = Duration::from_nanos(1_234_567_891_011);
+    let entries = vec![
+        entry("a", Change::Sleep(Due::After(wait))),
+        entry("b", Change::Sleep(Due::After(Duration::MAX))),
+        entry(
+            "c",
+            Change::Sleep(Due::At("2031-02-03T04:05:06.123456789Z".parse().expect("a time"))),
+        ),
+        entry("d", Change::Sleep(Due::At(Timestamp::MAX))),
+        entry("e", Change::Sleep(Due::At(Timestamp::MIN))),
+        entry("f", Change::Retry { attempt: 3, after: wait, error: error("no") }),
+        entry("g", Change::Fail { attempt: 4, error: error("never") }),
+        done_with("h", r#"{"a": [1, 2.50]}"#),
+    ];
+    let commit = RunCommit { run, first_seq: 0, entries: entries.clone(), then: Then::Continue };
+    let flushed = world.flush(worker, &[commit]).await.expect("it is ours");
+
+    let journal = world.store.journal(run).await.expect("it answers");
+    assert_eq!(journal.len(), entries.len());
+    for ((row, entry), seq) in journal.into_iter().zip(entries).zip(0..) {
+        assert_eq!((row.seq, &row.key, row.kind), (seq, &entry.key, entry.kind));
+        assert_eq!(row.at, flushed.at);
+        assert_eq!(row.transition, entry.change.committed(flushed.at));
+    }
+}
+
+pub(super) async fn a_flush_is_landed_exactly_if_its_rows_are(world: World) {
+    let worker = world.worker(HOUR).await;
+    let [mine, also_mine] = [world.claimed(worker).await, world.claimed(worker).await];
+    let theirs = world.start(1).await[0];
+    let batch = [step(mine, 0, "a"), step(theirs, 0, "a"), step(also_mine, 0, "a")];
+    let (sent, never_sent) = (Uuid::now_v7(), Uuid::now_v7());
+
+    let before = world.store.landed(sent, &batch).await.expect("it answers");
+    assert!(before.is_none(), "{before:?}");
+    let flushed = world.store.flush(worker, sent, &batch).await.expect("two are ours");
+    let landed = world.store.landed(sent, &batch).await.expect("it answers").expect("it landed");
+    assert_eq!(landed.at, flushed.at);
+    assert_eq!(landed.evicted, [theirs]);
+    assert_eq!(flushed.evicted, [theirs]);
+    let other = world.store.landed(never_sent, &batch).await.expect("it answers");
+    assert!(other.is_none(), "{other:?}");
+}
+
+pub(super) async fn a_flush_without_lines_is_landed_too(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    let batch = [only(run, 0, Then::Release)];
+    let commit = Uuid::now_v7();
+    let before = world.store.landed(commit, &batch).await.expect("it answers");
+    assert!(before.is_none(), "{before:?}");
+    let flushed = world.store.flush(worker, commit, &batch).await.expect("it is ours");
+    // Whoever has the run by now.
+    world.claim(worker, 1).await;
+    let landed = world.store.landed(commit, &batch).await.expect("it answers").expect("it landed");
+    assert_eq!(landed.at, flushed.at);
+    assert_eq!(landed.evicted, []);
+}
+
+pub(super) async fn a_batch_that_is_sent_twice_is_committed_once(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    let batch = [step(run, 0, "a")];
+    let commit = Uuid::now_v7();
+    let first = world.store.flush(worker, commit, &batch).await.expect("it is ours");
+    let second = world.store.flush(worker, commit, &batch).await.expect("it has landed");
+    assert_eq!(second.at, first.at);
+    assert_eq!(second.evicted, []);
+    assert_eq!(world.lines(run).await, 1);
+}
+
+pub(super) async fn an_outcome_is_committed_at_most_once(world: World) {
+    let worker = world.worker(HOUR).await;
+    let [run, other] = [world.claimed(worker).await, world.claimed(worker).await];
+    world.flush(worker, &[step(run, 0, "a")]).await.expect("it is ours");
+    let again = world.flush(worker, &[step(other, 0, "a"), step(run, 0, "a")]).await;
+    assert!(matches!(again, Err(StoreError::Refused(_))), "{again:?}");
+    assert_eq!((world.lines(run).await, world.lines(other).await), (1, 0));
+}
+
+pub(super) async fn evicted_runs_leave_the_rest_of_the_batch_committed(world: World) {
+    let worker = world.worker(HOUR).await;
+    let other = world.worker(HOUR).await;
+    let mine = world.claimed(worker).await;
+    let theirs = world.claimed(other).await;
+    let ended = world.claimed(worker).await;
+    world
+        .flush(worker, &[only(ended, 0, Then::End(End::Completed(json("1"))))])
+        .await
+        .expect("it is ours");
+
+    let batch = [
+        step(theirs, 0, "a"),
+        step(mine, 0, "a"),
+        only(ended, 0, Then::Release),
+        step(RunId::new(), 0, "a"),
+    ];
+    let flushed = world.flush(worker, &batch).await.expect("one is ours");
+    assert_eq!(flushed.evicted, [theirs, ended, batch[3].run]);
+    assert_eq!((world.lines(theirs).await, world.lines(mine).await), (0, 1));
+    assert_eq!(world.status(ended).await, RunStatus::Completed);
+    assert!(world.claim(worker, 10).await.is_empty());
+}
+
+pub(super) async fn events_are_accepted_with_their_checkpoint(world: World) {
+    world.subscribe(APP, &["order/paid", "order/sent"]).await;
+    let worker = world.worker(HOUR).await;
+    let theirs = world.start(1).await[0];
+    let other = world.worker(HOUR).await;
+    world.claim(other, 1).await;
+    let run = world.claimed(worker).await;
+    let sending = |names: &[&'static str]| {
+        let events = names.iter().map(|name| OutgoingEvent {
+            id: EventId::new(),
+            name,
+            data: json(r#"{"no": 1}"#),
+        });
+        let events = events.collect();
+        entry("send", Change::Succeed { attempt: 1, outcome: json("null"), events })
+    };
+    let batch = [
+        RunCommit {
+            run,
+            first_seq: 0,
+            entries: vec![sending(&["order/sent", "nobody/cares"]), sending(&["order/paid"])],
+            then: Then::Continue,
+        },
+        RunCommit {
+            run: theirs,
+            first_seq: 0,
+            entries: vec![sending(&["order/paid"])],
+            then: Then::Continue,
+        },
+    ];
+    let flushed = world.flush(worker, &batch).await.expect("one is ours");
+    assert_eq!(flushed.evicted, [theirs]);
+
+    let seen = Mutex::new(Vec::new());
+    let router = |event: &StoredEvent| {
+        assert_eq!(event.accepted_at, flushed.at);
+        assert_eq!(event.data, json(r#"{"no": 1}"#));
+        seen.lock().expect("no router panics here").push(event.name.clone());
+        Vec::new()
+    };
+    world.store.route(APP, 10, &router).await.expect("it routes");
+    assert_eq!(seen.into_inner().expect("no router panics here"), ["order/sent", "order/paid"]);
+}
+
+pub(super) async fn a_run_that_has_ended_is_over(world: World) {
+    let worker = world.worker(HOUR).await;
+    let [well, badly] = [world.claimed(worker).await, world.claimed(worker).await];
+    let batch = [
+        RunCommit {
+            run: well,
+            first_seq: 0,
+            entries: vec![done("a")],
+            then: Then::End(End::Completed(json(r#"{"b": 1,  "a":2}"#))),
+        },
+        only(badly, 0, Then::End(End::Failed(error("no")))),
+    ];
+    let flushed = world.flush(worker, &batch).await.expect("both are ours");
+
+    let record = world.store.run(well).await.expect("it answers").expect("it is there");
+    assert_eq!(record.status, RunStatus::Completed);
+    assert_eq!(record.output, Some(json(r#"{"b": 1,  "a":2}"#)));
+    assert_eq!(record.ended_at, Some(flushed.at));
+    assert!(record.started_at.expect("it was claimed") >= record.accepted_at);
+    let record = world.store.run(badly).await.expect("it answers").expect("it is there");
+    assert_eq!(record.status, RunStatus::Failed);
+    assert_eq!(record.error, Some(error("no")));
+    assert_eq!(record.output, None);
+
+    world.store.leave(worker).await.expect("it leaves");
+    let next = world.worker(HOUR).await;
+    assert!(world.claim(next, 10).await.is_empty());
+}
+
+pub(super) async fn a_held_run_keeps_its_reason(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    world.flush(worker, &[only(run, 0, Then::Hold("a\0b".to_owned()))]).await.expect("ours");
+    let record = world.store.run(run).await.expect("it answers").expect("it is there");
+    assert_eq!(record.status, RunStatus::Held);
+    assert_eq!(record.held.as_deref(), Some("a\u{fffd}b"));
+    assert_eq!(record.ended_at, None);
+    assert!(world.claim(worker, 10).await.is_empty());
+}
+
+pub(super) async fn runs_are_listed_and_counted(world: World) {
+    let started = world.start(5).await;
+    let worker = world.worker(HOUR).await;
+    let claimed = ids(&world.claim(worker, 2).await);
+    world
+        .flush(worker, &[only(claimed[0], 0, Then::End(End::Completed(json("1"))))])
+        .await
+        .expect("it is ours");
+
+    let count = |status, runs| RunCount { workflow: ORDER.to_owned(), status, runs };
+    let mut counts = world.store.counts(APP).await.expect("it answers");
+    counts.sort_by_key(|count| count.status);
+    let expected =
+        [count(RunStatus::Queued, 3), count(RunStatus::Running, 1), count(RunStatus::Completed, 1)];
+    assert_eq!(counts, expected);
+    assert_eq!(world.store.counts("bank").await.expect("it answers"), []);
+
+    let list = async |query: RunQuery| {
+        let runs = world.store.runs(APP, &query).await.expect("it answers");
+        runs.into_iter().map(|run| run.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(RunQuery::default()).await, started);
+    let page = RunQuery { after: Some(started[1]), limit: Some(2), ..RunQuery::default() };
+    assert_eq!(list(page).await, started[2..4]);
+    let running = RunQuery { status: Some(RunStatus::Running), ..RunQuery::default() };
+    assert_eq!(list(running).await, [claimed[1]]);
+    let other = RunQuery { workflow: Some("on-refund".to_owned()), ..RunQuery::default() };
+    assert_eq!(list(other).await, []);
+    assert!(world.store.run(RunId::new()).await.expect("it answers").is_none());
+}

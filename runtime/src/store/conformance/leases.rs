@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+use super::World;
+use super::world::{HOUR, claim, ids, step};
+use crate::store::{RunStatus, StoreError};
+
+pub(super) async fn a_lost_lease_cannot_commit(world: World) {
+    let worker = world.worker(Duration::ZERO).await;
+    let run = world.claimed(worker).await;
+    let committed = world.flush(worker, &[step(run, 0, "a")]).await;
+    assert_eq!(committed.expect("nobody has taken over yet").evicted, []);
+
+    assert_eq!(world.store.take_over().await.expect("it can be taken over"), 1);
+    let late = world.flush(worker, &[step(run, 1, "b")]).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
+    assert_eq!(world.lines(run).await, 1);
+}
+
+pub(super) async fn a_lost_lease_cannot_claim_or_renew(world: World) {
+    let worker = world.worker(Duration::ZERO).await;
+    let run = world.start(1).await[0];
+    world.store.take_over().await.expect("it can be taken over");
+    let claimed = claim(&*world.store, worker, 1).await;
+    assert!(matches!(claimed, Err(StoreError::LeaseLost)), "{claimed:?}");
+    let renewed = world.store.renew(worker, HOUR).await;
+    assert!(matches!(renewed, Err(StoreError::LeaseLost)), "{renewed:?}");
+    assert_eq!(world.status(run).await, RunStatus::Queued);
+}
+
+pub(super) async fn a_live_lease_is_not_taken_over(world: World) {
+    let worker = world.worker(Duration::ZERO).await;
+    let run = world.claimed(worker).await;
+    world.store.renew(worker, HOUR).await.expect("nobody has taken over yet");
+    assert_eq!(world.store.take_over().await.expect("there is nothing to do"), 0);
+    world.flush(worker, &[step(run, 0, "a")]).await.expect("it is alive");
+}
+
+pub(super) async fn what_a_dead_worker_held_is_driven_by_another(world: World) {
+    let dead = world.worker(Duration::ZERO).await;
+    let alive = world.worker(HOUR).await;
+    let theirs = world.claimed(dead).await;
+    let mine = world.claimed(alive).await;
+    world.flush(dead, &[step(theirs, 0, "a")]).await.expect("nobody has taken over yet");
+
+    assert_eq!(world.store.take_over().await.expect("it can be taken over"), 1);
+    assert_eq!(world.store.take_over().await.expect("there is nothing left"), 0);
+    let claimed = world.claim(alive, 10).await;
+    assert_eq!(ids(&claimed), [theirs]);
+    assert_eq!(claimed[0].origin.journal.len(), 1);
+    let both = [step(theirs, 1, "b"), step(mine, 0, "a")];
+    assert_eq!(world.flush(alive, &both).await.expect("both are its own").evicted, []);
+}
+
+pub(super) async fn a_worker_that_leaves_gives_its_runs_back(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    world.store.leave(worker).await.expect("it can leave");
+    world.store.leave(worker).await.expect("twice does no harm");
+    assert_eq!(world.status(run).await, RunStatus::Queued);
+    let next = world.worker(HOUR).await;
+    assert_eq!(ids(&world.claim(next, 10).await), [run]);
+}

@@ -1,0 +1,88 @@
+//! What every store has to do, as one suite that runs on each of them.
+//!
+//! A behaviour is a function of a [`World`]; the list below makes a test of it for each kind of
+//! database. What only one kind can show stands beside its implementation.
+
+mod claims;
+mod database;
+mod events;
+mod flushes;
+mod leases;
+mod opening;
+mod texts;
+mod timers;
+mod world;
+
+use self::world::World;
+
+/// Makes the tests: `conformance::sqlite::leases::a_lost_lease_cannot_commit`, …
+macro_rules! behaviours {
+    ($($module:ident: [$($name:ident),* $(,)?],)*) => {
+        mod sqlite {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $name() {
+                    super::super::world::on_sqlite(super::super::$module::$name).await;
+                })*
+            })*
+        }
+    };
+}
+
+behaviours! {
+    opening: [
+        a_database_is_opened_twice_with_what_it_held,
+        ten_programs_migrate_at_once,
+        a_schema_for_newer_programs_is_refused,
+        workflows_that_are_gone_are_named_while_runs_need_them,
+        subscriptions_are_replaced,
+    ],
+    events: [
+        an_event_is_routed_once_for_each_app,
+        an_event_without_subscribers_is_accepted,
+        an_event_with_a_known_key_is_accepted_once,
+        a_key_is_one_event_whoever_sends_it_first,
+        a_resent_event_is_accepted_once,
+        hosted_runs_start_with_their_event,
+        events_are_routed_in_order_of_acceptance,
+        a_panicking_router_leaves_its_deliveries,
+    ],
+    claims: [
+        runs_are_claimed_in_order_of_acceptance,
+        claims_are_disjoint_between_two_workers,
+        other_apps_and_unknown_workflows_are_left_alone,
+        a_run_comes_with_its_trigger_and_journal,
+        a_resent_start_starts_once,
+        a_run_that_was_given_back_is_claimed_before_newer_ones,
+        an_announcement_is_heard_by_another_process,
+    ],
+    leases: [
+        a_lost_lease_cannot_commit,
+        a_lost_lease_cannot_claim_or_renew,
+        a_live_lease_is_not_taken_over,
+        what_a_dead_worker_held_is_driven_by_another,
+        a_worker_that_leaves_gives_its_runs_back,
+    ],
+    flushes: [
+        a_flush_reads_back_as_the_machine_saw_it,
+        a_flush_is_landed_exactly_if_its_rows_are,
+        a_flush_without_lines_is_landed_too,
+        a_batch_that_is_sent_twice_is_committed_once,
+        an_outcome_is_committed_at_most_once,
+        evicted_runs_leave_the_rest_of_the_batch_committed,
+        events_are_accepted_with_their_checkpoint,
+        a_run_that_has_ended_is_over,
+        a_held_run_keeps_its_reason,
+        runs_are_listed_and_counted,
+    ],
+    timers: [
+        a_parked_run_is_ready_when_it_is_due,
+        no_timer_fires_early,
+        as_many_as_asked_for_are_promoted_oldest_first,
+    ],
+    texts: [
+        a_payload_reads_back_byte_for_byte,
+        a_timestamp_reads_back_as_it_was_returned,
+        a_large_payload_is_kept,
+    ],
+}

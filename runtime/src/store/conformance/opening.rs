@@ -1,0 +1,85 @@
+use futures_util::future::join_all;
+
+use super::World;
+use super::world::{APP, HOUR, ORDER, event};
+use super::world::{json, only};
+use crate::machine::End;
+use crate::store::{Registration, Stranded, Then, open};
+
+pub(super) async fn a_database_is_opened_twice_with_what_it_held(world: World) {
+    let runs = world.start(1).await;
+    let again = world.another().await;
+    let run = again.run(runs[0]).await.expect("the store answers");
+    assert_eq!(run.expect("it was started before").workflow, ORDER);
+    again.close().await;
+}
+
+pub(super) async fn ten_programs_migrate_at_once(world: World) {
+    // The world has migrated already: give the ten an empty database.
+    let url = match world.store.name() {
+        "sqlite" => world.database.url().replace("test.db", "empty.db"),
+        _ => {
+            world.database.execute("DROP SCHEMA indelible CASCADE").await;
+            world.database.url()
+        }
+    };
+    let programs = join_all((0..10).map(|_| {
+        let url = url.clone();
+        tokio::spawn(async move { open(&url).await })
+    }))
+    .await;
+    for program in programs {
+        let store = program.expect("it does not panic").unwrap_or_else(|error| panic!("{error}"));
+        store.counts(APP).await.expect("the tables are there");
+        store.close().await;
+    }
+}
+
+pub(super) async fn a_schema_for_newer_programs_is_refused(world: World) {
+    let table = match world.store.name() {
+        "sqlite" => "indelible_schema",
+        _ => "indelible.schema",
+    };
+    let newer = |oldest| format!("UPDATE {table} SET version = 1000, oldest_program = {oldest}");
+
+    world.database.execute(&newer(1)).await;
+    world.another().await.close().await;
+
+    world.database.execute(&newer(999)).await;
+    let error = open(&world.database.url()).await.err().expect("this program is too old");
+    assert!(error.to_string().contains("for programs of schema version 999 or newer"), "{error}");
+    assert!(error.to_string().contains("deploy a program"), "{error}");
+}
+
+pub(super) async fn workflows_that_are_gone_are_named_while_runs_need_them(world: World) {
+    let runs = world.start(3).await;
+    let worker = world.worker(HOUR).await;
+    world.claim(worker, 1).await;
+    let end = only(runs[0], 0, Then::End(End::Completed(json("null"))));
+    world.flush(worker, &[end]).await.expect("it is ours");
+
+    let with = |workflows: &[&str]| Registration {
+        app: APP.to_owned(),
+        workflows: workflows.iter().map(ToString::to_string).collect(),
+        subscriptions: Vec::new(),
+    };
+    let stranded = world.store.register(&with(&["another"])).await.expect("it registers");
+    assert_eq!(stranded, [Stranded { workflow: ORDER.to_owned(), runs: 2 }]);
+    let stranded = world.store.register(&with(&["another", ORDER])).await.expect("it registers");
+    assert_eq!(stranded, []);
+}
+
+pub(super) async fn subscriptions_are_replaced(world: World) {
+    world.subscribe(APP, &["order/placed", "order/paid"]).await;
+    world.subscribe(APP, &["order/paid", "order/sent"]).await;
+    for name in ["order/placed", "order/paid", "order/sent"] {
+        world.store.accept(None, &[event(name, "{}")]).await.expect("it is accepted");
+    }
+    let seen = std::sync::Mutex::new(Vec::new());
+    let router = |event: &crate::store::StoredEvent| {
+        seen.lock().expect("no test panics here").push(event.name.clone());
+        Vec::new()
+    };
+    world.store.route(APP, 10, &router).await.expect("it routes");
+    assert_eq!(seen.into_inner().expect("no test panics here"), ["order/paid", "order/sent"]);
+}

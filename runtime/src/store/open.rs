@@ -1,0 +1,115 @@
+//! From a URL to a store.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::migration::TooOld;
+use super::sqlite::SqliteStore;
+use super::{OpenError, Store};
+
+/// Opening a database gives up after this.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Opens the database that a URL names, and brings its schema up to date.
+///
+/// # Errors
+///
+/// When there is no such database, it cannot be used, or it is for newer programs. The message is
+/// one sentence that says what to try, and never shows the password.
+pub(crate) async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+    let opened: Result<Arc<dyn Store>, Problem> = match url.split_once(':') {
+        Some(("sqlite", _)) => {
+            SqliteStore::open(url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
+        }
+        Some((scheme, _)) => Err(Problem::new(
+            format!("`{scheme}` is no kind of database that is known here"),
+            KNOWN_SCHEMES,
+        )),
+        None => Err(Problem::new("it is not a URL", KNOWN_SCHEMES)),
+    };
+    opened.map_err(|Problem { cause, remedy }| OpenError { url: redacted(url), cause, remedy })
+}
+
+const KNOWN_SCHEMES: &str =
+    "use `postgres://user@host/database` or `sqlite://file.db` (a file on this machine)";
+
+/// An [`OpenError`] that does not know its URL yet.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) cause: String,
+    pub(super) remedy: String,
+}
+
+impl Problem {
+    pub(super) fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { cause: cause.into(), remedy: remedy.into() }
+    }
+
+    /// Something that has no remedy of its own.
+    pub(super) fn other(cause: impl fmt::Display) -> Self {
+        Self::new(cause.to_string(), "see the database's log for more")
+    }
+}
+
+impl From<TooOld> for Problem {
+    fn from(TooOld { schema, needs, program }: TooOld) -> Self {
+        Self::new(
+            format!(
+                "its schema (version {schema}) is for programs of schema version {needs} or newer, \
+                 and this one has {program}"
+            ),
+            "deploy a program that is built with a newer version of indelible",
+        )
+    }
+}
+
+/// The URL without its password, wherever it stands.
+pub(super) fn redacted(url: &str) -> String {
+    let mut shown = url.to_owned();
+    let authority = shown.find("://").map_or(0, |at| at + 3);
+    // A password that was not percent-encoded may hold any of `@/?`; better hide too much.
+    if let Some(end) = shown.rfind('@')
+        && let Some(colon) = shown.get(authority..end).and_then(|user| user.find(':'))
+    {
+        shown.replace_range(authority + colon + 1..end, "***");
+    }
+    for parameter in ["?password=", "&password=", "?sslpassword=", "&sslpassword="] {
+        if let Some(at) = shown.find(parameter) {
+            let start = at + parameter.len();
+            let end = shown[start..].find('&').map_or(shown.len(), |length| start + length);
+            shown.replace_range(start..end, "***");
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for (url, shown) in [
+            ("postgres://ann:s3cret@db/desk", "postgres://ann:***@db/desk"),
+            ("postgres://ann:s@c/r?et@db/desk", "postgres://ann:***@db/desk"),
+            ("postgres://ann@db:5432/desk", "postgres://ann@db:5432/desk"),
+            ("postgres:///desk?host=/tmp&password=x", "postgres:///desk?host=/tmp&password=***"),
+            ("postgres:///desk?password=x&user=y", "postgres:///desk?password=***&user=y"),
+            ("sqlite://desk.db", "sqlite://desk.db"),
+        ] {
+            assert_eq!(redacted(url), shown);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_scheme_is_one_clear_sentence() {
+        let error = open("mysql://ann:pw@db/desk").await.err().expect("MySQL is not supported");
+        assert_eq!(
+            error.to_string(),
+            "cannot open the database mysql://ann:***@db/desk: `mysql` is no kind of database that \
+             is known here; use `postgres://user@host/database` or `sqlite://file.db` (a file on \
+             this machine)"
+        );
+    }
+}

@@ -1,0 +1,124 @@
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::sqlite::SqliteConnection;
+
+use super::SqliteStore;
+use super::runs;
+use super::value::{batch, micros, now, uuid};
+use crate::event::EventId;
+use crate::store::dedupe::{self, REMEMBERED};
+use crate::store::{NewEvent, NewRun, StoreError};
+
+/// Served by the table's primary key. A key that is remembered no longer is taken anew.
+const REMEMBER: &str = "
+    INSERT INTO indelible_dedupe (event_name, key, event_id, expires_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, ?2 FROM json_each(?1) WHERE true
+    ON CONFLICT (event_name, key) DO UPDATE SET
+        event_id = CASE WHEN expires_at <= ?3 THEN excluded.event_id ELSE event_id END,
+        expires_at = CASE WHEN expires_at <= ?3 THEN excluded.expires_at ELSE expires_at END
+    RETURNING event_name, key, event_id";
+
+/// A resend of what was committed before finds its rows there and adds none.
+const INSERT_EVENTS: &str = "
+    INSERT INTO indelible_events (id, name, data, accepted_at)
+    SELECT value ->> 'id', value ->> 'name', value ->> 'data', ?2 FROM json_each(?1) WHERE true
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id";
+
+/// Served by the primary key of subscriptions. `hosted_by` has started the runs of `hosted` events.
+const INSERT_DELIVERIES: &str = "
+    INSERT INTO indelible_deliveries (app, event_id)
+    SELECT s.app, e.value ->> 'id'
+    FROM json_each(?1) e
+    JOIN indelible_subscriptions s ON s.event_name = e.value ->> 'name'
+    WHERE NOT (e.value ->> 'hosted' AND s.app = ?2)
+    ORDER BY e.key";
+
+/// An event as a row of a batch.
+#[derive(Serialize)]
+pub(super) struct EventRow<'a> {
+    pub(super) id: EventId,
+    pub(super) name: &'a str,
+    pub(super) data: &'a str,
+    pub(super) hosted: bool,
+}
+
+pub(super) async fn accept(
+    store: &SqliteStore,
+    hosted_by: Option<&str>,
+    events: &[NewEvent],
+) -> Result<Vec<EventId>, StoreError> {
+    let mut tx = store.write().await?;
+    let now = now();
+    let known = remember(&mut tx, events, now).await?;
+    let (fresh, ids) = dedupe::settle(events, &known);
+    let rows = fresh.iter().map(|event| EventRow {
+        id: event.id,
+        name: &event.name,
+        data: event.data.as_str(),
+        hosted: !event.runs.is_empty(),
+    });
+    insert(&mut tx, hosted_by, rows.collect(), now).await?;
+    if let Some(app) = hosted_by {
+        let runs = fresh.iter().flat_map(|event| &event.runs).map(|run| (run, now));
+        runs::insert(&mut tx, app, runs).await?;
+    }
+    tx.commit().await?;
+    Ok(ids)
+}
+
+pub(super) async fn start(
+    store: &SqliteStore,
+    app: &str,
+    runs: &[NewRun],
+) -> Result<(), StoreError> {
+    let mut tx = store.write().await?;
+    let now = now();
+    runs::insert(&mut tx, app, runs.iter().map(|run| (run, now))).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Inserts events, with one delivery for each app that subscribes to them.
+pub(super) async fn insert(
+    tx: &mut SqliteConnection,
+    hosted_by: Option<&str>,
+    mut events: Vec<EventRow<'_>>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let new: Vec<String> = sqlx::query_scalar(INSERT_EVENTS)
+        .bind(batch(&events))
+        .bind(micros(at))
+        .fetch_all(&mut *tx)
+        .await?;
+    if new.len() < events.len() {
+        let new = new.iter().map(|id| uuid(id).map(EventId::from));
+        let new = new.collect::<Result<std::collections::HashSet<_>, _>>()?;
+        events.retain(|event| new.contains(&event.id));
+    }
+    sqlx::query(INSERT_DELIVERIES).bind(batch(&events)).bind(hosted_by).execute(tx).await?;
+    Ok(())
+}
+
+/// Which event each idempotency key of the batch names.
+async fn remember(
+    tx: &mut SqliteConnection,
+    events: &[NewEvent],
+    now: Timestamp,
+) -> Result<HashMap<(String, String), EventId>, StoreError> {
+    let keys = dedupe::keys(events);
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(String, String, String)> = sqlx::query_as(REMEMBER)
+        .bind(batch(keys.iter().map(|((name, key), id)| (name, key, id))))
+        .bind(micros(now) + REMEMBERED.as_micros() as i64)
+        .bind(micros(now))
+        .fetch_all(tx)
+        .await?;
+    rows.into_iter().map(|(name, key, id)| Ok(((name, key), uuid(&id)?.into()))).collect()
+}

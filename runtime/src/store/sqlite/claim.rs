@@ -1,0 +1,95 @@
+use std::collections::HashMap;
+
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnection;
+
+use super::SqliteStore;
+use super::value::{Columns as _, batch, micros, now};
+use super::{lease, query};
+use crate::journal::{Row, RunId};
+use crate::machine::Origin;
+use crate::payload::Payload;
+use crate::store::{Claim, Claimed, ClaimedRun, RunStatus, StoreError};
+use crate::workflow::TriggerData;
+
+/// Served by `indelible_ready_by_rank`.
+const PICK: &str = "
+    SELECT run_id FROM indelible_ready
+    WHERE app = ?1 AND workflow IN (SELECT value FROM json_each(?2))
+    ORDER BY rank, run_id LIMIT ?3";
+
+/// Served by the primary key.
+const TAKE: &str = "
+    DELETE FROM indelible_ready WHERE run_id IN (SELECT value FROM json_each(?1))";
+
+/// Served by the primary key.
+const HOLD: &str = "
+    UPDATE indelible_runs SET worker = ?2, status = ?3, started_at = coalesce(started_at, ?4)
+    WHERE id IN (SELECT value FROM json_each(?1))
+    RETURNING id, workflow, event_id, accepted_at, input, seed, rank";
+
+/// Served by the primary key of the journal.
+const JOURNALS: &str = "
+    SELECT run_id, seq, key, kind, transition, attempt, due_at, outcome, error, at
+    FROM indelible_journal WHERE run_id IN (SELECT value FROM json_each(?1))
+    ORDER BY run_id, seq";
+
+pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claimed, StoreError> {
+    let mut tx = store.write().await?;
+    lease::hold(&mut tx, claim.worker).await?;
+    let at = now();
+    let picked: Vec<String> = sqlx::query_scalar(PICK)
+        .bind(claim.app)
+        .bind(batch(claim.workflows))
+        .bind(claim.limit as i64)
+        .fetch_all(&mut *tx)
+        .await?;
+    if picked.is_empty() {
+        return Ok(Claimed { at, runs: Vec::new() });
+    }
+    let picked = batch(picked);
+    sqlx::query(TAKE).bind(&picked).execute(&mut *tx).await?;
+    let mut rows = sqlx::query(HOLD)
+        .bind(&picked)
+        .bind(claim.worker.to_string())
+        .bind(RunStatus::Running.name())
+        .bind(micros(at))
+        .fetch_all(&mut *tx)
+        .await?;
+    let mut journals = journals(&mut tx, &picked).await?;
+    tx.commit().await?;
+
+    rows.sort_by_cached_key(|row| {
+        (row.try_get::<i64, _>("rank").ok(), row.try_get::<String, _>("id").ok())
+    });
+    let mut runs = Vec::with_capacity(rows.len());
+    for row in rows {
+        let run = RunId::from(row.uuid("id")?);
+        runs.push(ClaimedRun {
+            workflow: row.try_get("workflow")?,
+            origin: Origin {
+                trigger: TriggerData {
+                    run,
+                    event: row.uuid_or_null("event_id")?.map(Into::into),
+                    accepted_at: row.time("accepted_at")?,
+                    data: Payload::stored(row.try_get::<String, _>("input")?),
+                },
+                seed: row.uuid("seed")?,
+                journal: journals.remove(&run).unwrap_or_default(),
+            },
+        });
+    }
+    Ok(Claimed { at, runs })
+}
+
+async fn journals(
+    tx: &mut SqliteConnection,
+    runs: &str,
+) -> Result<HashMap<RunId, Vec<Row>>, StoreError> {
+    let mut journals = HashMap::<_, Vec<Row>>::new();
+    for row in sqlx::query(JOURNALS).bind(runs).fetch_all(tx).await? {
+        let run = RunId::from(row.uuid("run_id")?);
+        journals.entry(run).or_default().push(query::journal_row(&row)?);
+    }
+    Ok(journals)
+}

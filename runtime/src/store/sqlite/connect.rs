@@ -1,0 +1,108 @@
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use tokio::time::Instant;
+
+use super::migrate::{self, MigrateError};
+use crate::store::open::{PATIENCE, Problem};
+
+/// How long a connection waits for another process to finish its transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const READERS: u32 = 4;
+
+/// Opens the file, creating it if need be, and brings its schema up to date.
+pub(super) async fn connect(url: &str) -> Result<(SqlitePool, SqlitePool), Problem> {
+    if is_in_memory(url) {
+        return Err(Problem::new(
+            "a database in memory cannot outlive its program, so nothing in it would be durable",
+            "name a file: `sqlite://file.db`",
+        ));
+    }
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|error| Problem::new(error.to_string(), "write it as `sqlite://file.db`"))?
+        .create_if_missing(true)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging();
+    let pool = |connections| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(PATIENCE)
+            // It is a file: a connection to it does not go stale.
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+    };
+    let writer = pool(1).connect_lazy_with(options.clone().journal_mode(SqliteJournalMode::Wal));
+    migrate_patiently(&writer).await.map_err(|error| problem(error, options.get_filename()))?;
+    let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "on"));
+    Ok((writer, readers))
+}
+
+fn is_in_memory(url: &str) -> bool {
+    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let (path, parameters) = path.split_once('?').unwrap_or((path, ""));
+    path.is_empty() || path == ":memory:" || parameters.split('&').any(|p| p == "mode=memory")
+}
+
+/// Migrates, waiting for processes that do the same at this moment. Turning a new file's WAL on
+/// fails as busy at once, whatever the busy timeout says.
+async fn migrate_patiently(writer: &SqlitePool) -> Result<(), MigrateError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match migrate::migrate(writer).await {
+            Err(MigrateError::Database(error)) if is_busy(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?;
+    code.parse::<i32>().ok().map(|code| code & 0xff)
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(5 | 6))
+}
+
+fn problem(error: MigrateError, file: &Path) -> Problem {
+    let error = match error {
+        MigrateError::TooOld(too_old) => return too_old.into(),
+        MigrateError::Database(error) => error,
+    };
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match primary_code(&error) {
+        Some(5 | 6) => Problem::new(
+            "another program keeps it locked",
+            "stop that program, or give this one a file of its own",
+        ),
+        Some(8) => Problem::new(
+            "the file cannot be written",
+            "give this user the right to write the file and its folder",
+        ),
+        Some(14) if !folder.exists() => Problem::new(
+            format!("the folder {} does not exist", folder.display()),
+            "create it, or name another file",
+        ),
+        Some(14) => Problem::new(
+            format!("the file cannot be opened in {}", folder.display()),
+            "give this user the right to write the file and its folder",
+        ),
+        Some(13) => Problem::new("the disk is full", "make room"),
+        Some(26) => {
+            Problem::new("the file is not a SQLite database", "name another file, or move it away")
+        }
+        _ => Problem::other(error),
+    }
+}

@@ -1,0 +1,221 @@
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::accept::{self, EventRow};
+use super::value::{Columns as _, batch, micros, now, time, uuid};
+use super::{lease, runs};
+use crate::id::WorkerId;
+use crate::journal::{Change, RunId};
+use crate::store::columns::{EntryColumns, LeaveColumns};
+use crate::store::{Flushed, RunCommit, StoreError, Then};
+
+/// Served by the primary key of runs.
+const OWNED: &str = "
+    SELECT id FROM indelible_runs
+    WHERE id IN (SELECT value FROM json_each(?1)) AND worker = ?2";
+
+const INSERT_JOURNAL: &str = "
+    INSERT INTO indelible_journal
+        (run_id, seq, key, kind, transition, attempt, due_at, outcome, error, commit_id, at)
+    SELECT value ->> 'run', value ->> 'seq', value ->> 'key', value ->> 'kind',
+           value ->> 'transition', value ->> 'attempt', value ->> 'due_at', value ->> 'outcome',
+           value ->> 'error', ?2, ?3
+    FROM json_each(?1)";
+
+/// Served by the primary key of runs.
+const LEAVE: &str = "
+    UPDATE indelible_runs SET
+        worker = NULL, status = l.value ->> 'status', output = l.value ->> 'output',
+        error = l.value ->> 'error', held = l.value ->> 'held',
+        ended_at = CASE WHEN l.value ->> 'over' THEN ?3 END, commit_id = ?2, commit_at = ?3
+    FROM json_each(?1) l WHERE indelible_runs.id = l.value ->> 'run'";
+
+const INSERT_TIMERS: &str = "
+    INSERT INTO indelible_timers (run_id, due_at)
+    SELECT value ->> 'run', value ->> 'due_at'
+    FROM json_each(?1) WHERE value ->> 'due_at' IS NOT NULL";
+
+/// Served by the primary keys of journal and runs. A commit without lines has left its id on the
+/// run that it took from its worker.
+const LANDED: &str = "
+    SELECT b.value ->> 'run' AS run, coalesce(j.at, r.commit_at) AS at
+    FROM json_each(?1) b
+    LEFT JOIN indelible_journal j
+        ON j.run_id = b.value ->> 'run' AND j.seq = b.value ->> 'seq' AND j.commit_id = ?2
+    LEFT JOIN indelible_runs r ON r.id = b.value ->> 'run' AND r.commit_id = ?2
+    WHERE j.at IS NOT NULL OR r.commit_at IS NOT NULL";
+
+#[derive(Serialize)]
+struct JournalRow<'a> {
+    run: RunId,
+    seq: u32,
+    key: &'a str,
+    kind: String,
+    transition: &'a str,
+    attempt: Option<u32>,
+    due_at: Option<i64>,
+    outcome: Option<&'a str>,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LeaveRow<'a> {
+    run: RunId,
+    status: &'a str,
+    due_at: Option<i64>,
+    over: bool,
+    output: Option<&'a str>,
+    error: Option<String>,
+    held: Option<String>,
+}
+
+pub(super) async fn flush(
+    store: &SqliteStore,
+    worker: WorkerId,
+    commit: Uuid,
+    batch: &[RunCommit],
+) -> Result<Flushed, StoreError> {
+    let mut tx = store.write().await?;
+    lease::hold(&mut tx, worker).await?;
+    let at = now();
+    let owned = owned(&mut tx, worker, batch).await?;
+    let (ours, evicted): (Vec<_>, Vec<_>) =
+        batch.iter().partition(|commit| owned.contains(&commit.run));
+    match write(&mut tx, commit, &ours, at).await {
+        // The batch has come before, and its reply was lost.
+        Err(error) if error.is_duplicate() => {
+            tx.rollback().await?;
+            return landed(store, commit, batch).await?.ok_or(error);
+        }
+        written => written?,
+    }
+    tx.commit().await?;
+    Ok(Flushed { at, evicted: evicted.iter().map(|commit| commit.run).collect() })
+}
+
+async fn owned(
+    tx: &mut SqliteConnection,
+    worker: WorkerId,
+    runs: &[RunCommit],
+) -> Result<HashSet<RunId>, StoreError> {
+    let ids: Vec<String> = sqlx::query_scalar(OWNED)
+        .bind(batch(runs.iter().map(|commit| commit.run)))
+        .bind(worker.to_string())
+        .fetch_all(tx)
+        .await?;
+    ids.iter().map(|id| uuid(id).map(RunId::from)).collect()
+}
+
+async fn write(
+    tx: &mut SqliteConnection,
+    commit: Uuid,
+    ours: &[&RunCommit],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let lines: Vec<_> = ours.iter().flat_map(|commit| journal_rows(commit, at)).collect();
+    if !lines.is_empty() {
+        sqlx::query(INSERT_JOURNAL)
+            .bind(batch(lines))
+            .bind(commit.to_string())
+            .bind(micros(at))
+            .execute(&mut *tx)
+            .await?;
+    }
+    accept::insert(tx, None, ours.iter().flat_map(|commit| events(commit)).collect(), at).await?;
+    let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
+    if !leaving.is_empty() {
+        let leaving = batch(leaving);
+        sqlx::query(LEAVE)
+            .bind(&leaving)
+            .bind(commit.to_string())
+            .bind(micros(at))
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(INSERT_TIMERS).bind(&leaving).execute(&mut *tx).await?;
+    }
+    let released = ours.iter().filter(|commit| matches!(commit.then, Then::Release));
+    runs::ready(tx, &released.map(|commit| commit.run.to_string()).collect::<Vec<_>>()).await
+}
+
+fn journal_rows(commit: &RunCommit, at: Timestamp) -> impl Iterator<Item = JournalRow<'_>> {
+    commit.entries.iter().zip(commit.first_seq..).map(move |(entry, seq)| {
+        let columns = EntryColumns::of(entry);
+        JournalRow {
+            run: commit.run,
+            seq,
+            key: columns.key,
+            kind: columns.kind,
+            transition: columns.transition,
+            attempt: columns.attempt,
+            due_at: columns.due.map(|due| micros(due.from(at))),
+            outcome: columns.outcome,
+            error: columns.error,
+        }
+    })
+}
+
+fn events(commit: &RunCommit) -> impl Iterator<Item = EventRow<'_>> {
+    commit.entries.iter().flat_map(|entry| {
+        let events = match &entry.change {
+            Change::Succeed { events, .. } => events.as_slice(),
+            _ => &[],
+        };
+        events.iter().map(|event| EventRow {
+            id: event.id,
+            name: event.name,
+            data: event.data.as_str(),
+            hosted: false,
+        })
+    })
+}
+
+fn leave_row(commit: &RunCommit) -> Option<LeaveRow<'_>> {
+    let columns = LeaveColumns::of(&commit.then)?;
+    Some(LeaveRow {
+        run: commit.run,
+        status: columns.status,
+        due_at: columns.due.map(micros),
+        over: columns.over,
+        output: columns.output,
+        error: columns.error,
+        held: columns.held,
+    })
+}
+
+pub(super) async fn landed(
+    store: &SqliteStore,
+    commit: Uuid,
+    runs: &[RunCommit],
+) -> Result<Option<Flushed>, StoreError> {
+    let rows = sqlx::query(LANDED)
+        .bind(batch(runs.iter().map(Sought::of)))
+        .bind(commit.to_string())
+        .fetch_all(&store.readers)
+        .await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let at = time(first.try_get("at")?)?;
+    let found = rows.iter().map(|row| row.uuid("run").map(RunId::from));
+    let found = found.collect::<Result<HashSet<_>, _>>()?;
+    let evicted = runs.iter().map(|commit| commit.run).filter(|run| !found.contains(run));
+    Ok(Some(Flushed { at, evicted: evicted.collect() }))
+}
+
+/// Where a commit of a run would be found.
+#[derive(Serialize)]
+struct Sought {
+    run: RunId,
+    seq: Option<u32>,
+}
+
+impl Sought {
+    fn of(commit: &RunCommit) -> Self {
+        let seq = (!commit.entries.is_empty()).then_some(commit.first_seq);
+        Self { run: commit.run, seq }
+    }
+}

@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnection;
+
+use super::SqliteStore;
+use super::runs;
+use super::value::{batch, micros, now};
+use crate::id::WorkerId;
+use crate::store::{RunStatus, StoreError, Worker};
+
+const JOIN: &str = "
+    INSERT INTO indelible_workers (id, app, host, pid, joined_at, expires_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+const RENEW: &str = "UPDATE indelible_workers SET expires_at = ?2 WHERE id = ?1";
+
+/// Served by the primary key.
+const IS_ALIVE: &str = "SELECT EXISTS (SELECT 1 FROM indelible_workers WHERE id = ?1)";
+
+const LEAVE: &str = "DELETE FROM indelible_workers WHERE id = ?1 RETURNING id";
+
+/// Goes over all workers: there is one row a process.
+const EXPIRE: &str = "DELETE FROM indelible_workers WHERE expires_at <= ?1 RETURNING id";
+
+/// Served by `indelible_runs_of_worker`.
+const RELEASE: &str = "
+    UPDATE indelible_runs SET worker = NULL, status = ?2
+    WHERE worker IN (SELECT value FROM json_each(?1))
+    RETURNING id";
+
+pub(super) async fn join(
+    store: &SqliteStore,
+    worker: &Worker,
+    lease: Duration,
+) -> Result<(), StoreError> {
+    let now = micros(now());
+    sqlx::query(JOIN)
+        .bind(worker.id.to_string())
+        .bind(&worker.app)
+        .bind(&worker.host)
+        .bind(worker.pid)
+        .bind(now)
+        .bind(now.saturating_add(lease.as_micros() as i64))
+        .execute(&store.writer)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn renew(
+    store: &SqliteStore,
+    worker: WorkerId,
+    lease: Duration,
+) -> Result<(), StoreError> {
+    let mut tx = store.write().await?;
+    let renewed = sqlx::query(RENEW)
+        .bind(worker.to_string())
+        .bind(micros(now()).saturating_add(lease.as_micros() as i64))
+        .execute(&mut *tx)
+        .await?;
+    if renewed.rows_affected() == 0 {
+        return Err(StoreError::LeaseLost);
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Fails unless the worker's row is there. The write lock keeps it there until the commit.
+pub(super) async fn hold(tx: &mut SqliteConnection, worker: WorkerId) -> Result<(), StoreError> {
+    let alive: bool = sqlx::query_scalar(IS_ALIVE).bind(worker.to_string()).fetch_one(tx).await?;
+    if alive { Ok(()) } else { Err(StoreError::LeaseLost) }
+}
+
+pub(super) async fn leave(store: &SqliteStore, worker: WorkerId) -> Result<(), StoreError> {
+    let mut tx = store.write().await?;
+    let gone: Vec<String> =
+        sqlx::query_scalar(LEAVE).bind(worker.to_string()).fetch_all(&mut *tx).await?;
+    release(&mut tx, &gone).await?;
+    Ok(tx.commit().await?)
+}
+
+pub(super) async fn take_over(store: &SqliteStore) -> Result<u64, StoreError> {
+    let mut tx = store.write().await?;
+    let gone: Vec<String> =
+        sqlx::query_scalar(EXPIRE).bind(micros(now())).fetch_all(&mut *tx).await?;
+    let released = release(&mut tx, &gone).await?;
+    tx.commit().await?;
+    Ok(released)
+}
+
+/// Puts what the workers held back to be claimed.
+async fn release(tx: &mut SqliteConnection, workers: &[String]) -> Result<u64, StoreError> {
+    if workers.is_empty() {
+        return Ok(0);
+    }
+    let released: Vec<String> = sqlx::query_scalar(RELEASE)
+        .bind(batch(workers))
+        .bind(RunStatus::Queued.name())
+        .fetch_all(&mut *tx)
+        .await?;
+    runs::ready(tx, &released).await?;
+    Ok(released.len() as u64)
+}

@@ -1,0 +1,64 @@
+use sqlx::{Connection, SqliteConnection, SqlitePool};
+
+use crate::store::migration::{Migration, Recorded, TooOld, pending};
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, oldest_program: 1, sql: include_str!("migrations/0001_runs.sql") }];
+
+const CREATE_SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS indelible_schema (
+        one            INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+        version        INTEGER NOT NULL,
+        oldest_program INTEGER NOT NULL
+    ) STRICT";
+
+const READ: &str = "SELECT version, oldest_program FROM indelible_schema";
+
+const RECORD: &str = "
+    INSERT INTO indelible_schema (one, version, oldest_program) VALUES (1, ?1, ?2)
+    ON CONFLICT (one) DO UPDATE SET version = ?1, oldest_program = ?2";
+
+pub(super) enum MigrateError {
+    TooOld(TooOld),
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for MigrateError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Brings the schema up to date. The write lock of the file makes processes take turns.
+pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), MigrateError> {
+    // The pool hides why a connection failed behind its own time-out; a connection of its own says.
+    let mut connection = SqliteConnection::connect_with(&writer.connect_options()).await?;
+    let migrated = apply(&mut connection).await;
+    connection.close().await?;
+    migrated
+}
+
+async fn apply(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::query(CREATE_SCHEMA).execute(&mut *tx).await?;
+    let recorded = sqlx::query_as(READ)
+        .fetch_optional(&mut *tx)
+        .await?
+        .map(|(version, oldest_program)| Recorded { version, oldest_program });
+    let mut migrated = false;
+    for migration in pending(recorded, MIGRATIONS).map_err(MigrateError::TooOld)? {
+        sqlx::raw_sql(migration.sql).execute(&mut *tx).await?;
+        sqlx::query(RECORD)
+            .bind(migration.version)
+            .bind(migration.oldest_program)
+            .execute(&mut *tx)
+            .await?;
+        migrated = true;
+    }
+    if migrated {
+        tx.commit().await?
+    } else {
+        tx.rollback().await?
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! The embedded store: one file, one host, real `fsync`. One connection writes, under `BEGIN
+//! IMMEDIATE`, so that what it reads first still holds when it writes; others read beside it.
+//!
+//! Batches travel as one JSON array a statement (`json_each`), the counterpart of Postgres' `UNNEST`.
+//! The times are the process's clock: every process that uses the file is on the same host.
+
+mod accept;
+mod claim;
+mod connect;
+mod flush;
+mod lease;
+mod listen;
+mod migrate;
+mod promote;
+mod query;
+mod register;
+mod route;
+mod runs;
+mod value;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use uuid::Uuid;
+
+use super::open::Problem;
+use super::{
+    Claim, Claimed, Flushed, Listener, NewEvent, NewRun, Promoted, Registration, Router, RunCommit,
+    RunCount, RunQuery, RunRecord, Store, StoreError, Stranded, Worker,
+};
+use crate::event::EventId;
+use crate::id::WorkerId;
+use crate::journal::{Row, RunId};
+
+/// See the [module](self).
+pub(super) struct SqliteStore {
+    /// Has one connection.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    pub(super) async fn open(url: &str) -> Result<Self, Problem> {
+        let (writer, readers) = connect::connect(url).await?;
+        Ok(Self { writer, readers })
+    }
+
+    async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn name(&self) -> &'static str {
+        "sqlite"
+    }
+
+    async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
+        register::register(self, registration).await
+    }
+
+    async fn accept(
+        &self,
+        hosted_by: Option<&str>,
+        events: &[NewEvent],
+    ) -> Result<Vec<EventId>, StoreError> {
+        accept::accept(self, hosted_by, events).await
+    }
+
+    async fn start(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
+        accept::start(self, app, runs).await
+    }
+
+    async fn route(
+        &self,
+        app: &str,
+        limit: usize,
+        router: Router<'_>,
+    ) -> Result<usize, StoreError> {
+        route::route(self, app, limit, router).await
+    }
+
+    async fn promote(&self, limit: usize) -> Result<Promoted, StoreError> {
+        promote::promote(self, limit).await
+    }
+
+    async fn join(&self, worker: &Worker, lease: Duration) -> Result<(), StoreError> {
+        lease::join(self, worker, lease).await
+    }
+
+    async fn renew(&self, worker: WorkerId, lease: Duration) -> Result<(), StoreError> {
+        lease::renew(self, worker, lease).await
+    }
+
+    async fn leave(&self, worker: WorkerId) -> Result<(), StoreError> {
+        lease::leave(self, worker).await
+    }
+
+    async fn take_over(&self) -> Result<u64, StoreError> {
+        lease::take_over(self).await
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
+        claim::claim(self, claim).await
+    }
+
+    async fn flush(
+        &self,
+        worker: WorkerId,
+        commit: Uuid,
+        batch: &[RunCommit],
+    ) -> Result<Flushed, StoreError> {
+        flush::flush(self, worker, commit, batch).await
+    }
+
+    async fn landed(
+        &self,
+        commit: Uuid,
+        batch: &[RunCommit],
+    ) -> Result<Option<Flushed>, StoreError> {
+        flush::landed(self, commit, batch).await
+    }
+
+    async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {
+        query::run(self, id).await
+    }
+
+    async fn journal(&self, id: RunId) -> Result<Vec<Row>, StoreError> {
+        query::journal(self, id).await
+    }
+
+    async fn runs(&self, app: &str, query: &RunQuery) -> Result<Vec<RunRecord>, StoreError> {
+        query::runs(self, app, query).await
+    }
+
+    async fn counts(&self, app: &str) -> Result<Vec<RunCount>, StoreError> {
+        query::counts(self, app).await
+    }
+
+    /// Every commit is seen by those who listen.
+    async fn announce(&self, _app: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn listen(&self, _app: &str) -> Result<Box<dyn Listener>, StoreError> {
+        Ok(Box::new(listen::Changes::since_now(&self.writer).await?))
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,50 @@
+use super::SqliteStore;
+use super::value::{batch, micros, now};
+use crate::store::{Registration, RunStatus, StoreError, Stranded};
+
+const UNSUBSCRIBE: &str = "DELETE FROM indelible_subscriptions WHERE app = ?1";
+
+const SUBSCRIBE: &str = "
+    INSERT INTO indelible_subscriptions (event_name, app)
+    SELECT DISTINCT value, ?1 FROM json_each(?2)";
+
+const FORGET_WORKFLOWS: &str = "DELETE FROM indelible_workflows WHERE app = ?1";
+
+const INSERT_WORKFLOWS: &str = "
+    INSERT INTO indelible_workflows (app, id, registered_at)
+    SELECT DISTINCT ?1, value, ?3 FROM json_each(?2)";
+
+/// Served by `indelible_runs_by_status`.
+const STRANDED: &str = "
+    SELECT workflow, count(*) FROM indelible_runs
+    WHERE app = ?1 AND status IN (SELECT value FROM json_each(?2))
+      AND workflow NOT IN (SELECT value FROM json_each(?3))
+    GROUP BY workflow ORDER BY workflow";
+
+pub(super) async fn register(
+    store: &SqliteStore,
+    registration: &Registration,
+) -> Result<Vec<Stranded>, StoreError> {
+    let Registration { app, workflows, subscriptions } = registration;
+    let mut tx = store.write().await?;
+    sqlx::query(UNSUBSCRIBE).bind(app).execute(&mut *tx).await?;
+    sqlx::query(SUBSCRIBE).bind(app).bind(batch(subscriptions)).execute(&mut *tx).await?;
+    sqlx::query(FORGET_WORKFLOWS).bind(app).execute(&mut *tx).await?;
+    sqlx::query(INSERT_WORKFLOWS)
+        .bind(app)
+        .bind(batch(workflows))
+        .bind(micros(now()))
+        .execute(&mut *tx)
+        .await?;
+    let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
+        .bind(app)
+        .bind(batch(RunStatus::unfinished()))
+        .bind(batch(workflows))
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(stranded
+        .into_iter()
+        .map(|(workflow, runs)| Stranded { workflow, runs: runs.unsigned_abs() })
+        .collect())
+}

@@ -1,0 +1,41 @@
+use sqlx::Row as _;
+
+use super::SqliteStore;
+use super::runs;
+use super::value::Columns as _;
+use crate::payload::Payload;
+use crate::store::{Router, StoreError, StoredEvent};
+
+/// Served by `indelible_deliveries_in_order` and the primary key of events.
+const OLDEST: &str = "
+    SELECT d.seq, e.id, e.name, e.data, e.accepted_at
+    FROM indelible_deliveries d JOIN indelible_events e ON e.id = d.event_id
+    WHERE d.app = ?1 ORDER BY d.seq LIMIT ?2";
+
+/// Served by `indelible_deliveries_in_order`.
+const REMOVE: &str = "DELETE FROM indelible_deliveries WHERE app = ?1 AND seq <= ?2";
+
+pub(super) async fn route(
+    store: &SqliteStore,
+    app: &str,
+    limit: usize,
+    router: Router<'_>,
+) -> Result<usize, StoreError> {
+    let mut tx = store.write().await?;
+    let rows = sqlx::query(OLDEST).bind(app).bind(limit as i64).fetch_all(&mut *tx).await?;
+    let Some(last) = rows.last() else { return Ok(0) };
+    sqlx::query(REMOVE).bind(app).bind(last.try_get::<i64, _>("seq")?).execute(&mut *tx).await?;
+    let mut started = Vec::new();
+    for row in &rows {
+        let event = StoredEvent {
+            id: row.uuid("id")?.into(),
+            name: row.try_get("name")?,
+            data: Payload::stored(row.try_get::<String, _>("data")?),
+            accepted_at: row.time("accepted_at")?,
+        };
+        started.extend(router(&event).into_iter().map(|run| (run, event.accepted_at)));
+    }
+    runs::insert(&mut tx, app, started.iter().map(|(run, at)| (run, *at))).await?;
+    tx.commit().await?;
+    Ok(rows.len())
+}

@@ -1,0 +1,59 @@
+//! How values stand in SQLite: times as microseconds, ids as text, batches as JSON.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use crate::store::StoreError;
+
+/// The time now, to the microsecond: as exact as what is stored.
+pub(super) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
+pub(super) fn micros(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+pub(super) fn time(micros: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(micros).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+pub(super) fn uuid(text: &str) -> Result<Uuid, StoreError> {
+    text.parse().map_err(|error| StoreError::Corrupt(format!("`{text}`: {error}")))
+}
+
+/// A batch of rows for `json_each`.
+pub(super) fn batch<T: Serialize>(rows: impl IntoIterator<Item = T>) -> String {
+    let rows: Vec<T> = rows.into_iter().collect();
+    serde_json::to_string(&rows).expect("rows are made of strings and numbers")
+}
+
+/// Reads columns by name.
+pub(super) trait Columns {
+    fn time(&self, column: &str) -> Result<Timestamp, StoreError>;
+    fn time_or_null(&self, column: &str) -> Result<Option<Timestamp>, StoreError>;
+    fn uuid(&self, column: &str) -> Result<Uuid, StoreError>;
+    fn uuid_or_null(&self, column: &str) -> Result<Option<Uuid>, StoreError>;
+}
+
+impl Columns for SqliteRow {
+    fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
+        time(self.try_get(column)?)
+    }
+
+    fn time_or_null(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.try_get::<Option<i64>, _>(column)?.map(time).transpose()
+    }
+
+    fn uuid(&self, column: &str) -> Result<Uuid, StoreError> {
+        uuid(self.try_get(column)?)
+    }
+
+    fn uuid_or_null(&self, column: &str) -> Result<Option<Uuid>, StoreError> {
+        self.try_get::<Option<&str>, _>(column)?.map(uuid).transpose()
+    }
+}
