@@ -158,31 +158,29 @@ impl Change {
 }
 
 impl Due {
-    /// No wait counts as longer: some 285 years, the most that a double counts in microseconds.
+    /// A longer wait (some 285 years, the most that a double counts in microseconds) lasts until the
+    /// end of the calendar.
     const LONGEST: Duration = Duration::from_micros((1 << 53) - 1);
 
-    /// The time itself, for a commit at `at`, rounded up to a microsecond: as exact as what is
-    /// stored, so that it reads back as it was, and never too early.
+    /// The time itself, for a commit at `at`: rounded up to a microsecond, as exact as what is
+    /// stored, so that it reads back as it was and never too early.
     pub fn from(self, at: Timestamp) -> Timestamp {
-        let time = match self {
-            Self::After(_) => {
-                let wait = Duration::from_micros(self.wait_micros().unwrap_or_default());
-                at.saturating_add(wait).unwrap_or(Timestamp::MAX)
-            }
-            // What is long past is due at once; no database has to know the stone age.
-            Self::At(time) => time.max(Timestamp::UNIX_EPOCH),
+        let time = match self.bounded() {
+            Self::After(wait) => at.saturating_add(wait).unwrap_or(Timestamp::MAX),
+            Self::At(time) => time,
         };
         round_up(time)
     }
 
-    /// The wait from the commit, in microseconds; `None` if the time is given itself.
-    pub(crate) fn wait_micros(self) -> Option<u64> {
+    /// The same within what every database can hold.
+    pub(crate) fn bounded(self) -> Self {
         match self {
+            Self::After(wait) if wait > Self::LONGEST => Self::At(round_up(Timestamp::MAX)),
             Self::After(wait) => {
-                let nanos = wait.min(Self::LONGEST).as_nanos();
-                Some(u64::try_from(nanos.div_ceil(1000)).unwrap_or(u64::MAX))
+                Self::After(Duration::from_micros(wait.as_nanos().div_ceil(1000) as u64))
             }
-            Self::At(_) => None,
+            // What is long past is due at once: no database has to know the stone age.
+            Self::At(time) => Self::At(round_up(time.max(Timestamp::UNIX_EPOCH))),
         }
     }
 }

@@ -77,10 +77,10 @@ pub(super) async fn a_run_comes_with_its_trigger_and_journal(world: World) {
 
 pub(super) async fn a_resent_start_starts_once(world: World) {
     let run = NewRun::new(ORDER, None, json("{}"));
-    world.store.start(APP, &[run.clone()]).await.expect("it starts");
+    world.store.start(APP, std::slice::from_ref(&run)).await.expect("it starts");
     let worker = world.worker(HOUR).await;
     assert_eq!(ids(&world.claim(worker, 10).await), [run.id]);
-    world.store.start(APP, &[run.clone()]).await.expect("it has started");
+    world.store.start(APP, std::slice::from_ref(&run)).await.expect("it has started");
     assert!(world.claim(worker, 10).await.is_empty());
     assert_eq!(world.status(run.id).await, RunStatus::Running);
 }

@@ -16,7 +16,7 @@ pub(super) struct TestDatabase(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Postgres { server: PgConnectOptions, name: String },
+    Postgres { server: Box<PgConnectOptions>, name: String },
     Sqlite { folder: PathBuf },
 }
 
@@ -36,7 +36,7 @@ impl TestDatabase {
             url.parse().unwrap_or_else(|error| panic!("{SERVER} is not a Postgres URL: {error}"));
         let name = format!("indelible_test_{}", Uuid::new_v4().simple());
         run(&server, format!("CREATE DATABASE {name}")).await;
-        Self(Kind::Postgres { server, name })
+        Self(Kind::Postgres { server: Box::new(server), name })
     }
 
     /// A SQLite file in a folder of its own. The folder is there, the file is not yet.
@@ -55,7 +55,7 @@ impl TestDatabase {
     pub(in crate::store) fn url(&self) -> String {
         match &self.0 {
             Kind::Postgres { server, name } => {
-                server.clone().database(name).to_url_lossy().to_string()
+                server.as_ref().clone().database(name).to_url_lossy().to_string()
             }
             Kind::Sqlite { folder } => format!("sqlite://{}", folder.join("test.db").display()),
         }
@@ -69,7 +69,7 @@ impl TestDatabase {
     pub(in crate::store) async fn execute(&self, sql: &str) {
         match &self.0 {
             Kind::Postgres { server, name } => {
-                run(&server.clone().database(name), sql.to_owned()).await;
+                run(&server.as_ref().clone().database(name), sql.to_owned()).await;
             }
             Kind::Sqlite { .. } => {
                 let options: SqliteConnectOptions =
