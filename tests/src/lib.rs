@@ -1,5 +1,6 @@
 //! What the end-to-end tests share.
 
+pub mod databases;
 pub mod fleet;
 pub mod postgres;
 pub mod process;

@@ -1,0 +1,55 @@
+//! A database of either kind, for tests that run on both.
+
+use crate::postgres::Database;
+
+/// A fresh database that vanishes with this value.
+pub enum Fresh {
+    /// A database on the test server.
+    Postgres(Database),
+    /// A file of its own.
+    Sqlite(tempfile::TempDir),
+}
+
+impl Fresh {
+    /// On the test server.
+    pub async fn postgres() -> Self {
+        Self::Postgres(Database::create().await)
+    }
+
+    /// In a folder of its own.
+    ///
+    /// # Panics
+    ///
+    /// When there is no room for a temporary folder.
+    pub async fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Postgres(database) => database.url().to_owned(),
+            Self::Sqlite(folder) => format!("sqlite://{}", folder.path().join("test.db").display()),
+        }
+    }
+}
+
+/// Makes a test of each named async function for each kind of database.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($test:ident),* $(,)?) => {
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::databases::Fresh::postgres().await).await;
+            })*
+        }
+
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::databases::Fresh::sqlite().await).await;
+            })*
+        }
+    };
+}
