@@ -1,0 +1,105 @@
+//! The job from its start to its end: every event is fed, then every run is waited for. The
+//! database may go away at any time; both wait until it is back.
+
+use std::future::Future;
+use std::io::BufRead;
+use std::time::Duration;
+
+use indelible::event::UntypedEvent;
+use indelible::prelude::*;
+use indelible::{Error, RunQuery, StoreError};
+use tokio::time::sleep;
+
+use crate::analysis::Priority;
+use crate::feed::{Feed, Line, Rejection};
+use crate::progress::{Progress, Tally};
+use crate::workflows::{Assignment, on_ticket_created, on_urgent_ticket};
+
+/// How many events are handed over at a time.
+const BATCH: usize = 500;
+
+/// How often the runs are counted.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Sends what the lines say, and gives those that say nothing.
+pub(crate) async fn feed(
+    runtime: &Runtime,
+    file: String,
+    lines: Box<dyn BufRead + Send>,
+) -> Result<Vec<Rejection>, Failure> {
+    let mut rejected = Vec::new();
+    let mut batch = Vec::new();
+    for line in Feed::new(file, lines, runtime.catalog(), runtime.event_limit()) {
+        match line? {
+            Line::Event { event, key } => batch.push((event, Some(key))),
+            Line::Rejected(rejection) => rejected.push(rejection),
+        }
+        if batch.len() == BATCH {
+            send(runtime, &mut batch).await?;
+        }
+    }
+    send(runtime, &mut batch).await?;
+    Ok(rejected)
+}
+
+/// Sends a batch; one that was accepted without our hearing of it may be sent again, by its keys.
+async fn send(
+    runtime: &Runtime,
+    batch: &mut Vec<(UntypedEvent, Option<String>)>,
+) -> Result<(), Error> {
+    patiently(|| runtime.send_all(batch.clone())).await?;
+    batch.clear();
+    Ok(())
+}
+
+/// Waits until every run is over, or held.
+pub(crate) async fn wait(runtime: &Runtime, mut progress: Progress) -> Result<(), Error> {
+    loop {
+        let tally = Tally::of(&patiently(|| runtime.counts()).await?);
+        if tally.waiting == 0 && patiently(|| every_alarm_was_raised(runtime)).await? {
+            progress.finish(tally);
+            return Ok(());
+        }
+        progress.show(tally);
+        sleep(INTERVAL).await;
+    }
+}
+
+/// Whether the events that finished runs have sent have started theirs: an event is routed a moment
+/// after it was accepted.
+async fn every_alarm_was_raised(runtime: &Runtime) -> Result<bool, Error> {
+    let alarms = runtime.counts().await?;
+    let alarms: u64 = alarms
+        .iter()
+        .filter(|count| count.workflow == on_urgent_ticket::ID)
+        .map(|count| count.runs)
+        .sum();
+    let mut query = RunQuery {
+        workflow: Some(on_ticket_created::ID.to_owned()),
+        status: Some(RunStatus::Completed),
+        limit: Some(500),
+        ..RunQuery::default()
+    };
+    let mut urgent = 0;
+    loop {
+        let page = runtime.runs(&query).await?;
+        let Some(last) = page.last() else { return Ok(alarms >= urgent) };
+        query.after = Some(last.id);
+        let assignments = page.iter().filter_map(|run| run.output.as_ref()?.decode().ok());
+        urgent +=
+            assignments.filter(|done: &Assignment| done.priority == Priority::High).count() as u64;
+    }
+}
+
+/// Asks again while the database is away.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    loop {
+        match ask().await {
+            Err(Error::Store(StoreError::Unavailable(_))) => sleep(INTERVAL * 5).await,
+            answer => return answer,
+        }
+    }
+}

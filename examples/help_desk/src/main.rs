@@ -1,0 +1,147 @@
+//! A help desk: tickets are triaged and handed to whoever knows most about them, new users are
+//! greeted, and all of it goes on where it was when the process is killed and started again.
+
+mod analysis;
+mod args;
+mod desk;
+mod events;
+mod feed;
+mod job;
+mod mail;
+mod progress;
+mod summary;
+mod workflows;
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use indelible::prelude::*;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use self::args::Args;
+use self::desk::{Database, Desk};
+use self::events::{TicketCreated, UrgentTicketCreated, UserSignedUp};
+use self::progress::Progress;
+use self::summary::Summary;
+use self::workflows::{on_ticket_created, on_urgent_ticket, on_user_signup};
+
+indelible::app! {
+    pub(crate) HelpDesk = "help-desk";
+    events: [TicketCreated, UserSignedUp, UrgentTicketCreated],
+    workflows: [on_ticket_created, on_user_signup, on_urgent_ticket],
+}
+
+/// The events that come with the program, and what they are called in reports.
+const EVENTS: (&str, &str) = ("events.jsonl", include_str!("../data/events.jsonl"));
+
+/// What a shell gives for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let progress = Progress::new();
+    log_to(&progress);
+
+    match run(Args::parse(), progress).await {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Logs what `RUST_LOG` asks for, past the bar.
+fn log_to(progress: &Progress) {
+    let wanted = env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());
+    // Runs that fail stand in the summary.
+    let usual = || {
+        Targets::new()
+            .with_default(LevelFilter::WARN)
+            .with_target("indelible::worker::driver", LevelFilter::ERROR)
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(progress.log())
+        .with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry().with(lines).with(wanted.unwrap_or_else(usual)).init();
+}
+
+async fn run(args: Args, progress: Progress) -> Result<ExitCode, Failure> {
+    let (file, lines) = match &args.events {
+        Some(path) => open(path)?,
+        None => (EVENTS.0.to_owned(), Box::new(EVENTS.1.as_bytes()) as _),
+    };
+    let database = Database::lazy(&args.database_url)?;
+    let mailer = mail::from_env(database.clone())?;
+    let desk = Desk::new(database, analysis::from_env(), mailer, args.crash_at);
+
+    // A short lease: whoever starts a killed help desk again does not want to wait long for it.
+    let runtime = Runtime::builder(HelpDesk)
+        .database(&args.database_url)
+        .resource(desk.clone())
+        .lease(Duration::from_secs(2))
+        .start()
+        .await?;
+    // Runs exist only once events were fed, and they are fed only when this is done.
+    desk.prepare().await?;
+
+    let job = async {
+        let rejected = job::feed(&runtime, file, lines).await?;
+        job::wait(&runtime, progress).await?;
+        Summary::gather(&desk, &runtime, rejected).await
+    };
+    let code = tokio::select! {
+        summary = job => {
+            print!("{}", summary?);
+            ExitCode::SUCCESS
+        }
+        () = asked_to_stop() => {
+            eprintln!("stopping; start again to go on");
+            ExitCode::from(INTERRUPTED)
+        }
+    };
+    runtime.shutdown().await;
+    Ok(code)
+}
+
+/// A file of events, and what it is called in reports.
+fn open(path: &Path) -> Result<(String, Box<dyn BufRead + Send>), Failure> {
+    let unreadable = |error| {
+        Failure::msg(format!(
+            "cannot read the events in {}: {error}; name a file of JSON Lines with --events",
+            path.display()
+        ))
+    };
+    let mut lines = BufReader::new(File::open(path).map_err(unreadable)?);
+    // A folder can be opened; only reading shows what it is.
+    lines.fill_buf().map_err(unreadable)?;
+    let name = path.file_name().unwrap_or(OsStr::new("events")).to_string_lossy().into_owned();
+    Ok((name, Box::new(lines)))
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a handler the default action of the signal ends the process.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
