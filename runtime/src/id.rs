@@ -6,21 +6,21 @@ use uuid::Uuid;
 
 /// Makes a newtype over a time-ordered UUID.
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $visibility:vis $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(Uuid);
+        $visibility struct $name(Uuid);
 
         impl $name {
             /// A new id, ordered by time (UUIDv7).
             #[allow(clippy::new_without_default, reason = "an id has no default")]
-            pub fn new() -> Self {
+            $visibility fn new() -> Self {
                 Self(Uuid::now_v7())
             }
 
             /// The id as a UUID.
-            pub fn as_uuid(self) -> Uuid {
+            $visibility fn as_uuid(self) -> Uuid {
                 self.0
             }
         }
@@ -55,15 +55,15 @@ macro_rules! id {
 
 id! {
     /// Names one accepted event.
-    EventId
+    pub EventId
 }
 
 id! {
     /// Names one run of a workflow.
-    RunId
+    pub RunId
 }
 
 id! {
     /// Names one life of a worker: a process that starts again has a new one.
-    WorkerId
+    pub(crate) WorkerId
 }

@@ -1,6 +1,9 @@
 //! Durable workflows for Rust. *If it compiles, it resumes.*
 
+#![deny(missing_docs)]
+
 // What the macros write names the crate by its path from outside.
+#[allow(unused_extern_crates, reason = "only the macros' output speaks of it, and only in tests")]
 extern crate self as indelible;
 
 mod app;

@@ -37,8 +37,7 @@ impl Database {
 }
 
 async fn execute(server: &PgConnectOptions, statement: String) {
-    let mut connection =
-        PgConnection::connect_with(server).await.expect("the test server answers");
+    let mut connection = PgConnection::connect_with(server).await.expect("the test server answers");
     // The name is ours, and a name cannot be a parameter.
     sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect("it is accepted");
 }

@@ -165,7 +165,8 @@ async fn an_event_with_a_known_key_starts_nothing_again(database: Fresh) {
     let first = send(1).await.expect("it is accepted");
     let second = send(2).await.expect("it is accepted, too");
     assert_eq!(first, second);
-    eventually("the first has been answered", async || completed(&runtime, "note").await == 1).await;
+    eventually("the first has been answered", async || completed(&runtime, "note").await == 1)
+        .await;
     assert_eq!(runtime.runs(&RunQuery::default()).await.expect("the runs").len(), 3);
     runtime.shutdown().await;
 }
@@ -241,10 +242,8 @@ async fn an_input_over_the_limit_is_refused_with_its_size(database: Fresh) {
 async fn a_runtime_goes_on_where_an_earlier_one_stopped(database: Fresh) {
     let first = open(&database).await;
     let run = first.start(nap, 2500).await.expect("it starts").id();
-    eventually("it sleeps", async || {
-        !first.journal(run).await.expect("its journal").is_empty()
-    })
-    .await;
+    eventually("it sleeps", async || !first.journal(run).await.expect("its journal").is_empty())
+        .await;
     first.shutdown().await;
 
     let second = open(&database).await;

@@ -90,7 +90,11 @@ async fn every_run_is_driven_once(workers: usize) {
     scene.all_complete(RUNS).await;
     for step in ["leave", "return-home"] {
         let traces = scene.traces(step).await;
-        assert_eq!(traces.values().sum::<i64>(), RUNS as i64, "`{step}` ran once a run: {traces:?}");
+        assert_eq!(
+            traces.values().sum::<i64>(),
+            RUNS as i64,
+            "`{step}` ran once a run: {traces:?}"
+        );
         let pids: Vec<_> = fleet.iter().map(|worker| i64::from(worker.pid())).collect();
         assert!(traces.keys().all(|pid| pids.contains(pid)));
     }

@@ -63,7 +63,7 @@ fn branches_may_finish_in_every_order() {
 fn outcomes_committed_together_reach_the_body_one_at_a_time_in_journal_order() {
     let begin = workflow!(async |step| {
         let seen = Mutex::new(Vec::new());
-        join((
+        let _ = join((
             durable(Branch(async {
                 durable(step.run(At("left"), || effect("left", ()))).await?;
                 seen.lock().expect("never poisoned").push("left");

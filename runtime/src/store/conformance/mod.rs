@@ -13,7 +13,7 @@ mod texts;
 mod timers;
 mod world;
 
-use self::world::World;
+pub(in crate::store) use self::world::{HOUR, World, on_sqlite};
 
 /// Makes the tests: `conformance::sqlite::leases::a_lost_lease_cannot_commit`, …
 macro_rules! behaviours {

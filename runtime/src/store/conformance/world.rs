@@ -18,7 +18,7 @@ use crate::workflow::StepKind;
 
 pub(super) const APP: &str = "shop";
 pub(super) const ORDER: &str = "on-order";
-pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(in crate::store) const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// A new database, and what a test does with it in few words.
 #[derive(Clone)]
@@ -28,7 +28,9 @@ pub(in crate::store) struct World {
 }
 
 /// Runs a test on a SQLite file.
-pub(super) async fn on_sqlite<F: Future<Output = ()> + Send + 'static>(test: fn(World) -> F) {
+pub(in crate::store) async fn on_sqlite<F: Future<Output = ()> + Send + 'static>(
+    test: fn(World) -> F,
+) {
     on(TestDatabase::sqlite(), test).await;
 }
 

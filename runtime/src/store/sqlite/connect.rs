@@ -8,6 +8,8 @@ use sqlx::sqlite::{
 };
 use tokio::time::Instant;
 
+use super::SqliteStore;
+use super::life::Lives;
 use super::migrate::{self, MigrateError};
 use crate::store::open::{PATIENCE, Problem};
 
@@ -16,7 +18,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
 
 /// Opens the file, creating it if need be, and brings its schema up to date.
-pub(super) async fn connect(url: &str) -> Result<(SqlitePool, SqlitePool), Problem> {
+pub(super) async fn connect(url: &str) -> Result<SqliteStore, Problem> {
     if is_in_memory(url) {
         return Err(Problem::new(
             "a database in memory cannot outlive its program, so nothing in it would be durable",
@@ -40,8 +42,9 @@ pub(super) async fn connect(url: &str) -> Result<(SqlitePool, SqlitePool), Probl
     };
     let writer = pool(1).connect_lazy_with(options.clone().journal_mode(SqliteJournalMode::Wal));
     migrate_patiently(&writer).await.map_err(|error| problem(error, options.get_filename()))?;
+    let lives = Lives::beside(options.get_filename());
     let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "on"));
-    Ok((writer, readers))
+    Ok(SqliteStore { writer, readers, lives })
 }
 
 fn is_in_memory(url: &str) -> bool {

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
 use super::runs;
-use super::value::{batch, micros, now};
+use super::value::{batch, micros, now, uuid};
 use crate::id::WorkerId;
 use crate::store::{RunStatus, StoreError, Worker};
 
@@ -19,8 +19,14 @@ const IS_ALIVE: &str = "SELECT EXISTS (SELECT 1 FROM indelible_workers WHERE id 
 
 const LEAVE: &str = "DELETE FROM indelible_workers WHERE id = ?1 RETURNING id";
 
-/// Goes over all workers: there is one row a process.
-const EXPIRE: &str = "DELETE FROM indelible_workers WHERE expires_at <= ?1 RETURNING id";
+/// Goes over all workers, as does the next: there is one row a process.
+const WORKERS: &str = "SELECT id FROM indelible_workers";
+
+/// Those whose lease has run out, and those that are known to be dead.
+const EXPIRE: &str = "
+    DELETE FROM indelible_workers
+    WHERE expires_at <= ?1 OR id IN (SELECT value FROM json_each(?2))
+    RETURNING id";
 
 /// Served by `indelible_runs_of_worker`.
 const RELEASE: &str = "
@@ -33,6 +39,7 @@ pub(super) async fn join(
     worker: &Worker,
     lease: Duration,
 ) -> Result<(), StoreError> {
+    store.lives.begin(worker.id);
     let now = micros(now());
     sqlx::query(JOIN)
         .bind(worker.id.to_string())
@@ -74,15 +81,25 @@ pub(super) async fn leave(store: &SqliteStore, worker: WorkerId) -> Result<(), S
     let gone: Vec<String> =
         sqlx::query_scalar(LEAVE).bind(worker.to_string()).fetch_all(&mut *tx).await?;
     release(&mut tx, &gone).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    store.lives.end(worker);
+    Ok(())
 }
 
 pub(super) async fn take_over(store: &SqliteStore) -> Result<u64, StoreError> {
     let mut tx = store.write().await?;
-    let gone: Vec<String> =
-        sqlx::query_scalar(EXPIRE).bind(micros(now())).fetch_all(&mut *tx).await?;
+    let workers: Vec<String> = sqlx::query_scalar(WORKERS).fetch_all(&mut *tx).await?;
+    let workers = workers.iter().map(|id| uuid(id).map(WorkerId::from));
+    let mut dead = workers.collect::<Result<Vec<_>, _>>()?;
+    dead.retain(|worker| store.lives.is_dead(*worker));
+    let gone: Vec<String> = sqlx::query_scalar(EXPIRE)
+        .bind(micros(now()))
+        .bind(batch(&dead))
+        .fetch_all(&mut *tx)
+        .await?;
     let released = release(&mut tx, &gone).await?;
     tx.commit().await?;
+    dead.into_iter().for_each(|worker| store.lives.end(worker));
     Ok(released)
 }
 

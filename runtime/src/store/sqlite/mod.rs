@@ -9,6 +9,7 @@ mod claim;
 mod connect;
 mod flush;
 mod lease;
+mod life;
 mod listen;
 mod migrate;
 mod promote;
@@ -24,6 +25,7 @@ use async_trait::async_trait;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
+use self::life::Lives;
 use super::open::Problem;
 use super::{
     Claim, Claimed, Flushed, Listener, NewEvent, NewRun, Promoted, Registration, Router, RunCommit,
@@ -38,12 +40,12 @@ pub(super) struct SqliteStore {
     /// Has one connection.
     writer: SqlitePool,
     readers: SqlitePool,
+    lives: Lives,
 }
 
 impl SqliteStore {
     pub(super) async fn open(url: &str) -> Result<Self, Problem> {
-        let (writer, readers) = connect::connect(url).await?;
-        Ok(Self { writer, readers })
+        connect::connect(url).await
     }
 
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {

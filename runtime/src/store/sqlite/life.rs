@@ -1,0 +1,98 @@
+//! Signs of life that need no clock: each worker keeps a lock on a file of its own beside the
+//! database. The operating system lets go of it however the process ends, so that the runs of one
+//! that was killed are taken over at once. A lease still runs out by time, for a process that is
+//! there and does nothing.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use tracing::warn;
+
+use crate::id::WorkerId;
+
+/// The lock files of one database.
+pub(super) struct Lives {
+    database: PathBuf,
+    /// Those of this process.
+    held: Mutex<HashMap<WorkerId, File>>,
+}
+
+impl Lives {
+    pub(super) fn beside(database: &Path) -> Self {
+        Self { database: database.to_owned(), held: Mutex::default() }
+    }
+
+    /// Begins to show that a worker lives. Where no file can be locked, its lease alone shows it.
+    pub(super) fn begin(&self, worker: WorkerId) {
+        match lock_new(&self.path(worker)) {
+            Ok(file) => {
+                self.held().insert(worker, file);
+            }
+            Err(error) => warn!(
+                %worker, %error,
+                "cannot lock a file beside the database: if this process dies, its runs wait for \
+                 its lease to run out"
+            ),
+        }
+    }
+
+    /// A worker of this process is over, or one that was found dead has been taken over.
+    pub(super) fn end(&self, worker: WorkerId) {
+        let file = self.held().remove(&worker);
+        // Somebody else may have removed it first.
+        let _ = fs::remove_file(self.path(worker));
+        drop(file);
+    }
+
+    /// Whether the process of a worker is gone. A worker that never had a file is not known to be.
+    pub(super) fn is_dead(&self, worker: WorkerId) -> bool {
+        File::open(self.path(worker)).is_ok_and(|file| file.try_lock().is_ok())
+    }
+
+    fn path(&self, worker: WorkerId) -> PathBuf {
+        let mut path = self.database.clone().into_os_string();
+        path.push(format!("-worker-{worker}"));
+        path.into()
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<WorkerId, File>> {
+        self.held.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+fn lock_new(path: &Path) -> io::Result<File> {
+    let file = File::create_new(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::id::WorkerId;
+    use crate::store::Worker;
+    use crate::store::conformance::{HOUR, World, on_sqlite};
+
+    #[tokio::test]
+    async fn the_runs_of_a_process_that_is_gone_are_taken_over_before_their_lease_is_over() {
+        on_sqlite(a_process_that_is_gone_is_noticed).await;
+    }
+
+    async fn a_process_that_is_gone_is_noticed(world: World) {
+        let elsewhere = world.another().await;
+        let worker =
+            Worker { id: WorkerId::new(), app: "shop".to_owned(), host: "here".to_owned(), pid: 1 };
+        elsewhere.join(&worker, HOUR).await.expect("a worker can join");
+        let run = world.claimed(worker.id).await;
+        assert_eq!(world.store.take_over().await.expect("it lives"), 0);
+
+        // What its process held goes with it.
+        drop(elsewhere);
+        assert_eq!(world.store.take_over().await.expect("it is gone"), 1);
+        let next = world.worker(HOUR).await;
+        let claimed = world.claim(next, 10).await;
+        assert_eq!(claimed[0].origin.trigger.run, run);
+    }
+}
