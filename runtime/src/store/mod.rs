@@ -11,6 +11,7 @@ mod dedupe;
 mod error;
 mod migration;
 mod open;
+mod postgres;
 mod sqlite;
 
 use std::fmt;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::migration::TooOld;
+use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{OpenError, Store};
 
@@ -21,6 +22,9 @@ pub(crate) async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
     let opened: Result<Arc<dyn Store>, Problem> = match url.split_once(':') {
         Some(("sqlite", _)) => {
             SqliteStore::open(url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
+        }
+        Some(("postgres" | "postgresql", _)) => {
+            PostgresStore::open(url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
         }
         Some((scheme, _)) => Err(Problem::new(
             format!("`{scheme}` is no kind of database that is known here"),

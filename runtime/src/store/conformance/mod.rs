@@ -26,6 +26,15 @@ macro_rules! behaviours {
                 })*
             })*
         }
+
+        mod postgres {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $name() {
+                    super::super::world::on_postgres(super::super::$module::$name).await;
+                })*
+            })*
+        }
     };
 }
 

@@ -34,8 +34,16 @@ pub(in crate::store) async fn on_sqlite<F: Future<Output = ()> + Send + 'static>
     on(TestDatabase::sqlite(), test).await;
 }
 
+/// Runs a test on Postgres.
+pub(in crate::store) async fn on_postgres<F>(test: fn(World) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    on(TestDatabase::postgres().await, test).await;
+}
+
 /// Runs a test and removes its database, also when the test failed.
-pub(in crate::store) async fn on<F>(database: TestDatabase, test: fn(World) -> F)
+async fn on<F>(database: TestDatabase, test: fn(World) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {

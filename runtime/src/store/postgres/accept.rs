@@ -1,0 +1,164 @@
+use std::collections::HashMap;
+
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::runs::RunArrays;
+use crate::event::EventId;
+use crate::store::dedupe::{self, REMEMBERED};
+use crate::store::{NewEvent, NewRun, RunStatus, StoreError};
+
+/// Served by the table's primary key. A key that is remembered no longer is taken anew; one that
+/// another transaction is about to write is waited for.
+const REMEMBER: &str = "
+    INSERT INTO indelible.dedupe AS known (event_name, key, event_id, expires_at)
+    SELECT event_name, key, event_id, clock_timestamp() + $4 * interval '1 second'
+    FROM unnest($1::text[], $2::text[], $3::uuid[]) AS new (event_name, key, event_id)
+    ON CONFLICT (event_name, key) DO UPDATE SET
+        event_id = CASE WHEN known.expires_at <= clock_timestamp()
+            THEN excluded.event_id ELSE known.event_id END,
+        expires_at = CASE WHEN known.expires_at <= clock_timestamp()
+            THEN excluded.expires_at ELSE known.expires_at END
+    RETURNING event_name, key, event_id";
+
+/// Events, one delivery for each app that subscribes to their names, and the runs that come with
+/// them. `$5` has started the runs of `$4`, hosted events, and needs no delivery of those.
+///
+/// What is there already was committed by an earlier attempt, and is left alone. What another
+/// transaction is about to write is a duplicate: then this statement fails, to be run again.
+/// Served by the primary keys of events, subscriptions and runs.
+const ACCEPT: &str = "
+    WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS at),
+    event AS MATERIALIZED (
+        SELECT id, name, data, hosted, place
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[]) WITH ORDINALITY
+            AS event (id, name, data, hosted, place)
+        WHERE NOT EXISTS (SELECT FROM indelible.events known WHERE known.id = event.id)
+    ),
+    run AS MATERIALIZED (
+        SELECT id, workflow, event_id, input, seed, at,
+               (extract(epoch FROM at) * 1000000)::bigint AS rank
+        FROM clock, unnest($6::uuid[], $7::text[], $8::uuid[], $9::text[], $10::uuid[])
+            AS run (id, workflow, event_id, input, seed)
+        WHERE NOT EXISTS (SELECT FROM indelible.runs known WHERE known.id = run.id)
+    ),
+    accepted AS (
+        INSERT INTO indelible.events (id, name, data, accepted_at)
+        SELECT id, name, data::json, at FROM clock, event
+    ),
+    delivered AS (
+        INSERT INTO indelible.deliveries (app, event_id)
+        SELECT subscription.app, event.id
+        FROM event
+        JOIN indelible.subscriptions subscription ON subscription.event_name = event.name
+        WHERE (event.hosted AND subscription.app = $5) IS NOT TRUE
+        ORDER BY event.place
+    ),
+    started AS (
+        INSERT INTO indelible.runs
+            (id, app, workflow, status, event_id, input, seed, rank, accepted_at)
+        SELECT id, $5, workflow, $11, event_id, input::json, seed, rank, at FROM run
+    )
+    INSERT INTO indelible.ready (run_id, app, workflow, rank)
+    SELECT id, $5, workflow, rank FROM run";
+
+pub(super) async fn accept(
+    pool: &PgPool,
+    hosted_by: Option<&str>,
+    events: &[NewEvent],
+) -> Result<Vec<EventId>, StoreError> {
+    loop {
+        match attempt(pool, hosted_by, events).await {
+            // Another process sends the same at this moment; next time it is seen.
+            Err(error) if error.is_duplicate() => {}
+            done => return done,
+        }
+    }
+}
+
+async fn attempt(
+    pool: &PgPool,
+    hosted_by: Option<&str>,
+    events: &[NewEvent],
+) -> Result<Vec<EventId>, StoreError> {
+    let keys = dedupe::keys(events);
+    if keys.is_empty() {
+        insert(&mut *pool.acquire().await?, hosted_by, events.iter()).await?;
+        return Ok(events.iter().map(|event| event.id).collect());
+    }
+    let mut tx = pool.begin().await?;
+    let known = remember(&mut tx, keys).await?;
+    let (fresh, ids) = dedupe::settle(events, &known);
+    insert(&mut tx, hosted_by, fresh.iter()).await?;
+    tx.commit().await?;
+    Ok(ids)
+}
+
+pub(super) async fn start(pool: &PgPool, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
+    write(&mut *pool.acquire().await?, Some(app), EventArrays::default(), runs.iter()).await
+}
+
+async fn insert<'a>(
+    connection: &mut PgConnection,
+    hosted_by: Option<&str>,
+    events: impl Iterator<Item = &'a NewEvent> + Clone,
+) -> Result<(), StoreError> {
+    // Without a host there is no app to file the runs under.
+    let runs = events.clone().filter(|_| hosted_by.is_some()).flat_map(|event| &event.runs);
+    write(connection, hosted_by, events.collect(), runs).await
+}
+
+async fn write<'a>(
+    connection: &mut PgConnection,
+    app: Option<&str>,
+    events: EventArrays<'_>,
+    runs: impl Iterator<Item = &'a NewRun>,
+) -> Result<(), StoreError> {
+    let query = sqlx::query(ACCEPT)
+        .bind(events.ids)
+        .bind(events.names)
+        .bind(events.data)
+        .bind(events.hosted)
+        .bind(app);
+    let runs: RunArrays<'_> = runs.collect();
+    runs.bind(query).bind(RunStatus::Queued.name()).execute(connection).await?;
+    Ok(())
+}
+
+#[derive(Default)]
+struct EventArrays<'a> {
+    ids: Vec<Uuid>,
+    names: Vec<&'a str>,
+    data: Vec<&'a str>,
+    hosted: Vec<bool>,
+}
+
+impl<'a> FromIterator<&'a NewEvent> for EventArrays<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a NewEvent>>(events: I) -> Self {
+        let mut arrays = Self::default();
+        for event in events {
+            arrays.ids.push(event.id.as_uuid());
+            arrays.names.push(&event.name);
+            arrays.data.push(event.data.as_str());
+            arrays.hosted.push(!event.runs.is_empty());
+        }
+        arrays
+    }
+}
+
+/// Which event each idempotency key of the batch names.
+async fn remember(
+    connection: &mut PgConnection,
+    keys: std::collections::BTreeMap<(&str, &str), EventId>,
+) -> Result<HashMap<(String, String), EventId>, StoreError> {
+    let (names, texts): (Vec<&str>, Vec<&str>) = keys.keys().copied().unzip();
+    let ids: Vec<Uuid> = keys.values().map(|id| id.as_uuid()).collect();
+    let rows: Vec<(String, String, Uuid)> = sqlx::query_as(REMEMBER)
+        .bind(names)
+        .bind(texts)
+        .bind(ids)
+        .bind(REMEMBERED.as_secs_f64())
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|(name, key, id)| ((name, key), id.into())).collect())
+}

@@ -1,0 +1,182 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row as _};
+
+use super::query;
+use super::value::Columns as _;
+use crate::journal::{Row, RunId};
+use crate::machine::Origin;
+use crate::store::{Claim, Claimed, ClaimedRun, RunStatus, StoreError};
+use crate::workflow::TriggerData;
+
+/// The best ready runs that nobody else takes at this moment, then their journals.
+///
+/// `lease` holds the worker's row until the commit, so that nobody takes over in between. Served by
+/// `ready_by_rank`, from the floor `$4` on, and the primary keys of the other tables.
+pub(super) const CLAIM: &str = "
+    WITH lease AS MATERIALIZED (
+        SELECT id FROM indelible.workers WHERE id = $1 FOR KEY SHARE
+    ),
+    clock AS MATERIALIZED (SELECT id AS worker, clock_timestamp() AS at FROM lease),
+    picked AS MATERIALIZED (
+        SELECT run_id FROM indelible.ready
+        WHERE app = $2 AND rank >= $4 AND workflow = ANY ($3) AND EXISTS (SELECT FROM clock)
+        ORDER BY rank, run_id LIMIT $5
+        FOR UPDATE SKIP LOCKED
+    ),
+    taken AS (
+        DELETE FROM indelible.ready USING picked WHERE ready.run_id = picked.run_id
+        RETURNING ready.run_id
+    ),
+    claimed AS (
+        UPDATE indelible.runs run SET
+            worker = clock.worker, status = $6, started_at = coalesce(run.started_at, clock.at)
+        FROM clock, taken WHERE run.id = taken.run_id
+        RETURNING run.id, run.workflow, run.event_id, run.accepted_at, run.input, run.seed, run.rank
+    )
+    SELECT clock.at, claimed.id AS run_id, claimed.workflow, claimed.event_id, claimed.accepted_at,
+           claimed.input::text AS input, claimed.seed, claimed.rank,
+           NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
+           NULL::bigint AS attempt, NULL::timestamptz AS due_at, NULL::text AS outcome,
+           NULL::text AS error
+    FROM clock LEFT JOIN claimed ON true
+    UNION ALL
+    SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL,
+           line.seq, line.key, line.kind, line.transition, line.attempt, line.due_at,
+           line.outcome::text, line.error::text
+    FROM claimed JOIN indelible.journal line ON line.run_id = claimed.id";
+
+pub(super) async fn claim(
+    pool: &PgPool,
+    floors: &Floors,
+    claim: Claim<'_>,
+) -> Result<Claimed, StoreError> {
+    let floor = floors.of(claim.app);
+    let mut batch = claim_from(pool, &claim, floor, claim.limit).await?;
+    if floor > BOTTOM && batch.runs.len() < claim.limit {
+        // Nothing is left above the floor, but something may have come in below.
+        let rest = claim.limit - batch.runs.len();
+        batch.runs.extend(claim_from(pool, &claim, BOTTOM, rest).await?.runs);
+        batch.runs.sort_by_key(Ranked::order);
+    }
+    floors.raise(claim.app, batch.runs.first().map(|run| run.rank));
+    Ok(Claimed { at: batch.at, runs: batch.runs.into_iter().map(|ranked| ranked.run).collect() })
+}
+
+struct Batch {
+    at: Timestamp,
+    runs: Vec<Ranked>,
+}
+
+struct Ranked {
+    rank: i64,
+    run: ClaimedRun,
+}
+
+impl Ranked {
+    fn order(&self) -> (i64, RunId) {
+        (self.rank, self.run.origin.trigger.run)
+    }
+}
+
+async fn claim_from(
+    pool: &PgPool,
+    claim: &Claim<'_>,
+    floor: i64,
+    limit: usize,
+) -> Result<Batch, StoreError> {
+    let rows = sqlx::query(CLAIM)
+        .bind(claim.worker.as_uuid())
+        .bind(claim.app)
+        .bind(claim.workflows)
+        .bind(floor)
+        .bind(limit as i64)
+        .bind(RunStatus::Running.name())
+        .fetch_all(pool)
+        .await?;
+    let mut at = None;
+    let mut runs = Vec::new();
+    let mut journals = HashMap::<RunId, Vec<Row>>::new();
+    for row in &rows {
+        let run = row.uuid_or_null::<RunId>("run_id")?;
+        match (run, row.try_get::<Option<i32>, _>("seq")?) {
+            (Some(run), Some(_)) => {
+                journals.entry(run).or_default().push(query::journal_row(row)?);
+            }
+            (run, _) => {
+                at = Some(row.time("at")?);
+                if let Some(run) = run {
+                    runs.push(ranked(run, row)?);
+                }
+            }
+        }
+    }
+    for Ranked { run, .. } in &mut runs {
+        let mut journal = journals.remove(&run.origin.trigger.run).unwrap_or_default();
+        journal.sort_by_key(|row| row.seq);
+        run.origin.journal = journal;
+    }
+    runs.sort_by_key(Ranked::order);
+    Ok(Batch { at: at.ok_or(StoreError::LeaseLost)?, runs })
+}
+
+fn ranked(run: RunId, row: &PgRow) -> Result<Ranked, StoreError> {
+    let trigger = TriggerData {
+        run,
+        event: row.uuid_or_null("event_id")?,
+        accepted_at: row.time("accepted_at")?,
+        data: row.payload("input")?,
+    };
+    let origin = Origin { trigger, seed: row.uuid("seed")?, journal: Vec::new() };
+    let run = ClaimedRun { workflow: row.try_get("workflow")?, origin };
+    Ok(Ranked { rank: row.try_get("rank")?, run })
+}
+
+/// Below every rank.
+const BOTTOM: i64 = i64::MIN;
+
+/// Where claims begin to look, for each app.
+///
+/// Claimed rows stay in the index as dead ones until a vacuum; a claim that began at the bottom would
+/// walk past all of them, and slow down as the day goes on. What comes in below the floor (a run that
+/// was given back, a commit that took its time) is found when the bottom is looked at again.
+#[derive(Default)]
+pub(super) struct Floors(Mutex<HashMap<String, Floor>>);
+
+struct Floor {
+    rank: i64,
+    from_bottom: Instant,
+}
+
+impl Floors {
+    /// How long a run may go unseen below the floor.
+    const BLIND: Duration = Duration::from_secs(1);
+
+    fn of(&self, app: &str) -> i64 {
+        let mut floors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match floors.get_mut(app) {
+            Some(floor) if floor.from_bottom.elapsed() < Self::BLIND => floor.rank,
+            Some(floor) => {
+                floor.from_bottom = Instant::now();
+                BOTTOM
+            }
+            None => {
+                let floor = Floor { rank: BOTTOM, from_bottom: Instant::now() };
+                floors.insert(app.to_owned(), floor);
+                BOTTOM
+            }
+        }
+    }
+
+    /// Remembers the lowest rank that was found; with none, the next claim begins at the bottom.
+    fn raise(&self, app: &str, lowest: Option<i64>) {
+        let mut floors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(floor) = floors.get_mut(app) {
+            floor.rank = lowest.unwrap_or(BOTTOM);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+use std::io::ErrorKind;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
+use tokio::time::{sleep, timeout};
+
+use super::migrate::{self, MigrateError};
+use crate::store::open::{PATIENCE, Problem};
+
+/// 13 brought what is used here, and is the oldest that its makers supported when this was written.
+const OLDEST_SERVER: i32 = 130_000;
+
+const SERVER: &str = "
+    SELECT current_setting('server_version_num')::integer, current_setting('server_version'),
+           current_setting('synchronous_commit')";
+
+/// What every connection is set to.
+///
+/// The tables grow from nothing while statements that were planned early stay in use, so the plans
+/// are held to the indexes: a plan that scans or hashes an empty table is the best there is, and a
+/// disaster an hour later. Every statement is written to be served by indexes.
+const SETTINGS: [(&str, &str); 6] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("statement_timeout", "30s"),
+    ("lock_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+];
+
+/// Connects, checks the server and brings the schema up to date.
+pub(super) async fn connect(url: &str) -> Result<PgPool, Problem> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| {
+            Problem::new(
+                format!("the URL cannot be read ({error})"),
+                "write it as `postgres://user:password@host/database`, with special characters \
+                 percent-encoded",
+            )
+        })?
+        .application_name("indelible")
+        .options(SETTINGS)
+        .disable_statement_logging();
+    match timeout(PATIENCE, prepare(&options)).await {
+        Ok(prepared) => prepared?,
+        Err(_) => {
+            return Err(Problem::new(
+                format!("it did not answer within {} seconds", PATIENCE.as_secs()),
+                "check the host and port, and that no firewall drops the connection",
+            ));
+        }
+    }
+    Ok(PgPoolOptions::new()
+        .max_connections(8)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(Duration::from_secs(10 * 60))
+        .connect_lazy_with(options))
+}
+
+async fn prepare(options: &PgConnectOptions) -> Result<(), Problem> {
+    let mut connection = first_connection(options).await?;
+    check(&mut connection).await?;
+    migrate::migrate(&mut connection).await.map_err(|error| match error {
+        MigrateError::TooOld(too_old) => too_old.into(),
+        MigrateError::Database(error) => problem(error, options),
+    })?;
+    // All is done; whether the server hears the farewell does not matter.
+    let _ = connection.close().await;
+    Ok(())
+}
+
+/// Waits for a server that is starting; any other refusal is final.
+async fn first_connection(options: &PgConnectOptions) -> Result<PgConnection, Problem> {
+    loop {
+        match PgConnection::connect_with(options).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) if code(&error) == Some("57P03") => sleep(Duration::from_millis(100)).await,
+            Err(error) => return Err(problem(error, options)),
+        }
+    }
+}
+
+async fn check(connection: &mut PgConnection) -> Result<(), Problem> {
+    let (number, version, synchronous_commit): (i32, String, String) =
+        sqlx::query_as(SERVER).fetch_one(connection).await.map_err(Problem::other)?;
+    accept(number, &version, &synchronous_commit)
+}
+
+fn accept(number: i32, version: &str, synchronous_commit: &str) -> Result<(), Problem> {
+    if number < OLDEST_SERVER {
+        return Err(Problem::new(
+            format!("the server is Postgres {version}, and 13 is the oldest that will do"),
+            "upgrade it",
+        ));
+    }
+    if synchronous_commit == "off" {
+        return Err(Problem::new(
+            "`synchronous_commit` is off, so that what is committed could still be lost",
+            "set it to `on` for this database: `ALTER DATABASE … SET synchronous_commit = on`",
+        ));
+    }
+    Ok(())
+}
+
+fn code(error: &sqlx::Error) -> Option<&str> {
+    let error = error.as_database_error()?;
+    Some(error.try_downcast_ref::<PgDatabaseError>()?.code())
+}
+
+fn problem(error: sqlx::Error, options: &PgConnectOptions) -> Problem {
+    let place = match options.get_socket() {
+        Some(folder) => format!("in {}", folder.display()),
+        None => format!("at {}:{}", options.get_host(), options.get_port()),
+    };
+    let user = options.get_username();
+    if let Some(code) = code(&error) {
+        let message = error.as_database_error().map_or("", |error| error.message());
+        return match code {
+            "28P01" | "28000" => Problem::new(
+                format!("the server does not let the user `{user}` in ({message})"),
+                "check the user and the password",
+            ),
+            "3D000" => Problem::new(
+                "there is no such database on the server",
+                "create it with `createdb`, or name another one",
+            ),
+            "42501" => Problem::new(
+                format!("the user `{user}` lacks a right ({message})"),
+                "grant it: the user needs to create a schema in the database",
+            ),
+            "53300" => Problem::new(
+                "the server has no connection left",
+                "raise its `max_connections`, or close other programs' connections",
+            ),
+            _ => Problem::other(message),
+        };
+    }
+    match &error {
+        sqlx::Error::Io(io) => match io.kind() {
+            ErrorKind::ConnectionRefused => Problem::new(
+                format!("nothing answers {place}"),
+                "check that Postgres runs there and listens on that port",
+            ),
+            ErrorKind::NotFound => Problem::new(
+                format!("there is no server {place}"),
+                "check that Postgres runs and that its socket is in that folder",
+            ),
+            // Looking a name up has no kind of its own.
+            _ if io.to_string().contains("lookup address") => Problem::new(
+                format!("the host `{}` is not known", options.get_host()),
+                "check its name",
+            ),
+            _ => Problem::new(
+                format!("the connection failed ({io})"),
+                "check the host and port, and the network between",
+            ),
+        },
+        sqlx::Error::Tls(error) => Problem::new(
+            format!("the connection cannot be encrypted ({error})"),
+            "check the server's certificate, or choose another `sslmode` in the URL",
+        ),
+        _ => Problem::other(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_or_not_durable_is_refused() {
+        assert!(accept(130_000, "13.0", "on").is_ok());
+        assert!(accept(170_002, "17.2", "remote_write").is_ok());
+        let old = accept(120_022, "12.22", "on").expect_err("12 is too old");
+        assert!(old.cause.contains("12.22") && old.cause.contains("13"), "{}", old.cause);
+        let lossy = accept(170_002, "17.2", "off").expect_err("it may lose commits");
+        assert!(lossy.cause.contains("synchronous_commit"), "{}", lossy.cause);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_named_with_its_port() {
+        // Bound and dropped: nothing listens there.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = port.local_addr().expect("it is bound");
+        drop(port);
+        let error = crate::store::open(&format!("postgres://ann:s3cret@{address}/desk"))
+            .await
+            .err()
+            .expect("nothing listens there");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "cannot open the database postgres://ann:***@{address}/desk: nothing answers at \
+                 {address}; check that Postgres runs there and listens on that port"
+            )
+        );
+    }
+}

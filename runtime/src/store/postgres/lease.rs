@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::id::WorkerId;
+use crate::store::{RunStatus, StoreError, Worker};
+
+const JOIN: &str = "
+    INSERT INTO indelible.workers (id, app, host, pid, joined_at, expires_at)
+    VALUES ($1, $2, $3, $4, now(), now() + $5 * interval '1 second')";
+
+/// Served by the primary key. Changes no key, so it does not wait for a flush.
+const RENEW: &str = "
+    UPDATE indelible.workers SET expires_at = now() + $2 * interval '1 second' WHERE id = $1";
+
+/// Waits for a flush of this worker's that is under way.
+const LEAVE: &str = "DELETE FROM indelible.workers WHERE id = $1 RETURNING id";
+
+/// Goes over all workers: there is one row a process. A worker whose flush is under way is left for
+/// the next time.
+pub(super) const EXPIRE: &str = "
+    DELETE FROM indelible.workers WHERE id IN (
+        SELECT id FROM indelible.workers WHERE expires_at <= now() FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id";
+
+/// Puts what the workers held back to be claimed. A statement of its own, after the one that deleted
+/// them, so that it sees what their last flush committed. Served by `runs_of_worker`.
+pub(super) const RELEASE: &str = "
+    WITH released AS (
+        UPDATE indelible.runs run SET worker = NULL, status = $2
+        FROM unnest($1::uuid[]) AS gone (worker) WHERE run.worker = gone.worker
+        RETURNING run.id, run.app, run.workflow, run.rank
+    )
+    INSERT INTO indelible.ready (run_id, app, workflow, rank)
+    SELECT id, app, workflow, rank FROM released";
+
+pub(super) async fn join(
+    pool: &PgPool,
+    worker: &Worker,
+    lease: Duration,
+) -> Result<(), StoreError> {
+    sqlx::query(JOIN)
+        .bind(worker.id.as_uuid())
+        .bind(&worker.app)
+        .bind(&worker.host)
+        .bind(i64::from(worker.pid))
+        .bind(lease.as_secs_f64())
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn renew(
+    pool: &PgPool,
+    worker: WorkerId,
+    lease: Duration,
+) -> Result<(), StoreError> {
+    let renewed =
+        sqlx::query(RENEW).bind(worker.as_uuid()).bind(lease.as_secs_f64()).execute(pool).await?;
+    if renewed.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
+}
+
+pub(super) async fn leave(pool: &PgPool, worker: WorkerId) -> Result<(), StoreError> {
+    let mut tx = pool.begin().await?;
+    let gone: Vec<Uuid> =
+        sqlx::query_scalar(LEAVE).bind(worker.as_uuid()).fetch_all(&mut *tx).await?;
+    release(&mut tx, gone).await?;
+    Ok(tx.commit().await?)
+}
+
+pub(super) async fn take_over(pool: &PgPool) -> Result<u64, StoreError> {
+    let mut tx = pool.begin().await?;
+    let gone: Vec<Uuid> = sqlx::query_scalar(EXPIRE).fetch_all(&mut *tx).await?;
+    let released = release(&mut tx, gone).await?;
+    tx.commit().await?;
+    Ok(released)
+}
+
+async fn release(connection: &mut PgConnection, workers: Vec<Uuid>) -> Result<u64, StoreError> {
+    if workers.is_empty() {
+        return Ok(0);
+    }
+    let released = sqlx::query(RELEASE)
+        .bind(workers)
+        .bind(RunStatus::Queued.name())
+        .execute(connection)
+        .await?;
+    Ok(released.rows_affected())
+}

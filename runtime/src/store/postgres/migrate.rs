@@ -1,0 +1,60 @@
+use sqlx::{Connection, PgConnection};
+
+use crate::store::migration::{Migration, Recorded, TooOld, pending};
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, oldest_program: 1, sql: include_str!("migrations/0001_runs.sql") }];
+
+/// Makes the processes that start at once take turns, until the end of the transaction.
+const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(hashtext('indelible.schema'))";
+
+const SCHEMA_EXISTS: &str = "SELECT to_regclass('indelible.schema') IS NOT NULL";
+
+const CREATE_SCHEMA: &str = "
+    CREATE SCHEMA IF NOT EXISTS indelible;
+    CREATE TABLE IF NOT EXISTS indelible.schema (
+        one            boolean PRIMARY KEY DEFAULT true CHECK (one),
+        version        integer NOT NULL,
+        oldest_program integer NOT NULL
+    )";
+
+const READ: &str = "SELECT version, oldest_program FROM indelible.schema";
+
+const RECORD: &str = "
+    INSERT INTO indelible.schema (version, oldest_program) VALUES ($1, $2)
+    ON CONFLICT (one) DO UPDATE SET version = $1, oldest_program = $2";
+
+pub(super) enum MigrateError {
+    TooOld(TooOld),
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for MigrateError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Brings the schema up to date. All of it is one transaction: a migration that fails leaves nothing.
+pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    let mut tx = connection.begin().await?;
+    sqlx::query(TAKE_TURNS).execute(&mut *tx).await?;
+    // A user who may not create schemas can still use one that is there and up to date.
+    let exists: bool = sqlx::query_scalar(SCHEMA_EXISTS).fetch_one(&mut *tx).await?;
+    if !exists {
+        sqlx::raw_sql(CREATE_SCHEMA).execute(&mut *tx).await?;
+    }
+    let recorded = sqlx::query_as(READ)
+        .fetch_optional(&mut *tx)
+        .await?
+        .map(|(version, oldest_program)| Recorded { version, oldest_program });
+    for migration in pending(recorded, MIGRATIONS).map_err(MigrateError::TooOld)? {
+        sqlx::raw_sql(migration.sql).execute(&mut *tx).await?;
+        sqlx::query(RECORD)
+            .bind(migration.version)
+            .bind(migration.oldest_program)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(tx.commit().await?)
+}

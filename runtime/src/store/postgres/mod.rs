@@ -1,0 +1,148 @@
+//! The store for production: many workers on many hosts.
+//!
+//! A batch travels as one array a column (`unnest`), and what has to happen at once is one statement:
+//! one round trip, one commit. Times are the server's clock. Rows that several processes want are
+//! taken with `FOR UPDATE SKIP LOCKED`, so that nobody waits for another.
+
+mod accept;
+mod claim;
+mod connect;
+mod flush;
+mod lease;
+mod migrate;
+mod notify;
+mod promote;
+mod query;
+mod register;
+mod route;
+mod runs;
+mod value;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use self::claim::Floors;
+use super::open::Problem;
+use super::{
+    Claim, Claimed, Flushed, Listener, NewEvent, NewRun, Promoted, Registration, Router, RunCommit,
+    RunCount, RunQuery, RunRecord, Store, StoreError, Stranded, Worker,
+};
+use crate::event::EventId;
+use crate::id::WorkerId;
+use crate::journal::{Row, RunId};
+
+/// See the [module](self).
+pub(super) struct PostgresStore {
+    pool: PgPool,
+    floors: Floors,
+}
+
+impl PostgresStore {
+    pub(super) async fn open(url: &str) -> Result<Self, Problem> {
+        Ok(Self { pool: connect::connect(url).await?, floors: Floors::default() })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
+        register::register(&self.pool, registration).await
+    }
+
+    async fn accept(
+        &self,
+        hosted_by: Option<&str>,
+        events: &[NewEvent],
+    ) -> Result<Vec<EventId>, StoreError> {
+        accept::accept(&self.pool, hosted_by, events).await
+    }
+
+    async fn start(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
+        accept::start(&self.pool, app, runs).await
+    }
+
+    async fn route(
+        &self,
+        app: &str,
+        limit: usize,
+        router: Router<'_>,
+    ) -> Result<usize, StoreError> {
+        route::route(&self.pool, app, limit, router).await
+    }
+
+    async fn promote(&self, limit: usize) -> Result<Promoted, StoreError> {
+        promote::promote(&self.pool, limit).await
+    }
+
+    async fn join(&self, worker: &Worker, lease: Duration) -> Result<(), StoreError> {
+        lease::join(&self.pool, worker, lease).await
+    }
+
+    async fn renew(&self, worker: WorkerId, lease: Duration) -> Result<(), StoreError> {
+        lease::renew(&self.pool, worker, lease).await
+    }
+
+    async fn leave(&self, worker: WorkerId) -> Result<(), StoreError> {
+        lease::leave(&self.pool, worker).await
+    }
+
+    async fn take_over(&self) -> Result<u64, StoreError> {
+        lease::take_over(&self.pool).await
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
+        claim::claim(&self.pool, &self.floors, claim).await
+    }
+
+    async fn flush(
+        &self,
+        worker: WorkerId,
+        commit: Uuid,
+        batch: &[RunCommit],
+    ) -> Result<Flushed, StoreError> {
+        flush::flush(&self.pool, worker, commit, batch).await
+    }
+
+    async fn landed(
+        &self,
+        commit: Uuid,
+        batch: &[RunCommit],
+    ) -> Result<Option<Flushed>, StoreError> {
+        flush::landed(&self.pool, commit, batch).await
+    }
+
+    async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {
+        query::run(&self.pool, id).await
+    }
+
+    async fn journal(&self, id: RunId) -> Result<Vec<Row>, StoreError> {
+        query::journal(&self.pool, id).await
+    }
+
+    async fn runs(&self, app: &str, query: &RunQuery) -> Result<Vec<RunRecord>, StoreError> {
+        query::runs(&self.pool, app, query).await
+    }
+
+    async fn counts(&self, app: &str) -> Result<Vec<RunCount>, StoreError> {
+        query::counts(&self.pool, app).await
+    }
+
+    async fn announce(&self, app: &str) -> Result<(), StoreError> {
+        notify::announce(&self.pool, app).await
+    }
+
+    async fn listen(&self, app: &str) -> Result<Box<dyn Listener>, StoreError> {
+        Ok(Box::new(notify::Announcements::to(&self.pool, app).await?))
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

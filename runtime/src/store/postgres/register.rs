@@ -1,0 +1,56 @@
+use sqlx::PgPool;
+
+use crate::store::{Registration, RunStatus, StoreError, Stranded};
+
+/// Makes processes of one app that start at once take turns, until the end of the transaction.
+const TAKE_TURNS: &str =
+    "SELECT pg_advisory_xact_lock(hashtext('indelible.register'), hashtext($1))";
+
+const UNSUBSCRIBE: &str = "
+    DELETE FROM indelible.subscriptions WHERE app = $1 AND event_name <> ALL ($2)";
+
+const SUBSCRIBE: &str = "
+    INSERT INTO indelible.subscriptions (event_name, app)
+    SELECT event_name, $1 FROM unnest($2::text[]) AS name (event_name)
+    ON CONFLICT DO NOTHING";
+
+const FORGET_WORKFLOWS: &str = "
+    DELETE FROM indelible.workflows WHERE app = $1 AND id <> ALL ($2)";
+
+const INSERT_WORKFLOWS: &str = "
+    INSERT INTO indelible.workflows (app, id)
+    SELECT $1, id FROM unnest($2::text[]) AS workflow (id)
+    ON CONFLICT DO NOTHING";
+
+/// Served by `runs_by_status`.
+const STRANDED: &str = "
+    SELECT workflow, count(*) FROM indelible.runs
+    WHERE app = $1 AND status = ANY ($2) AND workflow <> ALL ($3)
+    GROUP BY workflow ORDER BY workflow";
+
+pub(super) async fn register(
+    pool: &PgPool,
+    registration: &Registration,
+) -> Result<Vec<Stranded>, StoreError> {
+    let Registration { app, workflows, subscriptions } = registration;
+    let unfinished: Vec<&str> = RunStatus::unfinished().collect();
+    let mut tx = pool.begin().await?;
+    sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
+    for statement in [UNSUBSCRIBE, SUBSCRIBE] {
+        sqlx::query(statement).bind(app).bind(subscriptions).execute(&mut *tx).await?;
+    }
+    for statement in [FORGET_WORKFLOWS, INSERT_WORKFLOWS] {
+        sqlx::query(statement).bind(app).bind(workflows).execute(&mut *tx).await?;
+    }
+    let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
+        .bind(app)
+        .bind(unfinished)
+        .bind(workflows)
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(stranded
+        .into_iter()
+        .map(|(workflow, runs)| Stranded { workflow, runs: runs.unsigned_abs() })
+        .collect())
+}

@@ -1,0 +1,85 @@
+//! Runs to be started, as one array a column.
+
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres};
+use uuid::Uuid;
+
+use super::value::Time;
+use crate::store::{NewRun, RunStatus, StoreError};
+
+/// Runs whose triggers were accepted at `$7`, each its own. A run that is there already was
+/// committed by an earlier attempt, and is left alone.
+const INSERT: &str = "
+    WITH started AS (
+        INSERT INTO indelible.runs
+            (id, app, workflow, status, event_id, input, seed, rank, accepted_at)
+        SELECT id, $1, workflow, $8, event_id, input::json, seed,
+               (extract(epoch FROM accepted_at) * 1000000)::bigint, accepted_at
+        FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::timestamptz[])
+            AS run (id, workflow, event_id, input, seed, accepted_at)
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, app, workflow, rank
+    )
+    INSERT INTO indelible.ready (run_id, app, workflow, rank)
+    SELECT id, app, workflow, rank FROM started";
+
+#[derive(Default)]
+pub(super) struct RunArrays<'a> {
+    ids: Vec<Uuid>,
+    workflows: Vec<&'a str>,
+    events: Vec<Option<Uuid>>,
+    inputs: Vec<&'a str>,
+    seeds: Vec<Uuid>,
+}
+
+impl<'a> RunArrays<'a> {
+    pub(super) fn push(&mut self, run: &'a NewRun) {
+        self.ids.push(run.id.as_uuid());
+        self.workflows.push(&run.workflow);
+        self.events.push(run.event.map(|event| event.as_uuid()));
+        self.inputs.push(run.input.as_str());
+        self.seeds.push(run.seed);
+    }
+
+    /// Binds ids, workflows, events, inputs and seeds, in this order.
+    pub(super) fn bind(
+        self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Query<'_, Postgres, PgArguments> {
+        query
+            .bind(self.ids)
+            .bind(self.workflows)
+            .bind(self.events)
+            .bind(self.inputs)
+            .bind(self.seeds)
+    }
+}
+
+impl<'a> FromIterator<&'a NewRun> for RunArrays<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a NewRun>>(runs: I) -> Self {
+        let mut arrays = Self::default();
+        runs.into_iter().for_each(|run| arrays.push(run));
+        arrays
+    }
+}
+
+/// Starts runs whose triggers were accepted at the given times.
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    app: &str,
+    runs: &[(NewRun, Time)],
+) -> Result<(), StoreError> {
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let arrays: RunArrays<'_> = runs.iter().map(|(run, _)| run).collect();
+    let times: Vec<Time> = runs.iter().map(|(_, at)| *at).collect();
+    arrays
+        .bind(sqlx::query(INSERT).bind(app))
+        .bind(times)
+        .bind(RunStatus::Queued.name())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
