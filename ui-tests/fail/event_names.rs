@@ -1,0 +1,26 @@
+use indelible::prelude::*;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "TicketCreated")]
+struct Camel;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "ticket")]
+struct OnePart;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "app/ticket/created")]
+struct ThreeParts;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+struct Nameless;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = TICKET_CREATED)]
+struct Computed;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(nmae = "ticket/created")]
+struct Misspelt;
+
+fn main() {}

@@ -1,0 +1,18 @@
+use indelible::prelude::*;
+use indelible_ui_tests::{Desk, TicketCreated};
+
+#[workflow]
+async fn on_ticket(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let name = "fetch-ticket";
+    step.run(name, desk.ticket(event.ticket)).await?;
+    step.run(format!("fetch-{}", event.ticket), desk.ticket(event.ticket)).await?;
+    step.run(desk.ticket(event.ticket)).await?;
+    step.uuid();
+    Ok(())
+}
+
+fn main() {}

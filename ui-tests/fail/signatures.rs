@@ -1,0 +1,30 @@
+use indelible::prelude::*;
+use indelible_ui_tests::TicketCreated;
+
+#[workflow]
+fn waits_for_nothing(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[workflow]
+async fn generic<E: Event>(_event: E) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[workflow]
+async fn gives_a_number(_event: TicketCreated) -> u32 {
+    7
+}
+
+#[workflow]
+async fn gives_nothing(_event: TicketCreated) {}
+
+#[workflow]
+async fn takes_a_number(_event: TicketCreated, _number: u32) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[workflow]
+struct NoFunction;
+
+fn main() {}

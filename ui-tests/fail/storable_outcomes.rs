@@ -1,0 +1,27 @@
+use indelible::prelude::*;
+use indelible_ui_tests::TicketCreated;
+
+struct Connection;
+
+async fn connect() -> Result<Connection, std::io::Error> {
+    Ok(Connection)
+}
+
+async fn borrow(text: &str) -> Result<&str, std::io::Error> {
+    Ok(text)
+}
+
+#[workflow]
+async fn on_ticket(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let text = String::new();
+    step.run("connect", connect()).await?;
+    step.run("borrow", borrow(&text)).await?;
+    Ok(())
+}
+
+#[workflow]
+async fn gives_a_connection(_event: TicketCreated) -> Result<Connection, Failure> {
+    Ok(Connection)
+}
+
+fn main() {}

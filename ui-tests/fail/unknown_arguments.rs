@@ -1,0 +1,24 @@
+use indelible::prelude::*;
+use indelible_ui_tests::TicketCreated;
+
+#[workflow(retry = 2)]
+async fn misspelt(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[workflow(colour = "red", retries = "two", id = 7)]
+async fn several(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[workflow(backoff(first = "1s", max = "1 moon"), retries = 1, retries = 2)]
+async fn nested(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[workflow(backoff(initial = "2h", max = "1h"))]
+async fn contradictory(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
+fn main() {}

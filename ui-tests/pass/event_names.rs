@@ -1,0 +1,15 @@
+use indelible::prelude::*;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "ticket/created")]
+struct Created;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "app/account.password-changed")]
+struct Dotted;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "product/out_of_stock")]
+struct Underscored;
+
+fn main() {}

@@ -1,0 +1,9 @@
+use indelible::prelude::*;
+use indelible_ui_tests::TicketCreated;
+
+#[workflow(id = "triage", retries = 2, backoff(initial = "1s", max = "1h"))]
+async fn on_ticket(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
+fn main() {}
