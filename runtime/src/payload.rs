@@ -11,6 +11,18 @@ use serde::de::DeserializeOwned;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload(Arc<str>);
 
+/// What a step gives, and a run: it is written to the journal as JSON and read back, the first time
+/// too.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in the journal",
+    label = "this has to be written down and read back when the run resumes",
+    note = "give owned data that derives `Serialize` and `Deserialize`, not a reference, a connection or a handle"
+)]
+pub trait Outcome: Serialize + DeserializeOwned + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> Outcome for T {}
+
 /// Why a value could not become a [`Payload`].
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {

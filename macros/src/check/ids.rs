@@ -58,16 +58,13 @@ pub(crate) fn are_kebab_case(model: &WorkflowModel, problems: &Problems) {
 
 /// No two steps of a body have one id.
 pub(crate) fn are_unique(model: &WorkflowModel, problems: &Problems) {
-    let mut first: HashMap<String, (&LitStr, bool)> = HashMap::new();
+    let mut firsts: HashMap<String, (&LitStr, bool)> = HashMap::new();
     for id in literals(model) {
         let text = id.value();
-        let Some((original, shown)) = first.get_mut(&text) else {
-            first.insert(text, (id, false));
+        let Some((first, shown)) = firsts.get_mut(&text) else {
+            firsts.insert(text, (id, false));
             continue;
         };
-        if !std::mem::replace(shown, true) {
-            problems.report(Problem::at(*original, format!("the first step `{text}` is here")));
-        }
         problems.report(
             Problem::at(id, format!("another step of this workflow has the id `{text}`"))
                 .note(
@@ -76,6 +73,9 @@ pub(crate) fn are_unique(model: &WorkflowModel, problems: &Problems) {
                 )
                 .help("give each step an id of its own"),
         );
+        if !std::mem::replace(shown, true) {
+            problems.report(Problem::at(*first, format!("the other step `{text}` is here")));
+        }
     }
 }
 

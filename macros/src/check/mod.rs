@@ -17,6 +17,7 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     signature::is_free(model, problems);
     signature::is_not_generic(model, problems);
     signature::has_an_input(model, problems);
+    signature::returns_a_result(model, problems);
     configuration::id_is_kebab_case(model, problems);
     configuration::backoff_grows(model, problems);
     ids::are_literal(model, problems);

@@ -57,3 +57,14 @@ pub(crate) fn has_an_input(model: &WorkflowModel, problems: &Problems) {
             )),
     );
 }
+
+/// A workflow returns a `Result`.
+pub(crate) fn returns_a_result(model: &WorkflowModel, problems: &Problems) {
+    if let Some(other) = model.returns_something_else() {
+        problems.report(
+            Problem::at(&other, "a workflow returns a `Result`")
+                .note("its `Ok` value is the run's output, and an `Err` fails the run")
+                .help("-> Result<(), Failure>, with the output in the place of `()`"),
+        );
+    }
+}

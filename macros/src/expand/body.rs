@@ -96,6 +96,9 @@ impl Rewrite<'_> {
 
     /// Puts the state in the place of the id, and makes what the step does lazy and repeatable.
     fn step(&mut self, call: &mut ExprMethodCall, step: &StepCall) {
+        if let StepId::Missing(_) = step.id {
+            call.args.insert(0, parse_quote!(()));
+        }
         let mut arguments = call.args.iter_mut();
         if let Some(id) = arguments.next() {
             *id = self.state(&step.id, id);

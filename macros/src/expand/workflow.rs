@@ -80,11 +80,21 @@ fn input_type(workflow: &WorkflowModel) -> TokenStream {
 }
 
 fn output_type(workflow: &WorkflowModel) -> TokenStream {
-    let (ty, span) = match &workflow.function.sig.output {
-        ReturnType::Default => (quote!(()), workflow.name().span()),
-        ReturnType::Type(_, ty) => (quote!(#ty), ty.span()),
+    let span = output_span(workflow);
+    let ty = match &workflow.function.sig.output {
+        ReturnType::Default => quote_spanned!(span=> ()),
+        ReturnType::Type(_, ty) => quote!(#ty),
     };
     quote_spanned!(span=> <#ty as __private::Returns>::Output)
+}
+
+/// Where rustc says that a workflow cannot return its type. Everything that asks for it has this
+/// span, so that it says so once.
+fn output_span(workflow: &WorkflowModel) -> Span {
+    match &workflow.function.sig.output {
+        ReturnType::Default => workflow.name().span(),
+        ReturnType::Type(_, ty) => ty.span(),
+    }
 }
 
 fn configuration(configuration: &Configuration) -> TokenStream {
@@ -108,28 +118,29 @@ fn body(workflow: &WorkflowModel, states: &States<'_>, problems: &Problems) -> T
     let block = body::rewrite(workflow, states, problems);
 
     let rest: Vec<_> = workflow.parameters().skip(1).map(|parameter| &parameter.ty).collect();
-    let requirements =
-        rest.iter().map(|ty| quote_spanned!(ty.span()=> __private::requirement::<#ty>()));
+    let parameters: Vec<_> =
+        rest.iter().map(|ty| quote_spanned!(ty.span()=> __private::parameter::<#ty>())).collect();
     let context = Ident::new("context", Span::mixed_site());
     let input = Ident::new("input", Span::mixed_site());
     let arguments: Vec<_> =
         (1..=rest.len()).map(|n| format_ident!("argument{n}", span = Span::mixed_site())).collect();
+    let span = output_span(workflow);
+    let result = quote_spanned!(span=> __private::Result<Self::Output, __private::Failure>);
+    let finish = quote_spanned!(span=> __private::finish);
     let first = if workflow.configuration.direct { quote!(#input.0) } else { quote!(#input) };
     quote! {
         impl __private::Body for #name {
             fn requirements() -> __private::Vec<__private::Requirement> {
-                __private::requirements([#(#requirements),*])
+                __private::requirements([#(#parameters.requirement()),*])
             }
 
-            async fn run(
-                #context: __private::Context,
-            ) -> __private::Result<Self::Output, __private::Failure> {
+            async fn run(#context: __private::Context) -> #result {
                 #(#attributes)*
                 async fn __body(#inputs) #output #block
 
-                let #input = #context.input::<<Self as __private::Workflow>::Input>().await;
-                #(let #arguments = #context.extract();)*
-                __private::Returns::into_result(__body(#first, #(#arguments),*).await)
+                let #input = __private::input::<Self>(&#context).await;
+                #(let #arguments = #parameters.make(&#context);)*
+                #finish(__body(#first, #(#arguments),*).await)
             }
         }
     }

@@ -28,6 +28,14 @@ impl Method {
         })
     }
 
+    /// How many arguments it takes, the id among them.
+    fn arguments(self) -> usize {
+        match self {
+            Self::Run | Self::Sleep | Self::SleepUntil | Self::SendEvent => 2,
+            Self::Uuid | Self::Random => 1,
+        }
+    }
+
     /// The `StepKind` that the runtime knows it as.
     pub(crate) fn kind(self) -> &'static str {
         match self {
@@ -50,7 +58,7 @@ pub(crate) struct Step {
 pub(crate) enum StepId {
     Literal(LitStr),
     Other(Box<Expr>),
-    /// The call has no arguments at all.
+    /// The call has an argument less than it needs, and none is an id.
     Missing(Span),
 }
 
@@ -84,8 +92,10 @@ impl StepCall {
             Some(Expr::Lit(ExprLit { lit: Lit::Str(literal), .. })) => {
                 StepId::Literal(literal.clone())
             }
-            Some(other) => StepId::Other(Box::new(other.clone())),
-            None => StepId::Missing(call.method.span()),
+            Some(other) if call.args.len() >= method.arguments() => {
+                StepId::Other(Box::new(other.clone()))
+            }
+            _ => StepId::Missing(call.method.span()),
         };
         Some(Self { method, id })
     }

@@ -1,4 +1,6 @@
-use syn::{FnArg, Ident, ItemFn, LitStr, Pat, PatType, Type};
+use proc_macro2::TokenStream;
+use quote::ToTokens as _;
+use syn::{FnArg, Ident, ItemFn, LitStr, Pat, PatType, ReturnType, Type};
 
 use super::{Configuration, Step, steps};
 use crate::parse::{WorkflowSyntax, to_kebab_case};
@@ -44,6 +46,29 @@ impl WorkflowModel {
             && signature.receiver().is_none()
             && !signature.inputs.is_empty()
             && !self.begins_with_the_handle()
+            && self.returns_something_else().is_none()
+    }
+
+    /// The return type, if it is plainly no `Result`. Of most types a macro cannot tell; rustc can.
+    pub(crate) fn returns_something_else(&self) -> Option<TokenStream> {
+        let is_primitive = |ty: &Type| match ty {
+            Type::Path(path) => path.path.get_ident().is_some_and(|name| {
+                name.to_string().starts_with(|first: char| first.is_ascii_lowercase())
+            }),
+            other => matches!(
+                other,
+                Type::Tuple(_)
+                    | Type::Reference(_)
+                    | Type::Array(_)
+                    | Type::Slice(_)
+                    | Type::Never(_)
+            ),
+        };
+        match &self.function.sig.output {
+            ReturnType::Default => Some(self.name().to_token_stream()),
+            ReturnType::Type(_, ty) if is_primitive(ty) => Some(ty.to_token_stream()),
+            ReturnType::Type(..) => None,
+        }
     }
 
     /// Whether the step handle stands where the input belongs.

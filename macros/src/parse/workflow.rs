@@ -2,7 +2,7 @@ use proc_macro2::TokenStream;
 use syn::ItemFn;
 
 use super::{Argument, parse_arguments};
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 
 /// `#[workflow(..)]` and the function under it, as written.
 pub(crate) struct WorkflowSyntax {
@@ -18,10 +18,18 @@ impl WorkflowSyntax {
         problems: &Problems,
     ) -> Option<Self> {
         let arguments = parse_arguments(arguments, problems);
-        match syn::parse2(item) {
+        match syn::parse2(item.clone()) {
             Ok(function) => Some(Self { arguments, function }),
             Err(error) => {
-                problems.report_syntax(error);
+                let is_another_item = syn::parse2::<syn::Item>(item.clone()).is_ok();
+                if is_another_item {
+                    problems.report(
+                        Problem::at(&item, "`#[workflow]` stands above an `async fn`")
+                            .help("async fn on_ticket_created(event: TicketCreated, step: Step) -> Result<(), Failure>"),
+                    );
+                } else {
+                    problems.report_syntax(error);
+                }
                 None
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::error::Failure;
 use super::operations::{Fault, Shared};
-use super::{Outcome, Step};
+use super::Step;
 use crate::payload::Payload;
 use crate::workflow::{Config, Graph, Input, Trigger, TriggerData, Workflow};
 
@@ -108,12 +108,14 @@ pub trait FromContext: Sized {
     fn from_context(context: &Context) -> Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl FromContext for Step {
     fn from_context(context: &Context) -> Self {
         Self::new(context.operations.clone())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Send + Sync + 'static> FromContext for Resource<T> {
     fn requirement() -> Option<Requirement> {
         Some(Requirement { id: TypeId::of::<T>(), name: type_name::<T>() })
@@ -134,17 +136,20 @@ impl<T: Send + Sync + 'static> FromContext for Resource<T> {
 )]
 pub trait Returns {
     /// The run's output.
-    type Output: Outcome;
+    type Output;
+    /// Why it may fail.
+    type Error;
 
-    fn into_result(self) -> Result<Self::Output, Failure>;
+    fn into_result(self) -> Result<Self::Output, Self::Error>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Outcome, E: Into<Failure>> Returns for Result<T, E> {
+impl<T, E> Returns for Result<T, E> {
     type Output = T;
+    type Error = E;
 
-    fn into_result(self) -> Result<T, Failure> {
-        self.map_err(Into::into)
+    fn into_result(self) -> Self {
+        self
     }
 }
 

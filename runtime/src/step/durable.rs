@@ -1,8 +1,5 @@
 use std::future::Future;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 /// An operation that a workflow's body may await: its outcome is checkpointed, so that a resumed
 /// run gets it back instead of doing it again.
 #[diagnostic::on_unimplemented(
@@ -11,27 +8,33 @@ use serde::de::DeserializeOwned;
     note = "a workflow's body runs from its start each time the run resumes; only steps remember what they did",
     note = "put it in a step: `step.run(\"name-of-the-step\", ..).await`"
 )]
-pub trait Durable {
+pub trait Durable: Awaited {}
+
+/// What has a future behind it, durable or not.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be awaited",
+    label = "neither a future nor a durable operation"
+)]
+pub trait Awaited {
     /// What awaiting it gives.
     type Output;
     /// The future behind it.
     type Fut: Future<Output = Self::Output>;
 
     /// Turns the operation into its future.
-    fn into_durable(self) -> Self::Fut;
+    fn into_awaited(self) -> Self::Fut;
 }
 
-/// What a step gives: it is written to the journal as JSON and read back for the body, the first
-/// time too.
-#[diagnostic::on_unimplemented(
-    message = "the outcome `{Self}` of a step cannot be stored",
-    label = "this step's outcome has to be written to the journal and read back",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it, and return owned data rather than a reference"
-)]
-pub trait Outcome: Serialize + DeserializeOwned + Send + 'static {}
-
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Send + 'static> Outcome for T {}
+impl<F: Future> Awaited for F {
+    type Output = F::Output;
+    type Fut = F;
+
+    fn into_awaited(self) -> F {
+        self
+    }
+}
 
 /// An `async` block that stands as a branch in `join!` and its like. Made by `#[workflow]`, which
 /// has made sure that everything in it is durable.
@@ -39,11 +42,14 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Outcome for T {}
 pub struct Branch<F>(pub F);
 
 #[diagnostic::do_not_recommend]
-impl<F: Future> Durable for Branch<F> {
+impl<F: Future> Durable for Branch<F> {}
+
+#[diagnostic::do_not_recommend]
+impl<F: Future> Awaited for Branch<F> {
     type Output = F::Output;
     type Fut = F;
 
-    fn into_durable(self) -> F {
+    fn into_awaited(self) -> F {
         self.0
     }
 }

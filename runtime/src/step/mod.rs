@@ -17,7 +17,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use self::context::{Body, Context, FromContext, Requirement, Resource, Resources, Returns};
-pub use self::durable::{Branch, Durable, Outcome};
+pub use self::durable::{Awaited, Branch, Durable};
+pub use crate::payload::Outcome;
 pub use self::error::{BoxError, Failure, Permanent, RetryAfter, StepError};
 pub use self::run::{Run, RunFuture};
 pub use self::send::{SendEvent, SendEventFuture};

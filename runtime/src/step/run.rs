@@ -3,12 +3,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::durable::{Durable, Outcome};
+use super::durable::{Awaited, Durable};
 use super::error::{BoxError, Permanent, RetryAfter, StepError, find};
-use super::operations::{Held, Instruction};
+use super::operations::{Held, Instruction, Resolution};
 use super::{Step, panic};
 use crate::journal::{Change, ErrorKind, ErrorRecord};
-use crate::payload::Payload;
+use crate::payload::{EncodeError, Outcome, Payload};
 use crate::workflow::{Backoff, State, StepKind};
 
 type Attempt<'s, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 's>>;
@@ -42,6 +42,11 @@ impl Step {
             timeout: None,
             retryable: None,
             attempt: Box::new(move || Box::pin(attempt())),
+            conversions: Conversions {
+                encode: Payload::encode,
+                decode: Held::decode,
+                error: E::into,
+            },
         }
     }
 }
@@ -55,6 +60,15 @@ pub struct Run<'s, T, E> {
     timeout: Option<Duration>,
     retryable: Option<Retryable<'s, E>>,
     attempt: Box<dyn FnMut() -> Attempt<'s, T, E> + Send + 's>,
+    conversions: Conversions<T, E>,
+}
+
+/// What `run` knows of its types. Kept as functions, as a bound on [`Run`]'s own traits would make
+/// rustc say of an outcome that cannot be stored that the step cannot be awaited either.
+struct Conversions<T, E> {
+    encode: fn(&T, usize) -> Result<Payload, EncodeError>,
+    decode: fn(&Held, Resolution) -> Poll<Result<T, StepError>>,
+    error: fn(E) -> BoxError,
 }
 
 impl<'s, T, E> Run<'s, T, E> {
@@ -88,11 +102,14 @@ impl<'s, T, E> Run<'s, T, E> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<'s, T: Outcome, E: Into<BoxError>> Durable for Run<'s, T, E> {
+impl<T, E> Durable for Run<'_, T, E> {}
+
+#[diagnostic::do_not_recommend]
+impl<'s, T, E> Awaited for Run<'s, T, E> {
     type Output = Result<T, StepError>;
     type Fut = RunFuture<'s, T, E>;
 
-    fn into_durable(self) -> Self::Fut {
+    fn into_awaited(self) -> Self::Fut {
         RunFuture { run: self, current: None }
     }
 }
@@ -115,14 +132,16 @@ enum Again {
     After(Duration),
 }
 
-impl<T: Outcome, E: Into<BoxError>> Future for RunFuture<'_, T, E> {
+impl<T, E> Future for RunFuture<'_, T, E> {
     type Output = Result<T, StepError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
             match this.run.held.poll(this.run.timeout, cx) {
-                Instruction::Take(resolution) => return this.run.held.decode(resolution),
+                Instruction::Take(resolution) => {
+                    return (this.run.conversions.decode)(&this.run.held, resolution);
+                }
                 Instruction::Wait => return Poll::Pending,
                 Instruction::Begin { attempt } => match panic::catch(|| (this.run.attempt)()) {
                     Ok(future) => this.current = Some((attempt, future)),
@@ -139,7 +158,7 @@ impl<T: Outcome, E: Into<BoxError>> Future for RunFuture<'_, T, E> {
     }
 }
 
-impl<T: Outcome, E: Into<BoxError>> RunFuture<'_, T, E> {
+impl<T, E> RunFuture<'_, T, E> {
     /// Polls the attempt in progress.
     fn drive(
         &mut self,
@@ -167,7 +186,7 @@ impl<T: Outcome, E: Into<BoxError>> RunFuture<'_, T, E> {
 
     fn encode(&self, value: &T) -> Result<Payload, Unsuccessful> {
         let limit = self.run.held.operations().limits().outcome;
-        Payload::encode(value, limit).map_err(|error| Unsuccessful {
+        (self.run.conversions.encode)(value, limit).map_err(|error| Unsuccessful {
             record: ErrorRecord::new(
                 ErrorKind::Unstorable,
                 format!("the step's outcome cannot be stored: {error}"),
@@ -178,7 +197,7 @@ impl<T: Outcome, E: Into<BoxError>> RunFuture<'_, T, E> {
 
     fn classify(&self, error: E) -> Unsuccessful {
         let refused = self.run.retryable.as_ref().is_some_and(|retryable| !retryable(&error));
-        let error = error.into();
+        let error = (self.run.conversions.error)(error);
         let (kind, again) = if refused || find::<Permanent>(&error).is_some() {
             (ErrorKind::Permanent, Again::Never)
         } else if let Some(RetryAfter(_, wait)) = find(&error) {

@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::Step;
-use super::durable::Durable;
+use super::durable::{Awaited, Durable};
 use super::error::StepError;
 use super::operations::{Held, Instruction};
 use crate::event::{Event, EventId};
@@ -32,11 +32,14 @@ pub struct SendEvent {
 }
 
 #[diagnostic::do_not_recommend]
-impl Durable for SendEvent {
+impl Durable for SendEvent {}
+
+#[diagnostic::do_not_recommend]
+impl Awaited for SendEvent {
     type Output = Result<EventId, StepError>;
     type Fut = SendEventFuture;
 
-    fn into_durable(self) -> SendEventFuture {
+    fn into_awaited(self) -> SendEventFuture {
         SendEventFuture(self)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Step;
-use super::durable::Durable;
+use super::durable::{Awaited, Durable};
 use super::operations::{Held, Instruction};
 use crate::journal::{Change, Due};
 use crate::workflow::{State, StepKind};
@@ -40,11 +40,14 @@ pub struct Sleep {
 }
 
 #[diagnostic::do_not_recommend]
-impl Durable for Sleep {
+impl Durable for Sleep {}
+
+#[diagnostic::do_not_recommend]
+impl Awaited for Sleep {
     type Output = ();
     type Fut = SleepFuture;
 
-    fn into_durable(self) -> SleepFuture {
+    fn into_awaited(self) -> SleepFuture {
         SleepFuture(self)
     }
 }

@@ -43,6 +43,7 @@ pub struct TriggerData {
     pub data: Payload,
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Event> Input for E {
     type Start = E;
     const TRIGGERS: &'static [Trigger] = &[Trigger::Event(E::NAME)];
@@ -52,6 +53,7 @@ impl<E: Event> Input for E {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Event> Input for Received<E> {
     type Start = E;
     const TRIGGERS: &'static [Trigger] = &[Trigger::Event(E::NAME)];
@@ -69,6 +71,7 @@ impl<E: Event> Input for Received<E> {
 #[derive(Debug, Clone)]
 pub struct Direct<T>(pub T);
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + 'static> Input for Direct<T> {
     type Start = T;
     const TRIGGERS: &'static [Trigger] = &[];

@@ -7,12 +7,10 @@ mod input;
 
 use std::fmt;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 pub use self::config::{Backoff, Config};
 pub use self::graph::{Graph, StateDef, StepKind};
 pub use self::input::{Direct, Input, Trigger, TriggerData};
+use crate::payload::Outcome;
 
 /// A workflow, made with `#[workflow]`.
 ///
@@ -27,7 +25,7 @@ pub trait Workflow: Copy + Send + Sync + 'static {
     /// What starts it: the type of the function's first parameter.
     type Input: Input;
     /// What it gives in the end.
-    type Output: Serialize + DeserializeOwned + Send + 'static;
+    type Output: Outcome;
     /// Its states, a variant for each step.
     type State: State;
     /// The name by which the store knows it. It never changes while runs of it exist.

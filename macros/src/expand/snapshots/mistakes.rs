@@ -33,7 +33,7 @@ const _: () = {
     }
     impl __private::Body for on_ticket {
         fn requirements() -> __private::Vec<__private::Requirement> {
-            __private::requirements([__private::requirement::<Step>()])
+            __private::requirements([__private::parameter::<Step>().requirement()])
         }
         async fn run(
             context: __private::Context,
@@ -49,9 +49,9 @@ const _: () = {
                     .await?;
                 Ok(())
             }
-            let input = context.input::<<Self as __private::Workflow>::Input>().await;
-            let argument1 = context.extract();
-            __private::Returns::into_result(__body(input, argument1).await)
+            let input = __private::input::<Self>(&context).await;
+            let argument1 = __private::parameter::<Step>().make(&context);
+            __private::finish(__body(input, argument1).await)
         }
     }
 };

@@ -71,8 +71,8 @@ const _: () = {
     impl __private::Body for on_ticket {
         fn requirements() -> __private::Vec<__private::Requirement> {
             __private::requirements([
-                __private::requirement::<Step>(),
-                __private::requirement::<Resource<Desk>>(),
+                __private::parameter::<Step>().requirement(),
+                __private::parameter::<Resource<Desk>>().requirement(),
             ])
         }
         async fn run(
@@ -117,10 +117,10 @@ const _: () = {
                 tracing::info!(ticket = % ticket.id, "told");
                 Ok(())
             }
-            let input = context.input::<<Self as __private::Workflow>::Input>().await;
-            let argument1 = context.extract();
-            let argument2 = context.extract();
-            __private::Returns::into_result(__body(input, argument1, argument2).await)
+            let input = __private::input::<Self>(&context).await;
+            let argument1 = __private::parameter::<Step>().make(&context);
+            let argument2 = __private::parameter::<Resource<Desk>>().make(&context);
+            __private::finish(__body(input, argument1, argument2).await)
         }
     }
 };

@@ -1,0 +1,95 @@
+//! What the macros write calls to. Not for direct use, and free to change in any release.
+
+pub use std::{
+    clone::Clone,
+    cmp::{Eq, PartialEq},
+    concat, env, fmt,
+    future::Future,
+    marker::{Copy, Send},
+    module_path,
+    option::Option,
+    result::Result,
+    stringify,
+    time::Duration,
+    vec,
+    vec::Vec,
+};
+
+pub use crate::app::App;
+pub use crate::event::{Event, EventDef};
+pub use crate::step::{
+    Awaited, Body, Branch, Context, Definition, Durable, Failure, FromContext, Requirement, Returns,
+    join, try_join,
+};
+pub use crate::workflow::{
+    Backoff, Config, Direct, Graph, Input, State, StateDef, StepKind, Workflow,
+};
+
+/// Turns an operation into the future that the body awaits.
+///
+/// What the future gives is known from [`Awaited`] alone, so that rustc, having said that something
+/// is not durable, can go on with the rest of the body.
+pub fn durable<D: Durable>(operation: D) -> D::Fut {
+    operation.into_awaited()
+}
+
+/// Makes a workflow's first parameter.
+pub async fn input<W: Workflow>(context: &Context) -> W::Input {
+    context.input().await
+}
+
+/// How a parameter after the first is made. It is the one place that asks for [`FromContext`], so
+/// that rustc says once if the type is not.
+pub struct Parameter<T> {
+    requirement: fn() -> Option<Requirement>,
+    make: fn(&Context) -> T,
+}
+
+/// How a parameter of this type is made.
+pub fn parameter<T: FromContext>() -> Parameter<T> {
+    Parameter { requirement: T::requirement, make: T::from_context }
+}
+
+impl<T> Parameter<T> {
+    /// What has to be lent for it.
+    pub fn requirement(&self) -> Option<Requirement> {
+        (self.requirement)()
+    }
+
+    /// The parameter of one run.
+    pub fn make(&self, context: &Context) -> T {
+        (self.make)(context)
+    }
+}
+
+/// What a body gave, as the run's end.
+pub fn finish<R: Returns>(returned: R) -> Result<R::Output, Failure>
+where
+    R::Error: Into<Failure>,
+{
+    returned.into_result().map_err(Into::into)
+}
+
+/// The requirements of all parameters.
+pub fn requirements<const N: usize>(found: [Option<Requirement>; N]) -> Vec<Requirement> {
+    found.into_iter().flatten().collect()
+}
+
+/// Stands where a step's id was refused, so that nothing else is said about the step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoState;
+
+impl NoState {
+    /// Takes what was written there, so that it counts as used.
+    pub fn in_place_of<T: ?Sized>(_: &T) -> Self {
+        Self
+    }
+}
+
+impl State for NoState {
+    const ALL: &'static [Self] = &[];
+
+    fn id(self) -> &'static str {
+        ""
+    }
+}

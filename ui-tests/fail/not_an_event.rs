@@ -1,9 +1,0 @@
-use indelible::prelude::*;
-
-#[derive(Event)]
-#[event(name = "ticket/created")]
-struct Bare {
-    ticket: u32,
-}
-
-fn main() {}
