@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io::BufRead;
+use std::mem;
 use std::time::Duration;
 
 use indelible::event::UntypedEvent;
@@ -11,6 +12,7 @@ use indelible::{Error, RunQuery, StoreError};
 use tokio::time::sleep;
 
 use crate::analysis::Priority;
+use crate::desk::Desk;
 use crate::feed::{Feed, Line, Rejection};
 use crate::progress::{Progress, Tally};
 use crate::workflows::{Assignment, on_ticket_created, on_urgent_ticket};
@@ -21,35 +23,40 @@ const BATCH: usize = 500;
 /// How often the runs are counted.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Sends what the lines say, and gives those that say nothing.
+/// Sends what the lines say, but for those that were fed before, and gives those that say nothing.
 pub(crate) async fn feed(
+    desk: &Desk,
     runtime: &Runtime,
     file: String,
     lines: Box<dyn BufRead + Send>,
 ) -> Result<Vec<Rejection>, Failure> {
+    let fed = desk.fed().await?;
     let mut rejected = Vec::new();
     let mut batch = Vec::new();
     for line in Feed::new(file, lines, runtime.catalog(), runtime.event_limit()) {
         match line? {
-            Line::Event { event, key } => batch.push((event, Some(key))),
+            Line::Event { key, .. } if fed.contains(&key) => {}
+            Line::Event { event, key } => batch.push((event, key)),
             Line::Rejected(rejection) => rejected.push(rejection),
         }
         if batch.len() == BATCH {
-            send(runtime, &mut batch).await?;
+            send(desk, runtime, mem::take(&mut batch)).await?;
         }
     }
-    send(runtime, &mut batch).await?;
+    send(desk, runtime, batch).await?;
     Ok(rejected)
 }
 
-/// Sends a batch; one that was accepted without our hearing of it may be sent again, by its keys.
+/// Sends a batch. One that was accepted without our hearing of it may be sent again, by its keys.
 async fn send(
+    desk: &Desk,
     runtime: &Runtime,
-    batch: &mut Vec<(UntypedEvent, Option<String>)>,
-) -> Result<(), Error> {
-    patiently(|| runtime.send_all(batch.clone())).await?;
-    batch.clear();
-    Ok(())
+    batch: Vec<(UntypedEvent, String)>,
+) -> Result<(), Failure> {
+    let events = || batch.iter().map(|(event, key)| (event.clone(), Some(key.clone())));
+    patiently(|| runtime.send_all(events())).await?;
+    let keys: Vec<String> = batch.iter().map(|(_, key)| key.clone()).collect();
+    Ok(desk.note_fed(&keys).await?)
 }
 
 /// Waits until every run is over, or held.

@@ -79,9 +79,12 @@ async fn run(args: Args, progress: Progress) -> Result<ExitCode, Failure> {
         Some(path) => open(path)?,
         None => (EVENTS.0.to_owned(), Box::new(EVENTS.1.as_bytes()) as _),
     };
+    // What can be wrong with the database is said best by the one who opens it first.
+    Runtime::builder(HelpDesk).database(&args.database_url).connect().await?;
     let database = Database::lazy(&args.database_url)?;
     let mailer = mail::from_env(database.clone())?;
     let desk = Desk::new(database, analysis::from_env(), mailer, args.crash_at);
+    desk.prepare().await?;
 
     // A short lease: whoever starts a killed help desk again does not want to wait long for it.
     let runtime = Runtime::builder(HelpDesk)
@@ -90,11 +93,8 @@ async fn run(args: Args, progress: Progress) -> Result<ExitCode, Failure> {
         .lease(Duration::from_secs(2))
         .start()
         .await?;
-    // Runs exist only once events were fed, and they are fed only when this is done.
-    desk.prepare().await?;
-
     let job = async {
-        let rejected = job::feed(&runtime, file, lines).await?;
+        let rejected = job::feed(&desk, &runtime, file, lines).await?;
         job::wait(&runtime, progress).await?;
         Summary::gather(&desk, &runtime, rejected).await
     };

@@ -4,6 +4,7 @@
 
 mod database;
 mod executions;
+mod fed;
 mod people;
 mod report;
 mod seed;

@@ -40,6 +40,11 @@ create table if not exists help_desk.audit (
     at     timestamptz not null default clock_timestamp()
 );
 
+-- Every line that was fed, by its idempotency key.
+create table if not exists help_desk.fed (
+    key text primary key
+);
+
 -- Every time that the code of a step ran, whether or not its outcome was committed afterwards.
 create table if not exists help_desk.executions (
     id         uuid primary key,

@@ -38,6 +38,11 @@ create table if not exists audit (
     at     text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 );
 
+-- Every line that was fed, by its idempotency key.
+create table if not exists fed (
+    key text primary key
+);
+
 -- Every time that the code of a step ran, whether or not its outcome was committed afterwards.
 create table if not exists executions (
     id         blob primary key,
