@@ -25,6 +25,14 @@ impl Fresh {
         Self::Sqlite(tempfile::tempdir().expect("a temporary folder"))
     }
 
+    /// Another fresh one of the same kind.
+    pub async fn another(&self) -> Self {
+        match self {
+            Self::Postgres(_) => Self::postgres().await,
+            Self::Sqlite(_) => Self::sqlite().await,
+        }
+    }
+
     /// Where it is.
     pub fn url(&self) -> String {
         match self {

@@ -4,6 +4,7 @@ pub mod databases;
 pub mod fleet;
 pub mod postgres;
 pub mod process;
+pub mod tables;
 
 use std::time::{Duration, Instant};
 
@@ -18,4 +19,22 @@ pub async fn eventually(what: &str, mut question: impl AsyncFnMut() -> bool) {
         assert!(asked.elapsed() < Duration::from_secs(60), "after a minute, still not: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// What the random choices of a test come from: `INDELIBLE_TEST_SEED`, or else the time. It is
+/// printed, so that a failure can be had again.
+///
+/// # Panics
+///
+/// When the variable is not a number.
+pub fn seed() -> u64 {
+    let seed = match std::env::var("INDELIBLE_TEST_SEED") {
+        Ok(seed) => seed.parse().expect("INDELIBLE_TEST_SEED is a number"),
+        Err(_) => {
+            let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
+            since.map_or(0, |since| since.as_nanos() as u64)
+        }
+    };
+    println!("INDELIBLE_TEST_SEED={seed}");
+    seed
 }

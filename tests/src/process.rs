@@ -1,6 +1,6 @@
 //! Child processes that are sent signals and never outlive their test.
 
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ChildStdout, Command, ExitStatus};
 
 /// A running process; it is killed when this is dropped.
 pub struct Process(Child);
@@ -18,6 +18,11 @@ impl Process {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.0.id()
+    }
+
+    /// What it prints, where its output was piped; once.
+    pub fn stdout(&mut self) -> ChildStdout {
+        self.0.stdout.take().expect("its output is piped and not taken yet")
     }
 
     /// Sends it a signal by name: `STOP`, `CONT`, `TERM`.

@@ -26,6 +26,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
 
+    /// How many runs to drive at once
+    #[arg(long, value_name = "RUNS", default_value_t = 500)]
+    pub(crate) concurrency: usize,
+
     /// Abort the process in a step, between its effect and its checkpoint, the Nth time it executes
     #[arg(long, value_name = "STEP[:N]")]
     pub(crate) crash_at: Option<CrashPoint>,

@@ -5,9 +5,9 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::Step;
 use super::error::Failure;
 use super::operations::{Fault, Shared};
-use super::Step;
 use crate::payload::Payload;
 use crate::workflow::{Config, Graph, Input, Trigger, TriggerData, Workflow};
 

@@ -18,11 +18,11 @@ use uuid::Uuid;
 
 pub use self::context::{Body, Context, FromContext, Requirement, Resource, Resources, Returns};
 pub use self::durable::{Awaited, Branch, Durable};
-pub use crate::payload::Outcome;
 pub use self::error::{BoxError, Failure, Permanent, RetryAfter, StepError};
 pub use self::run::{Run, RunFuture};
 pub use self::send::{SendEvent, SendEventFuture};
 pub use self::sleep::{Sleep, SleepFuture};
+pub use crate::payload::Outcome;
 
 pub use self::context::Definition;
 pub use self::join::{join, try_join};
