@@ -62,10 +62,11 @@ async fn main() -> ExitCode {
 /// Logs what `RUST_LOG` asks for, past the bar.
 fn log_to(progress: &Progress) {
     let wanted = env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());
-    // Runs that fail stand in the summary.
+    // Runs that fail stand in the summary; a database that is away is reported by the runtime, once.
     let usual = || {
         Targets::new()
             .with_default(LevelFilter::WARN)
+            .with_target("sqlx", LevelFilter::ERROR)
             .with_target("indelible::worker::driver", LevelFilter::ERROR)
     };
     let lines = tracing_subscriber::fmt::layer()
@@ -87,11 +88,13 @@ async fn run(args: Args, progress: Progress) -> Result<ExitCode, Failure> {
     desk.prepare().await?;
 
     // A short lease: whoever starts a killed help desk again does not want to wait long for it.
+    // And a hundred runs at a time: the bar shows more of them ending than of all beginning at once.
     let runtime = Runtime::builder(HelpDesk)
         .database(&args.database_url)
         .resource(desk.clone())
         .concurrency(args.concurrency)
         .lease(Duration::from_secs(2))
+        .concurrency(100)
         .start()
         .await?;
     let job = async {

@@ -55,7 +55,7 @@ impl std::fmt::Display for Tally {
 
 impl Progress {
     pub(crate) fn new() -> Self {
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len}  {msg}  {elapsed}")
+        let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}  {elapsed}")
             .expect("the template is well-formed");
         Self { bar: ProgressBar::new(0).with_style(style), said: None }
     }
@@ -66,9 +66,9 @@ impl Progress {
     }
 
     pub(crate) fn show(&mut self, tally: Tally) {
+        self.bar.set_message(tally.to_string());
         self.bar.set_length(tally.over() + tally.waiting);
         self.bar.set_position(tally.over());
-        self.bar.set_message(tally.to_string());
         if self.bar.is_hidden() {
             let due = match self.said {
                 Some((at, said)) => said != tally && at.elapsed() >= Duration::from_secs(1),

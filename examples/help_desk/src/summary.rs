@@ -169,11 +169,105 @@ impl fmt::Display for Summary {
         let Tally { done, failed, held, .. } = self.runs;
         let tickets: i64 = self.assigned.iter().map(|assigned| assigned.tickets).sum();
         let mails: i64 = self.mails.iter().map(|count| count.mails).sum();
-        write!(f, "{done} runs completed, {failed} failed")?;
+        write!(f, "runs completed: {done}, failed: {failed}")?;
         if held > 0 {
-            write!(f, ", {held} held")?;
+            write!(f, ", held: {held}")?;
         }
-        write!(f, "; {tickets} tickets triaged, {mails} mails sent")?;
-        writeln!(f, ", {} lines rejected", self.rejected.len())
+        let rejected = self.rejected.len();
+        writeln!(f, "; tickets triaged: {tickets}; mails sent: {mails}; lines rejected: {rejected}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assigned(to: Option<(&str, &str)>, priority: &str, tickets: i64) -> Assigned {
+        Assigned {
+            to: to.map(|(name, _)| name.to_owned()),
+            role: to.map(|(_, role)| role.to_owned()),
+            priority: priority.to_owned(),
+            tickets,
+        }
+    }
+
+    fn summary() -> Summary {
+        let claire = Some(("Claire Fontaine", "moderator"));
+        Summary {
+            runs: Tally { done: 6, failed: 1, waiting: 0, held: 1 },
+            assigned: vec![
+                assigned(claire, "low", 2),
+                assigned(Some(("Tomás Beltrán", "admin")), "medium", 1),
+                assigned(claire, "high", 1),
+                assigned(None, "low", 1),
+            ],
+            mails: vec![MailCount { kind: "assignment".to_owned(), mails: 4 }],
+            failures: vec![Stopped {
+                workflow: "on-user-signup".to_owned(),
+                about: about(r#"{"email": "zoe@example.com"}"#),
+                step: "fetch-user".to_owned(),
+                reason: "gone".to_owned(),
+            }],
+            rejected: vec![Rejection {
+                file: "events.jsonl".to_owned(),
+                line: 7,
+                pointer: "/name".to_owned(),
+                reason: "no event is named `x`".to_owned(),
+            }],
+        }
+    }
+
+    #[test]
+    fn all_that_happened_is_told() {
+        assert_eq!(
+            summary().to_string(),
+            "\
+┌─────────────────┬───────────┬──────┬────────┬─────┬─────────┐
+│ assigned to     ┆ role      ┆ high ┆ medium ┆ low ┆ tickets │
+╞═════════════════╪═══════════╪══════╪════════╪═════╪═════════╡
+│ nobody          ┆           ┆    0 ┆      0 ┆   1 ┆       1 │
+│ Tomás Beltrán   ┆ admin     ┆    0 ┆      1 ┆   0 ┆       1 │
+│ Claire Fontaine ┆ moderator ┆    1 ┆      0 ┆   2 ┆       3 │
+└─────────────────┴───────────┴──────┴────────┴─────┴─────────┘
+┌────────────┬──────┐
+│ mails      ┆ sent │
+╞════════════╪══════╡
+│ assignment ┆    4 │
+└────────────┴──────┘
+┌────────────────┬─────────────────┬────────────┬────────┐
+│ failed         ┆ about           ┆ step       ┆ reason │
+╞════════════════╪═════════════════╪════════════╪════════╡
+│ on-user-signup ┆ zoe@example.com ┆ fetch-user ┆ gone   │
+└────────────────┴─────────────────┴────────────┴────────┘
+┌────────────────┬───────┬───────────────────────┐
+│ rejected line  ┆ at    ┆ reason                │
+╞════════════════╪═══════╪═══════════════════════╡
+│ events.jsonl:7 ┆ /name ┆ no event is named `x` │
+└────────────────┴───────┴───────────────────────┘
+runs completed: 6, failed: 1, held: 1; tickets triaged: 5; mails sent: 4; lines rejected: 1
+"
+        );
+    }
+
+    #[test]
+    fn the_order_in_which_the_database_answers_does_not_show() {
+        let mut reversed = summary();
+        reversed.assigned.reverse();
+        assert_eq!(reversed.to_string(), summary().to_string());
+    }
+
+    #[test]
+    fn what_did_not_happen_has_no_table() {
+        let nothing = Summary {
+            runs: Tally::default(),
+            assigned: Vec::new(),
+            mails: Vec::new(),
+            failures: Vec::new(),
+            rejected: Vec::new(),
+        };
+        assert_eq!(
+            nothing.to_string(),
+            "runs completed: 0, failed: 0; tickets triaged: 0; mails sent: 0; lines rejected: 0\n"
+        );
     }
 }

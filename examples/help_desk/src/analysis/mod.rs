@@ -53,6 +53,12 @@ pub(crate) fn from_env() -> Arc<dyn Analyser> {
     }
 }
 
+/// An analyser that goes by rules.
+#[cfg(test)]
+pub(crate) fn rules() -> Arc<dyn Analyser> {
+    Arc::new(Rules)
+}
+
 impl Priority {
     pub(crate) fn name(self) -> &'static str {
         match self {

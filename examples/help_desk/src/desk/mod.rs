@@ -82,3 +82,87 @@ impl Desk {
         self.executions.record("alarm-admin", subject, self.mailer.send(&letter)).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A desk with all people and tickets, and the first of the tickets.
+    async fn desk() -> (Desk, Ticket) {
+        let database = testing::database().await;
+        let mailer = crate::mail::outbox(database.clone());
+        let desk = Desk::new(database, crate::analysis::rules(), mailer, None);
+        desk.prepare().await.unwrap();
+        let (id,): (Uuid,) = on!(desk.database, pool => {
+            sqlx::query_as("select id from tickets order by id limit 1").fetch_one(pool).await
+        })
+        .unwrap();
+        let ticket = desk.ticket(id).await.unwrap();
+        (desk, ticket)
+    }
+
+    async fn text(desk: &Desk, sql: &'static str) -> String {
+        let (text,): (String,) =
+            on!(desk.database, pool => sqlx::query_as(sql).fetch_one(pool).await).unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn preparing_again_changes_nothing() {
+        let (desk, ticket) = desk().await;
+        desk.mark_todo(ticket.id).await.unwrap();
+        desk.prepare().await.unwrap();
+        let todo = "select count(*) || '' from tickets where status = 'todo'";
+        assert_eq!(text(&desk, todo).await, "1");
+    }
+
+    #[tokio::test]
+    async fn a_ticket_is_given_away_once() {
+        let (desk, ticket) = desk().await;
+        let billing = ["billing".to_owned()];
+        let first = desk.assign(Uuid::from_u128(1), ticket.id, &billing).await.unwrap().unwrap();
+        assert_eq!(first.name, "Claire Fontaine");
+
+        let printing = ["printing".to_owned()];
+        let again = desk.assign(Uuid::from_u128(1), ticket.id, &printing).await.unwrap();
+        assert_eq!(again, Some(first), "whoever has it keeps it");
+        let entries = "select group_concat(detail) from audit where action = 'assigned'";
+        assert_eq!(text(&desk, entries).await, "claire.fontaine@northlight.example");
+    }
+
+    #[tokio::test]
+    async fn a_late_execution_does_not_move_a_status_back() {
+        let (desk, ticket) = desk().await;
+        desk.mark_todo(ticket.id).await.unwrap();
+        let analysis = desk.analyse(&ticket).await.unwrap();
+        desk.store_analysis(Uuid::from_u128(1), ticket.id, &analysis).await.unwrap();
+        desk.mark_todo(ticket.id).await.unwrap();
+        let moved = "select group_concat(status) from tickets where status != 'new'";
+        assert_eq!(text(&desk, moved).await, "in_progress");
+    }
+
+    #[tokio::test]
+    async fn a_letter_is_sent_once_and_every_execution_is_recorded() {
+        let (desk, _) = desk().await;
+        let user = desk.user("zoe.kravchenko@posteo.example").await.unwrap();
+        for _ in 0..2 {
+            desk.welcome(Uuid::from_u128(1), &user).await.unwrap();
+        }
+        assert_eq!(text(&desk, "select count(*) || '' from outbox").await, "1");
+        let ended = "select count(ended_at) || '' from executions where step = 'welcome'";
+        assert_eq!(text(&desk, ended).await, "2");
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_is_not_looked_for_again() {
+        let (desk, _) = desk().await;
+        let failures = [
+            desk.ticket(Uuid::nil()).await.map(drop).unwrap_err(),
+            desk.user("nobody@example.com").await.map(drop).unwrap_err(),
+        ];
+        for failure in failures {
+            let failure = indelible::step::BoxError::from(failure);
+            assert!(failure.is::<Permanent>(), "{failure}");
+        }
+    }
+}

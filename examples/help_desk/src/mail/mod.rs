@@ -34,3 +34,9 @@ pub(crate) fn from_env(database: Database) -> Result<Arc<dyn Mailer>, Failure> {
         Err(_) => Arc::new(outbox),
     })
 }
+
+/// A mailer that keeps mails in the outbox.
+#[cfg(test)]
+pub(crate) fn outbox(database: Database) -> Arc<dyn Mailer> {
+    Arc::new(Outbox::new(database))
+}
