@@ -75,6 +75,12 @@ pub fn requirements<const N: usize>(found: [Option<Requirement>; N]) -> Vec<Requ
     found.into_iter().flatten().collect()
 }
 
+/// Stands around what a step was refused to do, so that nothing else is said about it.
+pub fn once<Fut>(attempt: impl FnOnce() -> Fut) -> impl FnMut() -> Fut {
+    let mut attempt = Some(attempt);
+    move || (attempt.take().expect("a program with a refused step does not compile"))()
+}
+
 /// Stands where a step's id was refused, so that nothing else is said about the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoState;

@@ -2,11 +2,15 @@
 //! it matters to a resumed run, and what to write instead.
 
 mod app;
+mod attempts;
 mod configuration;
+mod determinism;
 mod event;
 mod ids;
+mod outcomes;
 mod signature;
 
+pub(crate) use self::attempts::{exits, mutations};
 use crate::model::{EventModel, WorkflowModel};
 use crate::parse::AppSyntax;
 use crate::problem::Problems;
@@ -23,6 +27,11 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     ids::are_literal(model, problems);
     ids::are_kebab_case(model, problems);
     ids::are_unique(model, problems);
+    attempts::do_not_nest(model, problems);
+    attempts::keep_control_flow(model, problems);
+    attempts::do_not_mutate(model, problems);
+    outcomes::are_used(model, problems);
+    determinism::is_kept(model, problems);
 }
 
 /// Every rule for events.

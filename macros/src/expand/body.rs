@@ -11,7 +11,8 @@ use syn::{
 
 use super::runtime::constant;
 use super::state::States;
-use crate::model::{Backoff, Method, StepCall, StepId, WorkflowModel};
+use crate::check;
+use crate::model::{Backoff, Method, Step, StepId, WorkflowModel};
 use crate::parse::{Concurrency, MacroArguments, concurrency, parse_duration};
 use crate::problem::Problems;
 
@@ -52,7 +53,9 @@ impl VisitMut for Rewrite<'_> {
             }
             _ => visit_mut::visit_expr_mut(self, expression),
         }
-        if self.inside_step {
+        // A step inside of another was reported; it is awaited like any, so that rustc has nothing to
+        // add.
+        if self.inside_step && !self.is_a_step(expression) {
             return;
         }
         match expression {
@@ -76,13 +79,21 @@ impl VisitMut for Rewrite<'_> {
 }
 
 impl Rewrite<'_> {
+    /// Whether an expression awaits a step.
+    fn is_a_step(&self, expression: &Expr) -> bool {
+        let (Some(handle), Expr::Await(awaited)) = (&self.workflow.handle, expression) else {
+            return false;
+        };
+        matches!(&*awaited.base, Expr::MethodCall(call) if Step::at_root_of(call, handle).is_some())
+    }
+
     fn method_call(&mut self, call: &mut ExprMethodCall) {
         let Some(handle) = &self.workflow.handle else {
             return visit_mut::visit_expr_method_call_mut(self, call);
         };
-        if let Some(step) = StepCall::of(call, handle) {
+        if let Some(step) = Step::of(call, handle) {
             self.step(call, &step);
-        } else if StepCall::at_root_of(call, handle).is_some() {
+        } else if Step::at_root_of(call, handle).is_some() {
             if call.method == "timeout"
                 && let Some(duration) = call.args.first_mut()
             {
@@ -95,7 +106,7 @@ impl Rewrite<'_> {
     }
 
     /// Puts the state in the place of the id, and makes what the step does lazy and repeatable.
-    fn step(&mut self, call: &mut ExprMethodCall, step: &StepCall) {
+    fn step(&mut self, call: &mut ExprMethodCall, step: &Step) {
         if let StepId::Missing(_) = step.id {
             call.args.insert(0, parse_quote!(()));
         }
@@ -109,7 +120,10 @@ impl Rewrite<'_> {
                     let outer = std::mem::replace(&mut self.inside_step, true);
                     self.visit_expr_mut(argument);
                     self.inside_step = outer;
-                    *argument = self.attempt(argument);
+                    *argument = match &step.attempt {
+                        Some(attempt) => self.attempt(attempt, argument),
+                        None => argument.clone(),
+                    };
                 }
                 Method::Sleep => {
                     self.duration(argument);
@@ -138,7 +152,21 @@ impl Rewrite<'_> {
 
     /// A step's argument as a closure that makes a new future for each attempt and borrows what it
     /// needs.
-    fn attempt(&self, argument: &mut Expr) -> Expr {
+    ///
+    /// An argument that was refused takes a form about which rustc has nothing to add.
+    fn attempt(&self, written: &Expr, argument: &mut Expr) -> Expr {
+        if !check::exits(written).is_empty() {
+            return parse_quote!({ let attempt = #argument; __private::once(move || attempt) });
+        }
+        let attempt = self.lazy(argument);
+        if check::mutations(written).is_empty() {
+            attempt
+        } else {
+            parse_quote!(__private::once(#attempt))
+        }
+    }
+
+    fn lazy(&self, argument: &mut Expr) -> Expr {
         match argument {
             Expr::Closure(closure) => {
                 if closure.asyncness.take().is_some() {
@@ -196,8 +224,7 @@ impl Rewrite<'_> {
         let last = tokens.last().map_or(first, |token| token.span());
         let mut argument = Group::new(Delimiter::Parenthesis, operation);
         argument.set_span(last);
-        awaited.base =
-            Box::new(Expr::Verbatim(quote_spanned!(first=> __private::durable #argument)));
+        *awaited.base = Expr::Verbatim(quote_spanned!(first=> __private::durable #argument));
     }
 
     /// An `async` block in a body awaits nothing but durable operations, so it is one.

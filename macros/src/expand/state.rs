@@ -72,7 +72,7 @@ impl<'m> States<'m> {
     /// The states as data.
     pub(super) fn graph(&self) -> TokenStream {
         let states = self.states.iter().map(|State { id, step, .. }| {
-            let (kind, line) = (format_ident!("{}", step.method.kind()), step.line);
+            let (kind, line) = (format_ident!("{}", step.method.kind()), step.line());
             quote! {
                 __private::StateDef { id: #id, kind: __private::StepKind::#kind, line: #line }
             }

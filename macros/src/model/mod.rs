@@ -8,5 +8,5 @@ mod workflow;
 
 pub(crate) use self::configuration::{Backoff, Configuration};
 pub(crate) use self::event::EventModel;
-pub(crate) use self::step::{Method, Step, StepCall, StepId, steps};
+pub(crate) use self::step::{Method, Step, StepId, steps, steps_in};
 pub(crate) use self::workflow::WorkflowModel;

@@ -36,6 +36,11 @@ impl Method {
         }
     }
 
+    /// Whether it does nothing until it is awaited.
+    pub(crate) fn is_awaited(self) -> bool {
+        !matches!(self, Self::Uuid | Self::Random)
+    }
+
     /// The `StepKind` that the runtime knows it as.
     pub(crate) fn kind(self) -> &'static str {
         match self {
@@ -50,11 +55,34 @@ impl Method {
 /// One durable operation as it stands in a body.
 pub(crate) struct Step {
     pub(crate) method: Method,
+    /// The method's name, as it stands in the source.
+    pub(crate) name: Ident,
     pub(crate) id: StepId,
-    pub(crate) line: u32,
+    /// What `run` does: ordinary code, apart from the body.
+    pub(crate) attempt: Option<Expr>,
+}
+
+impl Step {
+    pub(crate) fn line(&self) -> u32 {
+        line(self.name.span())
+    }
+
+    /// What to call it in a message.
+    pub(crate) fn title(&self) -> String {
+        match &self.id {
+            StepId::Literal(id) => format!("`{}`", id.value()),
+            _ => format!("on line {}", self.line()),
+        }
+    }
+}
+
+/// The line on which a span begins.
+pub(crate) fn line(span: Span) -> u32 {
+    span.start().line.try_into().unwrap_or(u32::MAX)
 }
 
 /// What stands where a step's id belongs.
+#[derive(Clone)]
 pub(crate) enum StepId {
     Literal(LitStr),
     Other(Box<Expr>),
@@ -74,14 +102,8 @@ impl StepId {
     }
 }
 
-/// A call on the step handle, seen in the syntax: `step.run("id", ..)`.
-pub(crate) struct StepCall {
-    pub(crate) method: Method,
-    pub(crate) id: StepId,
-}
-
-impl StepCall {
-    /// Whether a method call is a durable operation on the handle.
+impl Step {
+    /// Reads a method call as a durable operation on the handle: `step.run("id", ..)`.
     pub(crate) fn of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
         let Expr::Path(receiver) = &*call.receiver else { return None };
         if !receiver.path.is_ident(handle) {
@@ -97,7 +119,9 @@ impl StepCall {
             }
             _ => StepId::Missing(call.method.span()),
         };
-        Some(Self { method, id })
+        let before = usize::from(!matches!(id, StepId::Missing(_)));
+        let attempt = call.args.get(before).filter(|_| method == Method::Run).cloned();
+        Some(Self { method, name: call.method.clone(), id, attempt })
     }
 
     /// The step at the root of a chain of method calls: of `step.run(..).retries(2).timeout(..)`,
@@ -117,6 +141,13 @@ pub(crate) fn steps(body: &Block, handle: &Ident) -> Vec<Step> {
     found.steps
 }
 
+/// The steps in an expression, in the order of the source.
+pub(crate) fn steps_in(expression: &Expr, handle: &Ident) -> Vec<Step> {
+    let mut found = Steps { handle, steps: Vec::new() };
+    found.visit_expr(expression);
+    found.steps
+}
+
 struct Steps<'h> {
     handle: &'h Ident,
     steps: Vec<Step>,
@@ -124,18 +155,13 @@ struct Steps<'h> {
 
 impl<'ast> Visit<'ast> for Steps<'_> {
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
-        if let Some(StepCall { method, id }) = StepCall::of(call, self.handle) {
-            let line = call.method.span().start().line.try_into().unwrap_or(u32::MAX);
-            self.steps.push(Step { method, id, line });
-        }
+        self.steps.extend(Step::of(call, self.handle));
         visit::visit_expr_method_call(self, call);
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {
         if let Some(arguments) = MacroArguments::parse(call) {
-            let mut inner = Steps { handle: self.handle, steps: Vec::new() };
-            arguments.expressions().into_iter().for_each(|argument| inner.visit_expr(argument));
-            self.steps.append(&mut inner.steps);
+            arguments.expressions().into_iter().for_each(|argument| self.visit_expr(argument));
         }
     }
 

@@ -1,0 +1,256 @@
+use std::collections::HashSet;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens as _;
+use syn::visit::{self, Visit};
+use syn::{
+    Expr, ExprAsync, ExprBinary, ExprClosure, ExprReference, Ident, Item, Local, Macro, PatIdent,
+};
+
+use crate::model::{Step, WorkflowModel, steps_in};
+use crate::parse::MacroArguments;
+use crate::problem::{Problem, Problems};
+
+/// No step is used inside another step's future.
+pub(crate) fn do_not_nest(model: &WorkflowModel, problems: &Problems) {
+    let Some(handle) = &model.handle else { return };
+    for (outer, attempt) in attempts(model) {
+        // A step two levels down is reported at the level above it.
+        for inner in
+            steps_in(attempt, handle).iter().filter(|inner| !is_nested(inner, attempt, handle))
+        {
+            problems.report(
+                Problem::at(
+                    &inner.name,
+                    format!(
+                        "the step {} is used inside of the step {}",
+                        inner.title(),
+                        outer.title()
+                    ),
+                )
+                .note(
+                    "once the outer step has its outcome, a resumed run no longer comes to the \
+                     inner one, and its place in the journal contradicts the body",
+                )
+                .help("await the inner step before, and use its value in the outer one"),
+            );
+        }
+    }
+}
+
+/// Whether a step in `attempt` stands in another step's future there.
+fn is_nested(step: &Step, attempt: &Expr, handle: &Ident) -> bool {
+    let same = |other: &Step| other.name.span().start() == step.name.span().start();
+    steps_in(attempt, handle).iter().filter(|other| !same(other)).any(|other| {
+        other.attempt.as_ref().is_some_and(|inner| steps_in(inner, handle).iter().any(same))
+    })
+}
+
+/// No control flow leaves a step: `?`, `return`, `break` and `continue` stand in a block of their
+/// own or outside.
+pub(crate) fn keep_control_flow(model: &WorkflowModel, problems: &Problems) {
+    for (step, attempt) in attempts(model) {
+        for (what, place) in exits(attempt) {
+            problems.report(
+                Problem::at(&place, format!("`{what}` cannot leave the step {}", step.title()))
+                    .note(
+                        "what a step does runs apart from the body, again at each attempt, and \
+                         not at all when a resumed run has its outcome",
+                    )
+                    .help(
+                        "do this before the step, or give the step a block of its own: \
+                         `async { .. }`",
+                    ),
+            );
+        }
+    }
+}
+
+/// What leaves an attempt that is not a block of its own.
+pub(crate) fn exits(attempt: &Expr) -> Vec<(&'static str, TokenStream)> {
+    let mut exits = Exits(Vec::new());
+    exits.visit_expr(attempt);
+    exits.0
+}
+
+/// Control flow that leaves an expression.
+struct Exits(Vec<(&'static str, TokenStream)>);
+
+impl<'ast> Visit<'ast> for Exits {
+    fn visit_expr(&mut self, expression: &'ast Expr) {
+        let exit = match expression {
+            Expr::Try(tried) => Some(("?", tried.question_token.to_token_stream())),
+            Expr::Return(exit) => Some(("return", exit.return_token.to_token_stream())),
+            Expr::Break(exit) => Some(("break", exit.break_token.to_token_stream())),
+            Expr::Continue(exit) => Some(("continue", exit.continue_token.to_token_stream())),
+            _ => None,
+        };
+        self.0.extend(exit);
+        visit::visit_expr(self, expression);
+    }
+
+    fn visit_expr_async(&mut self, _: &'ast ExprAsync) {}
+
+    fn visit_expr_closure(&mut self, _: &'ast ExprClosure) {}
+
+    fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+/// A step changes nothing of the body's: it would stay unchanged when the step is not run again.
+pub(crate) fn do_not_mutate(model: &WorkflowModel, problems: &Problems) {
+    for (step, attempt) in attempts(model) {
+        for (name, place) in mutations(attempt) {
+            problems.report(
+                Problem::at(
+                    &place,
+                    format!("the step {} changes `{name}` of the body", step.title()),
+                )
+                .note(
+                    "a resumed run gets the step's outcome without running it, so the change \
+                         would be lost, and another attempt would make it twice",
+                )
+                .help(format!(
+                    "let the step give the value, and change `{name}` with what it gave: \
+                         `{name} = step.run(..).await?`"
+                )),
+            );
+        }
+    }
+}
+
+/// What an attempt changes that was not made in it.
+pub(crate) fn mutations(attempt: &Expr) -> Vec<(Ident, TokenStream)> {
+    let mut mutations = Mutations { own: HashSet::new(), found: Vec::new() };
+    mutations.visit_expr(attempt);
+    mutations.found
+}
+
+struct Mutations {
+    /// The names that were bound so far.
+    own: HashSet<Ident>,
+    found: Vec<(Ident, TokenStream)>,
+}
+
+impl Mutations {
+    fn place(&mut self, place: &Expr, whole: TokenStream) {
+        if let Some(root) = root(place)
+            && !self.own.contains(root)
+            // A static is no local of the body.
+            && root.to_string().chars().any(|c| c.is_ascii_lowercase())
+        {
+            self.found.push((root.clone(), whole));
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Mutations {
+    fn visit_expr(&mut self, expression: &'ast Expr) {
+        match expression {
+            Expr::Assign(assign) => self.place(&assign.left, expression.to_token_stream()),
+            Expr::Binary(ExprBinary { left, op, .. }) if assigns(op) => {
+                self.place(left, expression.to_token_stream());
+            }
+            Expr::Reference(ExprReference { mutability: Some(_), expr, .. }) => {
+                self.place(expr, expression.to_token_stream());
+            }
+            _ => {}
+        }
+        visit::visit_expr(self, expression);
+    }
+
+    fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
+        self.own.insert(pattern.ident.clone());
+        visit::visit_pat_ident(self, pattern);
+    }
+
+    /// A variable is bound only after its value: `let log = &mut log` borrows another.
+    fn visit_local(&mut self, local: &'ast Local) {
+        if let Some(init) = &local.init {
+            self.visit_expr(&init.expr);
+            if let Some((_, diverge)) = &init.diverge {
+                self.visit_expr(diverge);
+            }
+        }
+        self.visit_pat(&local.pat);
+    }
+
+    /// `name = value` among a macro's arguments names an argument and assigns nothing.
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        let Some(arguments) = MacroArguments::parse(call) else { return };
+        for argument in arguments.expressions() {
+            match argument {
+                Expr::Assign(named) => self.visit_expr(&named.right),
+                other => self.visit_expr(other),
+            }
+        }
+    }
+
+    fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+fn assigns(operator: &syn::BinOp) -> bool {
+    use syn::BinOp::*;
+    matches!(
+        operator,
+        AddAssign(_)
+            | SubAssign(_)
+            | MulAssign(_)
+            | DivAssign(_)
+            | RemAssign(_)
+            | BitXorAssign(_)
+            | BitAndAssign(_)
+            | BitOrAssign(_)
+            | ShlAssign(_)
+            | ShrAssign(_)
+    )
+}
+
+/// The variable that a place is part of: of `order.items[0]`, `order`.
+fn root(place: &Expr) -> Option<&Ident> {
+    match place {
+        Expr::Path(path) => path.path.get_ident(),
+        Expr::Field(field) => root(&field.base),
+        Expr::Index(index) => root(&index.expr),
+        Expr::Paren(inner) => root(&inner.expr),
+        Expr::Unary(dereference) => root(&dereference.expr),
+        _ => None,
+    }
+}
+
+fn attempts(model: &WorkflowModel) -> impl Iterator<Item = (&Step, &Expr)> {
+    model.steps.iter().filter_map(|step| Some((step, step.attempt.as_ref()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    fn changed(attempt: &Expr) -> Vec<String> {
+        mutations(attempt).into_iter().map(|(name, _)| name.to_string()).collect()
+    }
+
+    #[test]
+    fn only_what_was_made_outside_is_changed() {
+        let attempt = parse_quote!(async {
+            total += 1;
+            order.items[0] = 2;
+            let mut own = Vec::new();
+            own.push(1);
+            own[0] = 3;
+            let log = &mut log;
+            *log = 1;
+            send(format!("{text}", text = 5)).await
+        });
+        assert_eq!(changed(&attempt), ["total", "order", "log"]);
+    }
+
+    #[test]
+    fn a_block_of_its_own_keeps_its_control_flow() {
+        let leaves = |attempt: Expr| exits(&attempt).iter().map(|exit| exit.0).collect::<Vec<_>>();
+        assert_eq!(leaves(parse_quote!(desk.mail(parse(text)?))), ["?"]);
+        assert!(leaves(parse_quote!(async { Ok(parse(text)?) })).is_empty());
+        assert!(leaves(parse_quote!(|| async { return Ok(()) })).is_empty());
+    }
+}

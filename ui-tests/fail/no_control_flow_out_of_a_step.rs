@@ -1,0 +1,24 @@
+use indelible::prelude::*;
+use indelible_ui_tests::{Desk, TicketCreated};
+
+fn parse(text: &str) -> Result<u32, std::num::ParseIntError> {
+    text.parse()
+}
+
+#[workflow]
+async fn on_ticket(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let text = event.ticket.to_string();
+    let ticket = step.run("fetch-ticket", desk.ticket(parse(&text)?)).await?;
+    step.run(
+        "send-mail",
+        desk.mail(if ticket.subject.is_empty() { return Ok(()) } else { &ticket.subject }),
+    )
+    .await?;
+    Ok(())
+}
+
+fn main() {}

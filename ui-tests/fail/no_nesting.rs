@@ -1,0 +1,18 @@
+use indelible::prelude::*;
+use indelible_ui_tests::{Desk, TicketCreated};
+
+#[workflow]
+async fn on_ticket(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    step.run("triage", async {
+        let ticket = step.run("fetch-ticket", desk.ticket(event.ticket)).await?;
+        Ok(desk.analyse(&ticket).await?)
+    })
+    .await?;
+    Ok(())
+}
+
+fn main() {}
