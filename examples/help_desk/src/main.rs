@@ -15,7 +15,7 @@ mod workflows;
 use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -62,7 +62,7 @@ async fn main() -> ExitCode {
 /// Logs what `RUST_LOG` asks for, past the bar.
 fn log_to(progress: &Progress) {
     let wanted = env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());
-    // Runs that fail stand in the summary; a database that is away is reported by the runtime, once.
+    // Runs that fail stand in the summary, and the runtime says once that the database is away.
     let usual = || {
         Targets::new()
             .with_default(LevelFilter::WARN)
@@ -88,13 +88,11 @@ async fn run(args: Args, progress: Progress) -> Result<ExitCode, Failure> {
     desk.prepare().await?;
 
     // A short lease: whoever starts a killed help desk again does not want to wait long for it.
-    // And a hundred runs at a time: the bar shows more of them ending than of all beginning at once.
     let runtime = Runtime::builder(HelpDesk)
         .database(&args.database_url)
         .resource(desk.clone())
         .concurrency(args.concurrency)
         .lease(Duration::from_secs(2))
-        .concurrency(100)
         .start()
         .await?;
     let job = async {
@@ -104,7 +102,8 @@ async fn run(args: Args, progress: Progress) -> Result<ExitCode, Failure> {
     };
     let code = tokio::select! {
         summary = job => {
-            print!("{}", summary?);
+            // Whoever closes the pipe has read enough.
+            let _ = write!(io::stdout(), "{}", summary?);
             ExitCode::SUCCESS
         }
         () = asked_to_stop() => {
