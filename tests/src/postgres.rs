@@ -30,14 +30,34 @@ impl Database {
         Self { name, server, url }
     }
 
+    /// Refuses every connection, those that there are included, as a server that is down does.
+    pub async fn go_away(&self) {
+        execute(&self.server, format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name)).await;
+        let mut connection = connect(&self.server).await;
+        sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1")
+            .bind(&self.name)
+            .execute(&mut connection)
+            .await
+            .expect("connections are ended");
+    }
+
+    /// Accepts connections again.
+    pub async fn come_back(&self) {
+        execute(&self.server, format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name)).await;
+    }
+
     /// Where it is.
     pub fn url(&self) -> &str {
         &self.url
     }
 }
 
+async fn connect(server: &PgConnectOptions) -> PgConnection {
+    PgConnection::connect_with(server).await.expect("the test server answers")
+}
+
 async fn execute(server: &PgConnectOptions, statement: String) {
-    let mut connection = PgConnection::connect_with(server).await.expect("the test server answers");
+    let mut connection = connect(server).await;
     // The name is ours, and a name cannot be a parameter.
     sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect("it is accepted");
 }

@@ -1,6 +1,6 @@
 //! Child processes that are sent signals and never outlive their test.
 
-use std::process::{Child, ChildStdout, Command, ExitStatus};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
 
 /// A running process; it is killed when this is dropped.
 pub struct Process(Child);
@@ -23,6 +23,11 @@ impl Process {
     /// What it prints, where its output was piped; once.
     pub fn stdout(&mut self) -> ChildStdout {
         self.0.stdout.take().expect("its output is piped and not taken yet")
+    }
+
+    /// What it says on its standard error, where that was piped; once.
+    pub fn stderr(&mut self) -> ChildStderr {
+        self.0.stderr.take().expect("its standard error is piped and not taken yet")
     }
 
     /// Sends it a signal by name: `STOP`, `CONT`, `TERM`.

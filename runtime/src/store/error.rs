@@ -31,11 +31,11 @@ impl From<sqlx::Error> for StoreError {
         use sqlx::Error::*;
         match error {
             Database(ref cause) => {
-                let passes = match cause.try_downcast_ref::<PgDatabaseError>() {
-                    Some(cause) => postgres_passes(cause.code()),
-                    None => sqlite_passes(cause.code().as_deref()),
+                let refused = match cause.try_downcast_ref::<PgDatabaseError>() {
+                    Some(cause) => postgres_refuses(cause.code()),
+                    None => sqlite_refuses(cause.code().as_deref()),
                 };
-                if passes { Self::Unavailable(error) } else { Self::Refused(error) }
+                if refused { Self::Refused(error) } else { Self::Unavailable(error) }
             }
             Encode(_) | InvalidArgument(_) => Self::Refused(error),
             Decode(_)
@@ -49,36 +49,20 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// Whether what Postgres complains of may be over at the next attempt; see its appendix "Error
-/// Codes" for the classes.
-fn postgres_passes(code: &str) -> bool {
-    match code {
-        // Within "operator intervention" this one speaks of the statement: it took too long. Under
-        // load that passes as well.
-        "57014" => true,
-        // A read-only transaction: a standby that is being promoted.
-        "25006" => true,
-        // Lock not available.
-        "55P03" => true,
-        // Too complex, too many: the statement itself is at fault.
-        _ if code.starts_with("54") => false,
-        // Connection, transaction rollback, resources, intervention, system, internal.
-        _ => ["08", "40", "53", "57", "58", "XX"].iter().any(|class| code.starts_with(class)),
-    }
+/// Whether Postgres complains of what it was given: by its appendix "Error Codes", the classes of
+/// data exceptions, violated constraints and exceeded limits. Anything else (it is away, overloaded,
+/// being restored, not to be logged in to) is no row's fault and may be over at the next attempt.
+fn postgres_refuses(code: &str) -> bool {
+    ["22", "23", "54"].iter().any(|class| code.starts_with(class))
 }
 
-/// Whether what SQLite complains of may be over at the next attempt; see its "Result and Error
-/// Codes".
-fn sqlite_passes(code: Option<&str>) -> bool {
-    const BUSY: i32 = 5;
-    const LOCKED: i32 = 6;
-    const NOMEM: i32 = 7;
-    const IOERR: i32 = 10;
-    const FULL: i32 = 13;
-    const CANTOPEN: i32 = 14;
-    const PROTOCOL: i32 = 15;
+/// The same for SQLite, by its "Result and Error Codes".
+fn sqlite_refuses(code: Option<&str>) -> bool {
+    const TOOBIG: i32 = 18;
+    const CONSTRAINT: i32 = 19;
+    const MISMATCH: i32 = 20;
     let primary = code.and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
-    matches!(primary, Some(BUSY | LOCKED | NOMEM | IOERR | FULL | CANTOPEN | PROTOCOL))
+    matches!(primary, Some(TOOBIG | CONSTRAINT | MISMATCH))
 }
 
 /// Why a database could not be opened.
