@@ -59,6 +59,11 @@ id! {
 }
 
 id! {
+    /// Names one message to a run.
+    pub MessageId
+}
+
+id! {
     /// Names one run of a workflow.
     pub RunId
 }

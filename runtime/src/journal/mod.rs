@@ -3,14 +3,17 @@
 
 mod error;
 mod key;
+mod message;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use self::error::{ErrorKind, ErrorRecord};
 pub use self::key::StateKey;
+pub use self::message::{Content, MatchKey, Message, MessageId};
 pub use crate::id::RunId;
 
 use crate::id::EventId;
@@ -49,6 +52,20 @@ pub enum Transition {
         /// Why it failed.
         error: ErrorRecord,
     },
+    /// It waits for an event.
+    Waiting {
+        /// When it gives up.
+        due: Option<Timestamp>,
+    },
+    /// It has started a run of another workflow and waits for its end.
+    Invoked {
+        /// The run that it started.
+        child: RunId,
+        /// When it gives up.
+        due: Option<Timestamp>,
+    },
+    /// The body no longer waits for it: another branch of a race has won, or a join has failed.
+    Abandoned,
     /// It ended well, after so many attempts.
     Succeeded {
         /// How many attempts were made.
@@ -73,6 +90,12 @@ pub enum TransitionKind {
     Sleeping,
     /// [`Transition::Retrying`]
     Retrying,
+    /// [`Transition::Waiting`]
+    Waiting,
+    /// [`Transition::Invoked`]
+    Invoked,
+    /// [`Transition::Abandoned`]
+    Abandoned,
     /// [`Transition::Succeeded`]
     Succeeded,
     /// [`Transition::Failed`]
@@ -105,6 +128,28 @@ pub enum Change {
         /// Why the last one failed.
         error: ErrorRecord,
     },
+    /// Becomes [`Transition::Waiting`].
+    Wait {
+        /// What it waits for.
+        awaited: MatchKey,
+        /// Whether events count that were accepted before this commit, back to the run's trigger.
+        from_trigger: bool,
+        /// How long it waits, from the commit; for ever without it.
+        timeout: Option<Duration>,
+    },
+    /// Becomes [`Transition::Invoked`].
+    Invoke {
+        /// The run that is started in the same commit.
+        child: Child,
+        /// How long its end is waited for, from the commit; for ever without it.
+        timeout: Option<Duration>,
+    },
+    /// Becomes [`Transition::Abandoned`]. The wait for an event is removed; an attached child is
+    /// asked to cancel.
+    Abandon {
+        /// The child that is asked to cancel.
+        cancelled: Option<RunId>,
+    },
     /// Becomes [`Transition::Succeeded`].
     Succeed {
         /// How many attempts were made.
@@ -120,7 +165,24 @@ pub enum Change {
         attempt: u32,
         /// Why the last one failed.
         error: ErrorRecord,
+        /// The child that is asked to cancel, where its end was waited for too long.
+        cancelled: Option<RunId>,
     },
+}
+
+/// A run that a step starts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Child {
+    /// Its id.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow: &'static str,
+    /// Its input.
+    pub input: Payload,
+    /// What its derived values rest on.
+    pub seed: Uuid,
+    /// Whether it goes on when its parent ends.
+    pub detached: bool,
 }
 
 /// When a sleep ends.
@@ -152,7 +214,15 @@ impl Change {
                 Transition::Retrying { attempt, due: Due::After(after).from(at), error }
             }
             Self::Succeed { attempt, outcome, .. } => Transition::Succeeded { attempt, outcome },
-            Self::Fail { attempt, error } => Transition::Failed { attempt, error },
+            Self::Wait { timeout, .. } => {
+                Transition::Waiting { due: timeout.map(|timeout| Due::After(timeout).from(at)) }
+            }
+            Self::Invoke { child, timeout } => Transition::Invoked {
+                child: child.id,
+                due: timeout.map(|timeout| Due::After(timeout).from(at)),
+            },
+            Self::Abandon { .. } => Transition::Abandoned,
+            Self::Fail { attempt, error, .. } => Transition::Failed { attempt, error },
         }
     }
 }
@@ -200,6 +270,9 @@ impl Transition {
         match self {
             Self::Sleeping { .. } => TransitionKind::Sleeping,
             Self::Retrying { .. } => TransitionKind::Retrying,
+            Self::Waiting { .. } => TransitionKind::Waiting,
+            Self::Invoked { .. } => TransitionKind::Invoked,
+            Self::Abandoned => TransitionKind::Abandoned,
             Self::Succeeded { .. } => TransitionKind::Succeeded,
             Self::Failed { .. } => TransitionKind::Failed,
         }

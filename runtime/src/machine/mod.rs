@@ -51,6 +51,7 @@ pub(crate) struct Machine {
 pub(crate) enum End {
     Completed(Payload),
     Failed(ErrorRecord),
+    Cancelled(String),
 }
 
 enum EndState {

@@ -27,7 +27,7 @@ pub(crate) use self::open::open;
 
 use crate::event::EventId;
 use crate::id::WorkerId;
-use crate::journal::{Entry, ErrorRecord, Row, RunId};
+use crate::journal::{Entry, ErrorRecord, MatchKey, Message, MessageId, Row, RunId};
 use crate::machine::{End, Origin};
 use crate::payload::Payload;
 
@@ -40,7 +40,8 @@ pub(crate) struct NewEvent {
     /// A second event of this name with the same key is the same event.
     pub(crate) idempotency_key: Option<String>,
     /// Runs that start in the same commit, because the accepting process hosts their workflows.
-    pub(crate) runs: Vec<NewRun>,
+    /// `None` leaves it to a delivery to the app: the event may be waited for.
+    pub(crate) runs: Option<Vec<NewRun>>,
 }
 
 /// A run to be started.
@@ -51,6 +52,15 @@ pub(crate) struct NewRun {
     pub(crate) event: Option<EventId>,
     pub(crate) input: Payload,
     pub(crate) seed: Uuid,
+}
+
+/// What an app makes of an event.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Routing {
+    /// The runs that it starts.
+    pub(crate) runs: Vec<NewRun>,
+    /// Its keys, for each set of fields that one of the app's workflows waits on.
+    pub(crate) keys: Vec<MatchKey>,
 }
 
 impl NewRun {
@@ -74,7 +84,7 @@ pub(crate) struct StoredEvent {
 pub(crate) struct Registration {
     pub(crate) app: String,
     pub(crate) workflows: Vec<String>,
-    /// The names of the events that start one of its workflows.
+    /// The names of the events that start one of its workflows or are waited for by one.
     pub(crate) subscriptions: Vec<String>,
 }
 
@@ -116,6 +126,8 @@ pub(crate) struct Claimed {
 pub(crate) struct ClaimedRun {
     pub(crate) workflow: String,
     pub(crate) origin: Origin,
+    /// What waits in its inbox, oldest first.
+    pub(crate) inbox: Vec<Message>,
 }
 
 /// What one run has to have committed.
@@ -124,6 +136,10 @@ pub(crate) struct RunCommit {
     pub(crate) run: RunId,
     pub(crate) first_seq: u32,
     pub(crate) entries: Vec<Entry>,
+    /// Messages that the run has taken: each is its once and for all.
+    pub(crate) taken: Vec<MessageId>,
+    /// Messages that nothing in the run waited for. An event among them may satisfy a later wait.
+    pub(crate) discarded: Vec<MessageId>,
     pub(crate) then: Then,
 }
 
@@ -132,9 +148,9 @@ pub(crate) struct RunCommit {
 pub(crate) enum Then {
     /// The worker keeps it.
     Continue,
-    /// It leaves the worker until a time.
-    Park(Timestamp),
-    /// It is over.
+    /// It leaves the worker until a time, or until a message comes.
+    Park(Option<Timestamp>),
+    /// It is over. Its parent is told; attached children that are not over are asked to cancel.
     End(End),
     /// It stops where it is until a program comes that fits it.
     Hold(String),
@@ -167,29 +183,32 @@ pub enum RunStatus {
     Queued,
     /// A worker drives it.
     Running,
-    /// It waits for a time.
+    /// It waits for a time, an event, or another run.
     Waiting,
     /// Its body returned `Ok`.
     Completed,
     /// Its body returned `Err` or panicked.
     Failed,
+    /// It was asked to stop before its end.
+    Cancelled,
     /// It and the program contradict one another; a fixed program resumes it.
     Held,
 }
 
 impl RunStatus {
-    const NAMES: [(Self, &'static str); 6] = [
+    const NAMES: [(Self, &'static str); 7] = [
         (Self::Queued, "queued"),
         (Self::Running, "running"),
         (Self::Waiting, "waiting"),
         (Self::Completed, "completed"),
         (Self::Failed, "failed"),
+        (Self::Cancelled, "cancelled"),
         (Self::Held, "held"),
     ];
 
     /// Whether nothing more will happen to the run by itself.
     pub fn is_over(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed)
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
 
     /// The names of those in which a run is not over.
@@ -231,6 +250,8 @@ pub struct RunRecord {
     pub status: RunStatus,
     /// The event that started it; `None` if it was started directly.
     pub event: Option<EventId>,
+    /// The run that invoked it.
+    pub parent: Option<RunId>,
     /// The event's data, or the input.
     pub input: Payload,
     /// When its trigger was accepted.
@@ -243,6 +264,8 @@ pub struct RunRecord {
     pub output: Option<Payload>,
     /// Why it failed.
     pub error: Option<ErrorRecord>,
+    /// Why it was cancelled.
+    pub cancelled: Option<String>,
     /// Why it is held.
     pub held: Option<String>,
 }
@@ -254,6 +277,8 @@ pub struct RunQuery {
     pub workflow: Option<String>,
     /// Only runs that stand there.
     pub status: Option<RunStatus>,
+    /// Only runs that this one has invoked.
+    pub parent: Option<RunId>,
     /// Only runs with a greater id: the last one of the page before.
     pub after: Option<RunId>,
     /// At most so many (100 unless said otherwise), in order of id.
@@ -277,8 +302,8 @@ pub struct RunCount {
     pub runs: u64,
 }
 
-/// Chooses the runs that an event starts.
-pub(crate) type Router<'a> = &'a (dyn Fn(&StoredEvent) -> Vec<NewRun> + Send + Sync);
+/// Says what an app makes of an event.
+pub(crate) type Router<'a> = &'a (dyn Fn(&StoredEvent) -> Routing + Send + Sync);
 
 /// Durable storage of runs.
 ///
@@ -306,13 +331,17 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Starts runs directly.
     async fn start(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError>;
 
-    /// Takes up to `limit` deliveries of an app, oldest first, lets `router` choose the runs that
-    /// they start, starts them and removes the deliveries in the same transaction. Gives how many
-    /// deliveries there were.
+    /// Takes up to `limit` deliveries of an app, oldest first, lets `router` say what the app makes of
+    /// them, starts the runs and keeps the keys in one transaction. Then, in a new snapshot, looks
+    /// for waits of the app with those keys, puts each event into the inbox of every run that has
+    /// one (once a run), and makes ready those that are parked; only then are the deliveries gone, so
+    /// that neither a wait nor its event can miss the other. Gives how many deliveries there were.
     async fn route(&self, app: &str, limit: usize, router: Router<'_>)
     -> Result<usize, StoreError>;
 
-    /// Makes ready what is due, up to `limit` runs, oldest first.
+    /// Makes ready what is due, up to `limit` runs, oldest first. It also finishes what a process left
+    /// undone that died between a commit and its look: waits that have not looked for their events,
+    /// parked runs with messages.
     async fn promote(&self, limit: usize) -> Result<Promoted, StoreError>;
 
     /// Registers a worker whose lease runs out after `lease`.
@@ -341,6 +370,15 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// Commits a batch for a worker: all of it, but for the runs that it no longer holds.
     ///
+    /// With a line that ends or abandons a wait the wait is removed, with [`Change::Invoke`] the
+    /// child is started, with a run's end its waits and its inbox are removed. After the commit, in a
+    /// new snapshot, new waits look for events that the app has routed already and that count for
+    /// them (accepted after the run's trigger, or after the wait itself; not the trigger; not one
+    /// that the run has in its inbox or has taken), and parked runs that have messages are made
+    /// ready: those that were parked in this batch and those that it sends messages to.
+    ///
+    /// [`Change::Invoke`]: crate::journal::Change::Invoke
+    ///
     /// Its rows carry `commit`. If the reply is lost, [`landed`](Self::landed) tells whether the
     /// batch was committed.
     ///
@@ -363,6 +401,13 @@ pub(crate) trait Store: Send + Sync + 'static {
         commit: Uuid,
         batch: &[RunCommit],
     ) -> Result<Option<Flushed>, StoreError>;
+
+    /// What lies in the inboxes of the runs that a worker holds, oldest first.
+    async fn messages(&self, worker: WorkerId) -> Result<Vec<(RunId, Message)>, StoreError>;
+
+    /// Asks a run to cancel, and makes it ready if it is parked, held or queued; `false` if it is
+    /// over or there is none.
+    async fn cancel(&self, run: RunId, reason: &str) -> Result<bool, StoreError>;
 
     /// One run.
     async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError>;
