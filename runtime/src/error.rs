@@ -52,6 +52,16 @@ pub enum Error {
         /// Why.
         error: ErrorRecord,
     },
+    /// A run whose result was awaited was cancelled.
+    #[error("run {run} of `{workflow}` was cancelled: {reason}")]
+    RunCancelled {
+        /// The run.
+        run: RunId,
+        /// The workflow's id.
+        workflow: String,
+        /// Why.
+        reason: String,
+    },
     /// A run's output does not fit the type that the workflow has now.
     #[error("the output of run {run} does not fit its type: {reason}")]
     OutputMismatch {

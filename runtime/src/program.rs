@@ -1,12 +1,13 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::app::App;
 use crate::error::Error;
 use crate::event::{Catalog, EventId};
+use crate::journal::MatchKey;
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
-use crate::store::{NewEvent, NewRun, Registration, StoredEvent};
+use crate::store::{NewEvent, NewRun, Registration, Routing, StoredEvent};
 use crate::workflow::Trigger;
 
 /// An app as a running process knows it: its workflows without their types, its events by name.
@@ -17,6 +18,8 @@ pub(crate) struct Program {
     workflows: HashMap<&'static str, Definition>,
     /// The workflows that an event starts, by the event's name.
     started_by: HashMap<&'static str, Vec<&'static str>>,
+    /// The sets of fields that some workflow waits on, by the event's name.
+    awaited_on: HashMap<&'static str, BTreeSet<&'static [&'static str]>>,
 }
 
 impl Program {
@@ -29,7 +32,11 @@ impl Program {
                 started_by.entry(*name).or_default().push(definition.id);
             }
         }
-        Self { app: A::NAME, catalog: Catalog::new(A::events()), limits, workflows, started_by }
+        let mut awaited_on: HashMap<_, BTreeSet<_>> = HashMap::new();
+        for wait in workflows.values().flat_map(|definition| definition.waits) {
+            awaited_on.entry(wait.event).or_default().insert(wait.fields);
+        }
+        Self { app: A::NAME, awaited_on, catalog: Catalog::new(A::events()), limits, workflows, started_by }
     }
 
     pub(crate) fn workflow(&self, id: &str) -> Option<&Definition> {
@@ -44,7 +51,14 @@ impl Program {
         Registration {
             app: self.app.to_owned(),
             workflows: self.workflow_ids(),
-            subscriptions: self.started_by.keys().map(ToString::to_string).collect(),
+            subscriptions: self
+                .started_by
+                .keys()
+                .chain(self.awaited_on.keys())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .map(ToString::to_string)
+                .collect(),
         }
     }
 
@@ -72,13 +86,23 @@ impl Program {
         idempotency_key: Option<String>,
     ) -> NewEvent {
         let id = EventId::new();
-        let runs = self.runs_of(name, id, &data);
+        // An event that may be waited for is looked at behind its commit, so that neither it nor a
+        // wait can miss the other.
+        let awaited = self.awaited_on.contains_key(name);
+        let runs = (!awaited).then(|| self.runs_of(name, id, &data));
         NewEvent { id, name: name.to_owned(), data, idempotency_key, runs }
     }
 
-    /// The runs that an event starts.
-    pub(crate) fn route(&self, event: &StoredEvent) -> Vec<NewRun> {
-        self.runs_of(&event.name, event.id, &event.data)
+    /// What the app makes of an event.
+    pub(crate) fn route(&self, event: &StoredEvent) -> Routing {
+        let runs = self.runs_of(&event.name, event.id, &event.data);
+        let sets = self.awaited_on.get(&*event.name).into_iter().flatten();
+        let keys = match event.data.decode::<serde_json::Value>() {
+            Ok(data) => sets.map(|fields| MatchKey::of(&event.name, &data, fields)).collect(),
+            // The store keeps nothing but JSON.
+            Err(_) => Vec::new(),
+        };
+        Routing { runs, keys }
     }
 
     fn runs_of(&self, name: &str, event: EventId, data: &Payload) -> Vec<NewRun> {

@@ -54,6 +54,15 @@ impl<T> RunHandle<T> {
         self.client.journal(self.run).await
     }
 
+    /// Asks the run to stop; see [`Client::cancel`].
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn cancel(&self, reason: &str) -> Result<bool> {
+        self.client.cancel(self.run, reason).await
+    }
+
     /// Waits for the run's end. One that ends in this process is noticed at once, one that ends
     /// elsewhere within two seconds.
     async fn ended(&self) -> Result<RunRecord> {
@@ -85,9 +94,13 @@ impl<T: DeserializeOwned> RunHandle<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::RunFailed`] if the run failed; other errors if it could not be asked for.
+    /// [`Error::RunFailed`] if the run failed, [`Error::RunCancelled`] if it was cancelled; other errors if it could not be asked for.
     pub async fn result(&self) -> Result<T> {
         let record = self.ended().await?;
+        if let Some(reason) = record.cancelled {
+            let workflow = record.workflow;
+            return Err(Error::RunCancelled { run: self.run, workflow, reason });
+        }
         let output = match (record.output, record.error) {
             (Some(output), _) => output,
             (None, Some(error)) => {

@@ -102,6 +102,18 @@ impl Client {
         RunHandle { client: self.clone(), run, output: PhantomData }
     }
 
+    /// Asks a run to stop: steps in progress are dropped, their outcomes are not waited for, and its
+    /// attached children are asked to stop, too. `false` if it is over, or there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn cancel(&self, run: RunId, reason: &str) -> Result<bool> {
+        let asked = self.store.cancel(run, reason).await?;
+        self.signals.announce();
+        Ok(asked)
+    }
+
     /// A run as the store knows it; `None` if there is none of this id.
     ///
     /// # Errors

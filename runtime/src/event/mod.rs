@@ -3,10 +3,13 @@
 
 mod catalog;
 
+use std::marker::PhantomData;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use self::catalog::{Catalog, EventDef, InvalidEvent, UntypedEvent};
 pub use crate::id::EventId;
@@ -37,10 +40,34 @@ pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
     /// The Rust type's path, for messages.
     #[doc(hidden)]
     const TYPE: &'static str;
+    /// Its fields, for `matching(field = value)`.
+    #[doc(hidden)]
+    type Fields: Default;
+}
+
+/// A field of an event that a wait can match on.
+#[doc(hidden)]
+pub struct EventField<E, T> {
+    /// Its name in the event's JSON.
+    name: &'static str,
+    /// Its value in the event's JSON.
+    encode: fn(&T) -> Value,
+    event: PhantomData<fn() -> E>,
+}
+
+impl<E, T> EventField<E, T> {
+    /// Describes a field by its wire name and how its value is written.
+    pub const fn new(name: &'static str, encode: fn(&T) -> Value) -> Self {
+        Self { name, encode, event: PhantomData }
+    }
+
+    pub(crate) fn with(self, value: &T) -> (&'static str, Value) {
+        (self.name, (self.encode)(value))
+    }
 }
 
 /// An event with what the store knows of it, for a workflow that wants more than the data.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Received<E> {
     /// The id that the event was given when it was accepted; for a run that was started directly,
     /// the run's own.

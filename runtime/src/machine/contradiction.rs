@@ -34,6 +34,7 @@ impl Trail {
             _ => format!("{} → ", agreed.join(" → ")),
         };
         let body = match mismatch {
+            Mismatch::NotAbandoned => format!("`{}`, which it goes on waiting for", row.key),
             Mismatch::OtherKind(kind) => format!("`{}` ({kind})", row.key),
             Mismatch::NotEntered if ended => "its end".to_owned(),
             Mismatch::NotEntered => waiting.to_owned(),

@@ -9,7 +9,7 @@ mod contradiction;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -17,10 +17,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use self::contradiction::Trail;
-use crate::journal::{Entry, ErrorRecord, Row};
+use crate::journal::{Content, Entry, ErrorRecord, Message, MessageId, Row};
 use crate::payload::Payload;
 use crate::step::{
-    BodyFuture, Context as BodyContext, Definition, Fault, Limits, Operations, Resources, Shared,
+    BodyFuture, Context as BodyContext, Definition, Fault, Limits, HandedIn, Operations, Resources, Shared,
     catch_panic,
 };
 use crate::workflow::TriggerData;
@@ -42,6 +42,9 @@ pub(crate) struct Machine {
     /// What was given out to be committed, until the driver says that it was.
     in_flight: Option<Vec<Entry>>,
     next_seq: u32,
+    /// What the run was told, until the body has caught up with its journal.
+    inbox: VecDeque<Message>,
+    seen: HashSet<MessageId>,
     end: EndState,
     trail: Trail,
 }
@@ -68,17 +71,31 @@ enum EndState {
 /// What the driver has to do.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Turn {
-    /// Persist these lines, the first of them at `first_seq`, and the run's end if there is one;
-    /// then call [`Machine::committed`].
-    Commit { first_seq: u32, entries: Vec<Entry>, end: Option<End> },
-    /// Nothing happens before this time: the machine may be dropped and made again from its journal.
-    Idle { until: Timestamp },
+    /// Persist this, then call [`Machine::committed`].
+    Commit(Commit),
+    /// Nothing happens before this time, or before the run is told something: the machine may be
+    /// dropped and made again from its journal.
+    Idle { until: Option<Timestamp> },
     /// It was asked to [`drain`](Machine::drain), and no step is in progress any more.
     Drained,
     /// The run's end is committed.
     Ended,
     /// Body and journal do not fit one another; nothing may be executed or written.
     Held(Fault),
+}
+
+/// What a machine asks to be persisted, all or nothing.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Commit {
+    /// The place of the first line.
+    pub(crate) first_seq: u32,
+    pub(crate) entries: Vec<Entry>,
+    /// Messages that have had their effect.
+    pub(crate) taken: Vec<MessageId>,
+    /// Messages that nothing waits for.
+    pub(crate) discarded: Vec<MessageId>,
+    /// The run's end, if this is it.
+    pub(crate) end: Option<End>,
 }
 
 impl Machine {
@@ -104,8 +121,17 @@ impl Machine {
             backlog: journal.into(),
             in_flight: None,
             next_seq,
+            inbox: VecDeque::new(),
+            seen: HashSet::new(),
             end: EndState::Open,
             trail: Trail::default(),
+        }
+    }
+
+    /// The run is told something. What it was told before is not told again.
+    pub(crate) fn receive(&mut self, message: Message) {
+        if self.seen.insert(message.id) {
+            self.inbox.push_back(message);
         }
     }
 
@@ -119,10 +145,15 @@ impl Machine {
         loop {
             if self.operations.lock().is_live() {
                 self.operations.lock().fire();
+                self.read_inbox();
             }
             self.poll_body(cx);
-            if let Some(fault) = self.operations.lock().fault() {
-                return Poll::Ready(Turn::Held(fault.clone()));
+            let fault = self.operations.lock().fault().cloned();
+            if let Some(fault) = fault {
+                if !self.cancelled_at_fault() {
+                    return Poll::Ready(Turn::Held(fault));
+                }
+                continue;
             }
             if let Some(row) = self.backlog.pop_front() {
                 self.deliver(row);
@@ -137,9 +168,6 @@ impl Machine {
     /// The driver has committed what the last [`Turn::Commit`] asked for, at `at`.
     pub(crate) fn committed(&mut self, at: Timestamp) {
         let entries = self.in_flight.take().unwrap_or_default();
-        if entries.is_empty() && !matches!(self.end, EndState::InFlight) {
-            return;
-        }
         let first_seq = self.next_seq;
         self.next_seq += entries.len() as u32;
         let rows = entries.into_iter().zip(first_seq..).map(|(entry, seq)| Row {
@@ -174,9 +202,34 @@ impl Machine {
             Ok(Poll::Ready(Err(failure))) => End::Failed(failure.record()),
             Err(panic) => End::Failed(panic),
         };
+        self.ended(result);
+    }
+
+    /// Passes on what the run was told; a request to cancel ends it.
+    fn read_inbox(&mut self) {
+        while let Some(message) = self.inbox.pop_front() {
+            if let (Content::Cancel { reason }, Some(_)) = (&message.content, &self.body) {
+                self.ended(End::Cancelled(reason.clone()));
+            }
+            self.operations.lock().receive(message);
+        }
+    }
+
+    /// A run that can go no further can still be cancelled.
+    fn cancelled_at_fault(&mut self) -> bool {
+        let asked = self.inbox.iter().any(|message| matches!(message.content, Content::Cancel { .. }));
+        if asked {
+            self.backlog.clear();
+            self.operations.lock().forgive();
+        }
+        asked
+    }
+
+    fn ended(&mut self, end: End) {
         // Steps that the body held are dropped with it, and with them their futures.
         self.body = None;
-        self.end = EndState::Reached(result);
+        self.operations.lock().end();
+        self.end = EndState::Reached(end);
     }
 
     fn deliver(&mut self, row: Row) {
@@ -196,7 +249,11 @@ impl Machine {
             return Poll::Pending;
         }
         let mut operations = self.operations.lock();
-        let entries = operations.take_handed_in();
+        let HandedIn { entries, taken, discarded } = operations.take_handed_in();
+        for message in &discarded {
+            // A later wait may be told of it again.
+            self.seen.remove(message);
+        }
         let end = match std::mem::replace(&mut self.end, EndState::Open) {
             EndState::Reached(end) => {
                 self.end = EndState::InFlight;
@@ -211,22 +268,24 @@ impl Machine {
                 None
             }
         };
-        if !entries.is_empty() || end.is_some() {
+        if !(entries.is_empty() && taken.is_empty() && discarded.is_empty()) || end.is_some() {
             self.in_flight = Some(entries.clone());
-            return Poll::Ready(Turn::Commit { first_seq: self.next_seq, entries, end });
+            let first_seq = self.next_seq;
+            return Poll::Ready(Turn::Commit(Commit { first_seq, entries, taken, discarded, end }));
         }
-        match operations.next_due() {
-            Some(until) if operations.is_idle() => Poll::Ready(Turn::Idle { until }),
-            None if operations.is_empty() => {
-                let fault = Fault::Nondeterminism(
-                    "the body waits, but for no step: it awaits something that never comes"
-                        .to_owned(),
-                );
-                operations.fail(fault.clone());
-                Poll::Ready(Turn::Held(fault))
-            }
-            _ if operations.is_drained() => Poll::Ready(Turn::Drained),
-            _ => Poll::Pending,
+        if operations.is_empty() {
+            let fault = Fault::Nondeterminism(
+                "the body waits, but for no step: it awaits something that never comes".to_owned(),
+            );
+            operations.fail(fault.clone());
+            return Poll::Ready(Turn::Held(fault));
+        }
+        if operations.is_idle() {
+            return Poll::Ready(Turn::Idle { until: operations.next_due() });
+        }
+        match operations.is_drained() {
+            true => Poll::Ready(Turn::Drained),
+            false => Poll::Pending,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::Step;
 use super::error::Failure;
 use super::operations::{Fault, Shared};
 use crate::payload::Payload;
-use crate::workflow::{Config, Graph, Input, Trigger, TriggerData, Workflow};
+use crate::workflow::{Awaits, Config, Graph, Input, Trigger, TriggerData, Workflow};
 
 /// What a program lends its workflows, by type.
 #[derive(Default)]
@@ -172,6 +172,7 @@ pub struct Definition {
     pub(crate) id: &'static str,
     pub(crate) path: &'static str,
     pub(crate) triggers: &'static [Trigger],
+    pub(crate) waits: &'static [Awaits],
     pub(crate) config: Config,
     pub(crate) graph: Graph,
     pub(crate) requirements: fn() -> Vec<Requirement>,
@@ -185,6 +186,7 @@ impl Definition {
             id: W::ID,
             path: W::PATH,
             triggers: <W::Input as Input>::TRIGGERS,
+            waits: W::WAITS,
             config: W::CONFIG,
             graph: W::GRAPH,
             requirements: W::requirements,

@@ -4,12 +4,16 @@
 mod context;
 mod durable;
 mod error;
+mod invoke;
 mod join;
+mod join_all;
 mod operations;
 mod panic;
+mod race;
 mod run;
 mod send;
 mod sleep;
+mod wait;
 
 use std::sync::Arc;
 
@@ -20,15 +24,19 @@ pub use self::context::{Body, Context, FromContext, Requirement, Resource, Resou
 pub use self::durable::{Awaited, Branch, Durable};
 pub use self::error::{BoxError, Failure, Permanent, RetryAfter, StepError};
 pub use self::run::{Run, RunFuture};
-pub use self::send::{SendEvent, SendEventFuture};
+pub use self::send::{SendEvent, SendEventFuture, SentIds};
 pub use self::sleep::{Sleep, SleepFuture};
 pub use crate::payload::Outcome;
 
 pub use self::context::Definition;
+pub use self::invoke::{Invoke, InvokeFuture};
 pub use self::join::{join, try_join};
+pub use self::join_all::{JoinAll, JoinAllFuture};
+pub use self::race::{Race2, Race3, Race4, Race5, Race6, Race7, Race8, race};
+pub use self::wait::{WaitForEvent, WaitForEventFuture};
 
 pub(crate) use self::context::BodyFuture;
-pub(crate) use self::operations::{Fault, Limits, Mismatch, Operations, Shared};
+pub(crate) use self::operations::{Fault, HandedIn, Limits, Mismatch, Operations, Shared};
 pub(crate) use self::panic::catch as catch_panic;
 
 use crate::workflow::State;

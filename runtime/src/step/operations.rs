@@ -1,5 +1,5 @@
 use std::any::type_name;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
@@ -10,11 +10,14 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::error::StepError;
-use super::unit_interval;
+use super::{Step, unit_interval};
 use crate::id::EventId;
-use crate::journal::{Change, Entry, ErrorRecord, RunId, StateKey, Transition};
+use crate::journal::{
+    Change, Content, Entry, ErrorKind, ErrorRecord, MatchKey, Message, MessageId, RunId, StateKey,
+    Transition,
+};
 use crate::payload::Payload;
-use crate::workflow::{Backoff, Config, StepKind};
+use crate::workflow::{Backoff, Config, State, StepKind};
 
 /// The most that is stored in one piece.
 #[derive(Debug, Clone, Copy)]
@@ -64,19 +67,51 @@ pub(crate) struct Operations {
     /// Entered and not yet taken by the body.
     active: HashMap<StateKey, Operation>,
     /// Entered and dropped by the body before their outcome came.
-    dropped: HashSet<StateKey>,
+    dropped: HashMap<StateKey, Entering>,
+    /// Those of them that the world still knows of: that is taken back, and put on record.
+    unrecorded: BTreeMap<StateKey, Abandoned>,
     entered: u64,
     handed_in: Vec<Entry>,
+    /// Messages that have had their effect, with what was handed in.
+    taken: Vec<MessageId>,
+    /// Messages that nothing waits for.
+    discarded: Vec<MessageId>,
     fault: Option<Fault>,
+}
+
+/// What is known of a step when it is entered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entering {
+    pub(crate) kind: StepKind,
+    /// Of a wait: what it is for.
+    pub(crate) awaited: Option<MatchKey>,
+    /// Of an invocation: whether the child goes on without its parent.
+    pub(crate) detached: bool,
+}
+
+impl Entering {
+    /// A step that the world does not know of while it is in progress.
+    pub(crate) fn new(kind: StepKind) -> Self {
+        Self { kind, awaited: None, detached: false }
+    }
+}
+
+/// A dropped step that the world still knows of.
+struct Abandoned {
+    kind: StepKind,
+    /// The child that is asked to cancel.
+    cancelled: Option<RunId>,
 }
 
 /// A step that was entered.
 struct Operation {
-    kind: StepKind,
+    entering: Entering,
     status: Status,
     /// How many attempts have ended.
     attempts: u32,
     waker: Option<Waker>,
+    /// An event that it may take.
+    offer: Option<Message>,
     /// Its place in the order in which steps were entered.
     order: u64,
 }
@@ -92,6 +127,10 @@ enum Status {
     Sleeping { due: Timestamp },
     /// It waits for its next attempt.
     BackingOff { due: Timestamp },
+    /// It waits for an event.
+    Waiting { due: Option<Timestamp> },
+    /// It waits for the end of a run that it has started.
+    Invoked { child: RunId, due: Option<Timestamp> },
     /// Its outcome is there for the body to take.
     Resolved(Resolution),
 }
@@ -108,6 +147,8 @@ pub(crate) enum Instruction {
     Begin { attempt: u32 },
     /// Go on with the attempt; it has run out of time if `expired`.
     Continue { expired: bool },
+    /// Look at this event: take it, or decline it.
+    Consider(Message),
     /// Give this to the body.
     Take(Resolution),
     /// Nothing.
@@ -139,6 +180,15 @@ impl Fault {
         data: &Payload,
     ) -> Self {
         Self::undecodable(&format!("the committed outcome of step `{key}`"), type_name, error, data)
+    }
+
+    pub(crate) fn undecodable_event(
+        key: &StateKey,
+        type_name: &str,
+        error: &dyn fmt::Display,
+        data: &Payload,
+    ) -> Self {
+        Self::undecodable(&format!("an event that step `{key}` waits for"), type_name, error, data)
     }
 
     fn undecodable(what: &str, type_name: &str, error: &dyn fmt::Display, data: &Payload) -> Self {
@@ -180,9 +230,12 @@ impl Operations {
             draining: false,
             claims: HashMap::new(),
             active: HashMap::new(),
-            dropped: HashSet::new(),
+            dropped: HashMap::new(),
+            unrecorded: BTreeMap::new(),
             entered: 0,
             handed_in: Vec::new(),
+            taken: Vec::new(),
+            discarded: Vec::new(),
             fault: None,
         }
     }
@@ -210,6 +263,14 @@ impl Operations {
         key
     }
 
+    /// Claims another key for a step that was just built, by a name that the user gives it: `id[name]`.
+    pub(crate) fn rename(&mut self, path: &str, id: &str, name: &dyn fmt::Display) -> StateKey {
+        if let Some(count) = self.claims.get_mut(&format!("{path}{id}")) {
+            *count -= 1;
+        }
+        self.claim(path, &format!("{id}[{name}]"))
+    }
+
     /// Claims a key for a value that is derived rather than committed.
     pub(crate) fn derive(&mut self, path: &str, id: &str) -> Uuid {
         let key = self.claim(path, id);
@@ -225,12 +286,21 @@ impl Operations {
 
     /// The id of the event that a step sends: ordered by time, and the same if the step has to hand
     /// it in again. It rests on the run's id rather than its seed, as a fork shares the seed.
-    pub(crate) fn event_id(&self, key: &StateKey) -> EventId {
-        let hash = Uuid::new_v5(&self.run.as_uuid(), key.as_str().as_bytes());
+    pub(crate) fn event_id(&self, key: &StateKey, nth: usize) -> EventId {
+        self.id_of(&format!("{key} event {nth}")).into()
+    }
+
+    /// The id and the seed of the run that a step starts.
+    pub(crate) fn child(&self, key: &StateKey) -> (RunId, Uuid) {
+        (self.id_of(&format!("{key} child")).into(), self.hash(&format!("{key} seed")))
+    }
+
+    fn id_of(&self, name: &str) -> Uuid {
+        let hash = Uuid::new_v5(&self.run.as_uuid(), name.as_bytes());
         let millis = self.now.as_millisecond().unsigned_abs();
         let (random, _) = hash.as_bytes().split_at(10);
         let random = random.try_into().expect("ten of sixteen bytes");
-        uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid().into()
+        uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid()
     }
 
     fn hash(&self, name: &str) -> Uuid {
@@ -266,6 +336,9 @@ impl Operations {
             Status::Running { deadline } => Instruction::Continue {
                 expired: deadline.is_some_and(|deadline| deadline <= self.clock),
             },
+            Status::Waiting { .. } => {
+                operation.offer.take().map_or(Instruction::Wait, Instruction::Consider)
+            }
             Status::Resolved(_) => {
                 let Some(Operation { status: Status::Resolved(resolution), .. }) =
                     self.active.remove(key)
@@ -282,20 +355,62 @@ impl Operations {
     pub(crate) fn hand_in(&mut self, key: &StateKey, change: Change) {
         if let Some(operation) = self.active.get_mut(key) {
             operation.status = Status::Committing;
-            self.handed_in.push(Entry { key: key.clone(), kind: operation.kind, change });
+            let kind = operation.entering.kind;
+            self.handed_in.push(Entry { key: key.clone(), kind, change });
         }
     }
 
+    /// A wait takes the event that it was offered.
+    pub(crate) fn take_event(&mut self, key: &StateKey, message: MessageId, outcome: Payload) {
+        self.taken.push(message);
+        self.hand_in(key, Change::Succeed { attempt: 1, outcome, events: Vec::new() });
+    }
+
+    /// A wait declines the event that it was offered: the next one may have it.
+    pub(crate) fn decline_event(&mut self, key: &StateKey, message: Message) {
+        let order = self.active.get(key).map(|operation| operation.order + 1);
+        self.offer(message, order.unwrap_or_default());
+    }
+
     /// The body dropped a step before its outcome came. An outcome that it had handed in is still
-    /// committed, so that what was done is on record; anything less is forgotten.
+    /// committed, so that what was done is on record; what the world knows of is taken back; anything
+    /// less is forgotten.
     pub(crate) fn abandon(&mut self, key: &StateKey) {
-        if self.active.remove(key).is_some() {
-            self.handed_in.retain(|entry| {
-                entry.key != *key
-                    || matches!(entry.change, Change::Succeed { .. } | Change::Fail { .. })
-            });
-            self.dropped.insert(key.clone());
+        let Some(operation) = self.active.remove(key) else { return };
+        let entering = operation.entering;
+        self.handed_in.retain(|entry| {
+            entry.key != *key
+                || matches!(entry.change, Change::Succeed { .. } | Change::Fail { .. })
+        });
+        if let Some(message) = operation.offer {
+            self.offer(message, operation.order + 1);
         }
+        self.dropped.insert(key.clone(), entering);
+        match operation.status {
+            Status::Waiting { .. } => self.take_back(key, entering, None),
+            Status::Invoked { child, .. } => self.take_back(key, entering, Some(child)),
+            _ => {}
+        }
+    }
+
+    /// The world knows of a step that was dropped. While the journal is replayed, a later line may
+    /// say that this was put right before.
+    fn take_back(&mut self, key: &StateKey, entering: Entering, child: Option<RunId>) {
+        let cancelled = child.filter(|_| !entering.detached);
+        let abandoned = Abandoned { kind: entering.kind, cancelled };
+        self.unrecorded.insert(key.clone(), abandoned);
+        if self.live {
+            self.record_abandoned();
+        }
+    }
+
+    fn record_abandoned(&mut self) {
+        let abandoned = std::mem::take(&mut self.unrecorded).into_iter();
+        self.handed_in.extend(abandoned.map(|(key, Abandoned { kind, cancelled })| Entry {
+            key,
+            kind,
+            change: Change::Abandon { cancelled },
+        }));
     }
 
     /// Stops the run where it is: nothing more is executed or written.
@@ -304,6 +419,12 @@ impl Operations {
     }
 
     // What the machine calls.
+
+    /// Goes on in spite of a fault: only to end.
+    pub(crate) fn forgive(&mut self) {
+        self.fault = None;
+        self.live = true;
+    }
 
     pub(crate) fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
@@ -320,6 +441,7 @@ impl Operations {
     /// Every committed line has been delivered: new work may begin.
     pub(crate) fn go_live(&mut self) {
         self.live = true;
+        self.record_abandoned();
         self.wake(|operation| matches!(operation.status, Status::Ready));
     }
 
@@ -328,8 +450,64 @@ impl Operations {
         self.live = false;
     }
 
-    pub(crate) fn take_handed_in(&mut self) -> Vec<Entry> {
-        std::mem::take(&mut self.handed_in)
+    pub(crate) fn take_handed_in(&mut self) -> HandedIn {
+        HandedIn {
+            entries: std::mem::take(&mut self.handed_in),
+            taken: std::mem::take(&mut self.taken),
+            discarded: std::mem::take(&mut self.discarded),
+        }
+    }
+
+    /// Passes on what the run was told.
+    pub(crate) fn receive(&mut self, message: Message) {
+        match &message.content {
+            Content::Event { .. } => self.offer(message, 0),
+            Content::ChildEnded { child, result } => {
+                let key = self.active.iter().find_map(|(key, operation)| match operation.status {
+                    Status::Invoked { child: awaited, .. } if awaited == *child => Some(key.clone()),
+                    _ => None,
+                });
+                let Some(key) = key else { return self.discarded.push(message.id) };
+                let change = match result.clone() {
+                    Ok(outcome) => Change::Succeed { attempt: 1, outcome, events: Vec::new() },
+                    Err(error) => Change::Fail { attempt: 1, error, cancelled: None },
+                };
+                self.taken.push(message.id);
+                self.hand_in(&key, change);
+            }
+            // It is the machine that ends.
+            Content::Cancel { .. } => self.taken.push(message.id),
+        }
+    }
+
+    /// Offers an event to the first wait for it, in the order in which they were entered.
+    fn offer(&mut self, message: Message, from: u64) {
+        let Content::Event { awaited, .. } = &message.content else { return };
+        let wait = self
+            .active
+            .values_mut()
+            .filter(|operation| {
+                operation.order >= from
+                    && operation.entering.awaited == Some(*awaited)
+                    && operation.offer.is_none()
+                    && matches!(operation.status, Status::Waiting { .. })
+            })
+            .min_by_key(|operation| operation.order);
+        match wait {
+            Some(operation) => {
+                operation.offer = Some(message);
+                if let Some(waker) = &operation.waker {
+                    waker.wake_by_ref();
+                }
+            }
+            None => self.discarded.push(message.id),
+        }
+    }
+
+    /// The run ends: what the world knows of its steps goes with it.
+    pub(crate) fn end(&mut self) {
+        self.unrecorded.clear();
+        self.handed_in.retain(|entry| !matches!(entry.change, Change::Abandon { .. }));
     }
 
     /// Delivers a committed line to its step.
@@ -345,13 +523,22 @@ impl Operations {
         at: Timestamp,
     ) -> Result<(), Mismatch> {
         let Some(operation) = self.active.get_mut(key) else {
-            let known = self.dropped.contains(key);
-            return if known { Ok(()) } else { Err(Mismatch::NotEntered) };
+            let entering = *self.dropped.get(key).ok_or(Mismatch::NotEntered)?;
+            match transition {
+                Transition::Waiting { .. } => self.take_back(key, entering, None),
+                Transition::Invoked { child, .. } => self.take_back(key, entering, Some(child)),
+                _ => drop(self.unrecorded.remove(key)),
+            }
+            return Ok(());
         };
-        if operation.kind != kind {
-            return Err(Mismatch::OtherKind(operation.kind));
+        if operation.entering.kind != kind {
+            return Err(Mismatch::OtherKind(operation.entering.kind));
         }
         let (attempts, status) = match transition {
+            Transition::Waiting { due } => (0, Status::Waiting { due }),
+            Transition::Invoked { child, due } => (0, Status::Invoked { child, due }),
+            // The body dropped it then, and holds it now.
+            Transition::Abandoned => return Err(Mismatch::NotAbandoned),
             Transition::Sleeping { due } => (0, Status::Sleeping { due }),
             Transition::Retrying { attempt, due, .. } => (attempt, Status::BackingOff { due }),
             Transition::Succeeded { attempt, outcome } => {
@@ -372,21 +559,30 @@ impl Operations {
         Ok(())
     }
 
-    /// Fires what is due: sleeps end, retries begin, attempts out of time are looked at.
+    /// Fires what is due: sleeps end, retries begin, waits give up, attempts out of time are looked
+    /// at.
     pub(crate) fn fire(&mut self) {
         let clock = self.clock;
-        let mut over: Vec<(Timestamp, StateKey)> = Vec::new();
+        let mut over: Vec<(Timestamp, StateKey, Change)> = Vec::new();
         for (key, operation) in &mut self.active {
             match operation.status {
-                Status::Sleeping { due } if due <= clock => over.push((due, key.clone())),
                 Status::BackingOff { due } if due <= clock => operation.status = Status::Ready,
+                Status::Sleeping { due } | Status::Waiting { due: Some(due) } if due <= clock => {
+                    let outcome = Payload::null();
+                    let change = Change::Succeed { attempt: 1, outcome, events: Vec::new() };
+                    over.push((due, key.clone(), change));
+                }
+                Status::Invoked { child, due: Some(due) } if due <= clock => {
+                    let cancelled = (!operation.entering.detached).then_some(child);
+                    let message = "the invoked run did not end in time";
+                    let error = ErrorRecord::new(ErrorKind::Timeout, message);
+                    over.push((due, key.clone(), Change::Fail { attempt: 1, error, cancelled }));
+                }
                 _ => {}
             }
         }
-        over.sort();
-        for (_, key) in over {
-            let change =
-                Change::Succeed { attempt: 1, outcome: Payload::null(), events: Vec::new() };
+        over.sort_by(|(a, key_a, _), (b, key_b, _)| (a, key_a).cmp(&(b, key_b)));
+        for (_, key, change) in over {
             self.hand_in(&key, change);
         }
         self.wake(|operation| match operation.status {
@@ -402,16 +598,24 @@ impl Operations {
             .values()
             .filter_map(|operation| match operation.status {
                 Status::Sleeping { due } | Status::BackingOff { due } => Some(due),
-                Status::Running { deadline } => deadline,
+                Status::Running { deadline: due }
+                | Status::Waiting { due }
+                | Status::Invoked { due, .. } => due,
                 _ => None,
             })
             .min()
     }
 
-    /// Whether all that is left is timers.
+    /// Whether all that is left is timers and what the world may say.
     pub(crate) fn is_idle(&self) -> bool {
         self.active.values().all(|operation| {
-            matches!(operation.status, Status::Sleeping { .. } | Status::BackingOff { .. })
+            matches!(
+                operation.status,
+                Status::Sleeping { .. }
+                    | Status::BackingOff { .. }
+                    | Status::Waiting { .. }
+                    | Status::Invoked { .. }
+            )
         })
     }
 
@@ -438,7 +642,7 @@ impl Operations {
         waiting.sort_by_key(|(_, operation)| operation.order);
         waiting.iter().fold(String::new(), |mut text, (key, operation)| {
             let separator = if text.is_empty() { "" } else { ", " };
-            let _ = write!(text, "{separator}`{key}` ({})", operation.kind);
+            let _ = write!(text, "{separator}`{key}` ({})", operation.entering.kind);
             text
         })
     }
@@ -458,21 +662,47 @@ pub(crate) enum Mismatch {
     NotEntered,
     /// It came to it, and it is another kind of step now.
     OtherKind(StepKind),
+    /// It no longer lets go of it.
+    NotAbandoned,
+}
+
+/// What was handed in since the machine asked last.
+pub(crate) struct HandedIn {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) taken: Vec<MessageId>,
+    pub(crate) discarded: Vec<MessageId>,
 }
 
 /// A step that the body holds: its claimed key, and its entry once it was polled. Dropping it
 /// abandons the step.
 pub(crate) struct Held {
     operations: Shared,
+    path: Arc<str>,
+    id: &'static str,
     key: StateKey,
-    kind: StepKind,
+    pub(crate) entering: Entering,
     entered: bool,
 }
 
 impl Held {
-    pub(crate) fn claim(operations: &Shared, path: &str, id: &str, kind: StepKind) -> Self {
+    pub(crate) fn claim(step: &Step, state: impl State, kind: StepKind) -> Self {
+        let Step { operations, path } = step;
+        let id = state.id();
         let key = operations.lock().claim(path, id);
-        Self { operations: operations.clone(), key, kind, entered: false }
+        let entering = Entering::new(kind);
+        Self {
+            operations: operations.clone(),
+            path: path.clone(),
+            id,
+            key,
+            entering,
+            entered: false,
+        }
+    }
+
+    /// Takes a name of the user's in place of the occurrence.
+    pub(crate) fn rename(&mut self, name: &dyn fmt::Display) {
+        self.key = self.operations.lock().rename(&self.path, self.id, name);
     }
 
     pub(crate) fn key(&self) -> &StateKey {
@@ -487,7 +717,7 @@ impl Held {
         let mut operations = self.operations.lock();
         if !self.entered {
             self.entered = true;
-            operations.enter(&self.key, self.kind);
+            operations.enter(&self.key, self.entering);
         }
         operations.poll(&self.key, timeout, cx)
     }

@@ -33,7 +33,7 @@ impl Step {
         T: Outcome,
         E: Into<BoxError> + Send + 's,
     {
-        let held = Held::claim(&self.operations, &self.path, state.id(), StepKind::Run);
+        let held = Held::claim(self, state, StepKind::Run);
         let config = *self.operations.lock().config();
         Run {
             held,
@@ -93,6 +93,14 @@ impl<'s, T, E> Run<'s, T, E> {
         self
     }
 
+    /// Tells this step from others of its id by a name: needed where several are in progress at once,
+    /// as in [`join_all`](Step::join_all). The name is part of the key in the journal, so it has to be
+    /// the same on every resume.
+    pub fn key(mut self, name: impl std::fmt::Display) -> Self {
+        self.held.rename(&name);
+        self
+    }
+
     /// Whether an error is worth another attempt; without it every one is that is not
     /// [`Permanent`].
     pub fn retry_if(mut self, retryable: impl Fn(&E) -> bool + Send + 's) -> Self {
@@ -142,7 +150,7 @@ impl<T, E> Future for RunFuture<'_, T, E> {
                 Instruction::Take(resolution) => {
                     return (this.run.conversions.decode)(&this.run.held, resolution);
                 }
-                Instruction::Wait => return Poll::Pending,
+                Instruction::Consider(_) | Instruction::Wait => return Poll::Pending,
                 Instruction::Begin { attempt } => match panic::catch(|| (this.run.attempt)()) {
                     Ok(future) => this.current = Some((attempt, future)),
                     Err(record) => {
@@ -225,7 +233,7 @@ impl<T, E> RunFuture<'_, T, E> {
                 };
                 match wait {
                     Some(after) => Change::Retry { attempt, after, error },
-                    None => Change::Fail { attempt, error },
+                    None => Change::Fail { attempt, error, cancelled: None },
                 }
             }
         };

@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,7 +9,7 @@ use super::error::StepError;
 use super::operations::{Held, Instruction};
 use crate::event::{Event, EventId};
 use crate::journal::{Change, ErrorKind, ErrorRecord, OutgoingEvent};
-use crate::payload::{EncodeError, Payload};
+use crate::payload::{EncodeError, Outcome, Payload};
 use crate::workflow::{State, StepKind};
 
 impl Step {
@@ -16,52 +17,107 @@ impl Step {
     ///
     /// Awaiting it fails only when the event cannot be stored: it is larger than the limit, or has
     /// no form in JSON.
-    pub fn send_event<S: State, E: Event>(&self, state: S, event: E) -> SendEvent {
-        let held = Held::claim(&self.operations, &self.path, state.id(), StepKind::SendEvent);
+    pub fn send_event<S: State, E: Event>(&self, state: S, event: E) -> SendEvent<EventId> {
+        self.send(state, [event])
+    }
+
+    /// Sends any number of events of one type. They are accepted **exactly once**, all in the commit
+    /// of this step's checkpoint, in order. Gives their ids.
+    ///
+    /// Awaiting it fails only when one of them cannot be stored; then none is sent.
+    pub fn send_events<S: State, E: Event>(
+        &self,
+        state: S,
+        events: impl IntoIterator<Item = E>,
+    ) -> SendEvent<Vec<EventId>> {
+        self.send(state, events)
+    }
+
+    fn send<E: Event, Ids>(
+        &self,
+        state: impl State,
+        events: impl IntoIterator<Item = E>,
+    ) -> SendEvent<Ids> {
+        let held = Held::claim(self, state, StepKind::SendEvent);
         let limit = self.operations.lock().limits().event;
-        SendEvent { held, name: E::NAME, data: Payload::encode(&event, limit) }
+        let data = events.into_iter().map(|event| Payload::encode(&event, limit)).collect();
+        SendEvent { held, name: E::NAME, data, ids: PhantomData }
     }
 }
 
-/// An event to be sent; await it. See [`Step::send_event`].
+/// Events to be sent; await it. See [`Step::send_event`].
 #[must_use = "a step does nothing until it is awaited"]
-pub struct SendEvent {
+pub struct SendEvent<Ids> {
     held: Held,
     name: &'static str,
-    data: Result<Payload, EncodeError>,
+    data: Result<Vec<Payload>, EncodeError>,
+    ids: PhantomData<fn() -> Ids>,
+}
+
+impl<Ids> SendEvent<Ids> {
+    /// Tells this step from others of its id by a name: needed where several are in progress at
+    /// once.
+    pub fn key(mut self, name: impl std::fmt::Display) -> Self {
+        self.held.rename(&name);
+        self
+    }
+}
+
+/// The ids of sent events, one or many, as the outcome of their step.
+pub trait SentIds: Outcome {
+    /// Takes the ids in order.
+    fn of(ids: Vec<EventId>) -> Option<Self>;
+}
+
+impl SentIds for EventId {
+    fn of(ids: Vec<EventId>) -> Option<Self> {
+        ids.first().copied()
+    }
+}
+
+impl SentIds for Vec<EventId> {
+    fn of(ids: Vec<EventId>) -> Option<Self> {
+        Some(ids)
+    }
 }
 
 #[diagnostic::do_not_recommend]
-impl Durable for SendEvent {}
+impl<Ids: SentIds> Durable for SendEvent<Ids> {}
 
 #[diagnostic::do_not_recommend]
-impl Awaited for SendEvent {
-    type Output = Result<EventId, StepError>;
-    type Fut = SendEventFuture;
+impl<Ids: SentIds> Awaited for SendEvent<Ids> {
+    type Output = Result<Ids, StepError>;
+    type Fut = SendEventFuture<Ids>;
 
-    fn into_awaited(self) -> SendEventFuture {
+    fn into_awaited(self) -> Self::Fut {
         SendEventFuture(self)
     }
 }
 
 /// The future of a [`SendEvent`].
-pub struct SendEventFuture(SendEvent);
+pub struct SendEventFuture<Ids>(SendEvent<Ids>);
 
-impl Future for SendEventFuture {
-    type Output = Result<EventId, StepError>;
+impl<Ids: SentIds> Future for SendEventFuture<Ids> {
+    type Output = Result<Ids, StepError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let SendEvent { held, name, data } = &mut self.0;
+        let SendEvent { held, name, data, .. } = &mut self.0;
         match held.poll(None, cx) {
             Instruction::Begin { attempt } => {
                 let change = match data {
                     Ok(data) => {
-                        let id = held.operations().event_id(held.key());
-                        Change::Succeed {
-                            attempt,
-                            outcome: Payload::stored(format!("\"{id}\"")),
-                            events: vec![OutgoingEvent { id, name, data: data.clone() }],
-                        }
+                        let operations = held.operations();
+                        let events: Vec<_> = data
+                            .drain(..)
+                            .enumerate()
+                            .map(|(nth, data)| {
+                                OutgoingEvent { id: operations.event_id(held.key(), nth), name, data }
+                            })
+                            .collect();
+                        let ids = events.iter().map(|event| event.id).collect();
+                        let outcome = Ids::of(ids).map(|ids| Payload::encode(&ids, usize::MAX));
+                        let outcome = outcome.and_then(Result::ok).unwrap_or_else(Payload::null);
+                        Change::Succeed { attempt, outcome, events }
                     }
                     Err(error) => Change::Fail {
                         attempt,
@@ -69,13 +125,14 @@ impl Future for SendEventFuture {
                             ErrorKind::Unstorable,
                             format!("the event `{name}` cannot be stored: {error}"),
                         ),
+                        cancelled: None,
                     },
                 };
                 held.hand_in(change);
                 Poll::Pending
             }
             Instruction::Take(resolution) => held.decode(resolution),
-            Instruction::Continue { .. } | Instruction::Wait => Poll::Pending,
+            _ => Poll::Pending,
         }
     }
 }

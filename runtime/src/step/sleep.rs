@@ -27,7 +27,7 @@ impl Step {
     }
 
     fn sleep_due<S: State>(&self, state: S, due: Due) -> Sleep {
-        let held = Held::claim(&self.operations, &self.path, state.id(), StepKind::Sleep);
+        let held = Held::claim(self, state, StepKind::Sleep);
         Sleep { held, due }
     }
 }
@@ -66,7 +66,7 @@ impl Future for SleepFuture {
                 Poll::Pending
             }
             Instruction::Take(_) => Poll::Ready(()),
-            Instruction::Continue { .. } | Instruction::Wait => Poll::Pending,
+            _ => Poll::Pending,
         }
     }
 }

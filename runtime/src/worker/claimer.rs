@@ -3,10 +3,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::clock::DatabaseClock;
-use super::committer::Committer;
 use super::driver::{self, Driver};
-use super::{Env, Next, rest};
+use super::{Next, rest};
 use crate::id::WorkerId;
 use crate::store::{Claim, StoreError};
 
@@ -17,18 +15,14 @@ const BATCH: usize = 200;
 /// worker is stopped it claims no more and ends once the last run has left.
 ///
 /// One claimer a process: several would only wait for one another's rows.
-pub(crate) async fn claim(
-    env: Arc<Env>,
-    worker: WorkerId,
-    clock: Arc<DatabaseClock>,
-    committer: Committer,
-) {
+pub(crate) async fn claim(driver: Driver, worker: WorkerId) {
+    let env = driver.env.clone();
     let claimer = Claimer {
         worker,
         workflows: env.program.workflow_ids(),
         slots: Arc::new(Semaphore::new(env.config.concurrency)),
         runs: Runs::default(),
-        driver: Driver { env: env.clone(), clock, committer },
+        driver,
     };
     let claiming = async {
         loop {

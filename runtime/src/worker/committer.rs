@@ -158,8 +158,13 @@ impl Flusher {
                     Then::Release => sent = true,
                     Then::Continue | Then::Hold(_) => {}
                 }
-                sent |= commit.entries.iter().any(|entry| {
-                    matches!(&entry.change, Change::Succeed { events, .. } if !events.is_empty())
+                sent |= commit.entries.iter().any(|entry| match &entry.change {
+                    Change::Succeed { events, .. } => !events.is_empty(),
+                    Change::Abandon { cancelled } | Change::Fail { cancelled, .. } => {
+                        cancelled.is_some()
+                    }
+                    Change::Invoke { .. } => true,
+                    _ => false,
                 });
                 Commitment::Committed(flushed.at)
             };
@@ -229,8 +234,9 @@ fn size(commit: &RunCommit) -> (usize, usize) {
                 let sent: usize = events.iter().map(|event| event.data.as_str().len()).sum();
                 outcome.as_str().len() + sent
             }
+            Change::Invoke { child, .. } => child.input.as_str().len(),
             _ => 0,
         })
         .sum();
-    (commit.entries.len() + 1, entries + end)
+    (commit.entries.len() + commit.taken.len() + commit.discarded.len() + 1, entries + end)
 }

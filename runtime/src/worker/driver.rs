@@ -1,20 +1,21 @@
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::oneshot;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use super::Env;
 use super::clock::DatabaseClock;
 use super::committer::{Commitment, Committer};
-use crate::journal::{ErrorKind, ErrorRecord, RunId};
-use crate::machine::{End, Machine, Turn};
+use super::inbox::Inboxes;
+use crate::journal::{ErrorKind, ErrorRecord, Message, RunId};
+use crate::machine::{Commit, End, Machine, Turn};
 use crate::store::{ClaimedRun, RunCommit, Then};
 
 /// A run whose next timer is no further away than this is kept in memory.
-const KEPT: Duration = Duration::from_secs(2);
+const KEPT: SignedDuration = SignedDuration::from_secs(2);
 
 /// What a run is driven with.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ pub(crate) struct Driver {
     pub(crate) env: Arc<Env>,
     pub(crate) clock: Arc<DatabaseClock>,
     pub(crate) committer: Committer,
+    pub(crate) inboxes: Arc<Inboxes>,
 }
 
 /// Drives one run until it ends, parks, is held, or is no longer this worker's.
@@ -32,15 +34,32 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun) {
         return;
     };
     let run = claimed.origin.trigger.run;
-    let machine = Machine::new(
+    let inbox = driver.inboxes.open(run);
+    let mut machine = Machine::new(
         definition,
         driver.env.resources.clone(),
         driver.env.program.limits,
         claimed.origin,
     );
-    let mut drive = Drive { driver, run, workflow: claimed.workflow, machine, commit: None };
+    claimed.inbox.into_iter().for_each(|message| machine.receive(message));
+    let open = OpenInbox { inboxes: driver.inboxes.clone(), run };
+    let workflow = claimed.workflow;
+    let mut drive = Drive { driver, run, workflow, machine, inbox, commit: None };
     let last = drive.to_rest().await;
     drive.settle(last).await;
+    drop(open);
+}
+
+/// Closes a run's inbox when the run leaves, however it does.
+struct OpenInbox {
+    inboxes: Arc<Inboxes>,
+    run: RunId,
+}
+
+impl Drop for OpenInbox {
+    fn drop(&mut self) {
+        self.inboxes.close(self.run);
+    }
 }
 
 /// One run being driven.
@@ -49,6 +68,7 @@ struct Drive {
     run: RunId,
     workflow: String,
     machine: Machine,
+    inbox: mpsc::UnboundedReceiver<Message>,
     /// The commit under way, if there is one.
     commit: Option<oneshot::Receiver<Commitment>>,
 }
@@ -80,6 +100,10 @@ impl Drive {
                     continue;
                 }
                 () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)), if due.is_some() => continue,
+                Some(message) = self.inbox.recv() => {
+                    machine.receive(message);
+                    continue;
+                }
                 () = env.stopping.cancelled(), if !draining => {
                     draining = true;
                     machine.drain();
@@ -88,21 +112,26 @@ impl Drive {
                 turn = poll_fn(|cx| machine.poll(clock.now(), cx)) => turn,
             };
             match turn {
-                Turn::Commit { first_seq, entries, end } => {
-                    let then = end.map_or(Then::Continue, Then::End);
-                    if let Then::End(end) = &then {
+                Turn::Commit(commit) => {
+                    let Commit { first_seq, entries, taken, discarded, end } = commit;
+                    if let Some(end) = &end {
                         self.log_end(end);
                     }
-                    let commit = RunCommit { run: self.run, first_seq, entries, then };
+                    let then = end.map_or(Then::Continue, Then::End);
+                    let run = self.run;
+                    let commit = RunCommit { run, first_seq, entries, taken, discarded, then };
                     self.commit = Some(self.driver.committer.submit(commit));
                 }
                 Turn::Idle { until } => {
-                    let wait = until.duration_since(self.driver.clock.now());
-                    if draining || wait > KEPT.try_into().expect("two seconds fit") {
+                    let clock = &self.driver.clock;
+                    let wait = until.map(|until| until.duration_since(clock.now()));
+                    let kept = wait.is_some_and(|wait| wait <= KEPT);
+                    if draining || !kept {
                         return Some(Then::Park(until));
                     }
                     tokio::select! {
-                        () = sleep_until(self.driver.clock.instant_of(until)) => {}
+                        () = sleep_until(clock.instant_of(until.unwrap_or(Timestamp::MAX))) => {}
+                        Some(message) = self.inbox.recv() => self.machine.receive(message),
                         () = env.stopping.cancelled() => {}
                     }
                 }
@@ -122,7 +151,14 @@ impl Drive {
         // The machine goes first: nothing of it may run on once the run is another's.
         let Self { driver, run, machine, .. } = self;
         drop(machine);
-        let commit = RunCommit { run, first_seq: 0, entries: Vec::new(), then };
+        let commit = RunCommit {
+            run,
+            first_seq: 0,
+            entries: Vec::new(),
+            taken: Vec::new(),
+            discarded: Vec::new(),
+            then,
+        };
         if let Ok(Commitment::Refused(reason)) = driver.committer.submit(commit).await {
             error!(%run, reason, "the database refuses to let the run go; it stays where it is");
         }
@@ -139,6 +175,9 @@ impl Drive {
     fn log_end(&self, end: &End) {
         match end {
             End::Completed(_) => debug!(run = %self.run, workflow = self.workflow, "completed"),
+            End::Cancelled(reason) => {
+                info!(run = %self.run, workflow = self.workflow, reason, "cancelled");
+            }
             End::Failed(error) => {
                 warn!(run = %self.run, workflow = self.workflow, %error, "the run failed");
             }

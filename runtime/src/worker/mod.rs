@@ -9,6 +9,7 @@ mod clock;
 mod committer;
 mod driver;
 mod hints;
+mod inbox;
 mod lease;
 mod router;
 mod signals;
@@ -26,6 +27,8 @@ use tracing::{error, info, warn};
 pub(crate) use self::signals::Signals;
 
 use self::clock::DatabaseClock;
+use self::driver::Driver;
+use self::inbox::Inboxes;
 use self::lease::Lease;
 use crate::id::WorkerId;
 use crate::program::{Lent, Program};
@@ -120,7 +123,10 @@ async fn live_once(env: &Arc<Env>, lease: Lease) {
     services.spawn(lease::take_over(env.clone()));
     services.spawn(hints::listen(env.clone()));
     services.spawn(hints::announce(env.clone()));
-    let mut claiming = Box::pin(claimer::claim(env.clone(), worker, clock, committer));
+    let inboxes = Arc::new(Inboxes::default());
+    services.spawn(inbox::tell(env.clone(), worker, inboxes.clone()));
+    let driver = Driver { env: env.clone(), clock, committer, inboxes };
+    let mut claiming = Box::pin(claimer::claim(driver, worker));
     tokio::select! {
         () = lease.keep(env) => {}
         () = &mut committing => {}
@@ -130,8 +136,13 @@ async fn live_once(env: &Arc<Env>, lease: Lease) {
 
 /// Gives back what a life still held. Its lease runs out by itself if the database does not answer.
 async fn leave(env: &Env, worker: WorkerId) {
-    if let Err(error) = env.store.leave(worker).await {
-        warn!(%worker, %error, "could not give back the lease; it runs out by itself");
+    const PATIENCE: Duration = Duration::from_secs(2);
+    match timeout(PATIENCE, env.store.leave(worker)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            warn!(%worker, %error, "could not give back the lease; it runs out by itself");
+        }
+        Err(_) => warn!(%worker, "could not give back the lease in time; it runs out by itself"),
     }
     env.signals.announce();
 }

@@ -19,6 +19,7 @@ async fn route_once(env: &Env) -> Result<Next, StoreError> {
     let routed = env.store.route(program.app, BATCH, &|event| program.route(event)).await?;
     if routed > 0 {
         env.signals.ready.notify_one();
+        env.signals.messages.notify_one();
         env.signals.announcement.notify_one();
     }
     Ok(if routed == BATCH { Next::Again } else { Next::Within(env.config.poll_interval) })

@@ -12,6 +12,8 @@ pub(crate) struct Signals {
     pub(crate) ready: Notify,
     /// Deliveries may be waiting.
     pub(crate) deliveries: Notify,
+    /// Messages to runs of this worker may have come.
+    pub(crate) messages: Notify,
     /// A timer may be due earlier than was known.
     pub(crate) timers: Notify,
     /// Other processes are to be told that there is work.
@@ -27,6 +29,7 @@ impl Default for Signals {
         Self {
             ready: Notify::new(),
             deliveries: Notify::new(),
+            messages: Notify::new(),
             timers: Notify::new(),
             announcement: Notify::new(),
             ended: broadcast::channel(1024).0,
@@ -38,8 +41,7 @@ impl Default for Signals {
 impl Signals {
     /// There is work for this app, here or elsewhere.
     pub(crate) fn announce(&self) {
-        self.ready.notify_one();
-        self.deliveries.notify_one();
+        self.heard();
         self.announcement.notify_one();
     }
 
@@ -47,6 +49,7 @@ impl Signals {
     pub(crate) fn heard(&self) {
         self.ready.notify_one();
         self.deliveries.notify_one();
+        self.messages.notify_one();
     }
 
     /// A run has ended.

@@ -29,17 +29,23 @@ pub enum StepKind {
     Run,
     /// Waits for a time.
     Sleep,
-    /// Sends an event.
+    /// Sends events.
     SendEvent,
+    /// Waits for an event.
+    WaitForEvent,
+    /// Starts a run of another workflow and waits for its end.
+    Invoke,
     /// Derives a value from the run's seed; it has no checkpoint of its own.
     Derive,
 }
 
 impl StepKind {
-    const NAMES: [(Self, &'static str); 4] = [
+    const NAMES: [(Self, &'static str); 6] = [
         (Self::Run, "run"),
         (Self::Sleep, "sleep"),
         (Self::SendEvent, "send_event"),
+        (Self::WaitForEvent, "wait_for_event"),
+        (Self::Invoke, "invoke"),
         (Self::Derive, "derive"),
     ];
 }

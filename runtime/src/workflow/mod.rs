@@ -37,6 +37,19 @@ pub trait Workflow: Copy + Send + Sync + 'static {
     const CONFIG: Config;
     /// Its states and how they follow one another.
     const GRAPH: Graph;
+    /// The events that it waits for, and by which of their fields.
+    #[doc(hidden)]
+    const WAITS: &'static [Awaits] = &[];
+}
+
+/// A set of fields by which a workflow waits for an event.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Awaits {
+    /// The event's name.
+    pub event: &'static str,
+    /// The fields' wire names.
+    pub fields: &'static [&'static str],
 }
 
 /// The states of one workflow: an enum with a variant for each of its steps.

@@ -1,0 +1,118 @@
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::Step;
+use super::durable::{Awaited, Durable};
+use super::error::StepError;
+use super::operations::{Held, Instruction};
+use crate::journal::{Change, Child, ErrorKind, ErrorRecord};
+use crate::payload::{EncodeError, Payload};
+use crate::workflow::{Input, State, StepKind, Workflow};
+
+impl Step {
+    /// Starts a run of another workflow and waits for its end; the run holds no memory meanwhile.
+    ///
+    /// The child is started **exactly once**, in the commit of this step. It is cancelled when this
+    /// run ends before it, unless it is [detached](Invoke::detached). Its failure is this step's, and
+    /// is not tried again here: the child's own steps have their retries.
+    pub fn invoke<W: Workflow>(
+        &self,
+        state: impl State,
+        _workflow: W,
+        input: <W::Input as Input>::Start,
+    ) -> Invoke<W::Output> {
+        let limit = self.operations.lock().limits().event;
+        Invoke {
+            held: Held::claim(self, state, StepKind::Invoke),
+            workflow: W::ID,
+            input: Payload::encode(&input, limit),
+            timeout: None,
+            output: PhantomData,
+        }
+    }
+}
+
+/// A run of another workflow; await it. See [`Step::invoke`].
+#[must_use = "a step does nothing until it is awaited"]
+pub struct Invoke<T> {
+    held: Held,
+    workflow: &'static str,
+    input: Result<Payload, EncodeError>,
+    timeout: Option<Duration>,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> Invoke<T> {
+    /// How long to wait for the child's end. Then the step fails, and the child is cancelled unless
+    /// it is detached.
+    ///
+    /// In a workflow a literal is checked at compile time: `.timeout("2 days")`.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Lets the child go on when this run ends, or no longer waits for it.
+    pub fn detached(mut self) -> Self {
+        self.held.entering.detached = true;
+        self
+    }
+
+    /// Tells this step from others of its id by a name: needed where several are in progress at
+    /// once.
+    pub fn key(mut self, name: impl std::fmt::Display) -> Self {
+        self.held.rename(&name);
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Durable for Invoke<T> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Awaited for Invoke<T> {
+    type Output = Result<T, StepError>;
+    type Fut = InvokeFuture<T>;
+
+    fn into_awaited(self) -> Self::Fut {
+        InvokeFuture(self)
+    }
+}
+
+/// The future of an [`Invoke`].
+pub struct InvokeFuture<T>(Invoke<T>);
+
+impl<T: DeserializeOwned> Future for InvokeFuture<T> {
+    type Output = Result<T, StepError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Invoke { held, workflow, input, timeout, .. } = &mut self.0;
+        match held.poll(None, cx) {
+            Instruction::Begin { attempt } => {
+                let change = match input {
+                    Ok(input) => {
+                        let (id, seed) = held.operations().child(held.key());
+                        let detached = held.entering.detached;
+                        let input = input.clone();
+                        let child = Child { id, workflow, input, seed, detached };
+                        Change::Invoke { child, timeout: *timeout }
+                    }
+                    Err(error) => {
+                        let message = format!("the input of `{workflow}` cannot be stored: {error}");
+                        let error = ErrorRecord::new(ErrorKind::Unstorable, message);
+                        Change::Fail { attempt, error, cancelled: None }
+                    }
+                };
+                held.hand_in(change);
+                Poll::Pending
+            }
+            Instruction::Take(resolution) => held.decode(resolution),
+            _ => Poll::Pending,
+        }
+    }
+}

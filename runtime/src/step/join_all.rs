@@ -1,0 +1,109 @@
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::future::Map;
+use futures_util::stream::{FuturesUnordered, Stream};
+use futures_util::FutureExt;
+
+use super::Step;
+use super::durable::{Awaited, Durable};
+
+impl Step {
+    /// Awaits any number of operations side by side and gives their outcomes in order. Each has a
+    /// checkpoint of its own, so each needs a [`key`](super::Run::key) that tells it from the others:
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "order/paid")]
+    /// # struct Paid { items: Vec<u32> }
+    /// # async fn ship(item: u32) -> Result<u32, Failure> { Ok(item) }
+    /// #[workflow]
+    /// async fn on_paid(event: Paid, step: Step) -> Result<usize, Failure> {
+    ///     let shipped = event.items.iter().map(|item| step.run("ship", ship(*item)).key(item));
+    ///     let shipped = step.join_all(shipped).limit(8).await;
+    ///     Ok(shipped.iter().flatten().count())
+    /// }
+    /// ```
+    pub fn join_all<I>(&self, operations: I) -> JoinAll<I::Item>
+    where
+        I: IntoIterator<Item: Awaited>,
+    {
+        // Here and now: keys are claimed in the order of the iterator, whatever ends first.
+        JoinAll { operations: operations.into_iter().collect(), limit: usize::MAX }
+    }
+}
+
+/// Operations side by side; await them. See [`Step::join_all`].
+#[must_use = "steps do nothing until they are awaited"]
+pub struct JoinAll<D> {
+    operations: VecDeque<D>,
+    limit: usize,
+}
+
+impl<D> JoinAll<D> {
+    /// How many may be in progress at once (all of them).
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit.max(1);
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<D: Awaited> Durable for JoinAll<D> {}
+
+#[diagnostic::do_not_recommend]
+impl<D: Awaited> Awaited for JoinAll<D> {
+    type Output = Vec<D::Output>;
+    type Fut = JoinAllFuture<D>;
+
+    fn into_awaited(self) -> Self::Fut {
+        JoinAllFuture {
+            outcomes: (0..self.operations.len()).map(|_| None).collect(),
+            waiting: self.operations,
+            limit: self.limit,
+            in_progress: FuturesUnordered::new(),
+        }
+    }
+}
+
+type Numbered<F> = Pin<Box<Map<F, Number<<F as Future>::Output>>>>;
+type Number<T> = Box<dyn FnOnce(T) -> (usize, T) + Send>;
+
+/// The future of a [`JoinAll`].
+pub struct JoinAllFuture<D: Awaited> {
+    waiting: VecDeque<D>,
+    limit: usize,
+    in_progress: FuturesUnordered<Numbered<D::Fut>>,
+    outcomes: Vec<Option<D::Output>>,
+}
+
+impl<D: Awaited> Unpin for JoinAllFuture<D> {}
+
+impl<D: Awaited> Future for JoinAllFuture<D> {
+    type Output = Vec<D::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            // The machine delivers one outcome at a time, so what begins next is the journal's
+            // decision, on every resume the same.
+            while this.in_progress.len() < this.limit {
+                let Some(operation) = this.waiting.pop_front() else { break };
+                let place = this.outcomes.len() - this.waiting.len() - 1;
+                let number: Number<D::Output> = Box::new(move |outcome| (place, outcome));
+                this.in_progress.push(Box::pin(operation.into_awaited().map(number)));
+            }
+            match Pin::new(&mut this.in_progress).poll_next(cx) {
+                Poll::Ready(Some((place, outcome))) => this.outcomes[place] = Some(outcome),
+                Poll::Ready(None) => {
+                    let outcomes = this.outcomes.drain(..);
+                    return Poll::Ready(outcomes.map(|outcome| outcome.expect("all are over")).collect());
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Step;
+use super::durable::{Awaited, Durable};
+use super::operations::{Fault, Held, Instruction};
+use crate::event::{Event, EventField, Received};
+use crate::journal::{Change, Content, MatchKey, Message};
+use crate::payload::Payload;
+use crate::workflow::{State, StepKind};
+
+impl Step {
+    /// Waits for an event, durably: the run holds no memory meanwhile.
+    ///
+    /// It sees **every** event that was accepted after the run's trigger, also one that came before
+    /// the wait was reached, so that none is lost between a step and the wait; see
+    /// [`from_now`](WaitForEvent::from_now). An event satisfies at most one wait of a run, and every
+    /// run that waits for it. Awaiting gives `None` when the [`timeout`](WaitForEvent::timeout) is
+    /// over first; without one it may wait for ever.
+    pub fn wait_for_event<E: Event>(&self, state: impl State) -> WaitForEvent<'static, E> {
+        WaitForEvent {
+            held: Held::claim(self, state, StepKind::WaitForEvent),
+            fields: Vec::new(),
+            filter: None,
+            from_trigger: true,
+            timeout: None,
+            event: PhantomData,
+        }
+    }
+}
+
+type Filter<'s, E> = Box<dyn Fn(&E) -> bool + Send + 's>;
+
+/// A wait for an event; await it. See [`Step::wait_for_event`].
+#[must_use = "a step does nothing until it is awaited"]
+pub struct WaitForEvent<'s, E> {
+    held: Held,
+    fields: Vec<(&'static str, Value)>,
+    filter: Option<Filter<'s, E>>,
+    from_trigger: bool,
+    timeout: Option<Duration>,
+    event: PhantomData<fn() -> E>,
+}
+
+impl<'s, E: Event> WaitForEvent<'s, E> {
+    /// Waits only for an event whose field has this value. Values are compared as JSON.
+    ///
+    /// In a workflow it is written `.matching(order_id = order.id)`. Matches are looked up by a hash:
+    /// a million waits on one event, each for another order, cost no more than one.
+    pub fn matching<T>(
+        mut self,
+        field: impl FnOnce(E::Fields) -> EventField<E, T>,
+        value: impl std::borrow::Borrow<T>,
+    ) -> Self {
+        self.fields.push(field(E::Fields::default()).with(value.borrow()));
+        self
+    }
+
+    /// Waits only for an event that passes. The filter is asked for each event that
+    /// [matches](Self::matching), so match on a field where that can be.
+    pub fn filter<'f>(self, filter: impl Fn(&E) -> bool + Send + 'f) -> WaitForEvent<'f, E>
+    where
+        's: 'f,
+    {
+        WaitForEvent { filter: Some(Box::new(filter)), ..self }
+    }
+
+    /// Sees only events that are accepted once the wait has been committed.
+    pub fn from_now(mut self) -> Self {
+        self.from_trigger = false;
+        self
+    }
+
+    /// How long to wait; then awaiting gives `None`.
+    ///
+    /// In a workflow a literal is checked at compile time: `.timeout("2 days")`.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Tells this wait from others of its id by a name: needed where several are in progress at
+    /// once.
+    pub fn key(mut self, name: impl std::fmt::Display) -> Self {
+        self.held.rename(&name);
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<'s, E: Event> Durable for WaitForEvent<'s, E> {}
+
+#[diagnostic::do_not_recommend]
+impl<'s, E: Event> Awaited for WaitForEvent<'s, E> {
+    type Output = Option<Received<E>>;
+    type Fut = WaitForEventFuture<'s, E>;
+
+    fn into_awaited(mut self) -> Self::Fut {
+        self.held.entering.awaited = Some(MatchKey::new(E::NAME, &self.fields));
+        WaitForEventFuture(self)
+    }
+}
+
+/// The future of a [`WaitForEvent`].
+pub struct WaitForEventFuture<'s, E>(WaitForEvent<'s, E>);
+
+impl<E: Event> Future for WaitForEventFuture<'_, E> {
+    type Output = Option<Received<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let wait = &mut self.0;
+        loop {
+            match wait.held.poll(None, cx) {
+                Instruction::Begin { .. } => {
+                    let Some(awaited) = wait.held.entering.awaited else { return Poll::Pending };
+                    let WaitForEvent { from_trigger, timeout, .. } = *wait;
+                    wait.held.hand_in(Change::Wait { awaited, from_trigger, timeout });
+                }
+                Instruction::Consider(message) => wait.consider(message),
+                // A wait cannot fail: what cannot be decoded holds the run.
+                Instruction::Take(resolution) => {
+                    return match wait.held.decode(resolution) {
+                        Poll::Ready(received) => Poll::Ready(received.unwrap_or_default()),
+                        Poll::Pending => Poll::Pending,
+                    };
+                }
+                _ => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl<E: Event> WaitForEvent<'_, E> {
+    /// Takes the event, if it passes the filter.
+    fn consider(&self, message: Message) {
+        let Content::Event { id, accepted_at, data, .. } = &message.content else { return };
+        let key = self.held.key();
+        let passes = match (&self.filter, data.decode::<E>()) {
+            (_, Err(error)) => {
+                let fault = Fault::undecodable_event(key, std::any::type_name::<E>(), &error, data);
+                return self.held.operations().fail(fault);
+            }
+            (None, Ok(_)) => true,
+            (Some(filter), Ok(event)) => filter(&event),
+        };
+        let mut operations = self.held.operations();
+        if !passes {
+            return operations.decline_event(key, message);
+        }
+        // The data goes into the journal as it came: what is decoded from it later is what a workflow
+        // that the event starts would see.
+        let data = data.as_str();
+        let outcome = format!(r#"{{"id":"{id}","accepted_at":"{accepted_at}","data":{data}}}"#);
+        operations.take_event(key, message.id, Payload::stored(outcome));
+    }
+}
