@@ -18,8 +18,8 @@ pub use std::{
 pub use crate::app::App;
 pub use crate::event::{Event, EventDef};
 pub use crate::step::{
-    Awaited, Body, Branch, Context, Definition, Durable, Failure, FromContext, Requirement,
-    Returns, join, try_join,
+    Awaited, Body, Branch, Context, Definition, Durable, Failure, FromContext, Race2, Race3, Race4,
+    Race5, Race6, Race7, Race8, Requirement, Returns, join, race, try_join,
 };
 pub use crate::workflow::{
     Backoff, Config, Direct, Graph, Input, State, StateDef, StepKind, Workflow,

@@ -16,6 +16,7 @@ pub(super) fn expand(event: &EventModel) -> TokenStream {
             const TYPE: &'static str = __private::concat!(
                 __private::module_path!(), "::", __private::stringify!(#ident)
             );
+            type Fields = ();
         }
     })
 }

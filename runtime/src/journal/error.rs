@@ -39,6 +39,8 @@ pub enum ErrorKind {
     Unstorable,
     /// The run's worker died too often without progress.
     CrashLoop,
+    /// The run was asked to stop before its end.
+    Cancelled,
 }
 
 impl ErrorRecord {

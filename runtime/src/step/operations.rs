@@ -308,10 +308,17 @@ impl Operations {
     }
 
     /// Enters a claimed step: the body now waits for it.
-    pub(crate) fn enter(&mut self, key: &StateKey, kind: StepKind) {
+    pub(crate) fn enter(&mut self, key: &StateKey, entering: Entering) {
         let order = self.entered;
         self.entered += 1;
-        let operation = Operation { kind, status: Status::Ready, attempts: 0, waker: None, order };
+        let operation = Operation {
+            entering,
+            status: Status::Ready,
+            attempts: 0,
+            waker: None,
+            offer: None,
+            order,
+        };
         self.active.insert(key.clone(), operation);
     }
 

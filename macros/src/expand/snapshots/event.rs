@@ -6,5 +6,6 @@ const _: () = {
         const TYPE: &'static str = __private::concat!(
             __private::module_path!(), "::", __private::stringify!(TicketCreated)
         );
+        type Fields = ();
     }
 };

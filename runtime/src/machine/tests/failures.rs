@@ -29,7 +29,7 @@ fn attempts(bench: &Bench) -> Vec<String> {
             Transition::Retrying { attempt, .. } => format!("retrying {attempt}"),
             Transition::Succeeded { attempt, .. } => format!("succeeded {attempt}"),
             Transition::Failed { attempt, .. } => format!("failed {attempt}"),
-            Transition::Sleeping { .. } => "sleeping".to_owned(),
+            other => format!("{:?}", other.kind()),
         })
         .collect()
 }
@@ -107,7 +107,7 @@ fn an_error_may_say_when_to_try_again() {
         Ok(())
     });
     let mut bench = Bench::new(begin);
-    let Poll::Ready(Turn::Idle { until }) = bench.rest() else { panic!("it does not wait") };
+    let Poll::Ready(Turn::Idle { until: Some(until) }) = bench.rest() else { panic!("it does not wait") };
     assert_eq!(until, bench.clock + Duration::from_secs(90));
 }
 

@@ -2,9 +2,12 @@
 
 mod contradictions;
 mod failures;
+mod invoking;
 mod joins;
+mod races;
 mod resuming;
 mod time;
+mod waiting;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -16,9 +19,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{End, Machine, Origin, Turn};
+use super::{Commit, End, Machine, Origin, Turn};
 use crate::__private::durable;
-use crate::journal::{Row, RunId};
+use crate::journal::{Content, MatchKey, Message, MessageId, Row, RunId};
 use crate::payload::Payload;
 use crate::step::{BodyFuture, Context, Definition, Failure, Limits, Resources, Step};
 use crate::workflow::{Backoff, Config, Graph, State, TriggerData};
@@ -53,6 +56,9 @@ macro_rules! workflow {
 }
 use workflow;
 
+/// A graph that nobody looks at.
+const EMPTY: Graph = Graph { states: &[] };
+
 const ACCEPTED_AT: Timestamp = Timestamp::UNIX_EPOCH;
 
 thread_local! {
@@ -60,6 +66,8 @@ thread_local! {
     static EFFECTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     /// The gates that are open.
     static OPEN: RefCell<HashSet<&'static str>> = RefCell::default();
+    /// Who waits at a gate.
+    static WAITING: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A step's future that notes that it ran.
@@ -71,9 +79,12 @@ async fn effect<T>(name: impl Into<String>, value: T) -> Result<T, Failure> {
 
 /// A step's future that ends when its gate is opened.
 async fn gated(name: &'static str) -> Result<String, Failure> {
-    poll_fn(|_| match OPEN.with_borrow(|open| open.contains(name)) {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
+    poll_fn(|cx| {
+        if OPEN.with_borrow(|open| open.contains(name)) {
+            return Poll::Ready(());
+        }
+        WAITING.with_borrow_mut(|waiting| waiting.push(cx.waker().clone()));
+        Poll::Pending
     })
     .await;
     effect(name, name.to_uppercase()).await
@@ -81,6 +92,7 @@ async fn gated(name: &'static str) -> Result<String, Failure> {
 
 fn open(name: &'static str) {
     OPEN.with_borrow_mut(|open| open.insert(name));
+    WAITING.take().into_iter().for_each(Waker::wake);
 }
 
 fn close_all() {
@@ -97,6 +109,8 @@ struct Bench {
     clock: Timestamp,
     /// All that was committed.
     journal: Vec<Row>,
+    taken: Vec<MessageId>,
+    discarded: Vec<MessageId>,
     end: Option<End>,
 }
 
@@ -110,8 +124,9 @@ impl Bench {
             id: "tested",
             path: "tested",
             triggers: &[],
+            waits: &[],
             config: Config::DEFAULT.retries(2).backoff(Backoff::DEFAULT),
-            graph: Graph { states: &[] },
+            graph: EMPTY,
             requirements: Vec::new,
             begin,
         };
@@ -122,7 +137,7 @@ impl Bench {
         let origin = Origin { trigger, seed: Uuid::from_u128(2), journal: journal.clone() };
         let resources = Arc::new(Resources::default());
         let machine = Machine::new(&definition, resources, Limits::DEFAULT, origin);
-        Self { machine, clock, journal, end: None }
+        Self { machine, clock, journal, taken: Vec::new(), discarded: Vec::new(), end: None }
     }
 
     fn poll(&mut self) -> Poll<Turn> {
@@ -132,8 +147,11 @@ impl Bench {
     /// Polls once and commits what is asked for; whether the machine has to be polled again.
     fn turn(&mut self) -> Option<Poll<Turn>> {
         match self.poll() {
-            Poll::Ready(Turn::Commit { first_seq, entries, end }) => {
+            Poll::Ready(Turn::Commit(commit)) => {
+                let Commit { first_seq, entries, taken, discarded, end } = commit;
                 assert_eq!(first_seq as usize, self.journal.len());
+                self.taken.extend(taken);
+                self.discarded.extend(discarded);
                 self.clock += SignedDuration::from_millis(10);
                 let at = self.clock;
                 self.journal.extend(entries.into_iter().zip(first_seq..).map(|(entry, seq)| {
@@ -161,7 +179,7 @@ impl Bench {
     fn finish(&mut self) -> End {
         loop {
             match self.rest() {
-                Poll::Ready(Turn::Idle { until }) => self.clock = until,
+                Poll::Ready(Turn::Idle { until: Some(until) }) => self.clock = until,
                 Poll::Ready(Turn::Ended) => return self.end.clone().expect("it has ended"),
                 turn => panic!("the machine neither ended nor waited for a time: {turn:?}"),
             }

@@ -29,7 +29,7 @@ fn a_fresh_run_commits_each_step_before_the_next_begins() {
 #[test]
 fn nothing_proceeds_past_a_commit_that_is_not_known_to_have_succeeded() {
     let mut bench = Bench::new(three_steps());
-    let Poll::Ready(Turn::Commit { entries, .. }) = bench.poll() else { panic!("no commit") };
+    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else { panic!("no commit") };
     assert_eq!(entries.len(), 1);
     effects();
     for _ in 0..3 {
@@ -102,12 +102,13 @@ fn an_event_is_handed_in_with_its_checkpoint() {
     impl crate::event::Event for Told {
         const NAME: &'static str = "test/told";
         const TYPE: &'static str = "Told";
+        type Fields = ();
     }
     let begin = workflow!(async |step| {
         Ok(durable(step.send_event(At("tell"), Told { what: "all".to_owned() })).await?)
     });
     let mut bench = Bench::new(begin);
-    let Poll::Ready(Turn::Commit { entries, .. }) = bench.poll() else { panic!("no commit") };
+    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else { panic!("no commit") };
     let crate::journal::Change::Succeed { outcome, events, .. } = &entries[0].change else {
         panic!("not a success")
     };
@@ -122,7 +123,7 @@ fn an_idle_machine_says_until_when() {
     let mut bench = Bench::new(three_steps());
     let turn = bench.rest();
     let slept_at = bench.journal.last().expect("the sleep").at;
-    assert_eq!(turn, Poll::Ready(Turn::Idle { until: slept_at + Duration::from_secs(3600) }));
+    assert_eq!(turn, Poll::Ready(Turn::Idle { until: Some(slept_at + Duration::from_secs(3600)) }));
 }
 
 #[test]

@@ -1,0 +1,108 @@
+use std::time::Duration;
+
+use super::*;
+use crate::journal::{Change, ErrorKind, ErrorRecord, Transition};
+use crate::workflow::{Direct, Workflow};
+
+/// A workflow to be invoked; its body is never run here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Child;
+
+impl Workflow for Child {
+    type Input = Direct<u32>;
+    type Output = u32;
+    type State = At;
+    const ID: &'static str = "child";
+    const PATH: &'static str = "child";
+    const CONFIG: Config = Config::DEFAULT;
+    const GRAPH: Graph = EMPTY;
+}
+
+fn invoking() -> Begin {
+    workflow!(async |step| {
+        let child = step.invoke(At("ask"), Child, 20).timeout(Duration::from_secs(60));
+        let answer = durable(child).await;
+        durable(step.run(At("after"), || effect("after", ()))).await?;
+        answer.map_err(Failure::from)
+    })
+}
+
+fn child_of(bench: &Bench) -> RunId {
+    let Transition::Invoked { child, .. } = bench.journal[0].transition else {
+        panic!("nothing was invoked: {:?}", bench.journal)
+    };
+    child
+}
+
+fn ended(child: RunId, result: Result<Payload, ErrorRecord>) -> Message {
+    let content = Content::ChildEnded { child, result };
+    Message { id: child.as_uuid().into(), content }
+}
+
+#[test]
+fn the_child_is_started_in_the_commit_of_its_step() {
+    let mut bench = Bench::new(invoking());
+    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
+        panic!("no commit")
+    };
+    let Change::Invoke { child, .. } = &entries[0].change else { panic!("{entries:?}") };
+    assert_eq!((child.workflow, child.input.as_str(), child.detached), ("child", "20", false));
+}
+
+#[test]
+fn the_child_s_output_is_the_step_s() {
+    let mut bench = Bench::new(invoking());
+    let _ = bench.rest();
+    let child = child_of(&bench);
+    bench.machine.receive(ended(child, Ok(Payload::stored("42"))));
+    assert_eq!(bench.finish(), completed("42"));
+    let resumed = &mut Bench::resumed(invoking(), bench.journal[..2].to_vec());
+    assert_eq!(resumed.finish(), completed("42"));
+
+    // A process that died before the commit invokes the very same run again.
+    let mut again = Bench::new(invoking());
+    let _ = again.rest();
+    assert_eq!(child_of(&again), child);
+}
+
+#[test]
+fn the_child_s_failure_is_the_step_s() {
+    let mut bench = Bench::new(invoking());
+    let _ = bench.rest();
+    let error = ErrorRecord::new(ErrorKind::Error, "no answer");
+    let message = ended(child_of(&bench), Err(error));
+    bench.machine.receive(message);
+    let End::Failed(error) = bench.finish() else { panic!("it completed") };
+    assert_eq!((&*error.message, error.step.as_ref().map(|s| s.as_str())), ("no answer", Some("ask")));
+}
+
+#[test]
+fn a_child_that_takes_too_long_is_cancelled() {
+    let mut bench = Bench::new(invoking());
+    let Poll::Ready(Turn::Idle { until: Some(until) }) = bench.rest() else {
+        panic!("it does not wait")
+    };
+    bench.clock = until;
+    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
+        panic!("no commit")
+    };
+    let Change::Fail { error, cancelled, .. } = &entries[0].change else { panic!("{entries:?}") };
+    assert_eq!((error.kind, *cancelled), (ErrorKind::Timeout, Some(child_of(&bench))));
+}
+
+#[test]
+fn a_detached_child_is_left_alone() {
+    let begin = workflow!(async |step| {
+        let child = step.invoke(At("ask"), Child, 20).detached();
+        Ok(durable(child.timeout(Duration::from_secs(1))).await.is_err())
+    });
+    let mut bench = Bench::new(begin);
+    let Poll::Ready(Turn::Idle { until: Some(until) }) = bench.rest() else {
+        panic!("it does not wait")
+    };
+    bench.clock = until;
+    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
+        panic!("no commit")
+    };
+    assert!(matches!(entries[0].change, Change::Fail { cancelled: None, .. }), "{entries:?}");
+}

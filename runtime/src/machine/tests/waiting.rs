@@ -1,0 +1,205 @@
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::*;
+use crate::event::{Event, EventField, Received};
+use crate::journal::{Change, Transition};
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Paid {
+    order: u32,
+    cents: u32,
+}
+
+/// Its fields, as `#[derive(Event)]` would describe them.
+struct PaidFields {
+    order: EventField<Paid, u32>,
+}
+
+impl Default for PaidFields {
+    fn default() -> Self {
+        Self { order: EventField::new("order", |order| json!(order)) }
+    }
+}
+
+impl Event for Paid {
+    const NAME: &'static str = "order/paid";
+    const TYPE: &'static str = "Paid";
+    type Fields = PaidFields;
+}
+
+fn paid(order: u32, cents: u32) -> Message {
+    let data = json!({"order": order, "cents": cents});
+    let id = Uuid::from_u128(u128::from(order) << 32 | u128::from(cents));
+    Message {
+        id: id.into(),
+        content: Content::Event {
+            awaited: MatchKey::of(Paid::NAME, &data, &["order"]),
+            id: id.into(),
+            accepted_at: ACCEPTED_AT,
+            data: Payload::stored(data.to_string()),
+        },
+    }
+}
+
+fn until_paid() -> Begin {
+    workflow!(async |step| {
+        let wait = step.wait_for_event::<Paid>(At("paid")).matching(|paid| paid.order, 7u32);
+        let received = durable(wait.timeout(Duration::from_secs(60))).await;
+        durable(step.run(At("after"), || effect("after", ()))).await?;
+        Ok(received.map(|received: Received<Paid>| received.data.cents))
+    })
+}
+
+#[test]
+fn a_wait_asks_for_its_event_and_then_idles() {
+    let mut bench = Bench::new(until_paid());
+    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
+        panic!("no commit")
+    };
+    let Change::Wait { awaited, from_trigger, timeout } = &entries[0].change else {
+        panic!("not a wait: {entries:?}")
+    };
+    assert_eq!(*awaited, MatchKey::new("order/paid", &[("order", json!(7))]));
+    assert!(from_trigger);
+    assert_eq!(*timeout, Some(Duration::from_secs(60)));
+
+    let mut bench = Bench::new(until_paid());
+    let turn = bench.rest();
+    let due = bench.journal[0].at + Duration::from_secs(60);
+    assert_eq!(turn, Poll::Ready(Turn::Idle { until: Some(due) }));
+}
+
+#[test]
+fn an_event_ends_its_wait_in_the_commit_that_takes_it() {
+    let mut bench = Bench::new(until_paid());
+    let _ = bench.rest();
+    bench.machine.receive(paid(7, 500));
+    assert_eq!(bench.finish(), completed("500"));
+    assert_eq!(bench.taken, [paid(7, 500).id]);
+    assert_eq!(bench.keys(), ["paid", "paid", "after"]);
+
+    // On a resume the event is in the journal.
+    for length in [2, 3] {
+        let mut resumed = Bench::resumed(until_paid(), bench.journal[..length].to_vec());
+        assert_eq!(resumed.finish(), completed("500"));
+    }
+}
+
+#[test]
+fn an_event_that_was_told_before_the_journal_was_replayed_is_seen() {
+    let mut bench = Bench::new(until_paid());
+    let _ = bench.rest();
+    let mut resumed = Bench::resumed(until_paid(), bench.journal.clone());
+    resumed.machine.receive(paid(7, 1));
+    assert_eq!(resumed.finish(), completed("1"));
+}
+
+#[test]
+fn a_wait_that_gets_nothing_gives_up_in_time() {
+    assert_eq!(Bench::new(until_paid()).finish(), completed("null"));
+    assert_resumes_at_every_prefix(until_paid());
+}
+
+#[test]
+fn what_nothing_waits_for_is_discarded_and_may_come_again() {
+    let begin = workflow!(async |step| {
+        durable(step.run(At("slow"), || gated("slow"))).await?;
+        let wait = step.wait_for_event::<Paid>(At("paid")).matching(|paid| paid.order, 7u32);
+        Ok(durable(wait).await.map(|received| received.data.cents))
+    });
+    close_all();
+    let mut bench = Bench::new(begin);
+    let _ = bench.rest();
+    bench.machine.receive(paid(7, 5));
+    let _ = bench.rest();
+    assert_eq!(bench.discarded, [paid(7, 5).id]);
+    open("slow");
+    assert_eq!(bench.rest(), Poll::Ready(Turn::Idle { until: None }));
+    bench.machine.receive(paid(7, 5));
+    assert_eq!(bench.finish(), completed("5"));
+}
+
+#[test]
+fn a_message_is_told_once() {
+    let begin = workflow!(async |step| {
+        let mut cents = Vec::new();
+        for _ in 0..2 {
+            let wait = step.wait_for_event::<Paid>(At("paid")).matching(|paid| paid.order, 7u32);
+            cents.push(durable(wait).await.map(|received| received.data.cents));
+        }
+        Ok(cents)
+    });
+    let mut bench = Bench::new(begin);
+    for message in [paid(7, 1), paid(7, 1), paid(7, 2)] {
+        let _ = bench.rest();
+        bench.machine.receive(message);
+    }
+    assert_eq!(bench.finish(), completed("[1,2]"));
+}
+
+#[test]
+fn an_event_satisfies_one_wait_the_one_entered_first_that_wants_it() {
+    let begin = workflow!(async |step| {
+        let wait = |id| step.wait_for_event::<Paid>(At(id)).matching(|paid| paid.order, 7u32);
+        let (large, any) = crate::__private::join((
+            durable(wait("large").filter(|paid| paid.cents > 100)),
+            durable(wait("any")),
+        ))
+        .await;
+        Ok([large, any].map(|received| received.map(|received| received.data.cents)))
+    });
+    let mut bench = Bench::new(begin);
+    let _ = bench.rest();
+    // The first declines it, so the second has it; the next goes to the first.
+    bench.machine.receive(paid(7, 50));
+    let _ = bench.rest();
+    assert_eq!(bench.keys(), ["large", "any", "any"]);
+    bench.machine.receive(paid(7, 500));
+    assert_eq!(bench.finish(), completed("[500,50]"));
+    assert_eq!(bench.discarded, []);
+}
+
+#[test]
+fn an_event_that_no_longer_fits_its_type_holds_the_run() {
+    let mut bench = Bench::new(until_paid());
+    let _ = bench.rest();
+    let mut message = paid(7, 1);
+    if let Content::Event { data, .. } = &mut message.content {
+        *data = Payload::stored(r#"{"order":7}"#);
+    }
+    bench.machine.receive(message);
+    let fault = bench.fault();
+    assert!(fault.starts_with("an event that step `paid` waits for no longer fits"), "{fault}");
+    assert!(matches!(bench.journal[0].transition, Transition::Waiting { .. }));
+    assert_eq!(bench.journal.len(), 1);
+}
+
+#[test]
+fn a_cancelled_run_ends_where_it_is() {
+    let mut bench = Bench::new(until_paid());
+    let _ = bench.rest();
+    let content = Content::Cancel { reason: "changed my mind".to_owned() };
+    let message = Message { id: MessageId::new(), content };
+    bench.machine.receive(message.clone());
+    assert_eq!(bench.finish(), End::Cancelled("changed my mind".to_owned()));
+    assert_eq!(bench.taken, [message.id]);
+    assert_eq!(bench.keys(), ["paid"]);
+    assert_eq!(effects(), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_that_is_held_can_be_cancelled() {
+    let mut bench = Bench::new(until_paid());
+    bench.finish();
+    let other = workflow!(async |step| { Ok(durable(step.run(At("other"), || effect("other", ()))).await?) });
+    let mut held = Bench::resumed(other, bench.journal.clone());
+    assert!(matches!(held.rest(), Poll::Ready(Turn::Held(_))));
+    let content = Content::Cancel { reason: "beyond repair".to_owned() };
+    held.machine.receive(Message { id: MessageId::new(), content });
+    assert_eq!(held.finish(), End::Cancelled("beyond repair".to_owned()));
+    assert_eq!(held.journal.len(), bench.journal.len());
+}
