@@ -66,6 +66,13 @@ pub enum Transition {
     },
     /// The body no longer waits for it: another branch of a race has won, or a join has failed.
     Abandoned,
+    /// A loop begins another iteration with these variables; the lines of the earlier ones are gone.
+    Carried {
+        /// Which iteration, from 1.
+        iteration: u32,
+        /// The carried variables.
+        outcome: Payload,
+    },
     /// It ended well, after so many attempts.
     Succeeded {
         /// How many attempts were made.
@@ -96,6 +103,8 @@ pub enum TransitionKind {
     Invoked,
     /// [`Transition::Abandoned`]
     Abandoned,
+    /// [`Transition::Carried`]
+    Carried,
     /// [`Transition::Succeeded`]
     Succeeded,
     /// [`Transition::Failed`]
@@ -149,6 +158,16 @@ pub enum Change {
     Abandon {
         /// The child that is asked to cancel.
         cancelled: Option<RunId>,
+    },
+    /// Becomes [`Transition::Carried`]. The lines from the loop's last such line on are removed.
+    Carry {
+        /// Which iteration, from 1.
+        iteration: u32,
+        /// The carried variables.
+        outcome: Payload,
+        /// The place of the loop's line for the iteration before; what stands from there on is
+        /// removed in the same commit.
+        replaces: Option<u32>,
     },
     /// Becomes [`Transition::Succeeded`].
     Succeed {
@@ -222,6 +241,7 @@ impl Change {
                 due: timeout.map(|timeout| Due::After(timeout).from(at)),
             },
             Self::Abandon { .. } => Transition::Abandoned,
+            Self::Carry { iteration, outcome, .. } => Transition::Carried { iteration, outcome },
             Self::Fail { attempt, error, .. } => Transition::Failed { attempt, error },
         }
     }
@@ -273,6 +293,7 @@ impl Transition {
             Self::Waiting { .. } => TransitionKind::Waiting,
             Self::Invoked { .. } => TransitionKind::Invoked,
             Self::Abandoned => TransitionKind::Abandoned,
+            Self::Carried { .. } => TransitionKind::Carried,
             Self::Succeeded { .. } => TransitionKind::Succeeded,
             Self::Failed { .. } => TransitionKind::Failed,
         }
@@ -280,6 +301,6 @@ impl Transition {
 
     /// Whether the step is over.
     pub fn is_outcome(&self) -> bool {
-        matches!(self, Self::Succeeded { .. } | Self::Failed { .. })
+        matches!(self, Self::Succeeded { .. } | Self::Failed { .. } | Self::Carried { .. })
     }
 }

@@ -20,8 +20,8 @@ use self::contradiction::Trail;
 use crate::journal::{Content, Entry, ErrorRecord, Message, MessageId, Row};
 use crate::payload::Payload;
 use crate::step::{
-    BodyFuture, Context as BodyContext, Definition, Fault, Limits, HandedIn, Operations, Resources, Shared,
-    catch_panic,
+    BodyFuture, Context as BodyContext, Definition, Fault, HandedIn, Limits, Operations, Resources,
+    Shared, catch_panic,
 };
 use crate::workflow::TriggerData;
 
@@ -217,7 +217,8 @@ impl Machine {
 
     /// A run that can go no further can still be cancelled.
     fn cancelled_at_fault(&mut self) -> bool {
-        let asked = self.inbox.iter().any(|message| matches!(message.content, Content::Cancel { .. }));
+        let asked =
+            self.inbox.iter().any(|message| matches!(message.content, Content::Cancel { .. }));
         if asked {
             self.backlog.clear();
             self.operations.lock().forgive();
@@ -234,7 +235,8 @@ impl Machine {
 
     fn deliver(&mut self, row: Row) {
         let mut operations = self.operations.lock();
-        let result = operations.deliver(&row.key, row.kind, row.transition.clone(), row.at);
+        let result =
+            operations.deliver(&row.key, row.kind, row.seq, row.transition.clone(), row.at);
         if let Err(mismatch) = result {
             let waiting = operations.waiting();
             let ended = self.body.is_none();

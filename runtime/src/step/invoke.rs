@@ -103,7 +103,8 @@ impl<T: DeserializeOwned> Future for InvokeFuture<T> {
                         Change::Invoke { child, timeout: *timeout }
                     }
                     Err(error) => {
-                        let message = format!("the input of `{workflow}` cannot be stored: {error}");
+                        let message =
+                            format!("the input of `{workflow}` cannot be stored: {error}");
                         let error = ErrorRecord::new(ErrorKind::Unstorable, message);
                         Change::Fail { attempt, error, cancelled: None }
                     }

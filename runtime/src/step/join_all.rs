@@ -3,9 +3,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt;
 use futures_util::future::Map;
 use futures_util::stream::{FuturesUnordered, Stream};
-use futures_util::FutureExt;
 
 use super::Step;
 use super::durable::{Awaited, Durable};
@@ -100,7 +100,9 @@ impl<D: Awaited> Future for JoinAllFuture<D> {
                 Poll::Ready(Some((place, outcome))) => this.outcomes[place] = Some(outcome),
                 Poll::Ready(None) => {
                     let outcomes = this.outcomes.drain(..);
-                    return Poll::Ready(outcomes.map(|outcome| outcome.expect("all are over")).collect());
+                    return Poll::Ready(
+                        outcomes.map(|outcome| outcome.expect("all are over")).collect(),
+                    );
                 }
                 Poll::Pending => return Poll::Pending,
             }

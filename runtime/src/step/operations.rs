@@ -16,7 +16,7 @@ use crate::journal::{
     Change, Content, Entry, ErrorKind, ErrorRecord, MatchKey, Message, MessageId, RunId, StateKey,
     Transition,
 };
-use crate::payload::Payload;
+use crate::payload::{EncodeError, Payload};
 use crate::workflow::{Backoff, Config, State, StepKind};
 
 /// The most that is stored in one piece.
@@ -64,6 +64,11 @@ pub(crate) struct Operations {
     draining: bool,
     /// How often each path and id was claimed.
     claims: HashMap<String, u32>,
+    /// The carried loops that the body has come to.
+    loops: HashMap<StateKey, Loop>,
+    /// The loop and iteration that derived values rest on, so that they differ between iterations
+    /// whose keys are the same.
+    iteration: String,
     /// Entered and not yet taken by the body.
     active: HashMap<StateKey, Operation>,
     /// Entered and dropped by the body before their outcome came.
@@ -77,6 +82,15 @@ pub(crate) struct Operations {
     /// Messages that nothing waits for.
     discarded: Vec<MessageId>,
     fault: Option<Fault>,
+}
+
+/// A carried loop.
+struct Loop {
+    /// What was claimed when the body came to it: keys are counted anew in each iteration, as the
+    /// lines of the earlier ones are gone.
+    claims: HashMap<String, u32>,
+    /// The place of its last line in the journal, and the iteration that this line began.
+    last: Option<(u32, u32)>,
 }
 
 /// What is known of a step when it is entered.
@@ -191,6 +205,10 @@ impl Fault {
         Self::undecodable(&format!("an event that step `{key}` waits for"), type_name, error, data)
     }
 
+    pub(crate) fn unstorable(key: &StateKey, error: &EncodeError) -> Self {
+        Self::Undecodable(format!("the variables of the loop `{key}` cannot be stored: {error}"))
+    }
+
     fn undecodable(what: &str, type_name: &str, error: &dyn fmt::Display, data: &Payload) -> Self {
         const SHOWN: usize = 200;
         let text = data.as_str();
@@ -229,6 +247,8 @@ impl Operations {
             live: false,
             draining: false,
             claims: HashMap::new(),
+            loops: HashMap::new(),
+            iteration: String::new(),
             active: HashMap::new(),
             dropped: HashMap::new(),
             unrecorded: BTreeMap::new(),
@@ -271,6 +291,25 @@ impl Operations {
         self.claim(path, &format!("{id}[{name}]"))
     }
 
+    /// Claims the key of a carried loop: the same in each iteration.
+    pub(crate) fn claim_loop(&mut self, path: &str, id: &str) -> StateKey {
+        let key = StateKey::new(path, id, 0);
+        let claims = &mut self.claims;
+        let known = self
+            .loops
+            .entry(key.clone())
+            .or_insert_with(|| Loop { claims: claims.clone(), last: None });
+        claims.clone_from(&known.claims);
+        key
+    }
+
+    /// The line that begins a loop's next iteration with these variables.
+    pub(crate) fn carry(&self, key: &StateKey, outcome: Payload) -> Change {
+        let last = self.loops.get(key).and_then(|carried| carried.last);
+        let iteration = last.map_or(0, |(_, iteration)| iteration).saturating_add(1);
+        Change::Carry { iteration, outcome, replaces: last.map(|(seq, _)| seq) }
+    }
+
     /// Claims a key for a value that is derived rather than committed.
     pub(crate) fn derive(&mut self, path: &str, id: &str) -> Uuid {
         let key = self.claim(path, id);
@@ -296,6 +335,7 @@ impl Operations {
     }
 
     fn id_of(&self, name: &str) -> Uuid {
+        let name = format!("{}{name}", self.iteration);
         let hash = Uuid::new_v5(&self.run.as_uuid(), name.as_bytes());
         let millis = self.now.as_millisecond().unsigned_abs();
         let (random, _) = hash.as_bytes().split_at(10);
@@ -304,7 +344,7 @@ impl Operations {
     }
 
     fn hash(&self, name: &str) -> Uuid {
-        Uuid::new_v5(&self.seed, name.as_bytes())
+        Uuid::new_v5(&self.seed, format!("{}{name}", self.iteration).as_bytes())
     }
 
     /// Enters a claimed step: the body now waits for it.
@@ -471,7 +511,9 @@ impl Operations {
             Content::Event { .. } => self.offer(message, 0),
             Content::ChildEnded { child, result } => {
                 let key = self.active.iter().find_map(|(key, operation)| match operation.status {
-                    Status::Invoked { child: awaited, .. } if awaited == *child => Some(key.clone()),
+                    Status::Invoked { child: awaited, .. } if awaited == *child => {
+                        Some(key.clone())
+                    }
                     _ => None,
                 });
                 let Some(key) = key else { return self.discarded.push(message.id) };
@@ -526,6 +568,7 @@ impl Operations {
         &mut self,
         key: &StateKey,
         kind: StepKind,
+        seq: u32,
         transition: Transition,
         at: Timestamp,
     ) -> Result<(), Mismatch> {
@@ -544,6 +587,14 @@ impl Operations {
         let (attempts, status) = match transition {
             Transition::Waiting { due } => (0, Status::Waiting { due }),
             Transition::Invoked { child, due } => (0, Status::Invoked { child, due }),
+            Transition::Carried { iteration, outcome } => {
+                if let Some(carried) = self.loops.get_mut(key) {
+                    carried.last = Some((seq, iteration));
+                }
+                self.iteration = format!("{key}@{iteration}/");
+                let resolution = Resolution { attempts: iteration, outcome: Ok(outcome) };
+                (iteration, Status::Resolved(resolution))
+            }
             // The body dropped it then, and holds it now.
             Transition::Abandoned => return Err(Mismatch::NotAbandoned),
             Transition::Sleeping { due } => (0, Status::Sleeping { due }),
@@ -703,6 +754,21 @@ impl Held {
             id,
             key,
             entering,
+            entered: false,
+        }
+    }
+
+    /// Claims the head of a carried loop.
+    pub(crate) fn claim_loop(step: &Step, state: impl State) -> Self {
+        let Step { operations, path } = step;
+        let id = state.id();
+        let key = operations.lock().claim_loop(path, id);
+        Self {
+            operations: operations.clone(),
+            path: path.clone(),
+            id,
+            key,
+            entering: Entering::new(StepKind::Carried),
             entered: false,
         }
     }

@@ -110,8 +110,10 @@ impl<Ids: SentIds> Future for SendEventFuture<Ids> {
                         let events: Vec<_> = data
                             .drain(..)
                             .enumerate()
-                            .map(|(nth, data)| {
-                                OutgoingEvent { id: operations.event_id(held.key(), nth), name, data }
+                            .map(|(nth, data)| OutgoingEvent {
+                                id: operations.event_id(held.key(), nth),
+                                name,
+                                data,
                             })
                             .collect();
                         let ids = events.iter().map(|event| event.id).collect();

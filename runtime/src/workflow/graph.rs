@@ -35,17 +35,20 @@ pub enum StepKind {
     WaitForEvent,
     /// Starts a run of another workflow and waits for its end.
     Invoke,
+    /// Checkpoints the variables of a loop at its head.
+    Carried,
     /// Derives a value from the run's seed; it has no checkpoint of its own.
     Derive,
 }
 
 impl StepKind {
-    const NAMES: [(Self, &'static str); 6] = [
+    const NAMES: [(Self, &'static str); 7] = [
         (Self::Run, "run"),
         (Self::Sleep, "sleep"),
         (Self::SendEvent, "send_event"),
         (Self::WaitForEvent, "wait_for_event"),
         (Self::Invoke, "invoke"),
+        (Self::Carried, "carried"),
         (Self::Derive, "derive"),
     ];
 }

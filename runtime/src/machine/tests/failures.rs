@@ -107,7 +107,9 @@ fn an_error_may_say_when_to_try_again() {
         Ok(())
     });
     let mut bench = Bench::new(begin);
-    let Poll::Ready(Turn::Idle { until: Some(until) }) = bench.rest() else { panic!("it does not wait") };
+    let Poll::Ready(Turn::Idle { until: Some(until) }) = bench.rest() else {
+        panic!("it does not wait")
+    };
     assert_eq!(until, bench.clock + Duration::from_secs(90));
 }
 

@@ -73,7 +73,10 @@ fn the_child_s_failure_is_the_step_s() {
     let message = ended(child_of(&bench), Err(error));
     bench.machine.receive(message);
     let End::Failed(error) = bench.finish() else { panic!("it completed") };
-    assert_eq!((&*error.message, error.step.as_ref().map(|s| s.as_str())), ("no answer", Some("ask")));
+    assert_eq!(
+        (&*error.message, error.step.as_ref().map(|s| s.as_str())),
+        ("no answer", Some("ask"))
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The machine alone, fed by hand: no task, no clock, no database.
 
+mod carrying;
 mod contradictions;
 mod failures;
 mod invoking;
@@ -21,7 +22,7 @@ use uuid::Uuid;
 
 use super::{Commit, End, Machine, Origin, Turn};
 use crate::__private::durable;
-use crate::journal::{Content, MatchKey, Message, MessageId, Row, RunId};
+use crate::journal::{Change, Content, MatchKey, Message, MessageId, Row, RunId};
 use crate::payload::Payload;
 use crate::step::{BodyFuture, Context, Definition, Failure, Limits, Resources, Step};
 use crate::workflow::{Backoff, Config, Graph, State, TriggerData};
@@ -149,15 +150,25 @@ impl Bench {
         match self.poll() {
             Poll::Ready(Turn::Commit(commit)) => {
                 let Commit { first_seq, entries, taken, discarded, end } = commit;
-                assert_eq!(first_seq as usize, self.journal.len());
+                let next_seq = self.journal.last().map_or(0, |row| row.seq + 1);
+                assert_eq!(first_seq, next_seq);
                 self.taken.extend(taken);
                 self.discarded.extend(discarded);
                 self.clock += SignedDuration::from_millis(10);
                 let at = self.clock;
-                self.journal.extend(entries.into_iter().zip(first_seq..).map(|(entry, seq)| {
+                for (entry, seq) in entries.into_iter().zip(first_seq..) {
+                    if let Change::Carry { replaces: Some(from), .. } = entry.change {
+                        self.journal.retain(|row| row.seq < from);
+                    }
                     let transition = entry.change.committed(at);
-                    Row { seq, key: entry.key, kind: entry.kind, transition, at }
-                }));
+                    self.journal.push(Row {
+                        seq,
+                        key: entry.key,
+                        kind: entry.kind,
+                        transition,
+                        at,
+                    });
+                }
                 self.end = self.end.take().or(end);
                 self.machine.committed(at);
                 None

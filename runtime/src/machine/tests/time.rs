@@ -10,7 +10,9 @@ fn a_sleep_ends_no_earlier_than_due() {
         Ok(())
     });
     let mut bench = Bench::new(begin);
-    let Poll::Ready(Turn::Idle { until: Some(until) }) = bench.rest() else { panic!("it does not sleep") };
+    let Poll::Ready(Turn::Idle { until: Some(until) }) = bench.rest() else {
+        panic!("it does not sleep")
+    };
     bench.clock = until - Duration::from_nanos(1);
     assert_eq!(bench.rest(), Poll::Ready(Turn::Idle { until: Some(until) }));
     bench.clock = until;

@@ -195,7 +195,9 @@ fn a_cancelled_run_ends_where_it_is() {
 fn a_run_that_is_held_can_be_cancelled() {
     let mut bench = Bench::new(until_paid());
     bench.finish();
-    let other = workflow!(async |step| { Ok(durable(step.run(At("other"), || effect("other", ()))).await?) });
+    let other = workflow!(async |step| {
+        Ok(durable(step.run(At("other"), || effect("other", ()))).await?)
+    });
     let mut held = Bench::resumed(other, bench.journal.clone());
     assert!(matches!(held.rest(), Poll::Ready(Turn::Held(_))));
     let content = Content::Cancel { reason: "beyond repair".to_owned() };

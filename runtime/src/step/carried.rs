@@ -1,0 +1,80 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::Step;
+use super::durable::{Awaited, Durable};
+use super::operations::{Fault, Held, Instruction};
+use crate::payload::{EncodeError, Outcome, Payload};
+use crate::workflow::State;
+
+impl Step {
+    /// The head of a `#[carried(..)]` loop: commits the loop's variables and drops the journal of its
+    /// earlier iterations, so that a run of a million iterations resumes as fast as one of ten.
+    ///
+    /// Gives the variables of the iteration that the run is in: those that it was given, or on a
+    /// resume those that were committed.
+    #[doc(hidden)]
+    pub fn carried<S: State, T: Outcome>(&self, state: S, variables: T) -> Carried<T> {
+        let held = Held::claim_loop(self, state);
+        let limit = self.operations.lock().limits().outcome;
+        Carried {
+            held,
+            variables: Payload::encode(&variables, limit),
+            of: std::marker::PhantomData,
+        }
+    }
+}
+
+/// The head of a loop; await it. See [`Step::carried`].
+#[doc(hidden)]
+#[must_use = "a loop's variables are committed when this is awaited"]
+pub struct Carried<T> {
+    held: Held,
+    variables: Result<Payload, EncodeError>,
+    of: std::marker::PhantomData<fn() -> T>,
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Outcome> Durable for Carried<T> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Outcome> Awaited for Carried<T> {
+    type Output = T;
+    type Fut = CarriedFuture<T>;
+
+    fn into_awaited(self) -> Self::Fut {
+        CarriedFuture(self)
+    }
+}
+
+/// The future of a [`Carried`].
+#[doc(hidden)]
+pub struct CarriedFuture<T>(Carried<T>);
+
+impl<T: Outcome> Future for CarriedFuture<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let Carried { held, variables, .. } = &mut self.0;
+        match held.poll(None, cx) {
+            Instruction::Begin { .. } => {
+                let mut operations = held.operations();
+                match variables {
+                    Ok(variables) => {
+                        let change = operations.carry(held.key(), variables.clone());
+                        operations.hand_in(held.key(), change);
+                    }
+                    Err(error) => operations.fail(Fault::unstorable(held.key(), error)),
+                }
+                Poll::Pending
+            }
+            // The head of a loop cannot fail: what cannot be decoded holds the run.
+            Instruction::Take(resolution) => match held.decode(resolution) {
+                Poll::Ready(Ok(variables)) => Poll::Ready(variables),
+                _ => Poll::Pending,
+            },
+            _ => Poll::Pending,
+        }
+    }
+}
