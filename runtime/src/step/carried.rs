@@ -62,7 +62,7 @@ impl<T: Outcome> Future for CarriedFuture<T> {
                 let mut operations = held.operations();
                 match variables {
                     Ok(variables) => {
-                        let change = operations.carry(held.key(), variables.clone());
+                        let change = operations.keys.carry(held.key(), variables.clone());
                         operations.hand_in(held.key(), change);
                     }
                     Err(error) => operations.fail(Fault::unstorable(held.key(), error)),

@@ -61,7 +61,7 @@ impl Step {
     /// The commit time of the outcome that the body saw last, by the database's clock; before any,
     /// the time at which the run was accepted. The same on every resume.
     pub fn now(&self) -> Timestamp {
-        self.operations.lock().now()
+        self.operations.lock().keys.now()
     }
 
     /// A UUID (version 5) derived from the run's seed and this step's place: different for each run
@@ -69,7 +69,7 @@ impl Step {
     ///
     /// It is what to hand to the outside world as an idempotency key.
     pub fn uuid<S: State>(&self, state: S) -> Uuid {
-        self.operations.lock().derive(&self.path, state.id())
+        self.operations.lock().keys.derive(&self.path, state.id())
     }
 
     /// A number in `0.0..1.0` derived from the run's seed and this step's place: the same on every

@@ -228,7 +228,7 @@ impl<T, E> RunFuture<'_, T, E> {
                     Again::Never => None,
                     Again::After(wait) => Some(wait),
                     Again::Backoff => {
-                        Some(held.operations().backoff(&self.run.backoff, held.key(), attempt))
+                        Some(held.operations().keys.backoff(&self.run.backoff, held.key(), attempt))
                     }
                 };
                 match wait {

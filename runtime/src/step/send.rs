@@ -111,7 +111,7 @@ impl<Ids: SentIds> Future for SendEventFuture<Ids> {
                             .drain(..)
                             .enumerate()
                             .map(|(nth, data)| OutgoingEvent {
-                                id: operations.event_id(held.key(), nth),
+                                id: operations.keys.event_id(held.key(), nth),
                                 name,
                                 data,
                             })

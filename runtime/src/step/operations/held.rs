@@ -1,0 +1,110 @@
+use std::any::type_name;
+use std::fmt;
+use std::sync::{Arc, MutexGuard};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::{Entering, Fault, Instruction, Operations, Resolution, Shared};
+use crate::journal::{Change, StateKey};
+use crate::step::{Step, StepError};
+use crate::workflow::{State, StepKind};
+
+/// A step that the body holds: its claimed key, and its entry once it was polled. Dropping it
+/// abandons the step.
+pub(crate) struct Held {
+    operations: Shared,
+    path: Arc<str>,
+    id: &'static str,
+    key: StateKey,
+    pub(crate) entering: Entering,
+    entered: bool,
+}
+
+impl Held {
+    pub(crate) fn claim(step: &Step, state: impl State, kind: StepKind) -> Self {
+        let Step { operations, path } = step;
+        let id = state.id();
+        let key = operations.lock().keys.claim(path, id);
+        let entering = Entering::new(kind);
+        Self {
+            operations: operations.clone(),
+            path: path.clone(),
+            id,
+            key,
+            entering,
+            entered: false,
+        }
+    }
+
+    /// Claims the head of a carried loop.
+    pub(crate) fn claim_loop(step: &Step, state: impl State) -> Self {
+        let Step { operations, path } = step;
+        let id = state.id();
+        let key = operations.lock().keys.claim_loop(path, id);
+        Self {
+            operations: operations.clone(),
+            path: path.clone(),
+            id,
+            key,
+            entering: Entering::new(StepKind::Carried),
+            entered: false,
+        }
+    }
+
+    /// Takes a name of the user's in place of the occurrence.
+    pub(crate) fn rename(&mut self, name: &dyn fmt::Display) {
+        self.key = self.operations.lock().keys.rename(&self.path, self.id, name);
+    }
+
+    pub(crate) fn key(&self) -> &StateKey {
+        &self.key
+    }
+
+    pub(crate) fn operations(&self) -> MutexGuard<'_, Operations> {
+        self.operations.lock()
+    }
+
+    pub(crate) fn poll(&mut self, timeout: Option<Duration>, cx: &mut Context<'_>) -> Instruction {
+        let mut operations = self.operations.lock();
+        if !self.entered {
+            self.entered = true;
+            operations.enter(&self.key, self.entering);
+        }
+        operations.poll(&self.key, timeout, cx)
+    }
+
+    pub(crate) fn hand_in(&self, change: Change) {
+        self.operations.lock().hand_in(&self.key, change);
+    }
+
+    /// Gives the committed outcome to the body. One that no longer decodes holds the run: the body
+    /// then waits for ever.
+    pub(crate) fn decode<T: DeserializeOwned>(
+        &self,
+        resolution: Resolution,
+    ) -> Poll<Result<T, StepError>> {
+        let Resolution { attempts, outcome } = resolution;
+        match outcome {
+            Err(record) => Poll::Ready(Err(StepError { key: self.key.clone(), attempts, record })),
+            Ok(payload) => match payload.decode() {
+                Ok(value) => Poll::Ready(Ok(value)),
+                Err(error) => {
+                    let fault =
+                        Fault::undecodable_outcome(&self.key, type_name::<T>(), &error, &payload);
+                    self.operations.lock().fail(fault);
+                    Poll::Pending
+                }
+            },
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.entered {
+            self.operations.lock().abandon(&self.key);
+        }
+    }
+}

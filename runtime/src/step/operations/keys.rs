@@ -1,0 +1,135 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::id::EventId;
+use crate::journal::{Change, RunId, StateKey};
+use crate::payload::Payload;
+use crate::step::unit_interval;
+use crate::workflow::Backoff;
+
+/// Who is who in a run: the keys that its steps have claimed, and the values that are derived from
+/// them rather than committed.
+pub(crate) struct Keys {
+    run: RunId,
+    seed: Uuid,
+    /// The commit time of the outcome delivered last.
+    pub(super) now: Timestamp,
+    /// How often each path and id was claimed.
+    claims: HashMap<String, u32>,
+    /// The carried loops that the body has come to.
+    loops: HashMap<StateKey, Loop>,
+    /// The loop and iteration that derived values rest on, so that they differ between iterations
+    /// whose keys are the same.
+    iteration: String,
+}
+
+/// A carried loop.
+struct Loop {
+    /// What was claimed when the body came to it: keys are counted anew in each iteration, as the
+    /// lines of the earlier ones are gone.
+    claims: HashMap<String, u32>,
+    /// The place of its last line in the journal, and the iteration that this line began.
+    last: Option<(u32, u32)>,
+}
+
+impl Keys {
+    pub(super) fn new(run: RunId, seed: Uuid, accepted_at: Timestamp) -> Self {
+        Self {
+            run,
+            seed,
+            now: accepted_at,
+            claims: HashMap::new(),
+            loops: HashMap::new(),
+            iteration: String::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Claims the next key of a step at a path. Called when the operation is built, in the order of
+    /// the source, so that no race between branches can change a key.
+    pub(crate) fn claim(&mut self, path: &str, id: &str) -> StateKey {
+        let count = self.claims.entry(format!("{path}{id}")).or_default();
+        let key = StateKey::new(path, id, *count);
+        *count += 1;
+        key
+    }
+
+    /// Claims another key for a step that was just built, by a name that the user gives it: `id[name]`.
+    pub(crate) fn rename(&mut self, path: &str, id: &str, name: &dyn fmt::Display) -> StateKey {
+        if let Some(count) = self.claims.get_mut(&format!("{path}{id}")) {
+            *count -= 1;
+        }
+        self.claim(path, &format!("{id}[{name}]"))
+    }
+
+    /// Claims the key of a carried loop: the same in each iteration.
+    pub(crate) fn claim_loop(&mut self, path: &str, id: &str) -> StateKey {
+        let key = StateKey::new(path, id, 0);
+        let claims = &mut self.claims;
+        let known = self
+            .loops
+            .entry(key.clone())
+            .or_insert_with(|| Loop { claims: claims.clone(), last: None });
+        claims.clone_from(&known.claims);
+        key
+    }
+
+    /// The line that begins a loop's next iteration with these variables.
+    pub(crate) fn carry(&self, key: &StateKey, outcome: Payload) -> Change {
+        let last = self.loops.get(key).and_then(|carried| carried.last);
+        let iteration = last.map_or(0, |(_, iteration)| iteration).saturating_add(1);
+        Change::Carry { iteration, outcome, replaces: last.map(|(seq, _)| seq) }
+    }
+
+    /// A loop's line was delivered: another iteration begins.
+    pub(super) fn iterate(&mut self, key: &StateKey, seq: u32, iteration: u32) {
+        if let Some(carried) = self.loops.get_mut(key) {
+            carried.last = Some((seq, iteration));
+        }
+        self.iteration = format!("{key}@{iteration}/");
+    }
+
+    /// Claims a key for a value that is derived rather than committed.
+    pub(crate) fn derive(&mut self, path: &str, id: &str) -> Uuid {
+        let key = self.claim(path, id);
+        self.hash(key.as_str())
+    }
+
+    /// How long to wait after a failed attempt: the backoff of the configuration, with a jitter that
+    /// differs from run to run but not from resume to resume.
+    pub(crate) fn backoff(&self, backoff: &Backoff, key: &StateKey, attempt: u32) -> Duration {
+        let jitter = unit_interval(self.hash(&format!("{key} attempt {attempt}")));
+        backoff.delay(attempt, jitter)
+    }
+
+    /// The id of the event that a step sends: ordered by time, and the same if the step has to hand
+    /// it in again. It rests on the run's id rather than its seed, as a fork shares the seed.
+    pub(crate) fn event_id(&self, key: &StateKey, nth: usize) -> EventId {
+        self.id_of(&format!("{key} event {nth}")).into()
+    }
+
+    /// The id and the seed of the run that a step starts.
+    pub(crate) fn child(&self, key: &StateKey) -> (RunId, Uuid) {
+        (self.id_of(&format!("{key} child")).into(), self.hash(&format!("{key} seed")))
+    }
+
+    fn id_of(&self, name: &str) -> Uuid {
+        let name = format!("{}{name}", self.iteration);
+        let hash = Uuid::new_v5(&self.run.as_uuid(), name.as_bytes());
+        let millis = self.now.as_millisecond().unsigned_abs();
+        let (random, _) = hash.as_bytes().split_at(10);
+        let random = random.try_into().expect("ten of sixteen bytes");
+        uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid()
+    }
+
+    fn hash(&self, name: &str) -> Uuid {
+        Uuid::new_v5(&self.seed, format!("{}{name}", self.iteration).as_bytes())
+    }
+}

@@ -1,0 +1,121 @@
+use super::{Entering, Operations, Status};
+use crate::journal::{Change, Content, Entry, Message, MessageId, RunId, StateKey};
+use crate::payload::Payload;
+use crate::workflow::StepKind;
+
+/// A dropped step that the world still knows of.
+pub(super) struct Abandoned {
+    kind: StepKind,
+    /// The child that is asked to cancel.
+    cancelled: Option<RunId>,
+}
+
+/// What a run is told, and what of it is taken back.
+impl Operations {
+    /// Passes on what the run was told.
+    pub(crate) fn receive(&mut self, message: Message) {
+        match &message.content {
+            Content::Event { .. } => self.offer(message, 0),
+            Content::ChildEnded { child, result } => {
+                let key = self.active.iter().find_map(|(key, operation)| match operation.status {
+                    Status::Invoked { child: awaited, .. } if awaited == *child => {
+                        Some(key.clone())
+                    }
+                    _ => None,
+                });
+                let Some(key) = key else { return self.discarded.push(message.id) };
+                let change = match result.clone() {
+                    Ok(outcome) => Change::Succeed { attempt: 1, outcome, events: Vec::new() },
+                    Err(error) => Change::Fail { attempt: 1, error, cancelled: None },
+                };
+                self.taken.push(message.id);
+                self.hand_in(&key, change);
+            }
+            // It is the machine that ends.
+            Content::Cancel { .. } => self.taken.push(message.id),
+        }
+    }
+
+    /// Offers an event to the first wait for it, in the order in which they were entered.
+    fn offer(&mut self, message: Message, from: u64) {
+        let Content::Event { awaited, .. } = &message.content else { return };
+        let wait = self
+            .active
+            .values_mut()
+            .filter(|operation| {
+                operation.order >= from
+                    && operation.entering.awaited == Some(*awaited)
+                    && operation.offer.is_none()
+                    && matches!(operation.status, Status::Waiting { .. })
+            })
+            .min_by_key(|operation| operation.order);
+        match wait {
+            Some(operation) => {
+                operation.offer = Some(message);
+                if let Some(waker) = &operation.waker {
+                    waker.wake_by_ref();
+                }
+            }
+            None => self.discarded.push(message.id),
+        }
+    }
+
+    /// The run ends: what the world knows of its steps goes with it.
+    pub(crate) fn end(&mut self) {
+        self.unrecorded.clear();
+        self.handed_in.retain(|entry| !matches!(entry.change, Change::Abandon { .. }));
+    }
+
+    /// A wait takes the event that it was offered.
+    pub(crate) fn take_event(&mut self, key: &StateKey, message: MessageId, outcome: Payload) {
+        self.taken.push(message);
+        self.hand_in(key, Change::Succeed { attempt: 1, outcome, events: Vec::new() });
+    }
+
+    /// A wait declines the event that it was offered: the next one may have it.
+    pub(crate) fn decline_event(&mut self, key: &StateKey, message: Message) {
+        let order = self.active.get(key).map(|operation| operation.order + 1);
+        self.offer(message, order.unwrap_or_default());
+    }
+
+    /// The body dropped a step before its outcome came. An outcome that it had handed in is still
+    /// committed, so that what was done is on record; what the world knows of is taken back; anything
+    /// less is forgotten.
+    pub(crate) fn abandon(&mut self, key: &StateKey) {
+        let Some(operation) = self.active.remove(key) else { return };
+        let entering = operation.entering;
+        self.handed_in.retain(|entry| {
+            entry.key != *key
+                || matches!(entry.change, Change::Succeed { .. } | Change::Fail { .. })
+        });
+        if let Some(message) = operation.offer {
+            self.offer(message, operation.order + 1);
+        }
+        self.dropped.insert(key.clone(), entering);
+        match operation.status {
+            Status::Waiting { .. } => self.take_back(key, entering, None),
+            Status::Invoked { child, .. } => self.take_back(key, entering, Some(child)),
+            _ => {}
+        }
+    }
+
+    /// The world knows of a step that was dropped. While the journal is replayed, a later line may
+    /// say that this was put right before.
+    pub(super) fn take_back(&mut self, key: &StateKey, entering: Entering, child: Option<RunId>) {
+        let cancelled = child.filter(|_| !entering.detached);
+        let abandoned = Abandoned { kind: entering.kind, cancelled };
+        self.unrecorded.insert(key.clone(), abandoned);
+        if self.live {
+            self.record_abandoned();
+        }
+    }
+
+    pub(super) fn record_abandoned(&mut self) {
+        let abandoned = std::mem::take(&mut self.unrecorded).into_iter();
+        self.handed_in.extend(abandoned.map(|(key, Abandoned { kind, cancelled })| Entry {
+            key,
+            kind,
+            change: Change::Abandon { cancelled },
+        }));
+    }
+}

@@ -1,0 +1,390 @@
+//! The table of a run's operations in progress: what the steps in the body enter and take, and the
+//! machine delivers.
+
+mod fault;
+mod held;
+mod keys;
+mod messages;
+mod timers;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub(crate) use self::fault::{Fault, Mismatch};
+pub(crate) use self::held::Held;
+use self::keys::Keys;
+use self::messages::Abandoned;
+use crate::journal::{
+    Change, Entry, ErrorRecord, MatchKey, Message, MessageId, RunId, StateKey, Transition,
+};
+use crate::payload::Payload;
+use crate::workflow::{Config, StepKind};
+
+/// The most that is stored in one piece.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// An event's data, in bytes.
+    pub(crate) event: usize,
+    /// A step's outcome or a run's output, in bytes.
+    pub(crate) outcome: usize,
+}
+
+impl Limits {
+    pub(crate) const DEFAULT: Self = Self { event: 512 * 1024, outcome: 4 * 1024 * 1024 };
+}
+
+/// The table of a run's operations in progress, shared between the steps in the body, which enter
+/// and take, and the machine, which delivers.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Mutex<Operations>>);
+
+impl Shared {
+    pub(crate) fn new(operations: Operations) -> Self {
+        Self(Arc::new(Mutex::new(operations)))
+    }
+
+    /// The table is never left half-written: no user code runs under the lock.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Operations> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// See [`Shared`].
+pub(crate) struct Operations {
+    pub(crate) keys: Keys,
+    config: Config,
+    limits: Limits,
+    /// The driver's time at this poll: never ahead of the database's.
+    clock: Timestamp,
+    /// Whether every committed line has been delivered, so that new work may begin.
+    live: bool,
+    /// Whether no new work may begin, as the process is about to stop.
+    draining: bool,
+    /// Entered and not yet taken by the body.
+    active: HashMap<StateKey, Operation>,
+    /// Entered and dropped by the body before their outcome came.
+    dropped: HashMap<StateKey, Entering>,
+    /// Those of them that the world still knows of: that is taken back, and put on record.
+    unrecorded: BTreeMap<StateKey, Abandoned>,
+    entered: u64,
+    handed_in: Vec<Entry>,
+    /// Messages that have had their effect, with what was handed in.
+    taken: Vec<MessageId>,
+    /// Messages that nothing waits for.
+    discarded: Vec<MessageId>,
+    fault: Option<Fault>,
+}
+
+/// What is known of a step when it is entered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entering {
+    pub(crate) kind: StepKind,
+    /// Of a wait: what it is for.
+    pub(crate) awaited: Option<MatchKey>,
+    /// Of an invocation: whether the child goes on without its parent.
+    pub(crate) detached: bool,
+}
+
+impl Entering {
+    /// A step that the world does not know of while it is in progress.
+    pub(crate) fn new(kind: StepKind) -> Self {
+        Self { kind, awaited: None, detached: false }
+    }
+}
+
+/// A step that was entered.
+struct Operation {
+    entering: Entering,
+    status: Status,
+    /// How many attempts have ended.
+    attempts: u32,
+    waker: Option<Waker>,
+    /// An event that it may take.
+    offer: Option<Message>,
+    /// Its place in the order in which steps were entered.
+    order: u64,
+}
+
+enum Status {
+    /// It begins as soon as the machine is live.
+    Ready,
+    /// An attempt is in progress.
+    Running { deadline: Option<Timestamp> },
+    /// What it handed in waits for its commit.
+    Committing,
+    /// It sleeps; the end is an outcome of its own.
+    Sleeping { due: Timestamp },
+    /// It waits for its next attempt.
+    BackingOff { due: Timestamp },
+    /// It waits for an event.
+    Waiting { due: Option<Timestamp> },
+    /// It waits for the end of a run that it has started.
+    Invoked { child: RunId, due: Option<Timestamp> },
+    /// Its outcome is there for the body to take.
+    Resolved(Resolution),
+}
+
+/// A step's committed outcome.
+pub(crate) struct Resolution {
+    pub(crate) attempts: u32,
+    pub(crate) outcome: Result<Payload, ErrorRecord>,
+}
+
+/// What a step's future has to do when it is polled.
+pub(crate) enum Instruction {
+    /// Begin this attempt (from 1).
+    Begin { attempt: u32 },
+    /// Go on with the attempt; it has run out of time if `expired`.
+    Continue { expired: bool },
+    /// Look at this event: take it, or decline it.
+    Consider(Message),
+    /// Give this to the body.
+    Take(Resolution),
+    /// Nothing.
+    Wait,
+}
+
+impl Operations {
+    pub(crate) fn new(
+        run: RunId,
+        seed: Uuid,
+        accepted_at: Timestamp,
+        config: Config,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            keys: Keys::new(run, seed, accepted_at),
+            config,
+            limits,
+            clock: Timestamp::MIN,
+            live: false,
+            draining: false,
+            active: HashMap::new(),
+            dropped: HashMap::new(),
+            unrecorded: BTreeMap::new(),
+            entered: 0,
+            handed_in: Vec::new(),
+            taken: Vec::new(),
+            discarded: Vec::new(),
+            fault: None,
+        }
+    }
+
+    // What the steps in the body call.
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Enters a claimed step: the body now waits for it.
+    pub(crate) fn enter(&mut self, key: &StateKey, entering: Entering) {
+        let order = self.entered;
+        self.entered += 1;
+        let operation = Operation {
+            entering,
+            status: Status::Ready,
+            attempts: 0,
+            waker: None,
+            offer: None,
+            order,
+        };
+        self.active.insert(key.clone(), operation);
+    }
+
+    /// Says what an entered step has to do now, and remembers whom to wake about it later.
+    pub(crate) fn poll(
+        &mut self,
+        key: &StateKey,
+        timeout: Option<Duration>,
+        cx: &mut Context<'_>,
+    ) -> Instruction {
+        let Some(operation) = self.active.get_mut(key) else {
+            return Instruction::Wait;
+        };
+        operation.waker = Some(cx.waker().clone());
+        match &operation.status {
+            Status::Ready if self.live && !self.draining && self.fault.is_none() => {
+                let deadline = timeout
+                    .map(|timeout| self.clock.saturating_add(timeout).unwrap_or(Timestamp::MAX));
+                operation.status = Status::Running { deadline };
+                Instruction::Begin { attempt: operation.attempts + 1 }
+            }
+            Status::Running { deadline } => Instruction::Continue {
+                expired: deadline.is_some_and(|deadline| deadline <= self.clock),
+            },
+            Status::Waiting { .. } => {
+                operation.offer.take().map_or(Instruction::Wait, Instruction::Consider)
+            }
+            Status::Resolved(_) => {
+                let Some(Operation { status: Status::Resolved(resolution), .. }) =
+                    self.active.remove(key)
+                else {
+                    unreachable!("the status was just seen");
+                };
+                Instruction::Take(resolution)
+            }
+            _ => Instruction::Wait,
+        }
+    }
+
+    /// Hands in what happened to a step, to be committed.
+    pub(crate) fn hand_in(&mut self, key: &StateKey, change: Change) {
+        if let Some(operation) = self.active.get_mut(key) {
+            operation.status = Status::Committing;
+            let kind = operation.entering.kind;
+            self.handed_in.push(Entry { key: key.clone(), kind, change });
+        }
+    }
+
+    /// Stops the run where it is: nothing more is executed or written.
+    pub(crate) fn fail(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
+    }
+
+    // What the machine calls.
+
+    /// Goes on in spite of a fault: only to end.
+    pub(crate) fn forgive(&mut self) {
+        self.fault = None;
+        self.live = true;
+    }
+
+    pub(crate) fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
+    }
+
+    pub(crate) fn set_clock(&mut self, clock: Timestamp) {
+        self.clock = self.clock.max(clock);
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Every committed line has been delivered: new work may begin.
+    pub(crate) fn go_live(&mut self) {
+        self.live = true;
+        self.record_abandoned();
+        self.wake(|operation| matches!(operation.status, Status::Ready));
+    }
+
+    /// Committed lines have come that are to be delivered first.
+    pub(crate) fn go_back(&mut self) {
+        self.live = false;
+    }
+
+    pub(crate) fn take_handed_in(&mut self) -> HandedIn {
+        HandedIn {
+            entries: std::mem::take(&mut self.handed_in),
+            taken: std::mem::take(&mut self.taken),
+            discarded: std::mem::take(&mut self.discarded),
+        }
+    }
+
+    /// Delivers a committed line to its step.
+    ///
+    /// # Errors
+    ///
+    /// When the body never entered that step, or entered it as something else.
+    pub(crate) fn deliver(
+        &mut self,
+        key: &StateKey,
+        kind: StepKind,
+        seq: u32,
+        transition: Transition,
+        at: Timestamp,
+    ) -> Result<(), Mismatch> {
+        let Some(operation) = self.active.get_mut(key) else {
+            let entering = *self.dropped.get(key).ok_or(Mismatch::NotEntered)?;
+            match transition {
+                Transition::Waiting { .. } => self.take_back(key, entering, None),
+                Transition::Invoked { child, .. } => self.take_back(key, entering, Some(child)),
+                _ => drop(self.unrecorded.remove(key)),
+            }
+            return Ok(());
+        };
+        if operation.entering.kind != kind {
+            return Err(Mismatch::OtherKind(operation.entering.kind));
+        }
+        let (attempts, status) = match transition {
+            Transition::Waiting { due } => (0, Status::Waiting { due }),
+            Transition::Invoked { child, due } => (0, Status::Invoked { child, due }),
+            Transition::Carried { iteration, outcome } => {
+                self.keys.iterate(key, seq, iteration);
+                let resolution = Resolution { attempts: iteration, outcome: Ok(outcome) };
+                (iteration, Status::Resolved(resolution))
+            }
+            // The body dropped it then, and holds it now.
+            Transition::Abandoned => return Err(Mismatch::NotAbandoned),
+            Transition::Sleeping { due } => (0, Status::Sleeping { due }),
+            Transition::Retrying { attempt, due, .. } => (attempt, Status::BackingOff { due }),
+            Transition::Succeeded { attempt, outcome } => {
+                (attempt, Status::Resolved(Resolution { attempts: attempt, outcome: Ok(outcome) }))
+            }
+            Transition::Failed { attempt, error } => {
+                (attempt, Status::Resolved(Resolution { attempts: attempt, outcome: Err(error) }))
+            }
+        };
+        if matches!(status, Status::Resolved(_)) {
+            self.keys.now = at;
+            if let Some(waker) = &operation.waker {
+                waker.wake_by_ref();
+            }
+        }
+        operation.attempts = attempts;
+        operation.status = status;
+        Ok(())
+    }
+
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Whether it drains and nothing is in progress any more.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.draining
+            && !self.active.values().any(|operation| {
+                matches!(operation.status, Status::Running { .. } | Status::Committing)
+            })
+    }
+
+    /// Whether the body waits for anything at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.active.is_empty()
+    }
+
+    /// What the body waits for, in the order in which it came to it.
+    pub(crate) fn waiting(&self) -> String {
+        let mut waiting: Vec<_> = self.active.iter().collect();
+        waiting.sort_by_key(|(_, operation)| operation.order);
+        waiting.iter().fold(String::new(), |mut text, (key, operation)| {
+            let separator = if text.is_empty() { "" } else { ", " };
+            let _ = write!(text, "{separator}`{key}` ({})", operation.entering.kind);
+            text
+        })
+    }
+
+    fn wake(&self, which: impl Fn(&Operation) -> bool) {
+        let mut chosen: Vec<_> =
+            self.active.values().filter(|operation| which(operation)).collect();
+        chosen.sort_by_key(|operation| operation.order);
+        chosen.iter().filter_map(|operation| operation.waker.as_ref()).for_each(Waker::wake_by_ref);
+    }
+}
+
+/// What was handed in since the machine asked last.
+pub(crate) struct HandedIn {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) taken: Vec<MessageId>,
+    pub(crate) discarded: Vec<MessageId>,
+}

@@ -1,0 +1,68 @@
+use jiff::Timestamp;
+
+use super::{Operations, Status};
+use crate::journal::{Change, ErrorKind, ErrorRecord, StateKey};
+use crate::payload::Payload;
+
+/// What happens by itself, in time.
+impl Operations {
+    /// Fires what is due: sleeps end, retries begin, waits give up, attempts out of time are looked
+    /// at.
+    pub(crate) fn fire(&mut self) {
+        let clock = self.clock;
+        let mut over: Vec<(Timestamp, StateKey, Change)> = Vec::new();
+        for (key, operation) in &mut self.active {
+            match operation.status {
+                Status::BackingOff { due } if due <= clock => operation.status = Status::Ready,
+                Status::Sleeping { due } | Status::Waiting { due: Some(due) } if due <= clock => {
+                    let outcome = Payload::null();
+                    let change = Change::Succeed { attempt: 1, outcome, events: Vec::new() };
+                    over.push((due, key.clone(), change));
+                }
+                Status::Invoked { child, due: Some(due) } if due <= clock => {
+                    let cancelled = (!operation.entering.detached).then_some(child);
+                    let message = "the invoked run did not end in time";
+                    let error = ErrorRecord::new(ErrorKind::Timeout, message);
+                    over.push((due, key.clone(), Change::Fail { attempt: 1, error, cancelled }));
+                }
+                _ => {}
+            }
+        }
+        over.sort_by(|(a, key_a, _), (b, key_b, _)| (a, key_a).cmp(&(b, key_b)));
+        for (_, key, change) in over {
+            self.hand_in(&key, change);
+        }
+        self.wake(|operation| match operation.status {
+            Status::Ready => true,
+            Status::Running { deadline: Some(deadline) } => deadline <= clock,
+            _ => false,
+        });
+    }
+
+    /// When the next timer of any kind is due.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.active
+            .values()
+            .filter_map(|operation| match operation.status {
+                Status::Sleeping { due } | Status::BackingOff { due } => Some(due),
+                Status::Running { deadline: due }
+                | Status::Waiting { due }
+                | Status::Invoked { due, .. } => due,
+                _ => None,
+            })
+            .min()
+    }
+
+    /// Whether all that is left is timers and what the world may say.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.active.values().all(|operation| {
+            matches!(
+                operation.status,
+                Status::Sleeping { .. }
+                    | Status::BackingOff { .. }
+                    | Status::Waiting { .. }
+                    | Status::Invoked { .. }
+            )
+        })
+    }
+}
