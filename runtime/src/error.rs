@@ -50,7 +50,7 @@ pub enum Error {
         /// The workflow's id.
         workflow: String,
         /// Why.
-        error: ErrorRecord,
+        error: Box<ErrorRecord>,
     },
     /// A run whose result was awaited was cancelled.
     #[error("run {run} of `{workflow}` was cancelled: {reason}")]

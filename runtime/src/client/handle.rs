@@ -104,6 +104,7 @@ impl<T: DeserializeOwned> RunHandle<T> {
         let output = match (record.output, record.error) {
             (Some(output), _) => output,
             (None, Some(error)) => {
+                let error = Box::new(error);
                 return Err(Error::RunFailed { run: self.run, workflow: record.workflow, error });
             }
             (None, None) => {

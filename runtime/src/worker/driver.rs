@@ -45,7 +45,7 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun) {
     let open = OpenInbox { inboxes: driver.inboxes.clone(), run };
     let workflow = claimed.workflow;
     let mut drive = Drive { driver, run, workflow, machine, inbox, commit: None };
-    let last = drive.to_rest().await;
+    let last = drive.until_rest().await;
     drive.settle(last).await;
     drop(open);
 }
@@ -76,7 +76,7 @@ struct Drive {
 impl Drive {
     /// Polls the machine until it comes to rest, and says what the run's last commit by this worker
     /// is to be; `None` if there is none to make.
-    async fn to_rest(&mut self) -> Option<Then> {
+    async fn until_rest(&mut self) -> Option<Then> {
         let env = self.driver.env.clone();
         let mut draining = false;
         loop {
