@@ -1,6 +1,9 @@
 //! The journal's lines and the ends of runs as columns: what both implementations write and read.
+//! Messages have a module of [their own](super::message).
 
 use jiff::Timestamp;
+
+use uuid::Uuid;
 
 use super::{StoreError, Then};
 use crate::journal::{Change, Due, Entry, ErrorRecord, Row, Transition};
@@ -9,6 +12,10 @@ use crate::payload::Payload;
 
 const SLEEPING: &str = "sleeping";
 const RETRYING: &str = "retrying";
+const WAITING: &str = "waiting";
+const INVOKED: &str = "invoked";
+const ABANDONED: &str = "abandoned";
+const CARRIED: &str = "carried";
 const SUCCEEDED: &str = "succeeded";
 const FAILED: &str = "failed";
 
@@ -17,8 +24,10 @@ pub(super) struct EntryColumns<'a> {
     pub(super) key: &'a str,
     pub(super) kind: String,
     pub(super) transition: &'static str,
+    /// Of a carried loop the iteration.
     pub(super) attempt: Option<u32>,
     pub(super) due: Option<Due>,
+    pub(super) child: Option<Uuid>,
     pub(super) outcome: Option<&'a str>,
     pub(super) error: Option<String>,
 }
@@ -31,6 +40,7 @@ impl<'a> EntryColumns<'a> {
             transition: SLEEPING,
             attempt: None,
             due: None,
+            child: None,
             outcome: None,
             error: None,
         };
@@ -43,13 +53,29 @@ impl<'a> EntryColumns<'a> {
                 error: Some(error_text(error)),
                 ..columns
             },
+            Change::Wait { timeout, .. } => {
+                Self { transition: WAITING, due: timeout.map(Due::After), ..columns }
+            }
+            Change::Invoke { child, timeout } => Self {
+                transition: INVOKED,
+                due: timeout.map(Due::After),
+                child: Some(child.id.as_uuid()),
+                ..columns
+            },
+            Change::Abandon { .. } => Self { transition: ABANDONED, ..columns },
+            Change::Carry { iteration, outcome, .. } => Self {
+                transition: CARRIED,
+                attempt: Some(*iteration),
+                outcome: Some(outcome.as_str()),
+                ..columns
+            },
             Change::Succeed { attempt, outcome, .. } => Self {
                 transition: SUCCEEDED,
                 attempt: Some(*attempt),
                 outcome: Some(outcome.as_str()),
                 ..columns
             },
-            Change::Fail { attempt, error } => Self {
+            Change::Fail { attempt, error, .. } => Self {
                 transition: FAILED,
                 attempt: Some(*attempt),
                 error: Some(error_text(error)),
@@ -67,6 +93,7 @@ pub(super) struct RowColumns {
     pub(super) transition: String,
     pub(super) attempt: Option<i64>,
     pub(super) due: Option<Timestamp>,
+    pub(super) child: Option<Uuid>,
     pub(super) outcome: Option<String>,
     pub(super) error: Option<String>,
     pub(super) at: Timestamp,
@@ -74,7 +101,7 @@ pub(super) struct RowColumns {
 
 impl RowColumns {
     pub(super) fn row(self) -> Result<Row, StoreError> {
-        let Self { seq, key, kind, transition, attempt, due, outcome, error, at } = self;
+        let Self { seq, key, kind, transition, attempt, due, child, outcome, error, at } = self;
         let corrupt =
             |what: &str| StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): {what}"));
         let attempt = || {
@@ -82,18 +109,25 @@ impl RowColumns {
                 .and_then(|attempt| u32::try_from(attempt).ok())
                 .ok_or_else(|| corrupt("no number of attempts"))
         };
-        let due = || due.ok_or_else(|| corrupt("no due time"));
+        let due_time = || due.ok_or_else(|| corrupt("no due time"));
         let error = || match &error {
             Some(text) => error_record(text),
             None => Err(corrupt("no error")),
         };
+        let outcome_text =
+            || outcome.clone().map(Payload::stored).ok_or_else(|| corrupt("no outcome"));
         let transition = match transition.as_str() {
-            SLEEPING => Transition::Sleeping { due: due()? },
-            RETRYING => Transition::Retrying { attempt: attempt()?, due: due()?, error: error()? },
-            SUCCEEDED => Transition::Succeeded {
-                attempt: attempt()?,
-                outcome: Payload::stored(outcome.ok_or_else(|| corrupt("no outcome"))?),
-            },
+            SLEEPING => Transition::Sleeping { due: due_time()? },
+            RETRYING => {
+                Transition::Retrying { attempt: attempt()?, due: due_time()?, error: error()? }
+            }
+            WAITING => Transition::Waiting { due },
+            INVOKED => {
+                Transition::Invoked { child: child.ok_or_else(|| corrupt("no child"))?.into(), due }
+            }
+            ABANDONED => Transition::Abandoned,
+            CARRIED => Transition::Carried { iteration: attempt()?, outcome: outcome_text()? },
+            SUCCEEDED => Transition::Succeeded { attempt: attempt()?, outcome: outcome_text()? },
             FAILED => Transition::Failed { attempt: attempt()?, error: error()? },
             other => return Err(corrupt(&format!("`{other}` is no transition"))),
         };
@@ -114,6 +148,7 @@ pub(super) struct LeaveColumns<'a> {
     pub(super) over: bool,
     pub(super) output: Option<&'a str>,
     pub(super) error: Option<String>,
+    pub(super) cancelled: Option<String>,
     pub(super) held: Option<String>,
 }
 
@@ -126,25 +161,32 @@ impl<'a> LeaveColumns<'a> {
             over: status.is_over(),
             output: None,
             error: None,
+            cancelled: None,
             held: None,
         };
-        use super::RunStatus::{Completed, Failed, Held, Queued, Waiting};
+        use super::RunStatus::{Cancelled, Completed, Failed, Held, Queued, Waiting};
         match then {
             Then::Continue => None,
-            Then::Park(due) => Some(Self { due: Some(*due), ..columns(Waiting) }),
+            Then::Park(due) => Some(Self { due: *due, ..columns(Waiting) }),
             Then::End(End::Completed(output)) => {
                 Some(Self { output: Some(output.as_str()), ..columns(Completed) })
             }
             Then::End(End::Failed(error)) => {
                 Some(Self { error: Some(error_text(error)), ..columns(Failed) })
             }
-            // Postgres has no NUL in text, and a hold must never be refused.
-            Then::Hold(reason) => {
-                Some(Self { held: Some(reason.replace('\0', "\u{fffd}")), ..columns(Held) })
+            Then::End(End::Cancelled(reason)) => {
+                Some(Self { cancelled: Some(reason_text(reason)), ..columns(Cancelled) })
             }
+            Then::Hold(reason) => Some(Self { held: Some(reason_text(reason)), ..columns(Held) }),
             Then::Release => Some(columns(Queued)),
         }
     }
+}
+
+/// A reason as it is stored. Postgres has no NUL in text, and neither a hold nor a cancellation may
+/// ever be refused.
+pub(super) fn reason_text(reason: &str) -> String {
+    reason.replace('\0', "\u{fffd}")
 }
 
 pub(super) fn error_text(error: &ErrorRecord) -> String {

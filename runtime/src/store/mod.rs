@@ -8,7 +8,9 @@ mod columns;
 #[cfg(test)]
 mod conformance;
 mod dedupe;
+mod effects;
 mod error;
+mod message;
 mod migration;
 mod open;
 mod postgres;
@@ -143,6 +145,14 @@ pub(crate) struct RunCommit {
     pub(crate) then: Then,
 }
 
+impl RunCommit {
+    /// The place of its last line. That line stays: a carried loop drops only what stands before.
+    fn last_seq(&self) -> Option<u32> {
+        let lines = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        lines.checked_sub(1).map(|last| self.first_seq.saturating_add(last))
+    }
+}
+
 /// What becomes of a run with a commit.
 #[derive(Debug, Clone)]
 pub(crate) enum Then {
@@ -165,6 +175,9 @@ pub(crate) struct Flushed {
     pub(crate) at: Timestamp,
     /// The runs of the batch that the worker no longer held; nothing of theirs was written.
     pub(crate) evicted: Vec<RunId>,
+    /// Whether other runs were started or told something, or parked ones made ready: whoever drives
+    /// them should look.
+    pub(crate) stirred: bool,
 }
 
 /// What is due has been made ready.

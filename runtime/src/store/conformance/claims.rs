@@ -4,8 +4,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::World;
-use super::world::{APP, HOUR, ORDER, claim, done, ids, json, only, step};
-use crate::store::{NewRun, RunCommit, RunStatus, Then};
+use super::world::{APP, HOUR, ORDER, claim, commit, done, ids, json, only, step};
+use crate::store::{NewRun, RunStatus, Then};
 
 pub(super) async fn runs_are_claimed_in_order_of_acceptance(world: World) {
     let started = world.start(5).await;
@@ -54,12 +54,7 @@ pub(super) async fn a_run_comes_with_its_trigger_and_journal(world: World) {
     world.store.start(APP, &[run.clone(), other.clone()]).await.expect("they start");
     let worker = world.worker(HOUR).await;
     world.claim(worker, 2).await;
-    let steps = RunCommit {
-        run: run.id,
-        first_seq: 0,
-        entries: vec![done("a"), done("b"), done("c")],
-        then: Then::Release,
-    };
+    let steps = commit(run.id, 0, vec![done("a"), done("b"), done("c")], Then::Release);
     world.flush(worker, &[steps, only(other.id, 0, Then::Release)]).await.expect("ours");
 
     let claimed = world.claim(worker, 2).await;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use super::World;
 use super::world::{APP, HOUR, ORDER, event, ids, json};
 use crate::event::EventId;
-use crate::store::{NewEvent, NewRun, Store, StoredEvent};
+use crate::store::{NewEvent, NewRun, Routing, Store, StoredEvent};
 
 const PLACED: &str = "order/placed";
 
@@ -15,8 +15,9 @@ fn keyed(name: &str, key: &str) -> NewEvent {
 }
 
 /// Starts one run for an event.
-fn one(event: &StoredEvent) -> Vec<NewRun> {
-    vec![NewRun::new(ORDER, Some(event.id), event.data.clone())]
+fn one(event: &StoredEvent) -> Routing {
+    let run = NewRun::new(ORDER, Some(event.id), event.data.clone());
+    Routing { runs: vec![run], keys: Vec::new() }
 }
 
 /// Routes all that waits for an app; gives the events.
@@ -93,7 +94,7 @@ pub(super) async fn a_key_is_one_event_whoever_sends_it_first(world: World) {
 pub(super) async fn a_resent_event_is_accepted_once(world: World) {
     world.subscribe(APP, &[PLACED]).await;
     let mut hosted = event(PLACED, "{}");
-    hosted.runs = vec![NewRun::new(ORDER, Some(hosted.id), hosted.data.clone())];
+    hosted.runs = Some(vec![NewRun::new(ORDER, Some(hosted.id), hosted.data.clone())]);
     let batch = [hosted, event(PLACED, "{}"), keyed(PLACED, "a")];
     for _ in 0..3 {
         let ids = world.store.accept(Some(APP), &batch).await.expect("accepted");
@@ -109,7 +110,7 @@ pub(super) async fn hosted_runs_start_with_their_event(world: World) {
     world.subscribe("bank", &[PLACED]).await;
     let mut placed = event(PLACED, r#"{"no":7}"#);
     let run = NewRun::new(ORDER, Some(placed.id), placed.data.clone());
-    placed.runs = vec![run.clone()];
+    placed.runs = Some(vec![run.clone()]);
     let id = world.store.accept(Some(APP), &[placed]).await.expect("accepted");
 
     let worker = world.worker(HOUR).await;
@@ -134,7 +135,7 @@ pub(super) async fn events_are_routed_in_order_of_acceptance(world: World) {
     let seen = Mutex::new(Vec::new());
     let router = |event: &StoredEvent| {
         seen.lock().expect("no router panics here").push(event.id);
-        Vec::new()
+        Routing::default()
     };
     while world.store.route(APP, 4, &router).await.expect("it routes") > 0 {}
     assert_eq!(seen.into_inner().expect("no router panics here"), expected);

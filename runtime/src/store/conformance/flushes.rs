@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::World;
-use super::world::{APP, HOUR, ORDER, done, done_with, ids, json, only, step};
+use super::world::{APP, HOUR, ORDER, commit, done, done_with, ids, json, only, step};
 use crate::event::EventId;
 use crate::journal::{Change, Due, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId};
 use crate::machine::End;
-use crate::store::{RunCommit, RunCount, RunQuery, RunStatus, StoreError, StoredEvent, Then};
+use crate::store::{Routing, RunCount, RunQuery, RunStatus, StoreError, StoredEvent, Then};
 use crate::workflow::StepKind;
 
 fn entry(key: &str, change: Change) -> Entry {
@@ -39,11 +39,11 @@ pub(super) async fn a_flush_reads_back_as_the_machine_saw_it(world: World) {
         entry("d", Change::Sleep(Due::At(Timestamp::MAX))),
         entry("e", Change::Sleep(Due::At(Timestamp::MIN))),
         entry("f", Change::Retry { attempt: 3, after: wait, error: error("no") }),
-        entry("g", Change::Fail { attempt: 4, error: error("never") }),
+        entry("g", Change::Fail { attempt: 4, error: error("never"), cancelled: None }),
         done_with("h", r#"{"a": [1, 2.50]}"#),
     ];
-    let commit = RunCommit { run, first_seq: 0, entries: entries.clone(), then: Then::Continue };
-    let flushed = world.flush(worker, &[commit]).await.expect("it is ours");
+    let batch = [commit(run, 0, entries.clone(), Then::Continue)];
+    let flushed = world.flush(worker, &batch).await.expect("it is ours");
 
     let journal = world.store.journal(run).await.expect("it answers");
     assert_eq!(journal.len(), entries.len());
@@ -149,18 +149,13 @@ pub(super) async fn events_are_accepted_with_their_checkpoint(world: World) {
         entry("send", Change::Succeed { attempt: 1, outcome: json("null"), events })
     };
     let batch = [
-        RunCommit {
+        commit(
             run,
-            first_seq: 0,
-            entries: vec![sending(&["order/sent", "nobody/cares"]), sending(&["order/paid"])],
-            then: Then::Continue,
-        },
-        RunCommit {
-            run: theirs,
-            first_seq: 0,
-            entries: vec![sending(&["order/paid"])],
-            then: Then::Continue,
-        },
+            0,
+            vec![sending(&["order/sent", "nobody/cares"]), sending(&["order/paid"])],
+            Then::Continue,
+        ),
+        commit(theirs, 0, vec![sending(&["order/paid"])], Then::Continue),
     ];
     let flushed = world.flush(worker, &batch).await.expect("one is ours");
     assert_eq!(flushed.evicted, [theirs]);
@@ -170,7 +165,7 @@ pub(super) async fn events_are_accepted_with_their_checkpoint(world: World) {
         assert_eq!(event.accepted_at, flushed.at);
         assert_eq!(event.data, json(r#"{"no": 1}"#));
         seen.lock().expect("no router panics here").push(event.name.clone());
-        Vec::new()
+        Routing::default()
     };
     world.store.route(APP, 10, &router).await.expect("it routes");
     assert_eq!(seen.into_inner().expect("no router panics here"), ["order/sent", "order/paid"]);
@@ -180,12 +175,7 @@ pub(super) async fn a_run_that_has_ended_is_over(world: World) {
     let worker = world.worker(HOUR).await;
     let [well, badly] = [world.claimed(worker).await, world.claimed(worker).await];
     let batch = [
-        RunCommit {
-            run: well,
-            first_seq: 0,
-            entries: vec![done("a")],
-            then: Then::End(End::Completed(json(r#"{"b": 1,  "a":2}"#))),
-        },
+        commit(well, 0, vec![done("a")], Then::End(End::Completed(json(r#"{"b": 1,  "a":2}"#)))),
         only(badly, 0, Then::End(End::Failed(error("no")))),
     ];
     let flushed = world.flush(worker, &batch).await.expect("both are ours");

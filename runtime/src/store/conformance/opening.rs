@@ -4,7 +4,7 @@ use super::World;
 use super::world::{APP, HOUR, ORDER, event};
 use super::world::{json, only};
 use crate::machine::End;
-use crate::store::{Registration, Stranded, Then, open};
+use crate::store::{Registration, Routing, Stranded, Then, open};
 
 pub(super) async fn a_database_is_opened_twice_with_what_it_held(world: World) {
     let runs = world.start(1).await;
@@ -78,7 +78,7 @@ pub(super) async fn subscriptions_are_replaced(world: World) {
     let seen = std::sync::Mutex::new(Vec::new());
     let router = |event: &crate::store::StoredEvent| {
         seen.lock().expect("no test panics here").push(event.name.clone());
-        Vec::new()
+        Routing::default()
     };
     world.store.route(APP, 10, &router).await.expect("it routes");
     assert_eq!(seen.into_inner().expect("no test panics here"), ["order/paid", "order/sent"]);

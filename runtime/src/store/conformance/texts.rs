@@ -1,9 +1,9 @@
 use super::World;
-use super::world::{APP, HOUR, ORDER, done_with, json};
+use super::world::{APP, HOUR, ORDER, commit, done_with, json};
 use crate::journal::Transition;
 use crate::machine::End;
 use crate::payload::Payload;
-use crate::store::{NewRun, RunCommit, Then};
+use crate::store::{NewRun, Then};
 
 /// JSON that a parser would not give back as it was.
 const AWKWARD: [&str; 6] = [
@@ -20,13 +20,9 @@ async fn written_and_read(world: &World, text: &str) -> [Payload; 3] {
     let run = NewRun::new(ORDER, None, json(text));
     world.store.start(APP, &[run.clone()]).await.expect("it starts");
     let claimed = world.claim(worker, 1).await;
-    let commit = RunCommit {
-        run: run.id,
-        first_seq: 0,
-        entries: vec![done_with("a", text)],
-        then: Then::End(End::Completed(json(text))),
-    };
-    world.flush(worker, &[commit]).await.expect("it is ours");
+    let batch =
+        [commit(run.id, 0, vec![done_with("a", text)], Then::End(End::Completed(json(text))))];
+    world.flush(worker, &batch).await.expect("it is ours");
     let journal = world.store.journal(run.id).await.expect("it answers");
     let Transition::Succeeded { outcome, .. } = &journal[0].transition else {
         panic!("it succeeded: {:?}", journal[0]);

@@ -3,8 +3,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::World;
-use super::world::{HOUR, done, ids, only};
-use crate::store::{Promoted, RunCommit, RunStatus, Then};
+use super::world::{HOUR, commit, done, ids, only};
+use crate::store::{Promoted, RunStatus, Then};
 
 fn from_now(seconds: i64) -> Timestamp {
     Timestamp::now() + jiff::SignedDuration::from_secs(seconds)
@@ -13,8 +13,7 @@ fn from_now(seconds: i64) -> Timestamp {
 pub(super) async fn a_parked_run_is_ready_when_it_is_due(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.claimed(worker).await;
-    let park =
-        RunCommit { run, first_seq: 0, entries: vec![done("a")], then: Then::Park(from_now(-1)) };
+    let park = commit(run, 0, vec![done("a")], Then::Park(Some(from_now(-1))));
     world.flush(worker, &[park]).await.expect("it is ours");
     assert_eq!(world.status(run).await, RunStatus::Waiting);
     assert!(world.claim(worker, 10).await.is_empty());
@@ -33,7 +32,10 @@ pub(super) async fn a_parked_run_is_ready_when_it_is_due(world: World) {
 pub(super) async fn no_timer_fires_early(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.claimed(worker).await;
-    world.flush(worker, &[only(run, 0, Then::Park(from_now(600)))]).await.expect("it is ours");
+    world
+        .flush(worker, &[only(run, 0, Then::Park(Some(from_now(600))))])
+        .await
+        .expect("it is ours");
     let promoted = world.store.promote(10).await.expect("it promotes");
     assert_eq!(promoted.runs, 0);
     let next = promoted.next.expect("one is waiting");
@@ -48,7 +50,7 @@ pub(super) async fn as_many_as_asked_for_are_promoted_oldest_first(world: World)
         (world.claimed(worker).await, -30),
         (world.claimed(worker).await, -20),
     ];
-    let park = runs.map(|(run, due)| only(run, 0, Then::Park(from_now(due))));
+    let park = runs.map(|(run, due)| only(run, 0, Then::Park(Some(from_now(due)))));
     world.flush(worker, &park).await.expect("all are ours");
 
     let promoted = world.store.promote(2).await.expect("it promotes");

@@ -149,7 +149,7 @@ pub(super) fn event(name: &str, data: &str) -> NewEvent {
         name: name.to_owned(),
         data: json(data),
         idempotency_key: None,
-        runs: Vec::new(),
+        runs: None,
     }
 }
 
@@ -168,10 +168,20 @@ pub(super) fn done_with(key: &str, outcome: &str) -> Entry {
 
 /// The commit of one finished step, after which the worker keeps the run.
 pub(in crate::store) fn step(run: RunId, first_seq: u32, key: &str) -> RunCommit {
-    RunCommit { run, first_seq, entries: vec![done(key)], then: Then::Continue }
+    commit(run, first_seq, vec![done(key)], Then::Continue)
 }
 
 /// A commit that only takes the run from its worker.
 pub(in crate::store) fn only(run: RunId, first_seq: u32, then: Then) -> RunCommit {
-    RunCommit { run, first_seq, entries: Vec::new(), then }
+    commit(run, first_seq, Vec::new(), then)
+}
+
+/// A commit that is silent about the run's messages.
+pub(in crate::store) fn commit(
+    run: RunId,
+    first_seq: u32,
+    entries: Vec<Entry>,
+    then: Then,
+) -> RunCommit {
+    RunCommit { run, first_seq, entries, taken: Vec::new(), discarded: Vec::new(), then }
 }

@@ -104,7 +104,8 @@ async fn insert<'a>(
     events: impl Iterator<Item = &'a NewEvent> + Clone,
 ) -> Result<(), StoreError> {
     // Without a host there is no app to file the runs under.
-    let runs = events.clone().filter(|_| hosted_by.is_some()).flat_map(|event| &event.runs);
+    let runs = events.clone().filter(|_| hosted_by.is_some());
+    let runs = runs.flat_map(|event| event.runs.iter().flatten());
     write(connection, hosted_by, events.collect(), runs).await
 }
 
@@ -140,7 +141,7 @@ impl<'a> FromIterator<&'a NewEvent> for EventArrays<'a> {
             arrays.ids.push(event.id.as_uuid());
             arrays.names.push(&event.name);
             arrays.data.push(event.data.as_str());
-            arrays.hosted.push(!event.runs.is_empty());
+            arrays.hosted.push(event.runs.is_some());
         }
         arrays
     }

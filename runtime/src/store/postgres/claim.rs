@@ -6,17 +6,20 @@ use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row as _};
 
-use super::query;
 use super::value::Columns as _;
-use crate::journal::{Row, RunId};
+use super::{inbox, query};
+use crate::journal::{Message, MessageId, Row, RunId};
 use crate::machine::Origin;
+use crate::store::message::EVENT;
 use crate::store::{Claim, Claimed, ClaimedRun, RunStatus, StoreError};
 use crate::workflow::TriggerData;
 
-/// The best ready runs that nobody else takes at this moment, then their journals.
+/// The best ready runs that nobody else takes at this moment, then their journals and inboxes.
 ///
-/// `lease` holds the worker's row until the commit, so that nobody takes over in between. Served by
-/// `ready_by_rank`, from the floor `$4` on, and the primary keys of the other tables.
+/// `lease` holds the worker's row until the commit, so that nobody takes over in between. A run that
+/// a message made ready may still have its timer; one that fires at this moment removes itself, and
+/// is not waited for. Served by `ready_by_rank`, from the floor `$4` on, `inbox_untaken` and the
+/// primary keys of the other tables.
 pub(super) const CLAIM: &str = "
     WITH lease AS MATERIALIZED (
         SELECT id FROM indelible.workers WHERE id = $1 FOR KEY SHARE
@@ -32,6 +35,13 @@ pub(super) const CLAIM: &str = "
         DELETE FROM indelible.ready USING picked WHERE ready.run_id = picked.run_id
         RETURNING ready.run_id
     ),
+    unparked AS (
+        DELETE FROM indelible.timers WHERE run_id IN (
+            SELECT timer.run_id
+            FROM taken JOIN indelible.timers timer ON timer.run_id = taken.run_id
+            FOR UPDATE OF timer SKIP LOCKED
+        )
+    ),
     claimed AS (
         UPDATE indelible.runs run SET
             worker = clock.worker, status = $6, started_at = coalesce(run.started_at, clock.at)
@@ -41,14 +51,24 @@ pub(super) const CLAIM: &str = "
     SELECT clock.at, claimed.id AS run_id, claimed.workflow, claimed.event_id, claimed.accepted_at,
            claimed.input::text AS input, claimed.seed, claimed.rank,
            NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
-           NULL::bigint AS attempt, NULL::timestamptz AS due_at, NULL::text AS outcome,
-           NULL::text AS error
+           NULL::bigint AS attempt, NULL::timestamptz AS due_at, NULL::uuid AS child,
+           NULL::text AS outcome, NULL::text AS error,
+           NULL::uuid AS id, NULL::uuid AS hash, NULL::text AS data, NULL::text AS reason
     FROM clock LEFT JOIN claimed ON true
     UNION ALL
     SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL,
-           line.seq, line.key, line.kind, line.transition, line.attempt, line.due_at,
-           line.outcome::text, line.error::text
-    FROM claimed JOIN indelible.journal line ON line.run_id = claimed.id";
+           line.seq, line.key, line.kind, line.transition, line.attempt, line.due_at, line.child,
+           line.outcome::text, line.error::text,
+           NULL, NULL, NULL, NULL
+    FROM claimed JOIN indelible.journal line ON line.run_id = claimed.id
+    UNION ALL
+    SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL,
+           NULL, NULL, message.kind, NULL, NULL, NULL, NULL,
+           message.outcome::text, message.error::text,
+           message.id, message.hash, event.data::text, message.reason
+    FROM claimed
+    JOIN indelible.inbox message ON message.run_id = claimed.id AND NOT message.taken
+    LEFT JOIN indelible.events event ON message.kind = $7 AND event.id = message.id";
 
 pub(super) async fn claim(
     pool: &PgPool,
@@ -97,29 +117,35 @@ async fn claim_from(
         .bind(floor)
         .bind(limit as i64)
         .bind(RunStatus::Running.name())
+        .bind(EVENT)
         .fetch_all(connection)
         .await?;
     let mut at = None;
     let mut runs = Vec::new();
     let mut journals = HashMap::<RunId, Vec<Row>>::new();
+    let mut inboxes = HashMap::<RunId, Vec<(Timestamp, Message)>>::new();
     for row in &rows {
-        let run = row.uuid_or_null::<RunId>("run_id")?;
-        match (run, row.try_get::<Option<i32>, _>("seq")?) {
-            (Some(run), Some(_)) => {
-                journals.entry(run).or_default().push(query::journal_row(row)?);
-            }
-            (run, _) => {
-                at = Some(row.time("at")?);
-                if let Some(run) = run {
-                    runs.push(ranked(run, row)?);
-                }
-            }
+        let Some(run) = row.uuid_or_null::<RunId>("run_id")? else {
+            at = Some(row.time("at")?);
+            continue;
+        };
+        if row.try_get::<Option<i32>, _>("seq")?.is_some() {
+            journals.entry(run).or_default().push(query::journal_row(row)?);
+        } else if row.uuid_or_null::<MessageId>("id")?.is_some() {
+            inboxes.entry(run).or_default().push((row.time("at")?, inbox::message(row)?));
+        } else {
+            at = Some(row.time("at")?);
+            runs.push(ranked(run, row)?);
         }
     }
     for Ranked { run, .. } in &mut runs {
-        let mut journal = journals.remove(&run.origin.trigger.run).unwrap_or_default();
+        let id = run.origin.trigger.run;
+        let mut journal = journals.remove(&id).unwrap_or_default();
         journal.sort_by_key(|row| row.seq);
         run.origin.journal = journal;
+        let mut inbox = inboxes.remove(&id).unwrap_or_default();
+        inbox.sort_by_key(|(at, message)| (*at, message.id));
+        run.inbox = inbox.into_iter().map(|(_, message)| message).collect();
     }
     runs.sort_by_key(Ranked::order);
     Ok(Batch { at: at.ok_or(StoreError::LeaseLost)?, runs })
@@ -133,7 +159,7 @@ fn ranked(run: RunId, row: &PgRow) -> Result<Ranked, StoreError> {
         data: row.payload("input")?,
     };
     let origin = Origin { trigger, seed: row.uuid("seed")?, journal: Vec::new() };
-    let run = ClaimedRun { workflow: row.try_get("workflow")?, origin };
+    let run = ClaimedRun { workflow: row.try_get("workflow")?, origin, inbox: Vec::new() };
     Ok(Ranked { rank: row.try_get("rank")?, run })
 }
 

@@ -1,21 +1,27 @@
 use std::collections::HashSet;
 
-use sqlx::{PgConnection, PgPool, Row as _};
+use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
+use tracing::warn;
 use uuid::Uuid;
 
 use super::value::{Columns as _, Time};
+use super::{children, inbox, waits};
 use crate::id::WorkerId;
 use crate::journal::{Change, Due, RunId, round_up};
 use crate::store::columns::{EntryColumns, LeaveColumns};
+use crate::store::effects::{DroppedLines, Effects};
+use crate::store::message::{CANCEL, CHILD_ENDED};
 use crate::store::{Flushed, RunCommit, RunStatus, StoreError};
 
-/// A whole batch: its lines, the events that they send, and what becomes of its runs.
+/// A whole batch: its lines, the events that they send, and what becomes of its runs and of those
+/// that belong to them.
 ///
 /// `lease` holds the worker's row until the commit, so that nobody takes over in between; without
 /// that row nothing below finds anything to do. Each part joins the runs that the worker holds, so
 /// that what it no longer holds is left out. All parts see the database as it was before.
 ///
-/// Served by the primary keys of workers, runs and subscriptions: one look-up a line.
+/// Served by the primary keys of workers, runs and subscriptions: one look-up a line; for a run that
+/// ends also by those of waits and inbox, and by `runs_of_parent`.
 pub(super) const FLUSH: &str = "
     WITH lease AS MATERIALIZED (
         SELECT id FROM indelible.workers WHERE id = $1 FOR KEY SHARE
@@ -23,21 +29,23 @@ pub(super) const FLUSH: &str = "
     clock AS MATERIALIZED (SELECT id AS worker, clock_timestamp() AS at FROM lease),
     written AS (
         INSERT INTO indelible.journal
-            (run_id, seq, key, kind, transition, attempt, due_at, outcome, error, commit_id, at)
+            (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
+             at)
         SELECT line.run_id, line.seq, line.key, line.kind, line.transition, line.attempt,
                coalesce(line.due_at, clock.at + line.wait * interval '1 microsecond'),
-               line.outcome::json, line.error::json, $2, clock.at
+               line.child, line.outcome::json, line.error::json, $2, clock.at
         FROM clock,
              unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-                    $9::timestamptz[], $10::float8[], $11::text[], $12::text[])
-                 AS line (run_id, seq, key, kind, transition, attempt, due_at, wait, outcome, error)
+                    $9::timestamptz[], $10::float8[], $11::uuid[], $12::text[], $13::text[])
+                 AS line (run_id, seq, key, kind, transition, attempt, due_at, wait, child, outcome,
+                          error)
         JOIN indelible.runs run ON run.id = line.run_id
         WHERE run.worker = clock.worker
     ),
     event AS MATERIALIZED (
         SELECT event.id, event.name, event.data, event.place, clock.at
         FROM clock,
-             unnest($13::uuid[], $14::uuid[], $15::text[], $16::text[]) WITH ORDINALITY
+             unnest($14::uuid[], $15::uuid[], $16::text[], $17::text[]) WITH ORDINALITY
                  AS event (run_id, id, name, data, place)
         JOIN indelible.runs run ON run.id = event.run_id
         WHERE run.worker = clock.worker
@@ -56,34 +64,64 @@ pub(super) const FLUSH: &str = "
     gone AS (
         UPDATE indelible.runs run SET
             worker = NULL, status = leaving.status, output = leaving.output::json,
-            error = leaving.error::json, held = leaving.held,
+            error = leaving.error::json, cancelled = leaving.cancelled, held = leaving.held,
             ended_at = CASE WHEN leaving.over THEN clock.at END, commit_id = $2,
             commit_at = clock.at
         FROM clock,
-             unnest($17::uuid[], $18::text[], $19::timestamptz[], $20::boolean[], $21::text[],
-                    $22::text[], $23::text[])
-                 AS leaving (run_id, status, due_at, over, output, error, held)
+             unnest($18::uuid[], $19::text[], $20::timestamptz[], $21::boolean[], $22::text[],
+                    $23::text[], $24::text[], $25::text[])
+                 AS leaving (run_id, status, due_at, over, output, error, cancelled, held)
         WHERE run.id = leaving.run_id AND run.worker = clock.worker
-        RETURNING run.id, run.app, run.workflow, run.rank, run.status, leaving.due_at
+        RETURNING run.id, run.app, run.workflow, run.rank, run.status, run.parent, leaving.due_at,
+                  leaving.over, leaving.output, leaving.error, leaving.cancelled
     ),
     parked AS (
         INSERT INTO indelible.timers (run_id, due_at)
         SELECT id, due_at FROM gone WHERE due_at IS NOT NULL
+        ON CONFLICT (run_id) DO UPDATE SET due_at = excluded.due_at
     ),
     released AS (
         INSERT INTO indelible.ready (run_id, app, workflow, rank)
-        SELECT id, app, workflow, rank FROM gone WHERE status = $24
+        SELECT id, app, workflow, rank FROM gone WHERE status = $26
+    ),
+    unwaited AS (
+        DELETE FROM indelible.waits wait USING gone WHERE wait.run_id = gone.id AND gone.over
+    ),
+    emptied AS (
+        DELETE FROM indelible.inbox message USING gone
+        WHERE message.run_id = gone.id AND gone.over
+    ),
+    told AS (
+        INSERT INTO indelible.inbox (run_id, id, kind, at, outcome, error, reason)
+        SELECT parent.id, gone.id, $27, clock.at, gone.output::json, gone.error::json,
+               gone.cancelled
+        FROM clock, gone JOIN indelible.runs parent ON parent.id = gone.parent
+        WHERE gone.over AND parent.ended_at IS NULL
+        UNION ALL
+        SELECT child.id, gone.id, $28, clock.at, NULL, NULL,
+               'its parent run ' || gone.id || ' has ended'
+        FROM clock, gone JOIN indelible.runs child ON child.parent = gone.id
+        WHERE gone.over AND child.ended_at IS NULL AND NOT child.detached
+        ON CONFLICT (run_id, id) DO NOTHING
+        RETURNING run_id
     )
     SELECT clock.at, ARRAY(
         SELECT batch.run_id
-        FROM unnest($25::uuid[]) WITH ORDINALITY AS batch (run_id, place)
+        FROM unnest($29::uuid[]) WITH ORDINALITY AS batch (run_id, place)
         WHERE NOT EXISTS (
             SELECT FROM indelible.runs run
             WHERE run.id = batch.run_id AND run.worker = clock.worker
         )
         ORDER BY batch.place
-    ) AS evicted
+    ) AS evicted, ARRAY(SELECT run_id FROM told) AS told
     FROM clock";
+
+/// A carried loop's lines of earlier iterations, also those of the same batch. Served by the primary
+/// key.
+pub(super) const DROP: &str = "
+    DELETE FROM indelible.journal line
+    USING unnest($1::uuid[], $2::integer[], $3::integer[]) AS dropped (run_id, first, before)
+    WHERE line.run_id = dropped.run_id AND line.seq >= dropped.first AND line.seq < dropped.before";
 
 /// Served by the primary keys of journal and runs. A commit without lines has left its id on the
 /// run that it took from its worker.
@@ -101,20 +139,69 @@ pub(super) async fn flush(
     commit: Uuid,
     batch: &[RunCommit],
 ) -> Result<Flushed, StoreError> {
-    let sent = send(&mut *pool.acquire().await?, worker, commit, batch).await;
-    match sent {
+    let mut connection = pool.acquire().await?;
+    match write(&mut connection, worker, commit, batch).await {
         // The batch has come before, and its reply was lost.
-        Err(error) if error.is_duplicate() => landed(pool, commit, batch).await?.ok_or(error),
-        sent => sent,
+        Err(error) if error.is_duplicate() => {
+            drop(connection);
+            landed(pool, commit, batch).await?.ok_or(error)
+        }
+        Err(error) => Err(error),
+        Ok(sent) => Ok(look(&mut connection, sent).await),
     }
 }
 
-pub(super) async fn send(
+/// Commits a batch: in one round trip, unless it does more than to write lines and to end runs.
+async fn write<'b>(
     connection: &mut PgConnection,
     worker: WorkerId,
     commit: Uuid,
-    batch: &[RunCommit],
-) -> Result<Flushed, StoreError> {
+    batch: &'b [RunCommit],
+) -> Result<Sent<'b>, StoreError> {
+    if Effects::of(batch).are_none() {
+        return send(connection, worker, commit, batch).await;
+    }
+    let mut tx = connection.begin().await?;
+    let sent = send(&mut tx, worker, commit, batch).await?;
+    tx.commit().await?;
+    Ok(sent)
+}
+
+/// A batch that was sent, before its look.
+pub(super) struct Sent<'b> {
+    pub(super) flushed: Flushed,
+    effects: Effects<'b>,
+    /// The runs that have got messages.
+    told: Vec<Uuid>,
+}
+
+/// Looks, once a batch is committed, for the events of its waits, then for messages to its parked
+/// runs and for parked runs among those that it has told something.
+///
+/// The batch is committed whatever becomes of this: what is left undone is made good elsewhere.
+async fn look(connection: &mut PgConnection, sent: Sent<'_>) -> Flushed {
+    let Sent { mut flushed, effects, mut told } = sent;
+    let looked = async {
+        let (runs, keys) = effects.waits.iter().map(|wait| (wait.run.as_uuid(), wait.key)).unzip();
+        told.extend(waits::look(connection, runs, keys).await?);
+        flushed.stirred |= !told.is_empty();
+        told.extend(effects.at_rest.iter().map(|run| run.as_uuid()));
+        flushed.stirred |= inbox::rouse(connection, &told).await? > 0;
+        Ok::<_, StoreError>(())
+    };
+    if let Err(error) = looked.await {
+        warn!(%error, "a commit could not look for messages; that is made up for in a moment");
+    }
+    flushed
+}
+
+/// Writes a batch. In a transaction, if it has effects.
+pub(super) async fn send<'b>(
+    connection: &mut PgConnection,
+    worker: WorkerId,
+    commit: Uuid,
+    batch: &'b [RunCommit],
+) -> Result<Sent<'b>, StoreError> {
     let mut lines = Lines::default();
     let mut events = Events::default();
     let mut leaving = Leaving::default();
@@ -134,6 +221,7 @@ pub(super) async fn send(
         .bind(lines.attempts)
         .bind(lines.dues)
         .bind(lines.waits)
+        .bind(lines.children)
         .bind(lines.outcomes)
         .bind(lines.errors)
         .bind(events.runs)
@@ -146,14 +234,45 @@ pub(super) async fn send(
         .bind(leaving.over)
         .bind(leaving.outputs)
         .bind(leaving.errors)
+        .bind(leaving.cancelled)
         .bind(leaving.held)
         .bind(RunStatus::Queued.name())
+        .bind(CHILD_ENDED)
+        .bind(CANCEL)
         .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>())
-        .fetch_optional(connection)
+        .fetch_optional(&mut *connection)
         .await?
         .ok_or(StoreError::LeaseLost)?;
+    let at = row.time("at")?;
     let evicted: Vec<Uuid> = row.try_get("evicted")?;
-    Ok(Flushed { at: row.time("at")?, evicted: evicted.into_iter().map(RunId::from).collect() })
+    let evicted: Vec<RunId> = evicted.into_iter().map(RunId::from).collect();
+    let mut told: Vec<Uuid> = row.try_get("told")?;
+
+    let effects = Effects::of(batch.iter().filter(|commit| !evicted.contains(&commit.run)));
+    drop_lines(connection, &effects.dropped).await?;
+    children::start(connection, &effects.children, at).await?;
+    waits::begin(connection, &effects.waits).await?;
+    waits::end(connection, &effects.waited).await?;
+    inbox::settle(connection, &effects.settled).await?;
+    told.extend(inbox::ask_children(connection, &effects.cancels).await?);
+    let stirred = !effects.children.is_empty();
+    Ok(Sent { flushed: Flushed { at, evicted, stirred }, effects, told })
+}
+
+async fn drop_lines(
+    connection: &mut PgConnection,
+    dropped: &[DroppedLines],
+) -> Result<(), StoreError> {
+    if dropped.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(DROP)
+        .bind(dropped.iter().map(|dropped| dropped.run.as_uuid()).collect::<Vec<_>>())
+        .bind(dropped.iter().map(|dropped| dropped.from as i32).collect::<Vec<_>>())
+        .bind(dropped.iter().map(|dropped| dropped.before as i32).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn landed(
@@ -161,7 +280,7 @@ pub(super) async fn landed(
     commit: Uuid,
     batch: &[RunCommit],
 ) -> Result<Option<Flushed>, StoreError> {
-    let seq = |commit: &RunCommit| (!commit.entries.is_empty()).then_some(commit.first_seq as i32);
+    let seq = |commit: &RunCommit| commit.last_seq().map(|seq| seq as i32);
     let rows = sqlx::query(LANDED)
         .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>())
         .bind(batch.iter().map(seq).collect::<Vec<_>>())
@@ -173,7 +292,7 @@ pub(super) async fn landed(
     let found = rows.iter().map(|row| row.uuid("run_id"));
     let found = found.collect::<Result<HashSet<RunId>, _>>()?;
     let evicted = batch.iter().map(|commit| commit.run).filter(|run| !found.contains(run));
-    Ok(Some(Flushed { at, evicted: evicted.collect() }))
+    Ok(Some(Flushed { at, evicted: evicted.collect(), stirred: true }))
 }
 
 /// The journal's new lines, one array a column.
@@ -188,6 +307,7 @@ struct Lines<'a> {
     dues: Vec<Option<Time>>,
     /// Microseconds from the commit.
     waits: Vec<Option<f64>>,
+    children: Vec<Option<Uuid>>,
     outcomes: Vec<Option<&'a str>>,
     errors: Vec<Option<String>>,
 }
@@ -209,6 +329,7 @@ impl<'a> Lines<'a> {
             self.attempts.push(columns.attempt.map(i64::from));
             self.dues.push(due);
             self.waits.push(wait);
+            self.children.push(columns.child);
             self.outcomes.push(columns.outcome);
             self.errors.push(columns.error);
         }
@@ -247,6 +368,7 @@ struct Leaving<'a> {
     over: Vec<bool>,
     outputs: Vec<Option<&'a str>>,
     errors: Vec<Option<String>>,
+    cancelled: Vec<Option<String>>,
     held: Vec<Option<String>>,
 }
 
@@ -259,6 +381,7 @@ impl<'a> Leaving<'a> {
         self.over.push(columns.over);
         self.outputs.push(columns.output);
         self.errors.push(columns.error);
+        self.cancelled.push(columns.cancelled);
         self.held.push(columns.held);
     }
 }

@@ -5,9 +5,11 @@
 //! taken with `FOR UPDATE SKIP LOCKED`, so that nobody waits for another.
 
 mod accept;
+mod children;
 mod claim;
 mod connect;
 mod flush;
+mod inbox;
 mod lease;
 mod migrate;
 mod notify;
@@ -21,6 +23,7 @@ mod register;
 mod route;
 mod runs;
 mod value;
+mod waits;
 
 use std::time::Duration;
 
@@ -29,6 +32,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use self::claim::Floors;
+use self::inbox::Broom;
 use super::open::Problem;
 use super::{
     Claim, Claimed, Flushed, Listener, NewEvent, NewRun, Promoted, Registration, Router, RunCommit,
@@ -36,17 +40,22 @@ use super::{
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
-use crate::journal::{Row, RunId};
+use crate::journal::{Message, Row, RunId};
+
+/// How long the look that follows a commit may take before another process makes it good.
+const OVERDUE: Duration = Duration::from_secs(2);
 
 /// See the [module](self).
 pub(super) struct PostgresStore {
     pool: PgPool,
     floors: Floors,
+    broom: Broom,
 }
 
 impl PostgresStore {
     pub(super) async fn open(url: &str) -> Result<Self, Problem> {
-        Ok(Self { pool: connect::connect(url).await?, floors: Floors::default() })
+        let pool = connect::connect(url).await?;
+        Ok(Self { pool, floors: Floors::default(), broom: Broom::default() })
     }
 }
 
@@ -82,7 +91,7 @@ impl Store for PostgresStore {
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, StoreError> {
-        promote::promote(&self.pool, limit).await
+        promote::promote(&self.pool, &self.broom, limit).await
     }
 
     async fn join(&self, worker: &Worker, lease: Duration) -> Result<(), StoreError> {
@@ -120,6 +129,14 @@ impl Store for PostgresStore {
         batch: &[RunCommit],
     ) -> Result<Option<Flushed>, StoreError> {
         flush::landed(&self.pool, commit, batch).await
+    }
+
+    async fn messages(&self, worker: WorkerId) -> Result<Vec<(RunId, Message)>, StoreError> {
+        inbox::messages(&self.pool, worker).await
+    }
+
+    async fn cancel(&self, run: RunId, reason: &str) -> Result<bool, StoreError> {
+        inbox::cancel(&self.pool, run, reason).await
     }
 
     async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {

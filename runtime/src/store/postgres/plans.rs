@@ -17,14 +17,14 @@ const STATEMENTS: [(&str, &str, &str); 8] = [
         "flush",
         flush::FLUSH,
         "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
-         text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], boolean[], \
-         text[], text[], text[], text, uuid[]",
+         uuid[], text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], \
+         boolean[], text[], text[], text[], text[], text, text, text, uuid[]",
     ),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
-    ("claim", claim::CLAIM, "uuid, text, text[], bigint, bigint, text"),
+    ("claim", claim::CLAIM, "uuid, text, text[], bigint, bigint, text, text"),
     ("release", lease::RELEASE, "uuid[], text"),
-    ("promote", promote::PROMOTE, "bigint, text"),
-    ("route", route::TAKE, "text, bigint"),
+    ("promote", promote::PROMOTE, "bigint, text, text, float8"),
+    ("route", route::TAKE, "text, bigint, float8"),
     (
         "accept",
         accept::ACCEPT,

@@ -9,23 +9,32 @@ use crate::store::{RunCount, RunQuery, RunRecord, RunStatus, StoreError};
 
 /// Served by the primary key.
 const RUN: &str = "
-    SELECT id, workflow, status, event_id, input::text AS input, accepted_at, started_at, ended_at,
-           output::text AS output, error::text AS error, held
+    SELECT id, workflow, status, event_id, parent, input::text AS input, accepted_at, started_at,
+           ended_at, output::text AS output, error::text AS error, cancelled, held
     FROM indelible.runs WHERE id = $1";
 
 /// Served by the primary key.
 const JOURNAL: &str = "
-    SELECT seq, key, kind, transition, attempt, due_at, outcome::text AS outcome,
+    SELECT seq, key, kind, transition, attempt, due_at, child, outcome::text AS outcome,
            error::text AS error, at
     FROM indelible.journal WHERE run_id = $1 ORDER BY seq";
 
 /// Served by the primary key, from which it goes on in order until the page is full.
 const RUNS: &str = "
-    SELECT id, workflow, status, event_id, input::text AS input, accepted_at, started_at, ended_at,
-           output::text AS output, error::text AS error, held
+    SELECT id, workflow, status, event_id, parent, input::text AS input, accepted_at, started_at,
+           ended_at, output::text AS output, error::text AS error, cancelled, held
     FROM indelible.runs
     WHERE app = $1 AND id > $2 AND ($3::text IS NULL OR workflow = $3)
       AND ($4::text IS NULL OR status = $4)
+    ORDER BY id LIMIT $5";
+
+/// The same among the children of one run. Served by `runs_of_parent`.
+pub(super) const CHILDREN: &str = "
+    SELECT id, workflow, status, event_id, parent, input::text AS input, accepted_at, started_at,
+           ended_at, output::text AS output, error::text AS error, cancelled, held
+    FROM indelible.runs
+    WHERE app = $1 AND id > $2 AND ($3::text IS NULL OR workflow = $3)
+      AND ($4::text IS NULL OR status = $4) AND parent = $6
     ORDER BY id LIMIT $5";
 
 /// Served by `runs_by_status` alone.
@@ -48,14 +57,17 @@ pub(super) async fn runs(
     app: &str,
     query: &RunQuery,
 ) -> Result<Vec<RunRecord>, StoreError> {
-    let rows = sqlx::query(RUNS)
+    let listed = sqlx::query(if query.parent.is_some() { CHILDREN } else { RUNS })
         .bind(app)
         .bind(query.after.map(RunId::as_uuid).unwrap_or_default())
         .bind(query.workflow.as_deref())
         .bind(query.status.map(RunStatus::name))
-        .bind(query.page())
-        .fetch_all(pool)
-        .await?;
+        .bind(query.page());
+    let listed = match query.parent {
+        Some(parent) => listed.bind(parent.as_uuid()),
+        None => listed,
+    };
+    let rows = listed.fetch_all(pool).await?;
     rows.iter().map(record).collect()
 }
 
@@ -79,12 +91,14 @@ fn record(row: &PgRow) -> Result<RunRecord, StoreError> {
         workflow: row.try_get("workflow")?,
         status: parse(row.try_get("status")?)?,
         event: row.uuid_or_null("event_id")?,
+        parent: row.uuid_or_null("parent")?,
         input: row.payload("input")?,
         accepted_at: row.time("accepted_at")?,
         started_at: row.time_or_null("started_at")?,
         ended_at: row.time_or_null("ended_at")?,
         output: row.try_get::<Option<String>, _>("output")?.map(Payload::stored),
         error: error.map(error_record).transpose()?,
+        cancelled: row.try_get("cancelled")?,
         held: row.try_get("held")?,
     })
 }
@@ -98,6 +112,7 @@ pub(super) fn journal_row(row: &PgRow) -> Result<Row, StoreError> {
         transition: row.try_get("transition")?,
         attempt: row.try_get("attempt")?,
         due: row.time_or_null("due_at")?,
+        child: row.uuid_or_null("child")?,
         outcome: row.try_get("outcome")?,
         error: row.try_get("error")?,
         at: row.time("at")?,

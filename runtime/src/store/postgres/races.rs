@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{flush, lease};
 use crate::journal::RunId;
-use crate::store::conformance::{HOUR, World, claim, done, ids, on_postgres, only, step};
-use crate::store::{RunCommit, RunStatus, StoreError, Then};
+use crate::store::conformance::{HOUR, World, claim, commit, done, ids, on_postgres, only, step};
+use crate::store::{RunStatus, StoreError, Then};
 
 /// Nothing that must not wait takes this long; what waits in vain, waits longer.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -153,8 +153,9 @@ async fn a_resend_waits_for_the_first_and_finds_it_landed() {
         let commit = Uuid::now_v7();
         let mut connection = connection(&world).await;
         let mut tx = connection.begin().await.expect("it begins");
-        let first = flush::send(&mut tx, worker, commit, &[step(run, 0, "a")]).await;
-        let first = first.expect("it is ours");
+        let batch = [step(run, 0, "a")];
+        let first = flush::send(&mut tx, worker, commit, &batch).await;
+        let first = first.expect("it is ours").flushed;
 
         let landed = world.store.landed(commit, &[step(run, 0, "a")]).await;
         assert!(landed.expect("it answers").is_none(), "it is not committed yet");
@@ -178,12 +179,7 @@ async fn a_refused_line_leaves_nothing_written() {
         let worker = world.worker(HOUR).await;
         let [good, bad] = [world.claimed(worker).await, world.claimed(worker).await];
         // Postgres has no NUL in text.
-        let refused = RunCommit {
-            run: bad,
-            first_seq: 0,
-            entries: vec![done("a"), done("b\0")],
-            then: Then::Continue,
-        };
+        let refused = commit(bad, 0, vec![done("a"), done("b\0")], Then::Continue);
         let batch = [step(good, 0, "a"), refused];
         let flushed = world.flush(worker, &batch).await;
         assert!(matches!(flushed, Err(StoreError::Refused(_))), "{flushed:?}");

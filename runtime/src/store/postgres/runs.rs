@@ -9,15 +9,17 @@ use super::value::Time;
 use crate::store::{NewRun, RunStatus, StoreError};
 
 /// Runs whose triggers were accepted at `$7`, each its own. A run that is there already was
-/// committed by an earlier attempt, and is left alone.
+/// committed by an earlier attempt, and is left alone. Served by the primary keys of runs and events.
 const INSERT: &str = "
     WITH started AS (
         INSERT INTO indelible.runs
-            (id, app, workflow, status, event_id, input, seed, rank, accepted_at)
-        SELECT id, $1, workflow, $8, event_id, input::json, seed,
-               (extract(epoch FROM accepted_at) * 1000000)::bigint, accepted_at
+            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
+        SELECT run.id, $1, run.workflow, $8, run.event_id, run.input::json, run.seed,
+               (extract(epoch FROM run.accepted_at) * 1000000)::bigint, run.accepted_at,
+               coalesce(event.since, pg_current_snapshot())
         FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::timestamptz[])
             AS run (id, workflow, event_id, input, seed, accepted_at)
+        LEFT JOIN indelible.events event ON event.id = run.event_id
         ON CONFLICT (id) DO NOTHING
         RETURNING id, app, workflow, rank
     )

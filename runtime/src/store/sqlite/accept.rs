@@ -58,11 +58,11 @@ pub(super) async fn accept(
         id: event.id,
         name: &event.name,
         data: event.data.as_str(),
-        hosted: !event.runs.is_empty(),
+        hosted: event.runs.is_some(),
     });
     insert(&mut tx, hosted_by, rows.collect(), now).await?;
     if let Some(app) = hosted_by {
-        let runs = fresh.iter().flat_map(|event| &event.runs).map(|run| (run, now));
+        let runs = fresh.iter().flat_map(|event| event.runs.iter().flatten()).map(|run| (run, now));
         runs::insert(&mut tx, app, runs).await?;
     }
     tx.commit().await?;

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
 use super::value::{Columns as _, batch, micros, now};
-use super::{lease, query};
+use super::{inbox, lease, query};
 use crate::journal::{Row, RunId};
 use crate::machine::Origin;
 use crate::payload::Payload;
@@ -28,9 +28,13 @@ const HOLD: &str = "
     WHERE id IN (SELECT value FROM json_each(?1))
     RETURNING id, workflow, event_id, accepted_at, input, seed, rank";
 
+/// The timers of runs that a message has made ready. Served by the primary key.
+const UNPARK: &str = "
+    DELETE FROM indelible_timers WHERE run_id IN (SELECT value FROM json_each(?1))";
+
 /// Served by the primary key of the journal.
 const JOURNALS: &str = "
-    SELECT run_id, seq, key, kind, transition, attempt, due_at, outcome, error, at
+    SELECT run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, at
     FROM indelible_journal WHERE run_id IN (SELECT value FROM json_each(?1))
     ORDER BY run_id, seq";
 
@@ -49,6 +53,7 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
     }
     let picked = batch(picked);
     sqlx::query(TAKE).bind(&picked).execute(&mut *tx).await?;
+    sqlx::query(UNPARK).bind(&picked).execute(&mut *tx).await?;
     let mut rows = sqlx::query(HOLD)
         .bind(&picked)
         .bind(claim.worker.to_string())
@@ -57,6 +62,7 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
         .fetch_all(&mut *tx)
         .await?;
     let mut journals = journals(&mut tx, &picked).await?;
+    let mut inboxes = inbox::inboxes(&mut tx, &picked).await?;
     tx.commit().await?;
 
     rows.sort_by_cached_key(|row| {
@@ -77,6 +83,7 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
                 seed: row.uuid("seed")?,
                 journal: journals.remove(&run).unwrap_or_default(),
             },
+            inbox: inboxes.remove(&run).unwrap_or_default(),
         });
     }
     Ok(Claimed { at, runs })

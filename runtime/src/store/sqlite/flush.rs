@@ -9,10 +9,11 @@ use uuid::Uuid;
 use super::SqliteStore;
 use super::accept::{self, EventRow};
 use super::value::{Columns as _, batch, micros, now, time, uuid};
-use super::{lease, runs};
+use super::{inbox, lease, runs, waits};
 use crate::id::WorkerId;
 use crate::journal::{Change, RunId};
 use crate::store::columns::{EntryColumns, LeaveColumns};
+use crate::store::effects::{DroppedLines, Effects};
 use crate::store::{Flushed, RunCommit, StoreError, Then};
 
 /// Served by the primary key of runs.
@@ -22,17 +23,18 @@ const OWNED: &str = "
 
 const INSERT_JOURNAL: &str = "
     INSERT INTO indelible_journal
-        (run_id, seq, key, kind, transition, attempt, due_at, outcome, error, commit_id, at)
+        (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at)
     SELECT value ->> 'run', value ->> 'seq', value ->> 'key', value ->> 'kind',
-           value ->> 'transition', value ->> 'attempt', value ->> 'due_at', value ->> 'outcome',
-           value ->> 'error', ?2, ?3
+           value ->> 'transition', value ->> 'attempt', value ->> 'due_at', value ->> 'child',
+           value ->> 'outcome', value ->> 'error', ?2, ?3
     FROM json_each(?1)";
 
 /// Served by the primary key of runs.
 const LEAVE: &str = "
     UPDATE indelible_runs SET
         worker = NULL, status = l.value ->> 'status', output = l.value ->> 'output',
-        error = l.value ->> 'error', held = l.value ->> 'held',
+        error = l.value ->> 'error', cancelled = l.value ->> 'cancelled',
+        held = l.value ->> 'held',
         ended_at = CASE WHEN l.value ->> 'over' THEN ?3 END, commit_id = ?2, commit_at = ?3
     FROM json_each(?1) l WHERE indelible_runs.id = l.value ->> 'run'";
 
@@ -40,6 +42,16 @@ const INSERT_TIMERS: &str = "
     INSERT INTO indelible_timers (run_id, due_at)
     SELECT value ->> 'run', value ->> 'due_at'
     FROM json_each(?1) WHERE value ->> 'due_at' IS NOT NULL";
+
+/// A carried loop's lines of earlier iterations, also those of the same batch. Served by the primary
+/// key.
+const DROP: &str = "
+    DELETE FROM indelible_journal WHERE (run_id, seq) IN (
+        SELECT j.run_id, j.seq
+        FROM json_each(?1) d
+        CROSS JOIN indelible_journal j ON j.run_id = d.value ->> 'run'
+            AND j.seq >= d.value ->> 'from' AND j.seq < d.value ->> 'before'
+    )";
 
 /// Served by the primary keys of journal and runs. A commit without lines has left its id on the
 /// run that it took from its worker.
@@ -60,6 +72,7 @@ struct JournalRow<'a> {
     transition: &'a str,
     attempt: Option<u32>,
     due_at: Option<i64>,
+    child: Option<Uuid>,
     outcome: Option<&'a str>,
     error: Option<String>,
 }
@@ -72,6 +85,7 @@ struct LeaveRow<'a> {
     over: bool,
     output: Option<&'a str>,
     error: Option<String>,
+    cancelled: Option<String>,
     held: Option<String>,
 }
 
@@ -87,16 +101,16 @@ pub(super) async fn flush(
     let owned = owned(&mut tx, worker, batch).await?;
     let (ours, evicted): (Vec<_>, Vec<_>) =
         batch.iter().partition(|commit| owned.contains(&commit.run));
-    match write(&mut tx, commit, &ours, at).await {
+    let stirred = match write(&mut tx, commit, &ours, at).await {
         // The batch has come before, and its reply was lost.
         Err(error) if error.is_duplicate() => {
             tx.rollback().await?;
             return landed(store, commit, batch).await?.ok_or(error);
         }
         written => written?,
-    }
+    };
     tx.commit().await?;
-    Ok(Flushed { at, evicted: evicted.iter().map(|commit| commit.run).collect() })
+    Ok(Flushed { at, evicted: evicted.iter().map(|commit| commit.run).collect(), stirred })
 }
 
 async fn owned(
@@ -112,12 +126,15 @@ async fn owned(
     ids.iter().map(|id| uuid(id).map(RunId::from)).collect()
 }
 
+/// Writes the part of a batch that is the worker's; whether that concerns other runs, or makes
+/// parked ones ready.
 async fn write(
     tx: &mut SqliteConnection,
     commit: Uuid,
     ours: &[&RunCommit],
     at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    let effects = Effects::of(ours.iter().copied());
     let lines: Vec<_> = ours.iter().flat_map(|commit| journal_rows(commit, at)).collect();
     if !lines.is_empty() {
         sqlx::query(INSERT_JOURNAL)
@@ -127,6 +144,15 @@ async fn write(
             .execute(&mut *tx)
             .await?;
     }
+    if !effects.dropped.is_empty() {
+        let dropped = batch(effects.dropped.iter().map(DroppedRow::of));
+        sqlx::query(DROP).bind(dropped).execute(&mut *tx).await?;
+    }
+    runs::start_children(tx, &effects.children, at).await?;
+    // The events of the same batch come after its waits.
+    waits::begin(tx, &effects.waits).await?;
+    waits::end(tx, &effects.waited).await?;
+    inbox::settle(tx, &effects.settled).await?;
     accept::insert(tx, None, ours.iter().flat_map(|commit| events(commit)).collect(), at).await?;
     let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
     if !leaving.is_empty() {
@@ -140,7 +166,16 @@ async fn write(
         sqlx::query(INSERT_TIMERS).bind(&leaving).execute(&mut *tx).await?;
     }
     let released = ours.iter().filter(|commit| matches!(commit.then, Then::Release));
-    runs::ready(tx, &released.map(|commit| commit.run.to_string()).collect::<Vec<_>>()).await
+    runs::ready(tx, &released.map(|commit| commit.run.to_string()).collect::<Vec<_>>()).await?;
+
+    let ended = ours.iter().filter(|commit| matches!(commit.then, Then::End(_)));
+    let ended: Vec<RunId> = ended.map(|commit| commit.run).collect();
+    let mut told = inbox::ask_children(tx, &effects.cancels, at).await?;
+    told.extend(inbox::tell_of_ends(tx, &ended, at).await?);
+    told.extend(waits::look(tx, &effects.waits).await?);
+    let stirred = !told.is_empty() || !effects.children.is_empty();
+    told.extend(effects.at_rest.iter().map(ToString::to_string));
+    Ok(inbox::rouse(tx, &told).await? > 0 || stirred)
 }
 
 fn journal_rows(commit: &RunCommit, at: Timestamp) -> impl Iterator<Item = JournalRow<'_>> {
@@ -154,6 +189,7 @@ fn journal_rows(commit: &RunCommit, at: Timestamp) -> impl Iterator<Item = Journ
             transition: columns.transition,
             attempt: columns.attempt,
             due_at: columns.due.map(|due| micros(due.from(at))),
+            child: columns.child,
             outcome: columns.outcome,
             error: columns.error,
         }
@@ -184,6 +220,7 @@ fn leave_row(commit: &RunCommit) -> Option<LeaveRow<'_>> {
         over: columns.over,
         output: columns.output,
         error: columns.error,
+        cancelled: columns.cancelled,
         held: columns.held,
     })
 }
@@ -203,7 +240,21 @@ pub(super) async fn landed(
     let found = rows.iter().map(|row| row.uuid("run").map(RunId::from));
     let found = found.collect::<Result<HashSet<_>, _>>()?;
     let evicted = runs.iter().map(|commit| commit.run).filter(|run| !found.contains(run));
-    Ok(Some(Flushed { at, evicted: evicted.collect() }))
+    Ok(Some(Flushed { at, evicted: evicted.collect(), stirred: true }))
+}
+
+#[derive(Serialize)]
+struct DroppedRow {
+    run: RunId,
+    from: u32,
+    before: u32,
+}
+
+impl DroppedRow {
+    fn of(dropped: &DroppedLines) -> Self {
+        let DroppedLines { run, from, before } = *dropped;
+        Self { run, from, before }
+    }
 }
 
 /// Where a commit of a run would be found.
@@ -215,7 +266,6 @@ struct Sought {
 
 impl Sought {
     fn of(commit: &RunCommit) -> Self {
-        let seq = (!commit.entries.is_empty()).then_some(commit.first_seq);
-        Self { run: commit.run, seq }
+        Self { run: commit.run, seq: commit.last_seq() }
     }
 }

@@ -8,6 +8,7 @@ mod accept;
 mod claim;
 mod connect;
 mod flush;
+mod inbox;
 mod lease;
 mod life;
 mod listen;
@@ -18,6 +19,7 @@ mod register;
 mod route;
 mod runs;
 mod value;
+mod waits;
 
 use std::time::Duration;
 
@@ -33,7 +35,7 @@ use super::{
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
-use crate::journal::{Row, RunId};
+use crate::journal::{Message, Row, RunId};
 
 /// See the [module](self).
 pub(super) struct SqliteStore {
@@ -123,6 +125,14 @@ impl Store for SqliteStore {
         batch: &[RunCommit],
     ) -> Result<Option<Flushed>, StoreError> {
         flush::landed(self, commit, batch).await
+    }
+
+    async fn messages(&self, worker: WorkerId) -> Result<Vec<(RunId, Message)>, StoreError> {
+        inbox::messages(self, worker).await
+    }
+
+    async fn cancel(&self, run: RunId, reason: &str) -> Result<bool, StoreError> {
+        inbox::cancel(self, run, reason).await
     }
 
     async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {

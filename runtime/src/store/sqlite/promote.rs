@@ -13,9 +13,11 @@ const DUE: &str = "
 const REMOVE: &str = "
     DELETE FROM indelible_timers WHERE run_id IN (SELECT value FROM json_each(?1))";
 
-/// Served by the primary key. Nobody holds a parked run, and its timer was ours to remove.
+/// Served by the primary key. A message may have made a run ready before its timer.
 const QUEUE: &str = "
-    UPDATE indelible_runs SET status = ?2 WHERE id IN (SELECT value FROM json_each(?1))";
+    UPDATE indelible_runs SET status = ?2
+    WHERE id IN (SELECT value FROM json_each(?1)) AND status = ?3
+    RETURNING id";
 
 /// Served by `indelible_timers_by_time`.
 const NEXT: &str = "SELECT min(due_at) FROM indelible_timers";
@@ -25,14 +27,20 @@ pub(super) async fn promote(store: &SqliteStore, limit: usize) -> Result<Promote
     let now = micros(now());
     let due: Vec<String> =
         sqlx::query_scalar(DUE).bind(now).bind(limit as i64).fetch_all(&mut *tx).await?;
+    let mut queued = Vec::new();
     if !due.is_empty() {
-        let ids = batch(&due);
-        sqlx::query(REMOVE).bind(&ids).execute(&mut *tx).await?;
-        sqlx::query(QUEUE).bind(&ids).bind(RunStatus::Queued.name()).execute(&mut *tx).await?;
-        runs::ready(&mut tx, &due).await?;
+        let due = batch(due);
+        sqlx::query(REMOVE).bind(&due).execute(&mut *tx).await?;
+        queued = sqlx::query_scalar(QUEUE)
+            .bind(&due)
+            .bind(RunStatus::Queued.name())
+            .bind(RunStatus::Waiting.name())
+            .fetch_all(&mut *tx)
+            .await?;
+        runs::ready(&mut tx, &queued).await?;
     }
     let next: Option<i64> = sqlx::query_scalar(NEXT).fetch_one(&mut *tx).await?;
     tx.commit().await?;
     let wait = |due: i64| Duration::from_micros(due.saturating_sub(now).max(0).unsigned_abs());
-    Ok(Promoted { runs: due.len(), next: next.map(wait) })
+    Ok(Promoted { runs: queued.len(), next: next.map(wait) })
 }

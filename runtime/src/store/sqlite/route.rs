@@ -1,8 +1,9 @@
 use sqlx::Row as _;
 
 use super::SqliteStore;
-use super::runs;
 use super::value::Columns as _;
+use super::waits::EventKey;
+use super::{inbox, runs, waits};
 use crate::payload::Payload;
 use crate::store::{Router, StoreError, StoredEvent};
 
@@ -25,7 +26,7 @@ pub(super) async fn route(
     let rows = sqlx::query(OLDEST).bind(app).bind(limit as i64).fetch_all(&mut *tx).await?;
     let Some(last) = rows.last() else { return Ok(0) };
     sqlx::query(REMOVE).bind(app).bind(last.try_get::<i64, _>("seq")?).execute(&mut *tx).await?;
-    let mut started = Vec::new();
+    let (mut started, mut keys) = (Vec::new(), Vec::new());
     for row in &rows {
         let event = StoredEvent {
             id: row.uuid("id")?.into(),
@@ -33,9 +34,13 @@ pub(super) async fn route(
             data: Payload::stored(row.try_get::<String, _>("data")?),
             accepted_at: row.time("accepted_at")?,
         };
-        started.extend(router(&event).into_iter().map(|run| (run, event.accepted_at)));
+        let routing = router(&event);
+        keys.extend(EventKey::all_of(event.id, &routing.keys));
+        started.extend(routing.runs.into_iter().map(|run| (run, event.accepted_at)));
     }
     runs::insert(&mut tx, app, started.iter().map(|(run, at)| (run, *at))).await?;
+    let told = waits::find(&mut tx, app, &keys).await?;
+    inbox::rouse(&mut tx, &told).await?;
     tx.commit().await?;
     Ok(rows.len())
 }

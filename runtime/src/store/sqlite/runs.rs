@@ -5,17 +5,31 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
 use super::value::{batch, micros};
-use crate::journal::RunId;
+use crate::journal::{Child, RunId};
 use crate::store::{NewRun, RunStatus, StoreError};
 
-/// A resend of what was committed before finds its rows there and adds none.
+/// A resend of what was committed before finds its rows there and adds none. Served by the unique
+/// index of events.
 const INSERT: &str = "
     INSERT INTO indelible_runs
-        (id, app, workflow, status, event_id, input, seed, rank, accepted_at)
+        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
     SELECT value ->> 'id', ?1, value ->> 'workflow', ?2, value ->> 'event', value ->> 'input',
-           value ->> 'seed', value ->> 'accepted_at', value ->> 'accepted_at'
+           value ->> 'seed', value ->> 'accepted_at', value ->> 'accepted_at', coalesce(
+               (SELECT e.seq FROM indelible_events e WHERE e.id = value ->> 'event'),
+               (SELECT max(seq) FROM indelible_events), 0
+           )
     FROM json_each(?3) WHERE true
     ON CONFLICT (id) DO NOTHING
+    RETURNING id";
+
+/// Served by the primary key of runs.
+const START_CHILDREN: &str = "
+    INSERT INTO indelible_runs
+        (id, app, workflow, status, parent, detached, input, seed, rank, accepted_at, since)
+    SELECT c.value ->> 'id', parent.app, c.value ->> 'workflow', ?2, parent.id,
+           c.value ->> 'detached', c.value ->> 'input', c.value ->> 'seed', ?3, ?3,
+           (SELECT coalesce(max(seq), 0) FROM indelible_events)
+    FROM json_each(?1) c JOIN indelible_runs parent ON parent.id = c.value ->> 'parent'
     RETURNING id";
 
 /// Served by the primary key of runs.
@@ -32,6 +46,42 @@ struct RunRow<'a> {
     input: &'a str,
     seed: uuid::Uuid,
     accepted_at: i64,
+}
+
+#[derive(Serialize)]
+struct ChildRow<'a> {
+    id: RunId,
+    parent: RunId,
+    workflow: &'a str,
+    detached: bool,
+    input: &'a str,
+    seed: uuid::Uuid,
+}
+
+/// Starts runs that other runs invoke.
+pub(super) async fn start_children(
+    tx: &mut SqliteConnection,
+    children: &[(RunId, &Child)],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if children.is_empty() {
+        return Ok(());
+    }
+    let rows = children.iter().map(|(parent, child)| ChildRow {
+        id: child.id,
+        parent: *parent,
+        workflow: child.workflow,
+        detached: child.detached,
+        input: child.input.as_str(),
+        seed: child.seed,
+    });
+    let new: Vec<String> = sqlx::query_scalar(START_CHILDREN)
+        .bind(batch(rows))
+        .bind(RunStatus::Queued.name())
+        .bind(micros(at))
+        .fetch_all(&mut *tx)
+        .await?;
+    ready(tx, &new).await
 }
 
 /// Starts runs whose triggers were accepted at the given times.

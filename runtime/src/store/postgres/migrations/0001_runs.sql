@@ -3,7 +3,11 @@ CREATE TABLE indelible.events (
     id          uuid        PRIMARY KEY,
     name        text        NOT NULL,
     data        json        NOT NULL,
-    accepted_at timestamptz NOT NULL
+    accepted_at timestamptz NOT NULL,
+    -- The transaction that accepted it, and what was committed before: which of two events came
+    -- first is a question of what could be seen, not of clocks.
+    xid         xid8        NOT NULL DEFAULT pg_current_xact_id(),
+    since       pg_snapshot NOT NULL DEFAULT pg_current_snapshot()
 );
 
 -- Which app wants the events of which name.
@@ -15,9 +19,11 @@ CREATE TABLE indelible.subscriptions (
 
 -- Events that an app has not looked at yet, in order of acceptance.
 CREATE TABLE indelible.deliveries (
-    app      text   NOT NULL,
-    seq      bigint GENERATED ALWAYS AS IDENTITY,
-    event_id uuid   NOT NULL,
+    app       text   NOT NULL,
+    seq       bigint GENERATED ALWAYS AS IDENTITY,
+    event_id  uuid   NOT NULL,
+    -- When its runs were started and its keys written. It stays until it has looked for waits.
+    routed_at timestamptz,
     PRIMARY KEY (app, seq)
 );
 
@@ -56,15 +62,22 @@ CREATE TABLE indelible.runs (
     workflow    text        NOT NULL,
     status      text        NOT NULL,
     event_id    uuid,
+    -- The run that invoked it, and whether it goes on when that one ends.
+    parent      uuid,
+    detached    boolean     NOT NULL DEFAULT false,
     input       json        NOT NULL,
     seed        uuid        NOT NULL,
     -- The time of acceptance in microseconds, less what its priority is worth: the lower, the sooner.
     rank        bigint      NOT NULL,
     accepted_at timestamptz NOT NULL,
+    -- What was committed when its trigger was accepted: events that are not in it came later.
+    since       pg_snapshot NOT NULL DEFAULT pg_current_snapshot(),
     started_at  timestamptz,
+    -- Set exactly if it is over.
     ended_at    timestamptz,
     output      json,
     error       json,
+    cancelled   text,
     held        text,
     -- Who holds it; only they write this row and its journal.
     worker      uuid,
@@ -74,6 +87,7 @@ CREATE TABLE indelible.runs (
 );
 CREATE INDEX runs_of_worker ON indelible.runs (worker) WHERE worker IS NOT NULL;
 CREATE INDEX runs_by_status ON indelible.runs (app, status, workflow, id);
+CREATE INDEX runs_of_parent ON indelible.runs (parent, id) WHERE parent IS NOT NULL;
 
 -- Runs that could start now, and nothing else. A queue: rows come and go, so it is vacuumed early.
 CREATE TABLE indelible.ready (
@@ -84,7 +98,7 @@ CREATE TABLE indelible.ready (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX ready_by_rank ON indelible.ready (app, rank, run_id);
 
--- When each parked run is due.
+-- When each parked run is due, if it is due at a time.
 CREATE TABLE indelible.timers (
     run_id uuid        PRIMARY KEY,
     due_at timestamptz NOT NULL
@@ -100,9 +114,53 @@ CREATE TABLE indelible.journal (
     transition text        NOT NULL,
     attempt    bigint,
     due_at     timestamptz,
+    child      uuid,
     outcome    json,
     error      json,
     commit_id  uuid        NOT NULL,
     at         timestamptz NOT NULL,
     PRIMARY KEY (run_id, seq)
 );
+
+-- What runs wait for: the hash of an event's name and some of its fields.
+CREATE TABLE indelible.waits (
+    run_id     uuid        NOT NULL,
+    key        text        NOT NULL,
+    app        text        NOT NULL,
+    hash       uuid        NOT NULL,
+    -- Events count that are not in it, but for the run's trigger.
+    since      pg_snapshot NOT NULL,
+    trigger_id uuid,
+    made_at    timestamptz NOT NULL,
+    -- Whether it has looked for events that were routed before its commit.
+    looked     boolean     NOT NULL DEFAULT false,
+    PRIMARY KEY (run_id, key)
+);
+CREATE INDEX waits_by_hash ON indelible.waits (app, hash);
+CREATE INDEX waits_unlooked ON indelible.waits (made_at) WHERE NOT looked;
+
+-- The same hashes of the events that an app has routed. What a wait looks for begins at the oldest
+-- transaction that its snapshot does not have.
+CREATE TABLE indelible.event_keys (
+    app      text NOT NULL,
+    hash     uuid NOT NULL,
+    xid      xid8 NOT NULL,
+    event_id uuid NOT NULL,
+    PRIMARY KEY (app, hash, xid, event_id)
+);
+
+-- What others tell a run. Of an event only the id: it is kept as long as a message names it. One
+-- that was taken stays until the run ends, so that no other wait of the run gets it.
+CREATE TABLE indelible.inbox (
+    run_id  uuid        NOT NULL,
+    id      uuid        NOT NULL,
+    kind    text        NOT NULL,
+    at      timestamptz NOT NULL,
+    hash    uuid,
+    outcome json,
+    error   json,
+    reason  text,
+    taken   boolean     NOT NULL DEFAULT false,
+    PRIMARY KEY (run_id, id)
+);
+CREATE INDEX inbox_untaken ON indelible.inbox (run_id) WHERE NOT taken;

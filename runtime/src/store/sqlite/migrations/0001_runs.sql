@@ -1,8 +1,9 @@
 -- Times are microseconds since 1970, ids are UUIDs as text, payloads are JSON as text.
 
--- Facts, immutable once accepted.
+-- Facts, immutable once accepted, in that order: a number is never given twice.
 CREATE TABLE indelible_events (
-    id          TEXT    NOT NULL PRIMARY KEY,
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          TEXT    NOT NULL UNIQUE,
     name        TEXT    NOT NULL,
     data        TEXT    NOT NULL,
     accepted_at INTEGER NOT NULL
@@ -57,15 +58,22 @@ CREATE TABLE indelible_runs (
     workflow    TEXT    NOT NULL,
     status      TEXT    NOT NULL,
     event_id    TEXT,
+    -- The run that invoked it, and whether it goes on when that one ends.
+    parent      TEXT,
+    detached    INTEGER NOT NULL DEFAULT 0,
     input       TEXT    NOT NULL,
     seed        TEXT    NOT NULL,
     -- The time of acceptance, less what its priority is worth: the lower, the sooner.
     rank        INTEGER NOT NULL,
     accepted_at INTEGER NOT NULL,
+    -- The last event when its trigger was accepted: those after it came later.
+    since       INTEGER NOT NULL,
     started_at  INTEGER,
+    -- Set exactly if it is over.
     ended_at    INTEGER,
     output      TEXT,
     error       TEXT,
+    cancelled   TEXT,
     held        TEXT,
     -- Who holds it; only they write this row and its journal.
     worker      TEXT,
@@ -75,6 +83,7 @@ CREATE TABLE indelible_runs (
 ) STRICT;
 CREATE INDEX indelible_runs_of_worker ON indelible_runs (worker) WHERE worker IS NOT NULL;
 CREATE INDEX indelible_runs_by_status ON indelible_runs (app, status, workflow, id);
+CREATE INDEX indelible_runs_of_parent ON indelible_runs (parent, id) WHERE parent IS NOT NULL;
 
 -- Runs that could start now, and nothing else.
 CREATE TABLE indelible_ready (
@@ -85,7 +94,7 @@ CREATE TABLE indelible_ready (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX indelible_ready_by_rank ON indelible_ready (app, rank, run_id);
 
--- When each parked run is due.
+-- When each parked run is due, if it is due at a time.
 CREATE TABLE indelible_timers (
     run_id TEXT    NOT NULL PRIMARY KEY,
     due_at INTEGER NOT NULL
@@ -101,9 +110,46 @@ CREATE TABLE indelible_journal (
     transition TEXT    NOT NULL,
     attempt    INTEGER,
     due_at     INTEGER,
+    child      TEXT,
     outcome    TEXT,
     error      TEXT,
     commit_id  TEXT    NOT NULL,
     at         INTEGER NOT NULL,
     PRIMARY KEY (run_id, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- What runs wait for: the hash of an event's name and some of its fields.
+CREATE TABLE indelible_waits (
+    run_id TEXT    NOT NULL,
+    key    TEXT    NOT NULL,
+    app    TEXT    NOT NULL,
+    hash   TEXT    NOT NULL,
+    -- The last event that does not count.
+    since  INTEGER NOT NULL,
+    PRIMARY KEY (run_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_waits_by_hash ON indelible_waits (app, hash);
+
+-- The same hashes of the events that an app has routed.
+CREATE TABLE indelible_event_keys (
+    app   TEXT    NOT NULL,
+    hash  TEXT    NOT NULL,
+    event INTEGER NOT NULL,
+    PRIMARY KEY (app, hash, event)
+) STRICT, WITHOUT ROWID;
+
+-- What others tell a run. Of an event only the id: it is kept as long as a message names it. One
+-- that was taken stays until the run ends, so that no other wait of the run gets it.
+CREATE TABLE indelible_inbox (
+    run_id  TEXT    NOT NULL,
+    id      TEXT    NOT NULL,
+    kind    TEXT    NOT NULL,
+    at      INTEGER NOT NULL,
+    hash    TEXT,
+    outcome TEXT,
+    error   TEXT,
+    reason  TEXT,
+    taken   INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (run_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_inbox_untaken ON indelible_inbox (run_id) WHERE NOT taken;

@@ -1,0 +1,120 @@
+//! What a batch does beside adding lines: to older lines, to waits, to children, to inboxes.
+
+use super::{RunCommit, Then};
+use crate::journal::{Change, Child, MatchKey, MessageId, RunId};
+use crate::workflow::StepKind;
+
+#[derive(Default)]
+pub(super) struct Effects<'a> {
+    pub(super) dropped: Vec<DroppedLines>,
+    pub(super) waits: Vec<NewWait<'a>>,
+    /// Waits that are over, by run and key.
+    pub(super) waited: Vec<(RunId, &'a str)>,
+    /// Children with their parents.
+    pub(super) children: Vec<(RunId, &'a Child)>,
+    pub(super) settled: Vec<Settled>,
+    pub(super) cancels: Vec<Cancel>,
+    /// Runs that leave the worker and may have messages: parked ones, and held ones.
+    pub(super) at_rest: Vec<RunId>,
+}
+
+/// Lines that a carried loop no longer needs: from one place of a run's journal to before another.
+pub(super) struct DroppedLines {
+    pub(super) run: RunId,
+    pub(super) from: u32,
+    pub(super) before: u32,
+}
+
+/// A wait that begins.
+pub(super) struct NewWait<'a> {
+    pub(super) run: RunId,
+    pub(super) key: &'a str,
+    pub(super) awaited: MatchKey,
+    pub(super) from_trigger: bool,
+}
+
+/// A message that a run is done with.
+pub(super) struct Settled {
+    pub(super) run: RunId,
+    pub(super) message: MessageId,
+    /// Whether the run has taken it.
+    pub(super) taken: bool,
+}
+
+/// A child that is asked to cancel.
+pub(super) struct Cancel {
+    pub(super) child: RunId,
+    pub(super) parent: RunId,
+    pub(super) reason: String,
+}
+
+impl<'a> Effects<'a> {
+    pub(super) fn of(batch: impl IntoIterator<Item = &'a RunCommit>) -> Self {
+        let mut effects = Self::default();
+        batch.into_iter().for_each(|commit| effects.push(commit));
+        effects
+    }
+
+    /// Whether nothing is to be written beside the lines and what becomes of the runs.
+    pub(super) fn are_none(&self) -> bool {
+        let Self { dropped, waits, waited, children, settled, cancels, at_rest: _ } = self;
+        dropped.is_empty()
+            && waits.is_empty()
+            && waited.is_empty()
+            && children.is_empty()
+            && settled.is_empty()
+            && cancels.is_empty()
+    }
+
+    fn push(&mut self, commit: &'a RunCommit) {
+        let run = commit.run;
+        let ends = matches!(commit.then, Then::End(_));
+        for (entry, seq) in commit.entries.iter().zip(commit.first_seq..) {
+            let key = entry.key.as_str();
+            match &entry.change {
+                Change::Wait { awaited, from_trigger, .. } if !ends => {
+                    let (awaited, from_trigger) = (*awaited, *from_trigger);
+                    self.waits.push(NewWait { run, key, awaited, from_trigger });
+                }
+                Change::Invoke { child, .. } => {
+                    self.children.push((run, child));
+                    if ends && !child.detached {
+                        self.cancel(run, child.id, "has ended");
+                    }
+                }
+                Change::Carry { replaces: Some(from), .. } => {
+                    self.dropped.push(DroppedLines { run, from: *from, before: seq });
+                }
+                Change::Abandon { cancelled: Some(child) } => {
+                    self.cancel(run, *child, "no longer waits for it");
+                }
+                Change::Fail { cancelled: Some(child), .. } => {
+                    self.cancel(run, *child, "has waited long enough");
+                }
+                _ => {}
+            }
+            let over = matches!(
+                entry.change,
+                Change::Abandon { .. } | Change::Succeed { .. } | Change::Fail { .. }
+            );
+            if over && entry.kind == StepKind::WaitForEvent && !ends {
+                self.waited.push((run, key));
+            }
+        }
+        // With a run's end its waits and messages are gone in any case.
+        if !ends {
+            let taken = commit.taken.iter().map(|message| (*message, true));
+            let discarded = commit.discarded.iter().map(|message| (*message, false));
+            let settled = taken.chain(discarded);
+            self.settled.extend(settled.map(|(message, taken)| Settled { run, message, taken }));
+        }
+        if matches!(commit.then, Then::Park(_) | Then::Hold(_)) {
+            self.at_rest.push(run);
+        }
+    }
+
+    fn cancel(&mut self, parent: RunId, child: RunId, why: &str) {
+        let reason = format!("its parent run {parent} {why}");
+        self.cancels.push(Cancel { child, parent, reason });
+    }
+}

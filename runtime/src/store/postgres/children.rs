@@ -1,0 +1,49 @@
+//! Runs that other runs start.
+
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::value::Time;
+use crate::journal::{Child, RunId};
+use crate::store::{RunStatus, StoreError};
+
+/// Starts children in the commit of their parents' lines. Served by the primary key of runs.
+pub(super) const START: &str = "
+    WITH started AS (
+        INSERT INTO indelible.runs
+            (id, app, workflow, status, parent, detached, input, seed, rank, accepted_at)
+        SELECT child.id, parent.app, child.workflow, $7, parent.id, child.detached,
+               child.input::json, child.seed, (extract(epoch FROM $8) * 1000000)::bigint, $8
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::text[], $6::uuid[])
+            AS child (id, parent, workflow, detached, input, seed)
+        JOIN indelible.runs parent ON parent.id = child.parent
+        RETURNING id, app, workflow, rank
+    )
+    INSERT INTO indelible.ready (run_id, app, workflow, rank)
+    SELECT id, app, workflow, rank FROM started";
+
+pub(super) async fn start(
+    connection: &mut PgConnection,
+    children: &[(RunId, &Child)],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if children.is_empty() {
+        return Ok(());
+    }
+    let column = |value: fn(&Child) -> Uuid| -> Vec<Uuid> {
+        children.iter().map(|(_, child)| value(child)).collect()
+    };
+    sqlx::query(START)
+        .bind(column(|child| child.id.as_uuid()))
+        .bind(children.iter().map(|(parent, _)| parent.as_uuid()).collect::<Vec<_>>())
+        .bind(children.iter().map(|(_, child)| child.workflow).collect::<Vec<_>>())
+        .bind(children.iter().map(|(_, child)| child.detached).collect::<Vec<_>>())
+        .bind(children.iter().map(|(_, child)| child.input.as_str()).collect::<Vec<_>>())
+        .bind(column(|child| child.seed))
+        .bind(RunStatus::Queued.name())
+        .bind(Time(at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! What runs are told.
+//!
+//! Whoever tells a run something commits it first and then looks, in a new snapshot, whether the run
+//! is parked; whoever parks a run commits that first and then looks for messages. So no message lies
+//! with a parked run unseen. If a process dies in between, [`sweep`] makes it good.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgPool, Row as _};
+use uuid::Uuid;
+
+use super::value::Columns as _;
+use crate::id::WorkerId;
+use crate::journal::{Message, MessageId, RunId};
+use crate::store::columns::reason_text;
+use crate::store::effects::{Cancel, Settled};
+use crate::store::message::{CANCEL, EVENT, MessageColumns};
+use crate::store::{RunStatus, StoreError};
+
+/// An event that was taken stays, marked; anything else that was taken comes only once, and what was
+/// discarded may come again. Served by the primary key.
+pub(super) const SETTLE: &str = "
+    WITH settled AS MATERIALIZED (
+        SELECT run_id, id, taken
+        FROM unnest($1::uuid[], $2::uuid[], $3::boolean[]) AS settled (run_id, id, taken)
+    ),
+    marked AS (
+        UPDATE indelible.inbox message SET taken = true
+        FROM settled
+        WHERE message.run_id = settled.run_id AND message.id = settled.id
+          AND settled.taken AND message.kind = $4
+    )
+    DELETE FROM indelible.inbox message USING settled
+    WHERE message.run_id = settled.run_id AND message.id = settled.id
+      AND NOT (settled.taken AND message.kind = $4)";
+
+/// Asks children to cancel. Served by the primary key of runs.
+pub(super) const ASK_CHILDREN: &str = "
+    INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
+    SELECT child.id, asked.parent, $4, clock_timestamp(), asked.reason
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS asked (child, parent, reason)
+    JOIN indelible.runs child ON child.id = asked.child
+    WHERE child.ended_at IS NULL
+    ON CONFLICT (run_id, id) DO NOTHING
+    RETURNING run_id";
+
+/// Served by the primary key of runs.
+const ASK: &str = "
+    INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
+    SELECT id, $2, $3, clock_timestamp(), $4 FROM indelible.runs WHERE id = $1 AND ended_at IS NULL
+    RETURNING run_id";
+
+/// Served by `runs_of_worker`, `inbox_untaken` and the primary key of events.
+pub(super) const MESSAGES: &str = "
+    SELECT message.run_id, message.id, message.kind, message.at, message.hash,
+           event.data::text AS data, message.outcome::text AS outcome,
+           message.error::text AS error, message.reason
+    FROM indelible.runs run
+    JOIN indelible.inbox message ON message.run_id = run.id AND NOT message.taken
+    LEFT JOIN indelible.events event ON message.kind = $2 AND event.id = message.id
+    WHERE run.worker = $1
+    ORDER BY message.run_id, message.at, message.id";
+
+/// Makes runs ready that have messages and that nobody drives; a held one only to be cancelled. One
+/// that another transaction writes is left to it: that one makes the run ready, or looks itself.
+/// A run's timer stays until it fires or the run is claimed.
+///
+/// Served by the primary key of runs and `inbox_untaken`.
+pub(super) const ROUSE: &str = "
+    WITH resting AS MATERIALIZED (
+        SELECT run.id
+        FROM unnest($1::uuid[]) AS told (run_id)
+        JOIN indelible.runs run ON run.id = told.run_id
+        WHERE run.status IN ($2, $3) AND EXISTS (
+            SELECT FROM indelible.inbox message
+            WHERE message.run_id = run.id AND NOT message.taken
+              AND (run.status = $2 OR message.kind = $5)
+        )
+        FOR NO KEY UPDATE OF run SKIP LOCKED
+    ),
+    queued AS (
+        UPDATE indelible.runs run SET status = $4, held = NULL
+        FROM resting WHERE run.id = resting.id
+        RETURNING run.id, run.app, run.workflow, run.rank
+    )
+    INSERT INTO indelible.ready (run_id, app, workflow, rank)
+    SELECT id, app, workflow, rank FROM queued";
+
+/// Runs with messages, and where they stand. Served by `inbox_untaken`, in its order from `$1` on,
+/// and the primary key of runs.
+pub(super) const TOLD: &str = "
+    SELECT message.run_id, run.status
+    FROM (
+        SELECT run_id FROM indelible.inbox
+        WHERE NOT taken AND run_id > $1 ORDER BY run_id LIMIT $2
+    ) message
+    LEFT JOIN indelible.runs run ON run.id = message.run_id
+    ORDER BY message.run_id";
+
+/// Served by the primary key.
+pub(super) const EMPTY: &str = "
+    DELETE FROM indelible.inbox message USING unnest($1::uuid[]) AS over (run_id)
+    WHERE message.run_id = over.run_id";
+
+pub(super) async fn settle(
+    connection: &mut PgConnection,
+    settled: &[Settled],
+) -> Result<(), StoreError> {
+    if settled.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(SETTLE)
+        .bind(settled.iter().map(|settled| settled.run.as_uuid()).collect::<Vec<_>>())
+        .bind(settled.iter().map(|settled| settled.message.as_uuid()).collect::<Vec<_>>())
+        .bind(settled.iter().map(|settled| settled.taken).collect::<Vec<_>>())
+        .bind(EVENT)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Asks children to cancel; gives those that are not over.
+pub(super) async fn ask_children(
+    connection: &mut PgConnection,
+    cancels: &[Cancel],
+) -> Result<Vec<Uuid>, StoreError> {
+    if cancels.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked = sqlx::query_scalar(ASK_CHILDREN)
+        .bind(cancels.iter().map(|cancel| cancel.child.as_uuid()).collect::<Vec<_>>())
+        .bind(cancels.iter().map(|cancel| cancel.parent.as_uuid()).collect::<Vec<_>>())
+        .bind(cancels.iter().map(|cancel| cancel.reason.as_str()).collect::<Vec<_>>())
+        .bind(CANCEL);
+    Ok(asked.fetch_all(connection).await?)
+}
+
+pub(super) async fn cancel(pool: &PgPool, run: RunId, reason: &str) -> Result<bool, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let asked: Vec<Uuid> = sqlx::query_scalar(ASK)
+        .bind(run.as_uuid())
+        .bind(MessageId::new().as_uuid())
+        .bind(CANCEL)
+        .bind(reason_text(reason))
+        .fetch_all(&mut *connection)
+        .await?;
+    rouse(&mut connection, &asked).await?;
+    Ok(!asked.is_empty())
+}
+
+pub(super) async fn messages(
+    pool: &PgPool,
+    worker: WorkerId,
+) -> Result<Vec<(RunId, Message)>, StoreError> {
+    let rows = sqlx::query(MESSAGES).bind(worker.as_uuid()).bind(EVENT).fetch_all(pool).await?;
+    rows.iter().map(|row| Ok((row.uuid("run_id")?, message(row)?))).collect()
+}
+
+/// Reads a message.
+pub(super) fn message(row: &PgRow) -> Result<Message, StoreError> {
+    MessageColumns {
+        id: row.uuid("id")?,
+        kind: row.try_get("kind")?,
+        at: row.time("at")?,
+        hash: row.uuid_or_null("hash")?,
+        data: row.try_get("data")?,
+        outcome: row.try_get("outcome")?,
+        error: row.try_get("error")?,
+        reason: row.try_get("reason")?,
+    }
+    .message()
+}
+
+/// Makes those of the runs ready that have messages and that nobody drives; gives how many.
+pub(super) async fn rouse(connection: &mut PgConnection, runs: &[Uuid]) -> Result<u64, StoreError> {
+    if runs.is_empty() {
+        return Ok(0);
+    }
+    let roused = sqlx::query(ROUSE)
+        .bind(runs)
+        .bind(RunStatus::Waiting.name())
+        .bind(RunStatus::Held.name())
+        .bind(RunStatus::Queued.name())
+        .bind(CANCEL)
+        .execute(connection)
+        .await?;
+    Ok(roused.rows_affected())
+}
+
+/// Where the next sweep goes on, and when the last one was.
+///
+/// A sweep is for the rare case that a process died in the wrong moment, so each looks at a bounded
+/// part of what there is: messages that wait for a worker to be free do not slow it down.
+#[derive(Default)]
+pub(super) struct Broom(Mutex<Option<(Uuid, Instant)>>);
+
+impl Broom {
+    /// How long a message may lie unseen after a crash, if there are not many.
+    const INTERVAL: Duration = Duration::from_secs(1);
+    /// How many messages a sweep looks at.
+    const STROKE: usize = 1000;
+
+    /// Where to begin, if it is time for a sweep.
+    fn begin(&self) -> Option<Uuid> {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (next, last) = place.map_or((Uuid::nil(), None), |(next, last)| (next, Some(last)));
+        if last.is_some_and(|last| last.elapsed() < Self::INTERVAL) {
+            return None;
+        }
+        *place = Some((next, Instant::now()));
+        Some(next)
+    }
+
+    fn end(&self, next: Uuid) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((next, Instant::now()));
+    }
+}
+
+/// Makes runs ready that rest with messages, and removes messages that came too late for a run. Gives
+/// how many runs were made ready.
+pub(super) async fn sweep(connection: &mut PgConnection, broom: &Broom) -> Result<u64, StoreError> {
+    let Some(from) = broom.begin() else { return Ok(0) };
+    let told: Vec<(Uuid, Option<String>)> = sqlx::query_as(TOLD)
+        .bind(from)
+        .bind(Broom::STROKE as i64)
+        .fetch_all(&mut *connection)
+        .await?;
+    let last = told.last().filter(|_| told.len() == Broom::STROKE);
+    broom.end(last.map_or(Uuid::nil(), |(run, _)| *run));
+
+    let standing = |told: &(Uuid, Option<String>)| match told.1.as_deref().map(str::parse) {
+        Some(Ok(status)) => Some(status),
+        // It is gone, and its messages with it.
+        None => Some(RunStatus::Completed),
+        // A newer program's business.
+        Some(Err(_)) => None,
+    };
+    let of = |choose: fn(RunStatus) -> bool| -> Vec<Uuid> {
+        let mut runs: Vec<_> = told
+            .iter()
+            .filter(|told| standing(told).is_some_and(choose))
+            .map(|told| told.0)
+            .collect();
+        runs.dedup();
+        runs
+    };
+    let over = of(RunStatus::is_over);
+    if !over.is_empty() {
+        sqlx::query(EMPTY).bind(over).execute(&mut *connection).await?;
+    }
+    let resting = of(|status| matches!(status, RunStatus::Waiting | RunStatus::Held));
+    rouse(connection, &resting).await
+}

@@ -1,0 +1,188 @@
+//! Waits and the events that they are for.
+//!
+//! Event and wait each commit first and then look for the other in a new snapshot, so that neither
+//! can miss the other; both may find it, and the inbox has it once. Whoever finds tells the runs in
+//! the same order, so that two that find the same wait for one another and never in a circle.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::OVERDUE;
+use crate::event::EventId;
+use crate::journal::{MatchKey, RunId};
+use crate::store::StoreError;
+use crate::store::effects::NewWait;
+use crate::store::message::EVENT;
+
+/// Served by the primary key of runs.
+pub(super) const BEGIN: &str = "
+    INSERT INTO indelible.waits (run_id, key, app, hash, since, trigger_id, made_at)
+    SELECT run.id, wait.key, run.app, wait.hash,
+           CASE WHEN wait.from_trigger THEN run.since ELSE pg_current_snapshot() END,
+           run.event_id, clock_timestamp()
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::boolean[])
+        AS wait (run_id, key, hash, from_trigger)
+    JOIN indelible.runs run ON run.id = wait.run_id";
+
+/// Served by the primary key.
+pub(super) const END: &str = "
+    DELETE FROM indelible.waits wait
+    USING unnest($1::uuid[], $2::text[]) AS over (run_id, key)
+    WHERE wait.run_id = over.run_id AND wait.key = over.key";
+
+/// New waits look for events that were routed before their commit. Served by the primary keys of
+/// waits and events, and that of event keys, from the oldest event on that may count.
+pub(super) const LOOK: &str = "
+    WITH wait AS MATERIALIZED (
+        UPDATE indelible.waits wait SET looked = true
+        FROM unnest($1::uuid[], $2::text[]) AS new (run_id, key)
+        WHERE wait.run_id = new.run_id AND wait.key = new.key
+        RETURNING wait.run_id, wait.app, wait.hash, wait.since, wait.trigger_id
+    ),
+    found AS MATERIALIZED (
+        SELECT DISTINCT ON (wait.run_id, event.id)
+            wait.run_id, event.id, wait.hash, event.accepted_at
+        FROM wait
+        JOIN indelible.event_keys known
+            ON known.app = wait.app AND known.hash = wait.hash
+            AND known.xid >= pg_snapshot_xmin(wait.since)
+        JOIN indelible.events event ON event.id = known.event_id
+        WHERE NOT pg_visible_in_snapshot(known.xid, wait.since)
+          AND event.id IS DISTINCT FROM wait.trigger_id
+        ORDER BY wait.run_id, event.id, wait.hash
+    ),
+    told AS (
+        INSERT INTO indelible.inbox (run_id, id, kind, at, hash)
+        SELECT run_id, id, $3, accepted_at, hash FROM found ORDER BY run_id, id
+        ON CONFLICT (run_id, id) DO NOTHING
+    )
+    SELECT DISTINCT run_id FROM found";
+
+/// Waits whose process died before it looked. Served by `waits_unlooked`.
+pub(super) const LATE: &str = "
+    SELECT run_id, key FROM indelible.waits
+    WHERE NOT looked AND made_at <= now() - $1 * interval '1 second'
+    ORDER BY made_at LIMIT $2";
+
+/// Served by the primary key of events.
+pub(super) const KNOW: &str = "
+    INSERT INTO indelible.event_keys (app, hash, xid, event_id)
+    SELECT $1, key.hash, event.xid, event.id
+    FROM unnest($2::uuid[], $3::uuid[]) AS key (event_id, hash)
+    JOIN indelible.events event ON event.id = key.event_id
+    ON CONFLICT DO NOTHING";
+
+/// Events whose keys were written look for the waits that they are for; gives the runs that wait,
+/// also those that were told before. Served by the primary key of events and `waits_by_hash`.
+pub(super) const FIND: &str = "
+    WITH found AS MATERIALIZED (
+        SELECT DISTINCT ON (wait.run_id, event.id)
+            wait.run_id, event.id, wait.hash, event.accepted_at
+        FROM unnest($2::uuid[], $3::uuid[]) AS key (event_id, hash)
+        JOIN indelible.events event ON event.id = key.event_id
+        JOIN indelible.waits wait ON wait.app = $1 AND wait.hash = key.hash
+        WHERE NOT pg_visible_in_snapshot(event.xid, wait.since)
+          AND event.id IS DISTINCT FROM wait.trigger_id
+        ORDER BY wait.run_id, event.id, wait.hash
+    ),
+    told AS (
+        INSERT INTO indelible.inbox (run_id, id, kind, at, hash)
+        SELECT run_id, id, $4, accepted_at, hash FROM found ORDER BY run_id, id
+        ON CONFLICT (run_id, id) DO NOTHING
+    )
+    SELECT DISTINCT run_id FROM found";
+
+pub(super) async fn begin(
+    connection: &mut PgConnection,
+    waits: &[NewWait<'_>],
+) -> Result<(), StoreError> {
+    if waits.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(BEGIN)
+        .bind(waits.iter().map(|wait| wait.run.as_uuid()).collect::<Vec<_>>())
+        .bind(waits.iter().map(|wait| wait.key).collect::<Vec<_>>())
+        .bind(waits.iter().map(|wait| wait.awaited.as_uuid()).collect::<Vec<_>>())
+        .bind(waits.iter().map(|wait| wait.from_trigger).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn end(
+    connection: &mut PgConnection,
+    waits: &[(RunId, &str)],
+) -> Result<(), StoreError> {
+    if waits.is_empty() {
+        return Ok(());
+    }
+    let (runs, keys): (Vec<Uuid>, Vec<&str>) =
+        waits.iter().map(|(run, key)| (run.as_uuid(), *key)).unzip();
+    sqlx::query(END).bind(runs).bind(keys).execute(connection).await?;
+    Ok(())
+}
+
+/// Lets new waits look for their events; gives the runs that were told of one.
+pub(super) async fn look(
+    connection: &mut PgConnection,
+    runs: Vec<Uuid>,
+    keys: Vec<&str>,
+) -> Result<Vec<Uuid>, StoreError> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = sqlx::query_scalar(LOOK).bind(runs).bind(keys).bind(EVENT);
+    Ok(found.fetch_all(connection).await?)
+}
+
+/// Lets up to `limit` waits look that nobody else will; gives the runs that were told of an event.
+pub(super) async fn look_late(
+    connection: &mut PgConnection,
+    limit: usize,
+) -> Result<Vec<Uuid>, StoreError> {
+    let waits: Vec<(Uuid, String)> = sqlx::query_as(LATE)
+        .bind(OVERDUE.as_secs_f64())
+        .bind(limit as i64)
+        .fetch_all(&mut *connection)
+        .await?;
+    let (runs, keys): (Vec<_>, Vec<_>) =
+        waits.iter().map(|(run, key)| (*run, key.as_str())).unzip();
+    look(connection, runs, keys).await
+}
+
+/// The keys of events that an app has routed, one array a column.
+#[derive(Default)]
+pub(super) struct EventKeys {
+    events: Vec<Uuid>,
+    hashes: Vec<Uuid>,
+}
+
+impl EventKeys {
+    pub(super) fn push(&mut self, event: EventId, keys: &[MatchKey]) {
+        for key in keys {
+            self.events.push(event.as_uuid());
+            self.hashes.push(key.as_uuid());
+        }
+    }
+
+    /// Writes them, to be found by later waits.
+    pub(super) async fn know(
+        &self,
+        connection: &mut PgConnection,
+        app: &str,
+    ) -> Result<(), StoreError> {
+        let known = sqlx::query(KNOW).bind(app).bind(&self.events).bind(&self.hashes);
+        known.execute(connection).await?;
+        Ok(())
+    }
+
+    /// Tells the runs that wait for them; gives those.
+    pub(super) async fn find(
+        &self,
+        connection: &mut PgConnection,
+        app: &str,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let found = sqlx::query_scalar(FIND).bind(app).bind(&self.events).bind(&self.hashes);
+        Ok(found.bind(EVENT).fetch_all(connection).await?)
+    }
+}

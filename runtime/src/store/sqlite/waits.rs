@@ -1,0 +1,138 @@
+//! Waits and the events that they are for. Writers take turns, so whichever of the two comes second
+//! finds the first in its own transaction.
+
+use serde::Serialize;
+use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
+
+use super::value::batch;
+use crate::event::EventId;
+use crate::journal::{MatchKey, RunId};
+use crate::store::StoreError;
+use crate::store::effects::NewWait;
+use crate::store::message::EVENT;
+
+/// Served by the primary key of runs.
+const BEGIN: &str = "
+    INSERT INTO indelible_waits (run_id, key, app, hash, since)
+    SELECT r.id, w.value ->> 'key', r.app, w.value ->> 'hash',
+           CASE WHEN w.value ->> 'from_trigger' THEN r.since
+                ELSE (SELECT coalesce(max(seq), 0) FROM indelible_events) END
+    FROM json_each(?1) w JOIN indelible_runs r ON r.id = w.value ->> 'run'";
+
+/// Served by the primary key.
+const END: &str = "
+    DELETE FROM indelible_waits WHERE (run_id, key) IN (
+        SELECT value ->> 0, value ->> 1 FROM json_each(?1)
+    )";
+
+/// New waits look for events that were routed before. Served by the primary keys of waits, events
+/// and event keys, in this order. A run's trigger is the last event that does not count.
+pub(super) const LOOK: &str = "
+    INSERT INTO indelible_inbox (run_id, id, kind, at, hash)
+    SELECT w.run_id, e.id, ?2, e.accepted_at, min(w.hash)
+    FROM json_each(?1) n
+    CROSS JOIN indelible_waits w ON w.run_id = n.value ->> 'run' AND w.key = n.value ->> 'key'
+    CROSS JOIN indelible_event_keys k ON k.app = w.app AND k.hash = w.hash AND k.event > w.since
+    CROSS JOIN indelible_events e ON e.seq = k.event
+    WHERE true
+    GROUP BY w.run_id, e.id
+    ON CONFLICT (run_id, id) DO NOTHING
+    RETURNING run_id";
+
+/// Served by the unique index of events.
+const KNOW: &str = "
+    INSERT INTO indelible_event_keys (app, hash, event)
+    SELECT ?2, k.value ->> 'hash', e.seq
+    FROM json_each(?1) k JOIN indelible_events e ON e.id = k.value ->> 'event'
+    WHERE true
+    ON CONFLICT DO NOTHING";
+
+/// Events look for the waits that they are for. Served by the unique index of events and
+/// `indelible_waits_by_hash`, in this order.
+pub(super) const FIND: &str = "
+    INSERT INTO indelible_inbox (run_id, id, kind, at, hash)
+    SELECT w.run_id, e.id, ?3, e.accepted_at, min(w.hash)
+    FROM json_each(?1) k
+    CROSS JOIN indelible_events e ON e.id = k.value ->> 'event'
+    CROSS JOIN indelible_waits w ON w.app = ?2 AND w.hash = k.value ->> 'hash'
+    WHERE e.seq > w.since
+    GROUP BY w.run_id, e.id
+    ON CONFLICT (run_id, id) DO NOTHING
+    RETURNING run_id";
+
+#[derive(Serialize)]
+struct WaitRow<'a> {
+    run: RunId,
+    key: &'a str,
+    hash: Uuid,
+    from_trigger: bool,
+}
+
+pub(super) async fn begin(
+    tx: &mut SqliteConnection,
+    waits: &[NewWait<'_>],
+) -> Result<(), StoreError> {
+    if !waits.is_empty() {
+        sqlx::query(BEGIN).bind(rows(waits)).execute(tx).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn end(
+    tx: &mut SqliteConnection,
+    waits: &[(RunId, &str)],
+) -> Result<(), StoreError> {
+    if !waits.is_empty() {
+        sqlx::query(END).bind(batch(waits)).execute(tx).await?;
+    }
+    Ok(())
+}
+
+/// Lets new waits look for their events; gives the runs that were told of one.
+pub(super) async fn look(
+    tx: &mut SqliteConnection,
+    waits: &[NewWait<'_>],
+) -> Result<Vec<String>, StoreError> {
+    if waits.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(sqlx::query_scalar(LOOK).bind(rows(waits)).bind(EVENT).fetch_all(tx).await?)
+}
+
+fn rows(waits: &[NewWait<'_>]) -> String {
+    batch(waits.iter().map(|wait| WaitRow {
+        run: wait.run,
+        key: wait.key,
+        hash: wait.awaited.as_uuid(),
+        from_trigger: wait.from_trigger,
+    }))
+}
+
+/// A key of an event that an app has routed.
+#[derive(Serialize)]
+pub(super) struct EventKey {
+    event: EventId,
+    hash: Uuid,
+}
+
+impl EventKey {
+    pub(super) fn all_of(event: EventId, keys: &[MatchKey]) -> impl Iterator<Item = Self> {
+        keys.iter().map(move |key| Self { event, hash: key.as_uuid() })
+    }
+}
+
+/// Writes keys, to be found by later waits, and tells the runs that wait for them already; gives
+/// those.
+pub(super) async fn find(
+    tx: &mut SqliteConnection,
+    app: &str,
+    keys: &[EventKey],
+) -> Result<Vec<String>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys = batch(keys);
+    sqlx::query(KNOW).bind(&keys).bind(app).execute(&mut *tx).await?;
+    Ok(sqlx::query_scalar(FIND).bind(&keys).bind(app).bind(EVENT).fetch_all(tx).await?)
+}
