@@ -12,7 +12,7 @@ const SERVER: &str = "INDELIBLE_TEST_DATABASE_URL";
 
 /// A new and empty database.
 #[derive(Debug)]
-pub(super) struct TestDatabase(Kind);
+pub(in crate::store) struct TestDatabase(Kind);
 
 #[derive(Debug)]
 enum Kind {

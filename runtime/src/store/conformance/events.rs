@@ -158,3 +158,26 @@ pub(super) async fn a_panicking_router_leaves_its_deliveries(world: World) {
     let worker = world.worker(HOUR).await;
     assert_eq!(world.claim(worker, 10).await.len(), 2);
 }
+
+pub(super) async fn two_routers_share_the_deliveries(world: World) {
+    world.subscribe(APP, &[PLACED]).await;
+    let batch: Vec<_> = (0..300).map(|_| event(PLACED, "{}")).collect();
+    let mut accepted = world.store.accept(None, &batch).await.expect("accepted");
+    let other = world.another().await;
+    let routing = [&world.store, &other].map(async |store| {
+        let seen = Mutex::new(Vec::new());
+        let router = |event: &StoredEvent| {
+            seen.lock().expect("no router panics here").push(event.id);
+            one(event)
+        };
+        while store.route(APP, 7, &router).await.expect("it routes") > 0 {}
+        seen.into_inner().expect("no router panics here")
+    });
+    let mut seen = join_all(routing).await.concat();
+    seen.sort();
+    accepted.sort();
+    assert_eq!(seen, accepted);
+    let worker = world.worker(HOUR).await;
+    assert_eq!(world.claim(worker, 1000).await.len(), 300);
+    other.close().await;
+}

@@ -13,7 +13,9 @@ mod texts;
 mod timers;
 mod world;
 
-pub(in crate::store) use self::world::{HOUR, World, on_sqlite};
+pub(in crate::store) use self::world::{
+    HOUR, World, claim, done, ids, on_postgres, on_sqlite, only, step,
+};
 
 /// Makes the tests: `conformance::sqlite::leases::a_lost_lease_cannot_commit`, …
 macro_rules! behaviours {
@@ -54,6 +56,7 @@ behaviours! {
         a_resent_event_is_accepted_once,
         hosted_runs_start_with_their_event,
         events_are_routed_in_order_of_acceptance,
+        two_routers_share_the_deliveries,
         a_panicking_router_leaves_its_deliveries,
     ],
     claims: [

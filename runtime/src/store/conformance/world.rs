@@ -28,14 +28,15 @@ pub(in crate::store) struct World {
 }
 
 /// Runs a test on a SQLite file.
-pub(in crate::store) async fn on_sqlite<F: Future<Output = ()> + Send + 'static>(
-    test: fn(World) -> F,
-) {
+pub(in crate::store) async fn on_sqlite<F>(test: impl FnOnce(World) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     on(TestDatabase::sqlite(), test).await;
 }
 
 /// Runs a test on Postgres.
-pub(in crate::store) async fn on_postgres<F>(test: fn(World) -> F)
+pub(in crate::store) async fn on_postgres<F>(test: impl FnOnce(World) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -43,7 +44,7 @@ where
 }
 
 /// Runs a test and removes its database, also when the test failed.
-async fn on<F>(database: TestDatabase, test: fn(World) -> F)
+async fn on<F>(database: TestDatabase, test: impl FnOnce(World) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {

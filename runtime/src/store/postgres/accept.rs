@@ -27,7 +27,7 @@ const REMEMBER: &str = "
 /// What is there already was committed by an earlier attempt, and is left alone. What another
 /// transaction is about to write is a duplicate: then this statement fails, to be run again.
 /// Served by the primary keys of events, subscriptions and runs.
-const ACCEPT: &str = "
+pub(super) const ACCEPT: &str = "
     WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS at),
     event AS MATERIALIZED (
         SELECT id, name, data, hosted, place

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row as _};
+use sqlx::{PgConnection, PgPool, Row as _};
 
 use super::query;
 use super::value::Columns as _;
@@ -55,12 +55,13 @@ pub(super) async fn claim(
     floors: &Floors,
     claim: Claim<'_>,
 ) -> Result<Claimed, StoreError> {
+    let mut connection = pool.acquire().await?;
     let floor = floors.of(claim.app);
-    let mut batch = claim_from(pool, &claim, floor, claim.limit).await?;
+    let mut batch = claim_from(&mut connection, &claim, floor, claim.limit).await?;
     if floor > BOTTOM && batch.runs.len() < claim.limit {
         // Nothing is left above the floor, but something may have come in below.
         let rest = claim.limit - batch.runs.len();
-        batch.runs.extend(claim_from(pool, &claim, BOTTOM, rest).await?.runs);
+        batch.runs.extend(claim_from(&mut connection, &claim, BOTTOM, rest).await?.runs);
         batch.runs.sort_by_key(Ranked::order);
     }
     floors.raise(claim.app, batch.runs.first().map(|run| run.rank));
@@ -84,7 +85,7 @@ impl Ranked {
 }
 
 async fn claim_from(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     claim: &Claim<'_>,
     floor: i64,
     limit: usize,
@@ -96,7 +97,7 @@ async fn claim_from(
         .bind(floor)
         .bind(limit as i64)
         .bind(RunStatus::Running.name())
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await?;
     let mut at = None;
     let mut runs = Vec::new();

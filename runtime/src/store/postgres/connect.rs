@@ -21,7 +21,7 @@ const SERVER: &str = "
 /// The tables grow from nothing while statements that were planned early stay in use, so the plans
 /// are held to the indexes: a plan that scans or hashes an empty table is the best there is, and a
 /// disaster an hour later. Every statement is written to be served by indexes.
-const SETTINGS: [(&str, &str); 6] = [
+pub(super) const SETTINGS: [(&str, &str); 6] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use sqlx::{PgPool, Row as _};
+use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use super::value::{Columns as _, Time};
@@ -87,7 +87,7 @@ pub(super) const FLUSH: &str = "
 
 /// Served by the primary keys of journal and runs. A commit without lines has left its id on the
 /// run that it took from its worker.
-const LANDED: &str = "
+pub(super) const LANDED: &str = "
     SELECT batch.run_id, coalesce(line.at, run.commit_at) AS at
     FROM unnest($1::uuid[], $2::integer[]) AS batch (run_id, seq)
     LEFT JOIN indelible.journal line
@@ -101,15 +101,16 @@ pub(super) async fn flush(
     commit: Uuid,
     batch: &[RunCommit],
 ) -> Result<Flushed, StoreError> {
-    match send(pool, worker, commit, batch).await {
+    let sent = send(&mut *pool.acquire().await?, worker, commit, batch).await;
+    match sent {
         // The batch has come before, and its reply was lost.
         Err(error) if error.is_duplicate() => landed(pool, commit, batch).await?.ok_or(error),
         sent => sent,
     }
 }
 
-async fn send(
-    pool: &PgPool,
+pub(super) async fn send(
+    connection: &mut PgConnection,
     worker: WorkerId,
     commit: Uuid,
     batch: &[RunCommit],
@@ -148,7 +149,7 @@ async fn send(
         .bind(leaving.held)
         .bind(RunStatus::Queued.name())
         .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>())
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await?
         .ok_or(StoreError::LeaseLost)?;
     let evicted: Vec<Uuid> = row.try_get("evicted")?;

@@ -78,7 +78,10 @@ pub(super) async fn take_over(pool: &PgPool) -> Result<u64, StoreError> {
     Ok(released)
 }
 
-async fn release(connection: &mut PgConnection, workers: Vec<Uuid>) -> Result<u64, StoreError> {
+pub(super) async fn release(
+    connection: &mut PgConnection,
+    workers: Vec<Uuid>,
+) -> Result<u64, StoreError> {
     if workers.is_empty() {
         return Ok(0);
     }

@@ -11,8 +11,12 @@ mod flush;
 mod lease;
 mod migrate;
 mod notify;
+#[cfg(test)]
+mod plans;
 mod promote;
 mod query;
+#[cfg(test)]
+mod races;
 mod register;
 mod route;
 mod runs;

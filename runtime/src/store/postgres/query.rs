@@ -29,7 +29,7 @@ const RUNS: &str = "
     ORDER BY id LIMIT $5";
 
 /// Served by `runs_by_status` alone.
-const COUNTS: &str = "
+pub(super) const COUNTS: &str = "
     SELECT workflow, status, count(*) FROM indelible.runs
     WHERE app = $1 GROUP BY workflow, status ORDER BY workflow, status";
 

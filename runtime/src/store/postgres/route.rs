@@ -6,7 +6,7 @@ use crate::store::{Router, StoreError, StoredEvent};
 
 /// The oldest deliveries that nobody else routes at this moment. Served by the primary keys of
 /// deliveries and events.
-const TAKE: &str = "
+pub(super) const TAKE: &str = "
     WITH oldest AS MATERIALIZED (
         SELECT seq FROM indelible.deliveries
         WHERE app = $1 ORDER BY seq LIMIT $2

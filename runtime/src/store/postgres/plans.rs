@@ -1,0 +1,104 @@
+//! The plans of the statements that run all day: by index, whatever the planner knows of the tables.
+//!
+//! A prepared statement is planned once, maybe when its tables were empty, and kept.
+
+use std::str::FromStr;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::connect::SETTINGS;
+use super::{accept, claim, flush, lease, promote, route};
+use crate::store::conformance::{World, on_postgres};
+
+/// Name, statement, types of its parameters.
+const STATEMENTS: [(&str, &str, &str); 8] = [
+    (
+        "flush",
+        flush::FLUSH,
+        "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
+         text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], boolean[], \
+         text[], text[], text[], text, uuid[]",
+    ),
+    ("landed", flush::LANDED, "uuid[], integer[], uuid"),
+    ("claim", claim::CLAIM, "uuid, text, text[], bigint, bigint, text"),
+    ("release", lease::RELEASE, "uuid[], text"),
+    ("promote", promote::PROMOTE, "bigint, text"),
+    ("route", route::TAKE, "text, bigint"),
+    (
+        "accept",
+        accept::ACCEPT,
+        "uuid[], text[], text[], boolean[], text, uuid[], text[], uuid[], text[], uuid[], text",
+    ),
+    ("counts", super::query::COUNTS, "text"),
+];
+
+const GROW: &str = "
+    INSERT INTO indelible.runs (id, app, workflow, status, input, seed, rank, accepted_at)
+    SELECT gen_random_uuid(), 'shop', 'on-order', 'completed', '{}', gen_random_uuid(), n, now()
+    FROM generate_series(1, 20000) n;
+    INSERT INTO indelible.journal (run_id, seq, key, kind, transition, commit_id, at)
+    SELECT id, 0, 'a', 'run', 'succeeded', gen_random_uuid(), now() FROM indelible.runs;
+    INSERT INTO indelible.events (id, name, data, accepted_at)
+    SELECT id, 'order/placed', '{}', now() FROM indelible.runs;
+    INSERT INTO indelible.ready (run_id, app, workflow, rank)
+    SELECT id, app, workflow, rank FROM indelible.runs;
+    INSERT INTO indelible.timers (run_id, due_at) SELECT id, now() FROM indelible.runs;
+    INSERT INTO indelible.deliveries (app, event_id) SELECT app, id FROM indelible.runs";
+
+/// The plan that is kept for a statement.
+async fn plan(connection: &mut PgConnection, name: &str) -> String {
+    let (_, sql, types) =
+        STATEMENTS.iter().find(|(known, ..)| *known == name).expect("it is one of them");
+    let nulls = vec!["NULL"; types.split(',').count()].join(", ");
+    let prepare = format!("PREPARE statement ({types}) AS {sql}");
+    sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection).await.expect("it is prepared");
+    let explain = format!("EXPLAIN EXECUTE statement ({nulls})");
+    let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explain))
+        .persistent(false)
+        .fetch_all(&mut *connection)
+        .await
+        .expect("it is explained");
+    sqlx::raw_sql("DEALLOCATE statement").execute(connection).await.expect("it is forgotten");
+    lines.join("\n")
+}
+
+async fn assert_by_index(world: &World) {
+    let options = PgConnectOptions::from_str(&world.database.url()).expect("it is a URL");
+    let options = options.options(SETTINGS).options([("plan_cache_mode", "force_generic_plan")]);
+    let mut connection = PgConnection::connect_with(&options).await.expect("it connects");
+    for (name, ..) in STATEMENTS {
+        let plan = plan(&mut connection, name).await;
+        for refused in ["Seq Scan on", "Hash Join", "Merge Join"] {
+            assert!(!plan.contains(refused), "{name}: {refused}\n{plan}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn plans_are_by_index_when_the_tables_are_new() {
+    on_postgres(|world: World| async move { assert_by_index(&world).await }).await;
+}
+
+#[tokio::test]
+async fn plans_are_by_index_when_the_tables_have_grown_unseen() {
+    on_postgres(|world: World| async move {
+        for table in ["runs", "journal", "events", "ready", "timers", "deliveries"] {
+            let unseen = format!("ALTER TABLE indelible.{table} SET (autovacuum_enabled = off)");
+            world.database.execute(&unseen).await;
+        }
+        world.database.execute(GROW).await;
+        assert_by_index(&world).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn plans_are_by_index_when_the_tables_are_known() {
+    on_postgres(|world: World| async move {
+        world.database.execute(GROW).await;
+        world.database.execute("ANALYZE").await;
+        assert_by_index(&world).await;
+    })
+    .await;
+}

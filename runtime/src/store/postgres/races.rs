@@ -1,0 +1,223 @@
+//! What happens when two transactions meet, each stopped at the moment that matters.
+
+use std::time::Duration;
+
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::{flush, lease};
+use crate::journal::RunId;
+use crate::store::conformance::{HOUR, World, claim, done, ids, on_postgres, only, step};
+use crate::store::{RunCommit, RunStatus, StoreError, Then};
+
+/// Nothing that must not wait takes this long; what waits in vain, waits longer.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+async fn connection(world: &World) -> PgConnection {
+    PgConnection::connect(&world.database.url()).await.expect("the server answers")
+}
+
+/// Until some statement waits for a lock of another.
+async fn until_one_waits(world: &World) {
+    const WAITING: &str = "
+        SELECT EXISTS (
+            SELECT FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'
+        )";
+    let mut observer = connection(world).await;
+    let waits = async {
+        while !sqlx::query_scalar::<_, bool>(WAITING)
+            .fetch_one(&mut observer)
+            .await
+            .expect("it answers")
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(AT_ONCE, waits).await.expect("it comes to wait");
+}
+
+#[tokio::test]
+async fn a_flush_under_way_is_not_taken_over() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(Duration::ZERO).await;
+        let run = world.claimed(worker).await;
+        let mut connection = connection(&world).await;
+        let mut tx = connection.begin().await.expect("it begins");
+        flush::send(&mut tx, worker, Uuid::now_v7(), &[step(run, 0, "a")]).await.expect("ours");
+
+        let taken = timeout(AT_ONCE, world.store.take_over()).await.expect("it does not wait");
+        assert_eq!(taken.expect("it passes by"), 0);
+        tx.commit().await.expect("it is still ours");
+
+        assert_eq!(world.store.take_over().await.expect("now it is free"), 1);
+        let next = world.worker(HOUR).await;
+        let claimed = world.claim(next, 1).await;
+        assert_eq!(ids(&claimed), [run]);
+        assert_eq!(claimed[0].origin.journal.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_flush_that_comes_during_a_take_over_is_refused() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(Duration::ZERO).await;
+        let run = world.claimed(worker).await;
+        let mut connection = connection(&world).await;
+        let mut tx = connection.begin().await.expect("it begins");
+        let gone: Vec<Uuid> =
+            sqlx::query_scalar(lease::EXPIRE).fetch_all(&mut *tx).await.expect("it is over");
+        assert_eq!(gone, [worker.as_uuid()]);
+
+        let late = tokio::spawn({
+            let world = world.clone();
+            async move { world.flush(worker, &[step(run, 0, "a")]).await }
+        });
+        until_one_waits(&world).await;
+        lease::release(&mut tx, gone).await.expect("it is released");
+        tx.commit().await.expect("it is taken over");
+
+        let late = late.await.expect("it does not panic");
+        assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
+        assert_eq!(world.lines(run).await, 0);
+        assert_eq!(world.status(run).await, RunStatus::Queued);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_claim_that_comes_during_a_take_over_is_refused() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(Duration::ZERO).await;
+        let run = world.start(1).await[0];
+        let mut connection = connection(&world).await;
+        let mut tx = connection.begin().await.expect("it begins");
+        sqlx::query(lease::EXPIRE).execute(&mut *tx).await.expect("it is over");
+
+        let late = tokio::spawn({
+            let world = world.clone();
+            async move { claim(&*world.store, worker, 1).await.map(|runs| runs.len()) }
+        });
+        until_one_waits(&world).await;
+        tx.commit().await.expect("it is taken over");
+        let late = late.await.expect("it does not panic");
+        assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
+        assert_eq!(world.status(run).await, RunStatus::Queued);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn renewing_does_not_wait_for_a_flush() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let run = world.claimed(worker).await;
+        let mut connection = connection(&world).await;
+        let mut tx = connection.begin().await.expect("it begins");
+        flush::send(&mut tx, worker, Uuid::now_v7(), &[step(run, 0, "a")]).await.expect("ours");
+        let renewed = timeout(AT_ONCE, world.store.renew(worker, HOUR)).await;
+        renewed.expect("it does not wait").expect("it is alive");
+        tx.commit().await.expect("it is still ours");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn claims_do_not_wait_for_one_another() {
+    on_postgres(|world: World| async move {
+        let started = world.start(2).await;
+        let mut connection = connection(&world).await;
+        let mut tx = connection.begin().await.expect("it begins");
+        sqlx::query("SELECT FROM indelible.ready WHERE run_id = $1 FOR UPDATE")
+            .bind(started[0].as_uuid())
+            .execute(&mut *tx)
+            .await
+            .expect("it is there");
+        let worker = world.worker(HOUR).await;
+        let claimed = timeout(AT_ONCE, world.claim(worker, 10)).await.expect("it does not wait");
+        assert_eq!(ids(&claimed), started[1..]);
+        tx.rollback().await.expect("it was only looked at");
+        assert_eq!(ids(&world.claim(worker, 10).await), started[..1]);
+    })
+    .await;
+}
+
+/// The same flush, sent again while its first sending is still under way somewhere.
+#[tokio::test]
+async fn a_resend_waits_for_the_first_and_finds_it_landed() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let run = world.claimed(worker).await;
+        let commit = Uuid::now_v7();
+        let mut connection = connection(&world).await;
+        let mut tx = connection.begin().await.expect("it begins");
+        let first = flush::send(&mut tx, worker, commit, &[step(run, 0, "a")]).await;
+        let first = first.expect("it is ours");
+
+        let landed = world.store.landed(commit, &[step(run, 0, "a")]).await;
+        assert!(landed.expect("it answers").is_none(), "it is not committed yet");
+        let resend = tokio::spawn({
+            let world = world.clone();
+            async move { world.store.flush(worker, commit, &[step(run, 0, "a")]).await }
+        });
+        until_one_waits(&world).await;
+        tx.commit().await.expect("the first arrives after all");
+        let resend = resend.await.expect("it does not panic").expect("it has landed");
+        assert_eq!(resend.at, first.at);
+        assert_eq!(resend.evicted, []);
+        assert_eq!(world.lines(run).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_line_leaves_nothing_written() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let [good, bad] = [world.claimed(worker).await, world.claimed(worker).await];
+        // Postgres has no NUL in text.
+        let refused = RunCommit {
+            run: bad,
+            first_seq: 0,
+            entries: vec![done("a"), done("b\0")],
+            then: Then::Continue,
+        };
+        let batch = [step(good, 0, "a"), refused];
+        let flushed = world.flush(worker, &batch).await;
+        assert!(matches!(flushed, Err(StoreError::Refused(_))), "{flushed:?}");
+        assert_eq!((world.lines(good).await, world.lines(bad).await), (0, 0));
+        world.flush(worker, &batch[..1]).await.expect("this one is good");
+        world.flush(worker, &[only(bad, 0, Then::Release)]).await.expect("it is still ours");
+    })
+    .await;
+}
+
+/// A server that is gone for a moment is no reason to give up.
+#[tokio::test]
+async fn a_cut_connection_is_a_passing_trouble() {
+    const CUT: &str = "
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let run = world.claimed(worker).await;
+        let mut connection = connection(&world).await;
+        sqlx::query(CUT).execute(&mut connection).await.expect("it cuts");
+        let mut trouble = 0;
+        loop {
+            match world.flush(worker, &[step(run, 0, "a")]).await {
+                Ok(flushed) => {
+                    assert_eq!(flushed.evicted, []);
+                    break;
+                }
+                Err(StoreError::Unavailable(_)) => trouble += 1,
+                Err(other) => panic!("{other:?}"),
+            }
+            assert!(trouble < 20, "it does not come back");
+        }
+        assert!(world.store.run(RunId::new()).await.expect("it answers").is_none());
+    })
+    .await;
+}
