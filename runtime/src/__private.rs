@@ -9,11 +9,14 @@ pub use std::{
     module_path,
     option::Option,
     result::Result,
+    str::FromStr,
     stringify,
     time::Duration,
     vec,
     vec::Vec,
 };
+
+pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::app::App;
 pub use crate::event::{Event, EventDef};
@@ -22,7 +25,8 @@ pub use crate::step::{
     Returns, join, try_join,
 };
 pub use crate::workflow::{
-    Backoff, Config, Direct, Graph, Input, State, StateDef, StepKind, Workflow,
+    Allowed, Backoff, Config, Direct, Edge, Graph, Input, Node, State, StateDef, StepKind,
+    UnknownState, Workflow,
 };
 
 /// Turns an operation into the future that the body awaits.
@@ -79,6 +83,14 @@ pub fn requirements<const N: usize>(found: [Option<Requirement>; N]) -> Vec<Requ
 pub fn once<Fut>(attempt: impl FnOnce() -> Fut) -> impl FnMut() -> Fut {
     let mut attempt = Some(attempt);
     move || (attempt.take().expect("a program with a refused step does not compile"))()
+}
+
+/// Reads a state by its id.
+pub fn deserialize_state<'de, S: State, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<S, D::Error> {
+    let id = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+    UnknownState::or_find(&id).map_err(serde::de::Error::custom)
 }
 
 /// Stands where a step's id was refused, so that nothing else is said about the step.

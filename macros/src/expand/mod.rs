@@ -5,6 +5,7 @@
 mod app;
 mod body;
 mod event;
+mod graph;
 mod runtime;
 mod state;
 mod workflow;

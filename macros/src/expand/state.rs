@@ -53,7 +53,7 @@ impl<'m> States<'m> {
         }
     }
 
-    /// `impl State`.
+    /// `impl State`, and the traits that states are written and read by.
     pub(super) fn implementation(&self) -> TokenStream {
         let name = &self.name;
         let variants: Vec<_> = self.states.iter().map(|state| &state.variant).collect();
@@ -66,18 +66,49 @@ impl<'m> States<'m> {
                     match self { #(Self::#variants => #ids),* }
                 }
             }
+
+            impl __private::fmt::Display for #name {
+                fn fmt(&self, f: &mut __private::fmt::Formatter<'_>) -> __private::fmt::Result {
+                    f.pad(__private::State::id(*self))
+                }
+            }
+
+            impl __private::FromStr for #name {
+                type Err = __private::UnknownState;
+
+                fn from_str(id: &str) -> __private::Result<Self, Self::Err> {
+                    __private::UnknownState::or_find(id)
+                }
+            }
+
+            impl __private::Serialize for #name {
+                fn serialize<S: __private::Serializer>(
+                    &self,
+                    serializer: S,
+                ) -> __private::Result<S::Ok, S::Error> {
+                    serializer.serialize_str(__private::State::id(*self))
+                }
+            }
+
+            impl<'de> __private::Deserialize<'de> for #name {
+                fn deserialize<D: __private::Deserializer<'de>>(
+                    deserializer: D,
+                ) -> __private::Result<Self, D::Error> {
+                    __private::deserialize_state(deserializer)
+                }
+            }
         }
     }
 
     /// The states as data.
-    pub(super) fn graph(&self) -> TokenStream {
+    pub(super) fn definitions(&self) -> TokenStream {
         let states = self.states.iter().map(|State { id, step, .. }| {
             let (kind, line) = (format_ident!("{}", step.method.kind()), step.line());
             quote! {
                 __private::StateDef { id: #id, kind: __private::StepKind::#kind, line: #line }
             }
         });
-        quote!(__private::Graph { states: &[#(#states),*] })
+        quote!(&[#(#states),*])
     }
 }
 

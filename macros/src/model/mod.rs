@@ -3,10 +3,12 @@
 
 mod configuration;
 mod event;
+mod graph;
 mod step;
 mod workflow;
 
 pub(crate) use self::configuration::{Backoff, Configuration};
 pub(crate) use self::event::EventModel;
+pub(crate) use self::graph::{Edge, Graph, Node};
 pub(crate) use self::step::{Method, Step, StepId, steps, steps_in};
 pub(crate) use self::workflow::WorkflowModel;

@@ -2,7 +2,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::{FnArg, Ident, ItemFn, LitStr, Pat, PatType, ReturnType, Type};
 
-use super::{Configuration, Step, steps};
+use super::{Configuration, Graph, Step, StepId, steps};
 use crate::parse::{WorkflowSyntax, to_kebab_case};
 use crate::problem::Problems;
 
@@ -14,6 +14,9 @@ pub(crate) struct WorkflowModel {
     pub(crate) handle: Option<Ident>,
     /// In the order of the source.
     pub(crate) steps: Vec<Step>,
+    /// The ids of its states, in the order of the source.
+    pub(crate) states: Vec<String>,
+    pub(crate) graph: Graph,
 }
 
 impl WorkflowModel {
@@ -23,7 +26,9 @@ impl WorkflowModel {
         let handle = parameters(&function).find_map(step_handle);
         let steps =
             handle.as_ref().map(|handle| steps(&function.block, handle)).unwrap_or_default();
-        Self { configuration, function, handle, steps }
+        let states = ids(&steps);
+        let graph = Graph::of(&function.block, handle.as_ref(), &states);
+        Self { configuration, function, handle, steps, states, graph }
     }
 
     pub(crate) fn name(&self) -> &Ident {
@@ -80,6 +85,19 @@ impl WorkflowModel {
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &PatType> {
         parameters(&self.function)
     }
+}
+
+/// The ids that the steps have, each once.
+fn ids(steps: &[Step]) -> Vec<String> {
+    let mut ids = Vec::new();
+    for step in steps {
+        if let StepId::Literal(id) = &step.id
+            && !ids.contains(&id.value())
+        {
+            ids.push(id.value());
+        }
+    }
+    ids
 }
 
 fn parameters(function: &ItemFn) -> impl Iterator<Item = &PatType> {

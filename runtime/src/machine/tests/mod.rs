@@ -111,7 +111,7 @@ impl Bench {
             path: "tested",
             triggers: &[],
             config: Config::DEFAULT.retries(2).backoff(Backoff::DEFAULT),
-            graph: Graph { states: &[] },
+            graph: Graph::EMPTY,
             requirements: Vec::new,
             begin,
         };
