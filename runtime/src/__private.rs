@@ -18,7 +18,7 @@ pub use std::{
 
 pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use crate::app::App;
+pub use crate::app::{App, Declared};
 pub use crate::event::{Event, EventDef};
 pub use crate::step::{
     Awaited, Body, Branch, Context, Definition, Durable, Failure, FromContext, Requirement,
@@ -77,6 +77,12 @@ where
 /// The requirements of all parameters.
 pub fn requirements<const N: usize>(found: [Option<Requirement>; N]) -> Vec<Requirement> {
     found.into_iter().flatten().collect()
+}
+
+/// What a workflow is without its types. It takes the workflow as a value, so that a function that
+/// is none is called none.
+pub const fn definition<W: Body>(_: W) -> Definition {
+    Definition::of::<W>()
 }
 
 /// Stands around what a step was refused to do, so that nothing else is said about it.
