@@ -9,6 +9,8 @@ mod columns;
 mod conformance;
 mod dedupe;
 mod error;
+#[cfg(test)]
+mod flush_cost;
 mod migration;
 mod open;
 mod postgres;

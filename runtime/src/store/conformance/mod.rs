@@ -14,7 +14,7 @@ mod timers;
 mod world;
 
 pub(in crate::store) use self::world::{
-    HOUR, World, claim, done, ids, on_postgres, on_sqlite, only, step,
+    APP, HOUR, ORDER, World, claim, done, done_with, ids, json, on_postgres, on_sqlite, only, step,
 };
 
 /// Makes the tests: `conformance::sqlite::leases::a_lost_lease_cannot_commit`, …

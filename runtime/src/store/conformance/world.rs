@@ -16,8 +16,8 @@ use crate::store::{
 };
 use crate::workflow::StepKind;
 
-pub(super) const APP: &str = "shop";
-pub(super) const ORDER: &str = "on-order";
+pub(in crate::store) const APP: &str = "shop";
+pub(in crate::store) const ORDER: &str = "on-order";
 pub(in crate::store) const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// A new database, and what a test does with it in few words.
@@ -158,7 +158,7 @@ pub(in crate::store) fn done(key: &str) -> Entry {
     done_with(key, "null")
 }
 
-pub(super) fn done_with(key: &str, outcome: &str) -> Entry {
+pub(in crate::store) fn done_with(key: &str, outcome: &str) -> Entry {
     Entry {
         key: key.into(),
         kind: StepKind::Run,
