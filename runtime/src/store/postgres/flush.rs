@@ -15,7 +15,9 @@ use crate::store::{Flushed, RunCommit, RunStatus, StoreError};
 /// that row nothing below finds anything to do. Each part joins the runs that the worker holds, so
 /// that what it no longer holds is left out. All parts see the database as it was before.
 ///
-/// Served by the primary keys of workers, runs and subscriptions: one look-up a line.
+/// Served by the primary keys of workers, runs and subscriptions: one look-up a line. `OFFSET 0` and
+/// `IS NOT DISTINCT FROM` keep the planner from the other way round, by `runs_of_worker`, which would
+/// go over all that the worker holds for each line.
 pub(super) const FLUSH: &str = "
     WITH lease AS MATERIALIZED (
         SELECT id FROM indelible.workers WHERE id = $1 FOR KEY SHARE
@@ -30,17 +32,21 @@ pub(super) const FLUSH: &str = "
         FROM clock,
              unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::bigint[],
                     $9::timestamptz[], $10::float8[], $11::text[], $12::text[])
-                 AS line (run_id, seq, key, kind, transition, attempt, due_at, wait, outcome, error)
-        JOIN indelible.runs run ON run.id = line.run_id
-        WHERE run.worker = clock.worker
+                 AS line (run_id, seq, key, kind, transition, attempt, due_at, wait, outcome, error),
+             LATERAL (
+                 SELECT FROM indelible.runs run
+                 WHERE run.id = line.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
+             ) AS ours
     ),
     event AS MATERIALIZED (
         SELECT event.id, event.name, event.data, event.place, clock.at
         FROM clock,
              unnest($13::uuid[], $14::uuid[], $15::text[], $16::text[]) WITH ORDINALITY
-                 AS event (run_id, id, name, data, place)
-        JOIN indelible.runs run ON run.id = event.run_id
-        WHERE run.worker = clock.worker
+                 AS event (run_id, id, name, data, place),
+             LATERAL (
+                 SELECT FROM indelible.runs run
+                 WHERE run.id = event.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
+             ) AS ours
     ),
     accepted AS (
         INSERT INTO indelible.events (id, name, data, accepted_at)
@@ -63,7 +69,7 @@ pub(super) const FLUSH: &str = "
              unnest($17::uuid[], $18::text[], $19::timestamptz[], $20::boolean[], $21::text[],
                     $22::text[], $23::text[])
                  AS leaving (run_id, status, due_at, over, output, error, held)
-        WHERE run.id = leaving.run_id AND run.worker = clock.worker
+        WHERE run.id = leaving.run_id AND run.worker IS NOT DISTINCT FROM clock.worker
         RETURNING run.id, run.app, run.workflow, run.rank, run.status, leaving.due_at
     ),
     parked AS (
@@ -79,7 +85,7 @@ pub(super) const FLUSH: &str = "
         FROM unnest($25::uuid[]) WITH ORDINALITY AS batch (run_id, place)
         WHERE NOT EXISTS (
             SELECT FROM indelible.runs run
-            WHERE run.id = batch.run_id AND run.worker = clock.worker
+            WHERE run.id = batch.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
         )
         ORDER BY batch.place
     ) AS evicted
