@@ -18,6 +18,8 @@ mod program;
 mod runtime;
 pub mod step;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod worker;
 pub mod workflow;
 
