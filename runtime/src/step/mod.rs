@@ -1,5 +1,5 @@
 //! The operations of a workflow's body, as durable futures, and the table through which they speak
-//! with the [`machine`](crate::machine). Nothing here reads a clock, spawns a task or knows a store.
+//! with the machine. Nothing here reads a clock, spawns a task or knows a store.
 
 mod context;
 mod durable;
