@@ -31,6 +31,7 @@ use proc_macro::TokenStream;
 /// | `retries = 2` | how often a failed step is tried again | 4 |
 /// | `backoff(initial = "1s", max = "1h")` | how long it waits before that, doubling | `1s`, `1h` |
 /// | `input` | the first parameter is no event: the workflow is only ever started directly | |
+/// | `allow(determinism, reason = "..")` | turns a rule off, here or above a statement of the body; the reason is shown in the graph | |
 /// | `crate = path` | where the crate `indelible` is found | found in `Cargo.toml` |
 #[proc_macro_attribute]
 pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {

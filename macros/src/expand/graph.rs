@@ -2,7 +2,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::state::States;
-use crate::model::{Edge, Node, WorkflowModel};
+use crate::model::{Edge, Node, WorkflowModel, line};
 
 /// The graph as a constant.
 pub(super) fn constant(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream {
@@ -11,8 +11,17 @@ pub(super) fn constant(workflow: &WorkflowModel, states: &States<'_>) -> TokenSt
         let (from, to) = (node(*from), node(*to));
         quote!(__private::Edge { from: #from, to: #to, condition: #condition })
     });
+    let allowed = workflow.configuration.allowances.iter().map(|allowance| {
+        let (rule, reason) = (allowance.rule.to_string(), &allowance.reason);
+        let line = line(allowance.rule.span());
+        quote!(__private::Allowed { rule: #rule, reason: #reason, line: #line })
+    });
     quote! {
-        __private::Graph { states: #definitions, edges: &[#(#edges),*], allowed: &[] }
+        __private::Graph {
+            states: #definitions,
+            edges: &[#(#edges),*],
+            allowed: &[#(#allowed),*],
+        }
     }
 }
 

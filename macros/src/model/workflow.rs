@@ -1,8 +1,8 @@
 use proc_macro2::TokenStream;
-use quote::ToTokens as _;
+use quote::ToTokens;
 use syn::{FnArg, Ident, ItemFn, LitStr, Pat, PatType, ReturnType, Type};
 
-use super::{Configuration, Graph, Step, StepId, steps};
+use super::{Configuration, Graph, Step, StepId, allowance, steps};
 use crate::parse::{WorkflowSyntax, to_kebab_case};
 use crate::problem::Problems;
 
@@ -21,14 +21,20 @@ pub(crate) struct WorkflowModel {
 
 impl WorkflowModel {
     pub(crate) fn new(syntax: WorkflowSyntax, problems: &Problems) -> Self {
-        let WorkflowSyntax { arguments, function } = syntax;
-        let configuration = Configuration::new(arguments, problems);
+        let WorkflowSyntax { arguments, mut function } = syntax;
+        let mut configuration = Configuration::new(arguments, problems);
+        configuration.allowances.extend(allowance::take_from(&mut function.block, problems));
         let handle = parameters(&function).find_map(step_handle);
         let steps =
             handle.as_ref().map(|handle| steps(&function.block, handle)).unwrap_or_default();
         let states = ids(&steps);
         let graph = Graph::of(&function.block, handle.as_ref(), &states);
         Self { configuration, function, handle, steps, states, graph }
+    }
+
+    /// Whether a rule is turned off at a place.
+    pub(crate) fn allows(&self, rule: &str, place: &impl ToTokens) -> bool {
+        self.configuration.allowances.iter().any(|allowance| allowance.covers(rule, place))
     }
 
     pub(crate) fn name(&self) -> &Ident {
