@@ -7,6 +7,7 @@ mod configuration;
 mod determinism;
 mod event;
 mod ids;
+mod macros;
 mod outcomes;
 mod signature;
 
@@ -31,6 +32,7 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     attempts::keep_control_flow(model, problems);
     attempts::do_not_mutate(model, problems);
     outcomes::are_used(model, problems);
+    macros::hide_no_await(model, problems);
     determinism::is_kept(model, problems);
 }
 
