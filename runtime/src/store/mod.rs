@@ -361,8 +361,7 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// What became of a flush whose reply was lost: `None` if nothing carries its id. Then the batch is
     /// sent again as it was; should the first sending still be under way somewhere, one of the two is
-    /// committed. Of a run whose commit has neither lines nor an end, nothing can be told: it counts as
-    /// evicted.
+    /// committed. A commit without lines that leaves its run with the worker leaves no trace.
     async fn landed(
         &self,
         commit: Uuid,
