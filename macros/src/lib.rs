@@ -38,6 +38,16 @@ pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::workflow(arguments.into(), item.into()).into()
 }
 
+/// Makes an `async fn` a helper with steps of its own, to be called from workflows and other
+/// helpers: `notify(&step, user).await?`.
+///
+/// It takes the step handle, `step: &Step`, and may be generic. Its steps are kept under its name:
+/// `notify/send-mail`, of a second call `notify#1/send-mail`.
+#[proc_macro_attribute]
+pub fn durable(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::durable(arguments.into(), item.into()).into()
+}
+
 /// Makes a type an event: `#[event(name = "ticket/created")]`.
 ///
 /// The type has to derive `Serialize`, `Deserialize` and `JsonSchema` too.

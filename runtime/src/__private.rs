@@ -21,8 +21,8 @@ pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use crate::app::{App, Declared};
 pub use crate::event::{Event, EventDef};
 pub use crate::step::{
-    Awaited, Body, Branch, Context, Definition, Durable, Failure, FromContext, Requirement,
-    Returns, join, try_join,
+    Awaited, Body, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext,
+    Requirement, Returns, Step, join, try_join,
 };
 pub use crate::workflow::{
     Allowed, Backoff, Config, Direct, Edge, Graph, Input, Node, State, StateDef, StepKind,
@@ -83,6 +83,11 @@ pub fn requirements<const N: usize>(found: [Option<Requirement>; N]) -> Vec<Requ
 /// is none is called none.
 pub const fn definition<W: Body>(_: W) -> Definition {
     Definition::of::<W>()
+}
+
+/// Stands in the place of a body that was refused.
+pub fn refused<T>() -> T {
+    unreachable!("a program with a refused body does not compile")
 }
 
 /// Stands around what a step was refused to do, so that nothing else is said about it.

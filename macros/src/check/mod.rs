@@ -25,6 +25,20 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     signature::returns_a_result(model, problems);
     configuration::id_is_kebab_case(model, problems);
     configuration::backoff_grows(model, problems);
+    body(model, problems);
+}
+
+/// Every rule for helpers under `#[durable]`.
+pub(crate) fn helper(model: &WorkflowModel, problems: &Problems) {
+    signature::is_async(model, problems);
+    signature::is_free(model, problems);
+    signature::takes_the_handle(model, problems);
+    signature::does_not_recurse(model, problems);
+    body(model, problems);
+}
+
+/// Every rule for bodies.
+fn body(model: &WorkflowModel, problems: &Problems) {
     ids::are_literal(model, problems);
     ids::are_kebab_case(model, problems);
     ids::are_unique(model, problems);

@@ -1,12 +1,11 @@
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 
-use super::state::States;
-use crate::model::{Edge, Node, WorkflowModel, line};
+use crate::model::{Edge, Node, Step, StepId, WorkflowModel, line};
 
 /// The graph as a constant.
-pub(super) fn constant(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream {
-    let definitions = states.definitions();
+pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
+    let states = workflow.states().map(state);
     let edges = workflow.graph.edges.iter().map(|Edge { from, to, condition }| {
         let (from, to) = (node(*from), node(*to));
         quote!(__private::Edge { from: #from, to: #to, condition: #condition })
@@ -18,9 +17,26 @@ pub(super) fn constant(workflow: &WorkflowModel, states: &States<'_>) -> TokenSt
     });
     quote! {
         __private::Graph {
-            states: #definitions,
+            states: &[#(#states),*],
             edges: &[#(#edges),*],
             allowed: &[#(#allowed),*],
+        }
+    }
+}
+
+fn state(step: &Step) -> TokenStream {
+    let StepId::Literal(id) = &step.id else { return TokenStream::new() };
+    let (kind, line) = (format_ident!("{}", step.method.kind()), step.line());
+    let helper = match &step.helper {
+        Some(helper) => quote!(__private::Option::Some(&<#helper as __private::DurableFn>::GRAPH)),
+        None => quote!(__private::Option::None),
+    };
+    quote! {
+        __private::StateDef {
+            id: #id,
+            kind: __private::StepKind::#kind,
+            line: #line,
+            helper: #helper,
         }
     }
 }
@@ -39,7 +55,13 @@ fn node(node: Node) -> TokenStream {
 
 /// The graph as the documentation of the workflow shows it.
 pub(super) fn documentation(workflow: &WorkflowModel) -> Option<String> {
-    (!workflow.states.is_empty()).then(|| {
-        format!("\n# States\n\n```text\n{}\n```", workflow.graph.to_text(&workflow.states))
-    })
+    let names: Vec<_> = workflow
+        .states()
+        .filter_map(|step| match &step.id {
+            StepId::Literal(id) => Some(id.value()),
+            _ => None,
+        })
+        .collect();
+    (!names.is_empty())
+        .then(|| format!("\n# States\n\n```text\n{}\n```", workflow.graph.to_text(&names)))
 }

@@ -14,6 +14,11 @@ impl Runtime {
         Self(path.map_or_else(dependency, |path| path.to_token_stream()))
     }
 
+    /// The crate's path.
+    pub(crate) fn path(&self) -> &TokenStream {
+        &self.0
+    }
+
     /// Puts items where `__private` names what the macros call, and nothing of the user's is
     /// shadowed by it.
     pub(crate) fn enclose(&self, items: TokenStream) -> TokenStream {

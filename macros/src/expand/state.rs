@@ -1,10 +1,10 @@
 use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::{Ident, LitStr};
 
-use crate::model::{Step, StepId, WorkflowModel};
+use crate::model::{Method, StepId, WorkflowModel};
 
 /// The enum of a workflow's states.
 pub(super) struct States<'m> {
@@ -15,7 +15,6 @@ pub(super) struct States<'m> {
 struct State<'m> {
     variant: Ident,
     id: &'m LitStr,
-    step: &'m Step,
 }
 
 impl<'m> States<'m> {
@@ -23,7 +22,9 @@ impl<'m> States<'m> {
     pub(super) fn of(workflow: &'m WorkflowModel) -> Self {
         let mut taken = HashSet::new();
         let states = workflow.steps.iter().filter_map(|step| match &step.id {
-            StepId::Literal(id) => Some(State { variant: step.id.variant()?, id, step }),
+            StepId::Literal(id) if step.method != Method::Call => {
+                Some(State { variant: step.id.variant()?, id })
+            }
             _ => None,
         });
         let states = states.filter(|state| taken.insert(state.variant.clone())).collect();
@@ -98,17 +99,6 @@ impl<'m> States<'m> {
                 }
             }
         }
-    }
-
-    /// The states as data.
-    pub(super) fn definitions(&self) -> TokenStream {
-        let states = self.states.iter().map(|State { id, step, .. }| {
-            let (kind, line) = (format_ident!("{}", step.method.kind()), step.line());
-            quote! {
-                __private::StateDef { id: #id, kind: __private::StepKind::#kind, line: #line }
-            }
-        });
-        quote!(&[#(#states),*])
     }
 }
 

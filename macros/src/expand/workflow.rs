@@ -60,7 +60,7 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
         (quote!(__private::Direct<()>), quote!(()))
     };
     let configuration = configuration(&workflow.configuration);
-    let graph = graph::constant(workflow, states);
+    let graph = graph::constant(workflow);
     quote! {
         impl __private::Workflow for #name {
             type Input = #input;

@@ -47,6 +47,23 @@ impl Configuration {
         configuration
     }
 
+    /// What `#[durable(..)]` says.
+    pub(crate) fn of_helper(arguments: Vec<Argument>, problems: &Problems) -> Self {
+        let mut configuration = Self::default();
+        for argument in arguments {
+            if argument.name == "allow" || argument.name == "crate" {
+                configuration.take(argument, problems);
+            } else {
+                let name = &argument.name;
+                problems.report(
+                    Problem::at(name, format!("`#[durable]` has no argument `{name}`"))
+                        .help("ids, retries and triggers are the workflow's that calls it"),
+                );
+            }
+        }
+        configuration
+    }
+
     fn take(&mut self, Argument { name, value }: Argument, problems: &Problems) {
         match (name.to_string().as_str(), value) {
             ("id", value) => self.id = problems.ok(string(&name, value, "\"on-ticket-created\"")),

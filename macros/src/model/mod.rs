@@ -12,5 +12,5 @@ pub(crate) use self::allowance::Allowance;
 pub(crate) use self::configuration::{Backoff, Configuration};
 pub(crate) use self::event::EventModel;
 pub(crate) use self::graph::{Edge, Graph, Node};
-pub(crate) use self::step::{Method, Step, StepId, line, steps, steps_in};
+pub(crate) use self::step::{Method, Step, StepId, helper_id, line, steps, steps_in};
 pub(crate) use self::workflow::WorkflowModel;

@@ -92,16 +92,19 @@ const _: () = {
                     id: "fetch",
                     kind: __private::StepKind::Run,
                     line: 1u32,
+                    helper: __private::Option::None,
                 },
                 __private::StateDef {
                     id: "rest",
                     kind: __private::StepKind::Sleep,
                     line: 1u32,
+                    helper: __private::Option::None,
                 },
                 __private::StateDef {
                     id: "tell",
                     kind: __private::StepKind::Run,
                     line: 1u32,
+                    helper: __private::Option::None,
                 },
             ],
             edges: &[

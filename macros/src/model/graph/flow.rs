@@ -1,7 +1,7 @@
 /// What a body does, as far as its steps are concerned.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Flow {
-    /// A step, by its id.
+    /// A step, by its key.
     Step(String),
     /// One after the other; empty for code without steps.
     Sequence(Vec<Flow>),

@@ -7,7 +7,7 @@ use syn::{
 
 use super::flow::{Arm, Exit, Flow, Loop};
 use super::source::as_written;
-use crate::model::{Step, StepId};
+use crate::model::Step;
 use crate::parse::{MacroArguments, concurrency};
 
 /// Lowers a body to what it does to its run.
@@ -50,6 +50,13 @@ impl Lowering<'_> {
 
     fn nothing_else() -> Arm {
         Arm { condition: "else".to_owned(), flow: Flow::NOTHING }
+    }
+
+    /// An expression that is awaited, which may be a helper's call.
+    fn awaited(&mut self, expression: &Expr) {
+        self.visit_expr(expression);
+        let call = self.handle.and_then(|handle| Step::of_call(expression, handle));
+        self.flows.extend(call.and_then(|call| call.key()).map(Flow::Step));
     }
 
     /// A closure's or an `async` block's body, which a `return` in it leaves.
@@ -100,6 +107,7 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
                     body: Box::new(body),
                 }));
             }
+            Expr::Await(awaited) => self.awaited(&awaited.base),
             Expr::Break(exit) => {
                 if let Some(value) = &exit.expr {
                     self.visit_expr(value);
@@ -120,9 +128,7 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
         if step.attempt.is_none() {
             call.args.iter().for_each(|argument| self.visit_expr(argument));
         }
-        if let StepId::Literal(id) = step.id {
-            self.flows.push(Flow::Step(id.value()));
-        }
+        self.flows.extend(step.key().map(Flow::Step));
     }
 
     fn visit_expr_if(&mut self, branch: &'ast ExprIf) {
@@ -235,7 +241,7 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
         if concurrency(call).is_some() {
             let branches = arguments
                 .into_iter()
-                .map(|branch| self.flow(|lowering| lowering.visit_expr(branch)))
+                .map(|branch| self.flow(|lowering| lowering.awaited(branch)))
                 .filter(|branch| *branch != Flow::NOTHING)
                 .collect();
             self.flows.push(Flow::Together(branches));

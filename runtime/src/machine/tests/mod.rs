@@ -1,5 +1,6 @@
 //! The machine alone, fed by hand: no task, no clock, no database.
 
+mod compiled;
 mod contradictions;
 mod failures;
 mod joins;

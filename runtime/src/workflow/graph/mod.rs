@@ -54,6 +54,8 @@ pub struct StateDef {
     pub kind: StepKind,
     /// The line on which it stands.
     pub line: u32,
+    /// The graph of the helper that is called.
+    pub helper: Option<&'static Graph>,
 }
 
 /// One place in a graph may follow another.
@@ -108,14 +110,17 @@ pub enum StepKind {
     SendEvent,
     /// Derives a value from the run's seed; it has no checkpoint of its own.
     Derive,
+    /// Calls a helper, whose steps are checkpointed under its name. It has no checkpoint of its own.
+    Helper,
 }
 
 impl StepKind {
-    const NAMES: [(Self, &'static str); 4] = [
+    const NAMES: [(Self, &'static str); 5] = [
         (Self::Run, "run"),
         (Self::Sleep, "sleep"),
         (Self::SendEvent, "send_event"),
         (Self::Derive, "derive"),
+        (Self::Helper, "helper"),
     ];
 }
 

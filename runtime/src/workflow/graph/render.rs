@@ -128,9 +128,9 @@ mod tests {
 
     const GRAPH: Graph = Graph {
         states: &[
-            StateDef { id: "fetch", kind: StepKind::Run, line: 3 },
-            StateDef { id: "tell", kind: StepKind::Run, line: 5 },
-            StateDef { id: "rest", kind: StepKind::Sleep, line: 6 },
+            StateDef { id: "fetch", kind: StepKind::Run, line: 3, helper: None },
+            StateDef { id: "tell", kind: StepKind::Run, line: 5, helper: None },
+            StateDef { id: "rest", kind: StepKind::Sleep, line: 6, helper: None },
         ],
         edges: &[
             Edge { from: Node::Start, to: Node::State(0), condition: "" },
