@@ -184,6 +184,16 @@ pub struct Definition {
 }
 
 impl Definition {
+    /// The workflow's id.
+    pub const fn id(&self) -> &'static str {
+        self.id
+    }
+
+    /// Its states and how they follow one another.
+    pub const fn graph(&self) -> Graph {
+        self.graph
+    }
+
     /// Forgets a workflow's types.
     pub const fn of<W: Body>() -> Self {
         Self {
