@@ -45,7 +45,7 @@ fn story(journal: &[Row], end: Option<&Result<Payload, RunError>>) -> String {
         let what = match &row.transition {
             Transition::Retrying { attempt, error, .. } => format!("attempt {attempt}: {error}"),
             Transition::Succeeded { attempt, outcome } => {
-                format!("attempt {attempt}: {}", outcome.as_str())
+                format!("attempt {attempt}: {}", normalised(outcome))
             }
             Transition::Failed { attempt, error } => format!("attempt {attempt}: {error}"),
             _ => String::new(),
@@ -54,9 +54,15 @@ fn story(journal: &[Row], end: Option<&Result<Payload, RunError>>) -> String {
         let _ = writeln!(story, "{} ({}) {kind:?} {what}", row.key, row.kind);
     }
     let _ = match end {
-        Some(Ok(output)) => writeln!(story, "completed: {}", output.as_str()),
+        Some(Ok(output)) => writeln!(story, "completed: {}", normalised(output)),
         Some(Err(error)) => writeln!(story, "{error}"),
         None => writeln!(story, "in progress"),
     };
     story
+}
+
+/// The same text for the same value: a map that was made again may write its keys in another order.
+fn normalised(payload: &Payload) -> String {
+    let value = payload.decode::<serde_json::Value>();
+    value.map_or_else(|_| payload.as_str().to_owned(), |value| value.to_string())
 }

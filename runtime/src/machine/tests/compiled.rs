@@ -18,10 +18,9 @@ async fn greets(_input: (), step: Step) -> Result<Vec<String>, Failure> {
     for name in &names[1..] {
         sent.push(greet(&step, name).await?);
     }
-    let (left, right) = try_join!(
-        greet(&step, "left"),
-        async { Ok(format!("{}!", greet(&step, "right").await?)) },
-    )?;
+    let (left, right) = try_join!(greet(&step, "left"), async {
+        Ok(format!("{}!", greet(&step, "right").await?))
+    },)?;
     sent.extend([left, right]);
     if matches!(step.run("count", effect("count", sent.len())).await?, 5 if sent[0].len() > 3) {
         return Ok(sent);
@@ -37,10 +36,7 @@ fn begin() -> Begin {
 fn each_call_of_a_helper_has_keys_of_its_own() {
     let mut bench = Bench::new(begin());
     let end = bench.finish();
-    assert_eq!(
-        end,
-        completed(r#"["hello you","hello b","hello c","hello left","hello right!"]"#)
-    );
+    assert_eq!(end, completed(r#"["hello you","hello b","hello c","hello left","hello right!"]"#));
     let mut keys = bench.keys();
     keys.dedup();
     let expected = [
