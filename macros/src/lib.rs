@@ -31,10 +31,21 @@ use proc_macro::TokenStream;
 /// | `retries = 2` | how often a failed step is tried again | 4 |
 /// | `backoff(initial = "1s", max = "1h")` | how long it waits before that, doubling | `1s`, `1h` |
 /// | `input` | the first parameter is no event: the workflow is only ever started directly | |
+/// | `allow(determinism, reason = "..")` | turns a rule off, here or above a statement of the body; the reason is shown in the graph | |
 /// | `crate = path` | where the crate `indelible` is found | found in `Cargo.toml` |
 #[proc_macro_attribute]
 pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::workflow(arguments.into(), item.into()).into()
+}
+
+/// Makes an `async fn` a helper with steps of its own, to be called from workflows and other
+/// helpers: `notify(&step, user).await?`.
+///
+/// It takes the step handle, `step: &Step`, and may be generic. Its steps are kept under its name:
+/// `notify/send-mail`, of a second call `notify#1/send-mail`.
+#[proc_macro_attribute]
+pub fn durable(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::durable(arguments.into(), item.into()).into()
 }
 
 /// Makes a type an event: `#[event(name = "ticket/created")]`.

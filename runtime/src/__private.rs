@@ -9,20 +9,24 @@ pub use std::{
     module_path,
     option::Option,
     result::Result,
+    str::FromStr,
     stringify,
     time::Duration,
     vec,
     vec::Vec,
 };
 
-pub use crate::app::App;
+pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use crate::app::{App, Declared};
 pub use crate::event::{Event, EventDef};
 pub use crate::step::{
-    Awaited, Body, Branch, Context, Definition, Durable, Failure, FromContext, Race2, Race3, Race4,
-    Race5, Race6, Race7, Race8, Requirement, Returns, join, race, try_join,
+    Awaited, Body, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext, Race2,
+    Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, join, race, try_join,
 };
 pub use crate::workflow::{
-    Backoff, Config, Direct, Graph, Input, State, StateDef, StepKind, Workflow,
+    Allowed, Backoff, Config, Direct, Edge, Graph, Input, Node, State, StateDef, StepKind,
+    UnknownState, Workflow,
 };
 
 /// Turns an operation into the future that the body awaits.
@@ -75,10 +79,29 @@ pub fn requirements<const N: usize>(found: [Option<Requirement>; N]) -> Vec<Requ
     found.into_iter().flatten().collect()
 }
 
+/// What a workflow is without its types. It takes the workflow as a value, so that a function that
+/// is none is called none.
+pub const fn definition<W: Body>(_: W) -> Definition {
+    Definition::of::<W>()
+}
+
+/// Stands in the place of a body that was refused.
+pub fn refused<T>() -> T {
+    unreachable!("a program with a refused body does not compile")
+}
+
 /// Stands around what a step was refused to do, so that nothing else is said about it.
 pub fn once<Fut>(attempt: impl FnOnce() -> Fut) -> impl FnMut() -> Fut {
     let mut attempt = Some(attempt);
     move || (attempt.take().expect("a program with a refused step does not compile"))()
+}
+
+/// Reads a state by its id.
+pub fn deserialize_state<'de, S: State, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<S, D::Error> {
+    let id = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+    UnknownState::or_find(&id).map_err(serde::de::Error::custom)
 }
 
 /// Stands where a step's id was refused, so that nothing else is said about the step.

@@ -18,6 +18,8 @@ mod program;
 mod runtime;
 pub mod step;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod worker;
 pub mod workflow;
 
@@ -33,10 +35,10 @@ pub mod prelude {
     pub use crate::step::{Failure, Permanent, Resource, RetryAfter, Step, StepError};
     pub use crate::workflow::Workflow;
     pub use crate::{RunHandle, RunStatus, Runtime};
-    pub use indelible_macros::{Event, workflow};
+    pub use indelible_macros::{Event, durable, workflow};
 }
 
-pub use indelible_macros::{Event, app, workflow};
+pub use indelible_macros::{Event, app, durable, workflow};
 
 pub use self::app::App;
 pub use self::client::{Client, RunHandle, Send};

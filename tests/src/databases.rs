@@ -5,7 +5,7 @@ use crate::postgres::Database;
 /// A fresh database that vanishes with this value.
 pub enum Fresh {
     /// A database on the test server.
-    Postgres(Database),
+    Postgres(Box<Database>),
     /// A file of its own.
     Sqlite(tempfile::TempDir),
 }
@@ -13,7 +13,7 @@ pub enum Fresh {
 impl Fresh {
     /// On the test server.
     pub async fn postgres() -> Self {
-        Self::Postgres(Database::create().await)
+        Self::Postgres(Box::new(Database::create().await))
     }
 
     /// In a folder of its own.

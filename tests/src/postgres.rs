@@ -32,7 +32,8 @@ impl Database {
 
     /// Refuses every connection, those that there are included, as a server that is down does.
     pub async fn go_away(&self) {
-        execute(&self.server, format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name)).await;
+        execute(&self.server, format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name))
+            .await;
         let mut connection = connect(&self.server).await;
         sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1")
             .bind(&self.name)

@@ -70,7 +70,8 @@ async fn run(command: Command) -> Result<(), Stopped> {
         Ok(url) => carry_out(command, &url, &mut interrupts).await,
         Err(_) => {
             let mut cluster = Cluster::create()?;
-            let done = match cluster.start(&mut interrupts).await {
+            let durable = matches!(command, Command::BenchFlush);
+            let done = match cluster.start(durable, &mut interrupts).await {
                 Ok(()) => carry_out(command, &cluster.url(), &mut interrupts).await,
                 Err(stopped) => Err(stopped),
             };

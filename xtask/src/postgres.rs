@@ -46,7 +46,14 @@ impl Cluster {
     }
 
     /// Starts it, after installing Postgres if need be.
-    pub(crate) async fn start(&mut self, interrupts: &mut Interrupts) -> Result<(), Stopped> {
+    ///
+    /// Without `durable` nothing is forced to the disk. Every commit is still there after any process
+    /// was killed, the server's too; only the power must not fail.
+    pub(crate) async fn start(
+        &mut self,
+        durable: bool,
+        interrupts: &mut Interrupts,
+    ) -> Result<(), Stopped> {
         let binaries = match installed() {
             Some(binaries) => binaries,
             None => {
@@ -73,9 +80,9 @@ impl Cluster {
             .stdout(Stdio::null());
         interrupts.run(initdb).await?;
 
+        let fsync = if durable { "fsync=on" } else { "fsync=off" };
         eprintln!(
-            "xtask: testing on a Postgres server of its own ({}), with fsync off: the tests stop \
-             processes, not the power",
+            "xtask: starting a Postgres server for this, from {} ({fsync})",
             binaries.display()
         );
         let mut postgres = self.command(&binaries.join("postgres"));
@@ -84,7 +91,7 @@ impl Cluster {
             .arg(&data)
             .arg("-k")
             .arg(&self.folder)
-            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=300"])
+            .args(["-c", "listen_addresses=", "-c", fsync, "-c", "max_connections=300"])
             .stdout(Stdio::null())
             .stderr(self.log()?)
             // A Ctrl-C on the terminal is for the tests; the server outlives them.

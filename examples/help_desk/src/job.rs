@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use indelible::event::UntypedEvent;
 use indelible::prelude::*;
-use indelible::{Error, RunQuery, StoreError};
+use indelible::{Error, RunCount, RunQuery, StoreError};
 use tokio::time::sleep;
 
 use crate::analysis::Priority;
@@ -62,8 +62,10 @@ async fn send(
 /// Waits until every run is over, or held.
 pub(crate) async fn wait(runtime: &Runtime, mut progress: Progress) -> Result<(), Error> {
     loop {
-        let tally = Tally::of(&patiently(|| runtime.counts()).await?);
-        if tally.waiting == 0 && patiently(|| every_alarm_was_raised(runtime)).await? {
+        // One count for both questions: an alarm that begins between two would be in neither.
+        let counts = patiently(|| runtime.counts()).await?;
+        let tally = Tally::of(&counts);
+        if tally.waiting == 0 && alarms(&counts) >= patiently(|| urgent_tickets(runtime)).await? {
             progress.finish(tally);
             return Ok(());
         }
@@ -72,15 +74,15 @@ pub(crate) async fn wait(runtime: &Runtime, mut progress: Progress) -> Result<()
     }
 }
 
-/// Whether the events that finished runs have sent have started theirs: an event is routed a moment
-/// after it was accepted.
-async fn every_alarm_was_raised(runtime: &Runtime) -> Result<bool, Error> {
-    let alarms = runtime.counts().await?;
-    let alarms: u64 = alarms
-        .iter()
-        .filter(|count| count.workflow == on_urgent_ticket::ID)
-        .map(|count| count.runs)
-        .sum();
+/// How many alarms have begun. That is a moment after their ticket's run has sent its event and
+/// ended, for an event is routed once it is accepted.
+fn alarms(counts: &[RunCount]) -> u64 {
+    let alarms = counts.iter().filter(|count| count.workflow == on_urgent_ticket::ID);
+    alarms.map(|count| count.runs).sum()
+}
+
+/// How many tickets were found to be urgent, by runs that are over.
+async fn urgent_tickets(runtime: &Runtime) -> Result<u64, Error> {
     let mut query = RunQuery {
         workflow: Some(on_ticket_created::ID.to_owned()),
         status: Some(RunStatus::Completed),
@@ -90,7 +92,7 @@ async fn every_alarm_was_raised(runtime: &Runtime) -> Result<bool, Error> {
     let mut urgent = 0;
     loop {
         let page = runtime.runs(&query).await?;
-        let Some(last) = page.last() else { return Ok(alarms >= urgent) };
+        let Some(last) = page.last() else { return Ok(urgent) };
         query.after = Some(last.id);
         let assignments = page.iter().filter_map(|run| run.output.as_ref()?.decode().ok());
         urgent +=

@@ -22,7 +22,9 @@ pub(crate) fn is_kept(model: &WorkflowModel, problems: &Problems) {
         found: Vec::new(),
     };
     body.visit_block(&model.function.block);
-    for Found { place, what, source } in body.found {
+    let found = body.found.into_iter();
+    for Found { place, what, source } in found.filter(|it| !model.allows("determinism", &it.place))
+    {
         let Source { why, instead, .. } = source;
         problems.report(
             Problem::at(&place, format!("`{what}` {why}"))

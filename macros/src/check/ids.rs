@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use syn::{Expr, ExprPath, LitStr};
 
-use crate::model::{StepId, WorkflowModel};
+use crate::model::{Method, StepId, WorkflowModel};
 use crate::parse::{is_kebab_case, to_kebab_case};
 use crate::problem::{Problem, Problems};
 
@@ -81,7 +81,7 @@ pub(crate) fn are_unique(model: &WorkflowModel, problems: &Problems) {
 
 fn literals(model: &WorkflowModel) -> impl Iterator<Item = &LitStr> {
     model.steps.iter().filter_map(|step| match &step.id {
-        StepId::Literal(literal) => Some(literal),
+        StepId::Literal(literal) if step.method != Method::Call => Some(literal),
         _ => None,
     })
 }

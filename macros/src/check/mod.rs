@@ -7,6 +7,7 @@ mod configuration;
 mod determinism;
 mod event;
 mod ids;
+mod macros;
 mod outcomes;
 mod signature;
 
@@ -24,6 +25,20 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     signature::returns_a_result(model, problems);
     configuration::id_is_kebab_case(model, problems);
     configuration::backoff_grows(model, problems);
+    body(model, problems);
+}
+
+/// Every rule for helpers under `#[durable]`.
+pub(crate) fn helper(model: &WorkflowModel, problems: &Problems) {
+    signature::is_async(model, problems);
+    signature::is_free(model, problems);
+    signature::takes_the_handle(model, problems);
+    signature::does_not_recurse(model, problems);
+    body(model, problems);
+}
+
+/// Every rule for bodies.
+fn body(model: &WorkflowModel, problems: &Problems) {
     ids::are_literal(model, problems);
     ids::are_kebab_case(model, problems);
     ids::are_unique(model, problems);
@@ -31,6 +46,7 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     attempts::keep_control_flow(model, problems);
     attempts::do_not_mutate(model, problems);
     outcomes::are_used(model, problems);
+    macros::hide_no_await(model, problems);
     determinism::is_kept(model, problems);
 }
 

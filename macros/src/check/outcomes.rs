@@ -12,7 +12,8 @@ pub(crate) fn are_used(model: &WorkflowModel, problems: &Problems) {
     let block = &model.function.block;
     let mut unused = Unused { handle, body: block.to_token_stream(), found: Vec::new() };
     unused.visit_block(block);
-    for (step, place) in unused.found {
+    let found = unused.found.into_iter();
+    for (step, place) in found.filter(|(_, place)| !model.allows("used_outcomes", place)) {
         problems.report(
             Problem::at(&place, format!("the step {} is never awaited", step.title()))
                 .note("a step does nothing until it is awaited, so it would never be done")

@@ -68,3 +68,29 @@ pub(crate) fn returns_a_result(model: &WorkflowModel, problems: &Problems) {
         );
     }
 }
+
+/// A helper takes the step handle: without steps of its own it is an ordinary function.
+pub(crate) fn takes_the_handle(model: &WorkflowModel, problems: &Problems) {
+    let signature = &model.function.sig;
+    if model.handle.is_none() {
+        problems.report(
+            Problem::at(&signature.ident, "a durable helper takes the step handle")
+                .note("its steps are the caller's, under its name")
+                .help(format!(
+                    "async fn {}(step: &Step, ..); a function without steps needs no `#[durable]`",
+                    signature.ident
+                )),
+        );
+    }
+}
+
+/// A helper does not call itself: its states are part of its caller's, which have to end.
+pub(crate) fn does_not_recurse(model: &WorkflowModel, problems: &Problems) {
+    for call in model.calls_of_itself() {
+        problems.report(
+            Problem::at(call, format!("`{}` calls itself", model.name()))
+                .note("a helper's states are part of its caller's graph, which has to be finite")
+                .help("write it as a loop, or start a run for each level"),
+        );
+    }
+}

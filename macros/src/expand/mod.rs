@@ -5,6 +5,8 @@
 mod app;
 mod body;
 mod event;
+mod graph;
+mod helper;
 mod runtime;
 mod state;
 mod workflow;
@@ -24,6 +26,21 @@ pub(crate) fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream
             let model = WorkflowModel::new(syntax, &problems);
             check::workflow(&model, &problems);
             workflow::expand(model, &problems)
+        }
+        None => item,
+    };
+    output.extend(problems.into_tokens());
+    output
+}
+
+/// `#[durable]`
+pub(crate) fn durable(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let problems = Problems::new();
+    let mut output = match WorkflowSyntax::parse(arguments, item.clone(), &problems) {
+        Some(syntax) => {
+            let model = WorkflowModel::helper(syntax, &problems);
+            check::helper(&model, &problems);
+            helper::expand(model, &problems)
         }
         None => item,
     };

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
+use proc_macro_crate::{FoundCrate, crate_name};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote};
 use syn::Path;
 
@@ -8,8 +9,14 @@ use syn::Path;
 pub(crate) struct Runtime(TokenStream);
 
 impl Runtime {
+    /// Where `crate = path` says, or under the name that `Cargo.toml` gives it.
     pub(crate) fn at(path: Option<&Path>) -> Self {
-        Self(path.map_or_else(|| quote!(::indelible), |path| path.to_token_stream()))
+        Self(path.map_or_else(dependency, |path| path.to_token_stream()))
+    }
+
+    /// The crate's path.
+    pub(crate) fn path(&self) -> &TokenStream {
+        &self.0
     }
 
     /// Puts items where `__private` names what the macros call, and nothing of the user's is
@@ -22,6 +29,18 @@ impl Runtime {
                 #items
             };
         }
+    }
+}
+
+/// The crate as a dependency of the one that is compiled. In its own tests and examples, and where it
+/// is no direct dependency, it goes by its own name.
+fn dependency() -> TokenStream {
+    match crate_name("indelible") {
+        Ok(FoundCrate::Name(name)) => {
+            let name = Ident::new(&name, Span::call_site());
+            quote!(::#name)
+        }
+        Ok(FoundCrate::Itself) | Err(_) => quote!(::indelible),
     }
 }
 

@@ -1,10 +1,10 @@
 use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::{Ident, LitStr};
 
-use crate::model::{Step, StepId, WorkflowModel};
+use crate::model::{Method, StepId, WorkflowModel};
 
 /// The enum of a workflow's states.
 pub(super) struct States<'m> {
@@ -15,7 +15,6 @@ pub(super) struct States<'m> {
 struct State<'m> {
     variant: Ident,
     id: &'m LitStr,
-    step: &'m Step,
 }
 
 impl<'m> States<'m> {
@@ -23,7 +22,9 @@ impl<'m> States<'m> {
     pub(super) fn of(workflow: &'m WorkflowModel) -> Self {
         let mut taken = HashSet::new();
         let states = workflow.steps.iter().filter_map(|step| match &step.id {
-            StepId::Literal(id) => Some(State { variant: step.id.variant()?, id, step }),
+            StepId::Literal(id) if step.method != Method::Call => {
+                Some(State { variant: step.id.variant()?, id })
+            }
             _ => None,
         });
         let states = states.filter(|state| taken.insert(state.variant.clone())).collect();
@@ -53,7 +54,7 @@ impl<'m> States<'m> {
         }
     }
 
-    /// `impl State`.
+    /// `impl State`, and the traits that states are written and read by.
     pub(super) fn implementation(&self) -> TokenStream {
         let name = &self.name;
         let variants: Vec<_> = self.states.iter().map(|state| &state.variant).collect();
@@ -66,18 +67,38 @@ impl<'m> States<'m> {
                     match self { #(Self::#variants => #ids),* }
                 }
             }
-        }
-    }
 
-    /// The states as data.
-    pub(super) fn graph(&self) -> TokenStream {
-        let states = self.states.iter().map(|State { id, step, .. }| {
-            let (kind, line) = (format_ident!("{}", step.method.kind()), step.line());
-            quote! {
-                __private::StateDef { id: #id, kind: __private::StepKind::#kind, line: #line }
+            impl __private::fmt::Display for #name {
+                fn fmt(&self, f: &mut __private::fmt::Formatter<'_>) -> __private::fmt::Result {
+                    f.pad(__private::State::id(*self))
+                }
             }
-        });
-        quote!(__private::Graph { states: &[#(#states),*] })
+
+            impl __private::FromStr for #name {
+                type Err = __private::UnknownState;
+
+                fn from_str(id: &str) -> __private::Result<Self, Self::Err> {
+                    __private::UnknownState::or_find(id)
+                }
+            }
+
+            impl __private::Serialize for #name {
+                fn serialize<S: __private::Serializer>(
+                    &self,
+                    serializer: S,
+                ) -> __private::Result<S::Ok, S::Error> {
+                    serializer.serialize_str(__private::State::id(*self))
+                }
+            }
+
+            impl<'de> __private::Deserialize<'de> for #name {
+                fn deserialize<D: __private::Deserializer<'de>>(
+                    deserializer: D,
+                ) -> __private::Result<Self, D::Error> {
+                    __private::deserialize_state(deserializer)
+                }
+            }
+        }
     }
 }
 

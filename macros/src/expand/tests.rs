@@ -76,3 +76,66 @@ fn a_mistake_costs_neither_the_type_nor_the_body() {
     );
     assert_snapshot(expansion, "mistakes.rs");
 }
+
+#[test]
+fn what_is_half_typed_is_expanded_all_the_same() {
+    for body in [
+        "step.completion",
+        "step.run",
+        "step.run()",
+        "step.run(\"a\")",
+        "step.run(\"a\", )",
+        "step.run(\"\", x).await",
+        "step.run(\"é\", x).await",
+        "step.sleep(\"a\")",
+        "step.run(a, step.run(b, step.run(c)))",
+        "join!()",
+        "join!(step)",
+        "let x = step.run(\"a\", async {",
+        "for",
+        "break 'nowhere; continue;",
+        "loop { break }",
+        "notify(&step).await",
+        "|| step.run(\"a\", x)",
+        "#[workflow] let x = 1;",
+        "#[workflow(allow)] let x = 1;",
+    ] {
+        let Ok(body) = body.parse::<TokenStream>() else { continue };
+        let item = quote! {
+            async fn on_ticket(event: TicketCreated, step: Step) -> Result<(), Failure> { #body }
+        };
+        let expansion = super::workflow(quote!(), item).to_string();
+        assert!(expansion.contains("on_ticket"), "{expansion}");
+    }
+}
+
+#[test]
+fn arguments_of_any_shape_are_reported_rather_than_panicked_about() {
+    let item = quote!(
+        async fn f(event: E) -> Result<(), F> {
+            Ok(())
+        }
+    );
+    for arguments in [
+        "=",
+        "id",
+        "id =",
+        "id = 1 2",
+        "backoff",
+        "backoff()",
+        "backoff(=)",
+        "allow()",
+        "input = 3",
+        "crate",
+        "crate = 1",
+        "retries = -1",
+        "retries = 99999999999",
+        ", ,",
+        "\"x\"",
+        "{}",
+    ] {
+        let arguments: TokenStream = arguments.parse().expect("they are tokens");
+        let expansion = super::workflow(arguments, item.clone()).to_string();
+        assert!(expansion.contains("struct f"), "{expansion}");
+    }
+}

@@ -3,9 +3,9 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Attribute, ReturnType};
 
-use super::body;
 use super::runtime::Runtime;
 use super::state::States;
+use super::{body, graph};
 use crate::model::{Configuration, WorkflowModel};
 use crate::problem::Problems;
 
@@ -30,8 +30,10 @@ pub(super) fn expand(workflow: WorkflowModel, problems: &Problems) -> TokenStrea
         #implementation
         #body
     });
+    let diagram = graph::documentation(&workflow).map(|text| quote!(#[doc = #text]));
     quote! {
         #(#docs)*
+        #diagram
         #(#conditions)*
         #[allow(non_camel_case_types)]
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
@@ -58,7 +60,7 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
         (quote!(__private::Direct<()>), quote!(()))
     };
     let configuration = configuration(&workflow.configuration);
-    let graph = states.graph();
+    let graph = graph::constant(workflow);
     quote! {
         impl __private::Workflow for #name {
             type Input = #input;

@@ -3,6 +3,7 @@ use std::time::Duration;
 use proc_macro2::TokenStream;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
 
+use super::Allowance;
 use crate::parse::{Argument, Value, did_you_mean, parse_arguments, parse_duration};
 use crate::problem::{Problem, Problems};
 
@@ -14,6 +15,8 @@ pub(crate) struct Configuration {
     pub(crate) backoff: Option<Backoff>,
     /// `input`: the workflow is only ever started directly.
     pub(crate) direct: bool,
+    /// `allow(rule, reason = "..")`
+    pub(crate) allowances: Vec<Allowance>,
     /// `crate = path`
     pub(crate) krate: Option<Path>,
 }
@@ -25,7 +28,7 @@ pub(crate) struct Backoff {
     pub(crate) max: Option<(Duration, LitStr)>,
 }
 
-const KNOWN: &[&str] = &["id", "retries", "backoff", "input", "crate"];
+const KNOWN: &[&str] = &["id", "retries", "backoff", "input", "allow", "crate"];
 
 impl Configuration {
     pub(crate) fn new(arguments: Vec<Argument>, problems: &Problems) -> Self {
@@ -36,8 +39,27 @@ impl Configuration {
                 problems.report(Problem::at(&argument.name, format!("`{first}` is given twice")));
                 continue;
             }
-            seen.push(argument.name.clone());
+            if argument.name != "allow" {
+                seen.push(argument.name.clone());
+            }
             configuration.take(argument, problems);
+        }
+        configuration
+    }
+
+    /// What `#[durable(..)]` says.
+    pub(crate) fn of_helper(arguments: Vec<Argument>, problems: &Problems) -> Self {
+        let mut configuration = Self::default();
+        for argument in arguments {
+            if argument.name == "allow" || argument.name == "crate" {
+                configuration.take(argument, problems);
+            } else {
+                let name = &argument.name;
+                problems.report(
+                    Problem::at(name, format!("`#[durable]` has no argument `{name}`"))
+                        .help("ids, retries and triggers are the workflow's that calls it"),
+                );
+            }
         }
         configuration
     }
@@ -57,6 +79,13 @@ impl Configuration {
             ("input", _) => problems.report(
                 Problem::at(&name, "`input` stands alone")
                     .help("the input's type is that of the function's first parameter"),
+            ),
+            ("allow", Value::List(arguments)) => {
+                self.allowances.extend(Allowance::parse(&name, arguments, problems));
+            }
+            ("allow", _) => problems.report(
+                Problem::at(&name, "`allow` takes a rule and a reason in parentheses")
+                    .help("allow(determinism, reason = \"the time is only logged\")"),
             ),
             ("crate", value) => self.krate = problems.ok(path(&name, value)),
             (unknown, _) => problems.report(

@@ -1,8 +1,11 @@
 use proc_macro2::Span;
 use syn::visit::{self, Visit};
-use syn::{Block, Expr, ExprLit, ExprMethodCall, Ident, Item, Lit, LitStr, Macro};
+use syn::{
+    Block, Expr, ExprAwait, ExprLit, ExprMethodCall, Ident, Item, Lit, LitStr, Macro, Path,
+    PathArguments,
+};
 
-use crate::parse::{MacroArguments, variant_name};
+use crate::parse::{MacroArguments, concurrency, to_kebab_case, variant_name};
 
 /// The methods of `Step` that are durable operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub(crate) enum Method {
     SendEvent,
     Uuid,
     Random,
+    /// No method: the call of a helper under `#[durable]`.
+    Call,
 }
 
 impl Method {
@@ -33,6 +38,7 @@ impl Method {
         match self {
             Self::Run | Self::Sleep | Self::SleepUntil | Self::SendEvent => 2,
             Self::Uuid | Self::Random => 1,
+            Self::Call => 0,
         }
     }
 
@@ -48,6 +54,7 @@ impl Method {
             Self::Sleep | Self::SleepUntil => "Sleep",
             Self::SendEvent => "SendEvent",
             Self::Uuid | Self::Random => "Derive",
+            Self::Call => "Helper",
         }
     }
 }
@@ -60,6 +67,8 @@ pub(crate) struct Step {
     pub(crate) id: StepId,
     /// What `run` does: ordinary code, apart from the body.
     pub(crate) attempt: Option<Expr>,
+    /// The helper that is called.
+    pub(crate) helper: Option<Path>,
 }
 
 impl Step {
@@ -74,6 +83,11 @@ impl Step {
             _ => format!("on line {}", self.line()),
         }
     }
+}
+
+/// The name under which a helper's states are kept: `notify_owner` gives `notify-owner`.
+pub(crate) fn helper_id(name: &Ident) -> String {
+    to_kebab_case(name.to_string().trim_start_matches("r#"))
 }
 
 /// The line on which a span begins.
@@ -121,7 +135,45 @@ impl Step {
         };
         let before = usize::from(!matches!(id, StepId::Missing(_)));
         let attempt = call.args.get(before).filter(|_| method == Method::Run).cloned();
-        Some(Self { method, name: call.method.clone(), id, attempt })
+        Some(Self { method, name: call.method.clone(), id, attempt, helper: None })
+    }
+
+    /// Reads what is awaited as a helper's call: a function that is given the handle.
+    pub(crate) fn of_call(awaited: &Expr, handle: &Ident) -> Option<Self> {
+        let Expr::Call(call) = awaited else { return None };
+        let Expr::Path(function) = &*call.func else { return None };
+        let is_given_the_handle = call.args.iter().any(|argument| {
+            let argument = match argument {
+                Expr::Reference(reference) => &*reference.expr,
+                argument => argument,
+            };
+            matches!(argument, Expr::Path(path) if path.path.is_ident(handle))
+        });
+        let name = &function.path.segments.last()?.ident;
+        is_given_the_handle.then(|| {
+            let mut helper = function.path.clone();
+            // The graph is the same for all its types.
+            if let Some(last) = helper.segments.last_mut() {
+                last.arguments = PathArguments::None;
+            }
+            Self {
+                method: Method::Call,
+                name: name.clone(),
+                id: StepId::Literal(LitStr::new(&helper_id(name), name.span())),
+                attempt: None,
+                helper: Some(helper),
+            }
+        })
+    }
+
+    /// What tells its state from the others of the body: its id, or where a helper is called.
+    pub(crate) fn key(&self) -> Option<String> {
+        let StepId::Literal(id) = &self.id else { return None };
+        let place = self.name.span().start();
+        Some(match self.method {
+            Method::Call => format!("{} {}:{}", id.value(), place.line, place.column),
+            _ => id.value(),
+        })
     }
 
     /// The step at the root of a chain of method calls: of `step.run(..).retries(2).timeout(..)`,
@@ -161,12 +213,28 @@ impl<'ast> Visit<'ast> for Steps<'_> {
 
     fn visit_macro(&mut self, call: &'ast Macro) {
         if let Some(arguments) = MacroArguments::parse(call) {
-            arguments.expressions().into_iter().for_each(|argument| self.visit_expr(argument));
+            let arguments = arguments.expressions().into_iter();
+            if concurrency(call).is_some() {
+                arguments.for_each(|branch| self.awaited(branch));
+            } else {
+                arguments.for_each(|argument| self.visit_expr(argument));
+            }
         }
+    }
+
+    fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
+        self.awaited(&awaited.base);
     }
 
     /// An item in a body has nothing to do with the run.
     fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+impl Steps<'_> {
+    fn awaited(&mut self, expression: &Expr) {
+        self.visit_expr(expression);
+        self.steps.extend(Step::of_call(expression, self.handle));
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-use proc_macro2::TokenStream;
-use quote::ToTokens as _;
-use syn::{FnArg, Ident, ItemFn, LitStr, Pat, PatType, ReturnType, Type};
+use std::collections::HashSet;
 
-use super::{Configuration, Step, steps};
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{FnArg, Ident, ItemFn, LitStr, Pat, PatType, Path, ReturnType, Type};
+
+use super::{Configuration, Graph, Step, allowance, steps};
 use crate::parse::{WorkflowSyntax, to_kebab_case};
 use crate::problem::Problems;
 
@@ -14,16 +16,48 @@ pub(crate) struct WorkflowModel {
     pub(crate) handle: Option<Ident>,
     /// In the order of the source.
     pub(crate) steps: Vec<Step>,
+    /// The steps that have a state of their own, by their place among all.
+    states: Vec<usize>,
+    pub(crate) graph: Graph,
 }
 
 impl WorkflowModel {
     pub(crate) fn new(syntax: WorkflowSyntax, problems: &Problems) -> Self {
-        let WorkflowSyntax { arguments, function } = syntax;
-        let configuration = Configuration::new(arguments, problems);
+        let configuration = Configuration::new(syntax.arguments, problems);
+        Self::of(configuration, syntax.function, problems)
+    }
+
+    /// A function under `#[durable]`, which has a body like a workflow's.
+    pub(crate) fn helper(syntax: WorkflowSyntax, problems: &Problems) -> Self {
+        let configuration = Configuration::of_helper(syntax.arguments, problems);
+        Self::of(configuration, syntax.function, problems)
+    }
+
+    fn of(mut configuration: Configuration, mut function: ItemFn, problems: &Problems) -> Self {
+        configuration.allowances.extend(allowance::take_from(&mut function.block, problems));
         let handle = parameters(&function).find_map(step_handle);
         let steps =
             handle.as_ref().map(|handle| steps(&function.block, handle)).unwrap_or_default();
-        Self { configuration, function, handle, steps }
+        let states = states(&steps);
+        let keys: Vec<_> = states.iter().filter_map(|index| steps[*index].key()).collect();
+        let graph = Graph::of(&function.block, handle.as_ref(), &keys);
+        Self { configuration, function, handle, steps, states, graph }
+    }
+
+    /// The steps and calls that have a state in the graph, in the order of the source.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &Step> {
+        self.states.iter().map(|index| &self.steps[*index])
+    }
+
+    /// Where a helper calls itself.
+    pub(crate) fn calls_of_itself(&self) -> impl Iterator<Item = &Path> {
+        let calls = self.steps.iter().filter_map(|step| step.helper.as_ref());
+        calls.filter(|call| call.is_ident(self.name()))
+    }
+
+    /// Whether a rule is turned off at a place.
+    pub(crate) fn allows(&self, rule: &str, place: &impl ToTokens) -> bool {
+        self.configuration.allowances.iter().any(|allowance| allowance.covers(rule, place))
     }
 
     pub(crate) fn name(&self) -> &Ident {
@@ -82,6 +116,13 @@ impl WorkflowModel {
     }
 }
 
+/// The steps that have a state of their own, by their place among all.
+fn states(steps: &[Step]) -> Vec<usize> {
+    let mut keys = HashSet::new();
+    let mut is_new = |step: &Step| step.key().is_some_and(|key| keys.insert(key));
+    (0..steps.len()).filter(|index| is_new(&steps[*index])).collect()
+}
+
 fn parameters(function: &ItemFn) -> impl Iterator<Item = &PatType> {
     function.sig.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(parameter) => Some(parameter),
@@ -92,7 +133,11 @@ fn parameters(function: &ItemFn) -> impl Iterator<Item = &PatType> {
 /// The name of a parameter of type `Step`. No type is known to a macro; the name of this one is
 /// taken at its word, and rustc says so if it is another's.
 fn step_handle(parameter: &PatType) -> Option<Ident> {
-    let Type::Path(ty) = &*parameter.ty else { return None };
+    let ty = match &*parameter.ty {
+        Type::Reference(reference) => &*reference.elem,
+        ty => ty,
+    };
+    let Type::Path(ty) = ty else { return None };
     let is_step = ty.path.segments.last().is_some_and(|name| name.ident == "Step");
     match &*parameter.pat {
         Pat::Ident(pattern) if is_step => Some(pattern.ident.clone()),

@@ -39,9 +39,12 @@ pub(crate) enum MacroArguments {
 }
 
 impl MacroArguments {
-    /// Reads a macro's tokens; `None` if they are no expressions.
+    /// Reads a macro's tokens; `None` if they are no expressions, or are not used as such.
     pub(crate) fn parse(call: &Macro) -> Option<Self> {
         let tokens = call.tokens.clone();
+        if call.path.segments.last().is_some_and(|name| name.ident == "stringify") {
+            return None;
+        }
         let is_matches = call.path.segments.last().is_some_and(|name| {
             ["matches", "assert_matches"].iter().any(|matches| name.ident == matches)
         });
@@ -113,6 +116,7 @@ mod tests {
         assert_eq!(count(&parse_quote!(vec![1; n])), Some(2));
         assert_eq!(count(&parse_quote!(matches!(a, Some(1 | 2) if b))), Some(1));
         assert_eq!(count(&parse_quote!(tracing::info!(name = %value, "text"))), None);
+        assert_eq!(count(&parse_quote!(stringify!(a.b()))), None);
     }
 
     #[test]

@@ -25,7 +25,7 @@ struct Mismatch {
 
 impl EventDef {
     /// Describes an event type.
-    pub fn of<E: Event>() -> Self {
+    pub const fn of<E: Event>() -> Self {
         Self {
             name: E::NAME,
             rust_type: E::TYPE,

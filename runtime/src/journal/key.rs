@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,9 +25,13 @@ impl StateKey {
         &self.0
     }
 
-    /// The key without its occurrence: the static state.
-    pub fn state(&self) -> &str {
-        self.0.split_once('#').map_or(&self.0, |(state, _)| state)
+    /// The key without its occurrences: the static state, inside a helper with the path to it.
+    pub fn state(&self) -> Cow<'_, str> {
+        if !self.0.contains('#') {
+            return Cow::Borrowed(&self.0);
+        }
+        let names = self.0.split('/').map(|part| part.split_once('#').map_or(part, |part| part.0));
+        Cow::Owned(names.collect::<Vec<_>>().join("/"))
     }
 }
 

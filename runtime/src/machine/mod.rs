@@ -189,6 +189,12 @@ impl Machine {
         self.operations.lock().drain();
     }
 
+    /// What the body waits for, for a message.
+    #[cfg(feature = "testing")]
+    pub(crate) fn waiting(&self) -> String {
+        self.operations.lock().waiting()
+    }
+
     /// When the machine has to be polled again if nothing else happens.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.operations.lock().next_due()

@@ -155,6 +155,11 @@ impl<T, E> Returns for Result<T, E> {
 
 /// The body of a workflow, as `#[workflow]` compiles it.
 #[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a workflow",
+    label = "a workflow is expected here",
+    note = "write `#[workflow]` above the async function and give its name"
+)]
 pub trait Body: Workflow {
     /// The resources that its parameters need.
     fn requirements() -> Vec<Requirement>;
@@ -180,8 +185,18 @@ pub struct Definition {
 }
 
 impl Definition {
+    /// The workflow's id.
+    pub const fn id(&self) -> &'static str {
+        self.id
+    }
+
+    /// Its states and how they follow one another.
+    pub const fn graph(&self) -> Graph {
+        self.graph
+    }
+
     /// Forgets a workflow's types.
-    pub fn of<W: Body>() -> Self {
+    pub const fn of<W: Body>() -> Self {
         Self {
             id: W::ID,
             path: W::PATH,

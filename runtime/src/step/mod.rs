@@ -1,6 +1,7 @@
 //! The operations of a workflow's body, as durable futures, and the table through which they speak
-//! with the [`machine`](crate::machine). Nothing here reads a clock, spawns a task or knows a store.
+//! with the machine. Nothing here reads a clock, spawns a task or knows a store.
 
+mod call;
 mod carried;
 mod context;
 mod durable;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use self::call::{Call, DurableFn};
 pub use self::carried::{Carried, CarriedFuture};
 pub use self::context::{Body, Context, FromContext, Requirement, Resource, Resources, Returns};
 pub use self::durable::{Awaited, Branch, Durable};

@@ -11,6 +11,8 @@ mod dedupe;
 mod effects;
 mod error;
 mod message;
+#[cfg(test)]
+mod flush_cost;
 mod migration;
 mod open;
 mod postgres;
@@ -334,14 +336,15 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Accepts events with one delivery for each app that subscribes to their names, and starts the
     /// runs that come with them (then `hosted_by`, the accepting app, gets no delivery of them).
     /// Gives the ids, in order; for one whose idempotency key was seen before, the first one's, and
-    /// nothing is written for it.
+    /// nothing is written for it. A batch that is sent again as it was, because its reply was lost, is
+    /// accepted once.
     async fn accept(
         &self,
         hosted_by: Option<&str>,
         events: &[NewEvent],
     ) -> Result<Vec<EventId>, StoreError>;
 
-    /// Starts runs directly.
+    /// Starts runs directly; those that are there already are left alone.
     async fn start(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError>;
 
     /// Takes up to `limit` deliveries of an app, oldest first, lets `router` say what the app makes of
@@ -407,8 +410,9 @@ pub(crate) trait Store: Send + Sync + 'static {
         batch: &[RunCommit],
     ) -> Result<Flushed, StoreError>;
 
-    /// What became of a flush whose reply was lost: `None` if no journal row carries its id. A batch
-    /// without journal rows may be sent again as it was.
+    /// What became of a flush whose reply was lost: `None` if nothing carries its id. Then the batch is
+    /// sent again as it was; should the first sending still be under way somewhere, one of the two is
+    /// committed. A commit without lines that leaves its run with the worker leaves no trace.
     async fn landed(
         &self,
         commit: Uuid,

@@ -13,7 +13,7 @@ use crate::payload::Payload;
     note = "take an event type (`#[derive(Event)]`) or `Received<E>` of one; for a workflow that is only started directly write `#[workflow(input)]` and take any serialisable type"
 )]
 pub trait Input: Sized + Send + 'static {
-    /// What [`Runtime::start`](crate::Runtime::start) takes for it.
+    /// What [`Client::start`](crate::Client::start) takes for it.
     type Start: Serialize + Send;
     /// What starts the workflow by itself.
     const TRIGGERS: &'static [Trigger];

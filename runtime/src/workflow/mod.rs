@@ -8,7 +8,7 @@ mod input;
 use std::fmt;
 
 pub use self::config::{Backoff, Config};
-pub use self::graph::{Graph, StateDef, StepKind};
+pub use self::graph::{Allowed, Edge, Graph, Node, StateDef, StepKind};
 pub use self::input::{Direct, Input, Trigger, TriggerData};
 use crate::payload::Outcome;
 
@@ -64,4 +64,17 @@ pub trait State: Copy + Eq + fmt::Debug + Send + Sync + 'static {
 
     /// The step's id, as written.
     fn id(self) -> &'static str;
+}
+
+/// No state of the workflow has this id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no state has the id `{0}`")]
+pub struct UnknownState(String);
+
+impl UnknownState {
+    /// The state with the id.
+    #[doc(hidden)]
+    pub fn or_find<S: State>(id: &str) -> Result<S, Self> {
+        S::ALL.iter().copied().find(|state| state.id() == id).ok_or_else(|| Self(id.to_owned()))
+    }
 }

@@ -20,6 +20,32 @@ const _: () = {
             match self {}
         }
     }
+    impl __private::fmt::Display for OnTicketState {
+        fn fmt(&self, f: &mut __private::fmt::Formatter<'_>) -> __private::fmt::Result {
+            f.pad(__private::State::id(*self))
+        }
+    }
+    impl __private::FromStr for OnTicketState {
+        type Err = __private::UnknownState;
+        fn from_str(id: &str) -> __private::Result<Self, Self::Err> {
+            __private::UnknownState::or_find(id)
+        }
+    }
+    impl __private::Serialize for OnTicketState {
+        fn serialize<S: __private::Serializer>(
+            &self,
+            serializer: S,
+        ) -> __private::Result<S::Ok, S::Error> {
+            serializer.serialize_str(__private::State::id(*self))
+        }
+    }
+    impl<'de> __private::Deserialize<'de> for OnTicketState {
+        fn deserialize<D: __private::Deserializer<'de>>(
+            deserializer: D,
+        ) -> __private::Result<Self, D::Error> {
+            __private::deserialize_state(deserializer)
+        }
+    }
     impl __private::Workflow for on_ticket {
         type Input = TicketCreated;
         type Output = <Result<(), Failure> as __private::Returns>::Output;
@@ -29,7 +55,17 @@ const _: () = {
             __private::module_path!(), "::", __private::stringify!(on_ticket)
         );
         const CONFIG: __private::Config = __private::Config::DEFAULT;
-        const GRAPH: __private::Graph = __private::Graph { states: &[] };
+        const GRAPH: __private::Graph = __private::Graph {
+            states: &[],
+            edges: &[
+                __private::Edge {
+                    from: __private::Node::Start,
+                    to: __private::Node::End,
+                    condition: "",
+                },
+            ],
+            allowed: &[],
+        };
     }
     impl __private::Body for on_ticket {
         fn requirements() -> __private::Vec<__private::Requirement> {

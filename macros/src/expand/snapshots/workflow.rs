@@ -1,4 +1,16 @@
 /// Triage a new ticket.
+/**
+# States
+
+```text
+start -> fetch
+fetch -> fork 1
+fork 1 -> rest
+rest -> join 1
+fork 1 -> tell
+tell -> join 1
+join 1 -> end
+```*/
 #[allow(non_camel_case_types)]
 #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 pub struct on_ticket;
@@ -32,6 +44,32 @@ const _: () = {
             }
         }
     }
+    impl __private::fmt::Display for OnTicketState {
+        fn fmt(&self, f: &mut __private::fmt::Formatter<'_>) -> __private::fmt::Result {
+            f.pad(__private::State::id(*self))
+        }
+    }
+    impl __private::FromStr for OnTicketState {
+        type Err = __private::UnknownState;
+        fn from_str(id: &str) -> __private::Result<Self, Self::Err> {
+            __private::UnknownState::or_find(id)
+        }
+    }
+    impl __private::Serialize for OnTicketState {
+        fn serialize<S: __private::Serializer>(
+            &self,
+            serializer: S,
+        ) -> __private::Result<S::Ok, S::Error> {
+            serializer.serialize_str(__private::State::id(*self))
+        }
+    }
+    impl<'de> __private::Deserialize<'de> for OnTicketState {
+        fn deserialize<D: __private::Deserializer<'de>>(
+            deserializer: D,
+        ) -> __private::Result<Self, D::Error> {
+            __private::deserialize_state(deserializer)
+        }
+    }
     impl __private::Workflow for on_ticket {
         type Input = TicketCreated;
         type Output = <Result<(), Failure> as __private::Returns>::Output;
@@ -54,18 +92,59 @@ const _: () = {
                     id: "fetch",
                     kind: __private::StepKind::Run,
                     line: 1u32,
+                    helper: __private::Option::None,
                 },
                 __private::StateDef {
                     id: "rest",
                     kind: __private::StepKind::Sleep,
                     line: 1u32,
+                    helper: __private::Option::None,
                 },
                 __private::StateDef {
                     id: "tell",
                     kind: __private::StepKind::Run,
                     line: 1u32,
+                    helper: __private::Option::None,
                 },
             ],
+            edges: &[
+                __private::Edge {
+                    from: __private::Node::Start,
+                    to: __private::Node::State(0usize),
+                    condition: "",
+                },
+                __private::Edge {
+                    from: __private::Node::State(0usize),
+                    to: __private::Node::Fork(0usize),
+                    condition: "",
+                },
+                __private::Edge {
+                    from: __private::Node::Fork(0usize),
+                    to: __private::Node::State(1usize),
+                    condition: "",
+                },
+                __private::Edge {
+                    from: __private::Node::State(1usize),
+                    to: __private::Node::Join(0usize),
+                    condition: "",
+                },
+                __private::Edge {
+                    from: __private::Node::Fork(0usize),
+                    to: __private::Node::State(2usize),
+                    condition: "",
+                },
+                __private::Edge {
+                    from: __private::Node::State(2usize),
+                    to: __private::Node::Join(0usize),
+                    condition: "",
+                },
+                __private::Edge {
+                    from: __private::Node::Join(0usize),
+                    to: __private::Node::End,
+                    condition: "",
+                },
+            ],
+            allowed: &[],
         };
     }
     impl __private::Body for on_ticket {

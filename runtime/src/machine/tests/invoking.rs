@@ -15,7 +15,7 @@ impl Workflow for Child {
     const ID: &'static str = "child";
     const PATH: &'static str = "child";
     const CONFIG: Config = Config::DEFAULT;
-    const GRAPH: Graph = EMPTY;
+    const GRAPH: Graph = Graph::EMPTY;
 }
 
 fn invoking() -> Begin {

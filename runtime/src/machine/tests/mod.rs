@@ -1,6 +1,7 @@
 //! The machine alone, fed by hand: no task, no clock, no database.
 
 mod carrying;
+mod compiled;
 mod contradictions;
 mod failures;
 mod invoking;
@@ -56,9 +57,6 @@ macro_rules! workflow {
     };
 }
 use workflow;
-
-/// A graph that nobody looks at.
-const EMPTY: Graph = Graph { states: &[] };
 
 const ACCEPTED_AT: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -127,7 +125,7 @@ impl Bench {
             triggers: &[],
             waits: &[],
             config: Config::DEFAULT.retries(2).backoff(Backoff::DEFAULT),
-            graph: EMPTY,
+            graph: Graph::EMPTY,
             requirements: Vec::new,
             begin,
         };

@@ -85,6 +85,31 @@ impl TestDatabase {
         }
     }
 
+    /// How many rows one of the store's tables has.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such table.
+    pub(in crate::store) async fn rows(&self, table: &str) -> i64 {
+        let counted = match &self.0 {
+            Kind::Postgres { server, name } => {
+                let options = server.as_ref().clone().database(name);
+                let mut connection = PgConnection::connect_with(&options).await.expect("it is there");
+                let count = format!("SELECT count(*) FROM indelible.{table}");
+                sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut connection).await
+            }
+            Kind::Sqlite { .. } => {
+                let options: SqliteConnectOptions =
+                    self.url().parse().expect("it is the URL of a file");
+                let mut connection =
+                    SqliteConnection::connect_with(&options).await.expect("the file can be opened");
+                let count = format!("SELECT count(*) FROM indelible_{table}");
+                sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut connection).await
+            }
+        };
+        counted.unwrap_or_else(|error| panic!("{table}: {error}"))
+    }
+
     /// Removes it with all that is in it, whoever is still connected.
     pub(in crate::store) async fn remove(self) {
         match self.0 {

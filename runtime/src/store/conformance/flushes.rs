@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::World;
-use super::world::{APP, HOUR, ORDER, commit, done, done_with, ids, json, only, step};
+use super::world::{
+    APP, HOUR, ORDER, commit, done, done_with, ids, json, numbered, only, step, wait_for,
+};
 use crate::event::EventId;
-use crate::journal::{Change, Due, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId};
+use crate::journal::{Change, Child, Due, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId};
 use crate::machine::End;
 use crate::store::{Routing, RunCount, RunQuery, RunStatus, StoreError, StoredEvent, Then};
 use crate::workflow::StepKind;
@@ -29,6 +31,14 @@ pub(super) async fn a_flush_reads_back_as_the_machine_saw_it(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.claimed(worker).await;
     let wait = Duration::from_nanos(1_234_567_891_011);
+    let awaited = numbered("order/paid", 8);
+    let child = Child {
+        id: RunId::new(),
+        workflow: ORDER,
+        input: json("{}"),
+        seed: Uuid::new_v4(),
+        detached: true,
+    };
     let entries = vec![
         entry("a", Change::Sleep(Due::After(wait))),
         entry("b", Change::Sleep(Due::After(Duration::MAX))),
@@ -41,6 +51,11 @@ pub(super) async fn a_flush_reads_back_as_the_machine_saw_it(world: World) {
         entry("f", Change::Retry { attempt: 3, after: wait, error: error("no") }),
         entry("g", Change::Fail { attempt: 4, error: error("never"), cancelled: None }),
         done_with("h", r#"{"a": [1, 2.50]}"#),
+        wait_for("i", numbered("order/paid", 7), true),
+        entry("j", Change::Wait { awaited, from_trigger: false, timeout: Some(wait) }),
+        entry("k", Change::Invoke { child, timeout: Some(Duration::MAX) }),
+        entry("l", Change::Abandon { cancelled: None }),
+        entry("m", Change::Carry { iteration: 4, outcome: json("[1,  2]"), replaces: None }),
     ];
     let batch = [commit(run, 0, entries.clone(), Then::Continue)];
     let flushed = world.flush(worker, &batch).await.expect("it is ours");
@@ -106,6 +121,33 @@ pub(super) async fn an_outcome_is_committed_at_most_once(world: World) {
     let again = world.flush(worker, &[step(other, 0, "a"), step(run, 0, "a")]).await;
     assert!(matches!(again, Err(StoreError::Refused(_))), "{again:?}");
     assert_eq!((world.lines(run).await, world.lines(other).await), (1, 0));
+}
+
+pub(super) async fn a_carried_loop_keeps_the_lines_of_its_last_iteration(world: World) {
+    let worker = world.worker(HOUR).await;
+    let [run, other] = [world.claimed(worker).await, world.claimed(worker).await];
+    let carry = |iteration: u32, replaces| {
+        let outcome = json(&iteration.to_string());
+        entry("loop", Change::Carry { iteration, outcome, replaces })
+    };
+    let first = vec![done("before"), carry(1, None), done("a"), done("b")];
+    let untouched = commit(other, 0, first.clone(), Then::Continue);
+    let batch = [commit(run, 0, first, Then::Continue), untouched];
+    world.flush(worker, &batch).await.expect("both are ours");
+    // Whatever stands before the loop's line in the same commit goes too.
+    let second = vec![done("c"), carry(2, Some(1)), done("a#1")];
+    let (batch, id) = ([commit(run, 4, second, Then::Continue)], Uuid::now_v7());
+    let flushed = world.store.flush(worker, id, &batch).await.expect("it is ours");
+    let places = async |run| {
+        let journal = world.store.journal(run).await.expect("it answers");
+        journal.iter().map(|row| row.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(places(run).await, [0, 5, 6]);
+    assert_eq!(places(other).await, [0, 1, 2, 3]);
+    let landed = world.store.landed(id, &batch).await.expect("it answers").expect("it landed");
+    assert_eq!((landed.at, landed.evicted), (flushed.at, vec![]));
+    let again = world.store.flush(worker, id, &batch).await.expect("it has landed");
+    assert_eq!(again.at, flushed.at);
 }
 
 pub(super) async fn evicted_runs_leave_the_rest_of_the_batch_committed(world: World) {

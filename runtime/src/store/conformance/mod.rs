@@ -3,18 +3,21 @@
 //! A behaviour is a function of a [`World`]; the list below makes a test of it for each kind of
 //! database. What only one kind can show stands beside its implementation.
 
+mod children;
 mod claims;
 mod database;
 mod events;
 mod flushes;
+mod inboxes;
 mod leases;
 mod opening;
 mod texts;
 mod timers;
+mod waits;
 mod world;
 
 pub(in crate::store) use self::world::{
-    HOUR, World, claim, commit, done, ids, on_postgres, on_sqlite, only, step,
+    APP, HOUR, ORDER, World, claim, commit, done, done_with, ids, json, on_postgres, on_sqlite, only, step,
 };
 
 /// Makes the tests: `conformance::sqlite::leases::a_lost_lease_cannot_commit`, …
@@ -81,6 +84,7 @@ behaviours! {
         a_flush_without_lines_is_landed_too,
         a_batch_that_is_sent_twice_is_committed_once,
         an_outcome_is_committed_at_most_once,
+        a_carried_loop_keeps_the_lines_of_its_last_iteration,
         evicted_runs_leave_the_rest_of_the_batch_committed,
         events_are_accepted_with_their_checkpoint,
         a_run_that_has_ended_is_over,
@@ -91,6 +95,44 @@ behaviours! {
         a_parked_run_is_ready_when_it_is_due,
         no_timer_fires_early,
         as_many_as_asked_for_are_promoted_oldest_first,
+    ],
+    waits: [
+        an_event_before_its_wait_is_found,
+        an_event_after_its_wait_is_found,
+        an_event_at_the_same_time_as_its_wait_is_found,
+        an_event_of_another_order_is_not_found,
+        the_trigger_itself_is_not_found,
+        an_event_before_the_trigger_is_not_found,
+        an_event_that_came_with_the_trigger_is_found,
+        a_wait_from_now_finds_only_what_comes_later,
+        one_event_reaches_every_run_that_waits_for_it_once,
+        an_event_reaches_a_run_with_two_waits_for_it_once,
+        a_taken_event_is_not_found_by_another_wait_of_the_run,
+        a_discarded_event_is_found_by_another_wait_of_the_run,
+        a_wait_that_is_over_finds_nothing,
+        only_what_the_app_has_routed_is_found,
+        the_end_of_a_run_clears_its_waits_and_inbox,
+    ],
+    inboxes: [
+        a_parked_run_is_roused_by_a_message,
+        a_run_that_parks_over_a_message_is_ready,
+        a_message_while_its_run_parks_is_not_lost,
+        a_roused_run_has_no_timer_left,
+        a_timer_and_a_message_rouse_a_run_once,
+        a_claimed_run_comes_with_its_inbox_oldest_first,
+        a_cancellation_reaches_a_run_wherever_it_stands,
+        a_cancellation_comes_too_late_for_a_run_that_is_over,
+        a_cancelled_run_keeps_its_reason,
+    ],
+    children: [
+        a_child_starts_with_its_parents_commit,
+        a_parent_that_is_not_ours_starts_no_child,
+        a_childs_end_reaches_its_parent,
+        a_childs_end_rouses_its_parked_parent,
+        a_parents_end_cancels_its_attached_children_only,
+        a_child_that_starts_as_its_parent_ends_is_asked_to_cancel,
+        an_abandoned_child_is_asked_to_cancel,
+        children_are_listed_by_parent,
     ],
     texts: [
         a_payload_reads_back_byte_for_byte,

@@ -18,7 +18,7 @@ const AWKWARD: [&str; 6] = [
 async fn written_and_read(world: &World, text: &str) -> [Payload; 3] {
     let worker = world.worker(HOUR).await;
     let run = NewRun::new(ORDER, None, json(text));
-    world.store.start(APP, &[run.clone()]).await.expect("it starts");
+    world.store.start(APP, std::slice::from_ref(&run)).await.expect("it starts");
     let claimed = world.claim(worker, 1).await;
     let batch =
         [commit(run.id, 0, vec![done_with("a", text)], Then::End(End::Completed(json(text))))];

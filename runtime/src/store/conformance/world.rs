@@ -1,23 +1,27 @@
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::database::TestDatabase;
 use crate::event::EventId;
 use crate::id::WorkerId;
-use crate::journal::{Change, Entry, RunId};
+use crate::journal::{Change, Content, Entry, MatchKey, Message, RunId};
 use crate::payload::Payload;
 use crate::store::{
-    Claim, ClaimedRun, Flushed, NewEvent, NewRun, Registration, RunCommit, RunStatus, Store,
-    StoreError, Then, Worker, open,
+    Claim, ClaimedRun, Flushed, NewEvent, NewRun, Registration, Routing, RunCommit, RunStatus, Store,
+    StoreError, StoredEvent, Then, Worker, open,
 };
 use crate::workflow::StepKind;
 
-pub(super) const APP: &str = "shop";
-pub(super) const ORDER: &str = "on-order";
+pub(in crate::store) const APP: &str = "shop";
+pub(in crate::store) const ORDER: &str = "on-order";
+/// Starts [`ORDER`].
+pub(in crate::store) const PLACED: &str = "order/placed";
+/// Is waited for by its `no`.
+pub(in crate::store) const PAID: &str = "order/paid";
 pub(in crate::store) const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// A new database, and what a test does with it in few words.
@@ -120,6 +124,20 @@ impl World {
         self.store.run(run).await.expect("the store answers").expect("the run is there").status
     }
 
+    /// Sends an event of the order with this number, and routes it.
+    pub(in crate::store) async fn send(&self, name: &str, no: u32) -> EventId {
+        let event = event(name, &format!(r#"{{"no":{no}}}"#));
+        self.store.accept(None, std::slice::from_ref(&event)).await.expect("it is accepted");
+        route(&*self.store).await;
+        event.id
+    }
+
+    /// What lies in the inbox of a run that a worker holds.
+    pub(in crate::store) async fn inbox(&self, worker: WorkerId, run: RunId) -> Vec<Message> {
+        let messages = self.store.messages(worker).await.expect("the store answers");
+        messages.into_iter().filter(|(to, _)| *to == run).map(|(_, message)| message).collect()
+    }
+
     pub(in crate::store) async fn lines(&self, run: RunId) -> usize {
         self.store.journal(run).await.expect("the store answers").len()
     }
@@ -133,6 +151,17 @@ pub(in crate::store) async fn claim(
     let workflows = [ORDER.to_owned()];
     let claim = Claim { worker, app: APP, workflows: &workflows, limit };
     Ok(store.claim(claim).await?.runs)
+}
+
+/// Routes all that waits for [`APP`]: orders are started, and every event is found by its `no`.
+pub(in crate::store) async fn route(store: &dyn Store) {
+    let router = |event: &StoredEvent| {
+        let start = || NewRun::new(ORDER, Some(event.id), event.data.clone());
+        let runs = if event.name == PLACED { vec![start()] } else { Vec::new() };
+        let data = event.data.decode().expect("it is JSON");
+        Routing { runs, keys: vec![MatchKey::of(&event.name, &data, &["no"])] }
+    };
+    while store.route(APP, 100, &router).await.expect("it routes") > 0 {}
 }
 
 pub(in crate::store) fn ids(claimed: &[ClaimedRun]) -> Vec<RunId> {
@@ -158,12 +187,43 @@ pub(in crate::store) fn done(key: &str) -> Entry {
     done_with(key, "null")
 }
 
-pub(super) fn done_with(key: &str, outcome: &str) -> Entry {
+pub(in crate::store) fn done_with(key: &str, outcome: &str) -> Entry {
     Entry {
         key: key.into(),
         kind: StepKind::Run,
         change: Change::Succeed { attempt: 1, outcome: json(outcome), events: Vec::new() },
     }
+}
+
+/// The reasons of the cancellations that an inbox consists of.
+pub(super) fn reasons(inbox: &[Message]) -> Vec<&str> {
+    fn reason(message: &Message) -> &str {
+        match &message.content {
+            Content::Cancel { reason } => reason,
+            other => panic!("no cancellation: {other:?}"),
+        }
+    }
+    inbox.iter().map(reason).collect()
+}
+
+/// What an event of the order with this number is waited for by.
+pub(in crate::store) fn numbered(name: &str, no: u32) -> MatchKey {
+    MatchKey::new(name, &[("no", no.into())])
+}
+
+/// A wait for the payment of an order, from the run's trigger on.
+pub(in crate::store) fn wait(key: &str, no: u32) -> Entry {
+    wait_for(key, numbered(PAID, no), true)
+}
+
+pub(in crate::store) fn wait_for(key: &str, awaited: MatchKey, from_trigger: bool) -> Entry {
+    let change = Change::Wait { awaited, from_trigger, timeout: None };
+    Entry { key: key.into(), kind: StepKind::WaitForEvent, change }
+}
+
+/// The end of a wait.
+pub(in crate::store) fn waited(key: &str) -> Entry {
+    Entry { kind: StepKind::WaitForEvent, ..done(key) }
 }
 
 /// The commit of one finished step, after which the worker keeps the run.
@@ -184,4 +244,44 @@ pub(in crate::store) fn commit(
     then: Then,
 ) -> RunCommit {
     RunCommit { run, first_seq, entries, taken: Vec::new(), discarded: Vec::new(), then }
+}
+
+/// How long something else is done in between: chosen at random, the same again for the same seed.
+pub(in crate::store) struct Jitter(u64);
+
+/// One for each round of a race. All come from `INDELIBLE_TEST_SEED`, or else from the time; the seed
+/// is printed, so that a failure can be had again.
+pub(in crate::store) fn seeded() -> impl Iterator<Item = Jitter> {
+    let seed = match std::env::var("INDELIBLE_TEST_SEED") {
+        Ok(seed) => seed.parse().expect("INDELIBLE_TEST_SEED is a number"),
+        Err(_) => Uuid::new_v4().as_u64_pair().0,
+    };
+    println!("INDELIBLE_TEST_SEED={seed}");
+    let mut seeds = Jitter(seed);
+    std::iter::repeat_with(move || seeds.split())
+}
+
+impl Jitter {
+    /// The most that one of them takes: about as long as a commit.
+    const MOST: u64 = 3_000;
+
+    pub(in crate::store) fn split(&mut self) -> Self {
+        Self(self.next())
+    }
+
+    pub(in crate::store) async fn pass(&mut self) {
+        let pause = Duration::from_micros(self.next() % Self::MOST);
+        let begun = Instant::now();
+        while begun.elapsed() < pause {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
 }

@@ -16,15 +16,20 @@ const SERVER: &str = "
     SELECT current_setting('server_version_num')::integer, current_setting('server_version'),
            current_setting('synchronous_commit')";
 
+/// A connection that has been idle for longer is asked whether it still works.
+const TRUSTED: Duration = Duration::from_secs(5);
+
 /// What every connection is set to.
 ///
 /// The tables grow from nothing while statements that were planned early stay in use, so the plans
 /// are held to the indexes: a plan that scans or hashes an empty table is the best there is, and a
 /// disaster an hour later. Every statement is written to be served by indexes.
-pub(super) const SETTINGS: [(&str, &str); 6] = [
+pub(super) const SETTINGS: [(&str, &str); 7] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    // A look-up for each row of a batch is always better than going over a table once.
+    ("random_page_cost", "0.1"),
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "60s"),
@@ -43,20 +48,30 @@ pub(super) async fn connect(url: &str) -> Result<PgPool, Problem> {
         .application_name("indelible")
         .options(SETTINGS)
         .disable_statement_logging();
-    match timeout(PATIENCE, prepare(&options)).await {
-        Ok(prepared) => prepared?,
-        Err(_) => {
-            return Err(Problem::new(
-                format!("it did not answer within {} seconds", PATIENCE.as_secs()),
-                "check the host and port, and that no firewall drops the connection",
-            ));
-        }
-    }
+    within(PATIENCE, prepare(&options)).await?;
     Ok(PgPoolOptions::new()
         .max_connections(8)
         .acquire_timeout(PATIENCE)
         .idle_timeout(Duration::from_secs(10 * 60))
+        // A busy connection has just shown that it works; asking each time would cost each statement
+        // a second round trip.
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move { Ok(known.idle_for < TRUSTED || connection.ping().await.is_ok()) })
+        })
         .connect_lazy_with(options))
+}
+
+async fn within<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    timeout(patience, work).await.unwrap_or_else(|_| {
+        Err(Problem::new(
+            format!("it did not answer within {} seconds", patience.as_secs_f32()),
+            "check the host and port, and that no firewall drops the connection",
+        ))
+    })
 }
 
 async fn prepare(options: &PgConnectOptions) -> Result<(), Problem> {
@@ -168,6 +183,7 @@ fn problem(error: sqlx::Error, options: &PgConnectOptions) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::conformance::{World, on_postgres};
 
     #[test]
     fn a_server_that_is_too_old_or_not_durable_is_refused() {
@@ -179,22 +195,63 @@ mod tests {
         assert!(lossy.cause.contains("synchronous_commit"), "{}", lossy.cause);
     }
 
+    async fn refusal(url: &str) -> String {
+        crate::store::open(url).await.err().expect("it cannot be opened").to_string()
+    }
+
     #[tokio::test]
     async fn a_server_that_is_not_there_is_named_with_its_port() {
         // Bound and dropped: nothing listens there.
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = port.local_addr().expect("it is bound");
         drop(port);
-        let error = crate::store::open(&format!("postgres://ann:s3cret@{address}/desk"))
-            .await
-            .err()
-            .expect("nothing listens there");
         assert_eq!(
-            error.to_string(),
+            refusal(&format!("postgres://ann:s3cret@{address}/desk")).await,
             format!(
                 "cannot open the database postgres://ann:***@{address}/desk: nothing answers at \
                  {address}; check that Postgres runs there and listens on that port"
             )
         );
+    }
+
+    #[tokio::test]
+    async fn an_unknown_host_is_named() {
+        let refusal = refusal("postgres://ann:s3cret@nowhere.invalid/desk").await;
+        assert!(refusal.contains("the host `nowhere.invalid` is not known"), "{refusal}");
+        assert!(!refusal.contains("s3cret"), "{refusal}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_database_is_said_to_be_missing() {
+        on_postgres(|world: World| async move {
+            let url = world.database.url();
+            let (server, _) = url.rsplit_once('/').expect("it names a database");
+            let refusal = refusal(&format!("{server}/nothing_here")).await;
+            assert!(refusal.contains("no such database"), "{refusal}");
+            assert!(refusal.contains("create it"), "{refusal}");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_database_that_may_lose_commits_is_refused() {
+        on_postgres(|world: World| async move {
+            let name = "DO $$ BEGIN EXECUTE format(
+                'ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$";
+            world.database.execute(name).await;
+            let refusal = refusal(&world.database.url()).await;
+            assert!(refusal.contains("`synchronous_commit` is off"), "{refusal}");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_given_up() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = silent.local_addr().expect("it is bound");
+        let options = format!("postgres://ann@{address}/desk").parse().expect("it is a URL");
+        let problem = within(Duration::from_millis(100), prepare(&options)).await;
+        let cause = problem.expect_err("it says nothing").cause;
+        assert_eq!(cause, "it did not answer within 0.1 seconds");
     }
 }

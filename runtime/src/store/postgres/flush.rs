@@ -21,7 +21,9 @@ use crate::store::{Flushed, RunCommit, RunStatus, StoreError};
 /// that what it no longer holds is left out. All parts see the database as it was before.
 ///
 /// Served by the primary keys of workers, runs and subscriptions: one look-up a line; for a run that
-/// ends also by those of waits and inbox, and by `runs_of_parent`.
+/// ends also by those of waits and inbox, and by `runs_of_parent`. `OFFSET 0` and `IS NOT DISTINCT
+/// FROM` keep the planner from the other way round, by `runs_of_worker`, which would go over all that
+/// the worker holds for each line.
 pub(super) const FLUSH: &str = "
     WITH lease AS MATERIALIZED (
         SELECT id FROM indelible.workers WHERE id = $1 FOR KEY SHARE
@@ -38,17 +40,21 @@ pub(super) const FLUSH: &str = "
              unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::bigint[],
                     $9::timestamptz[], $10::float8[], $11::uuid[], $12::text[], $13::text[])
                  AS line (run_id, seq, key, kind, transition, attempt, due_at, wait, child, outcome,
-                          error)
-        JOIN indelible.runs run ON run.id = line.run_id
-        WHERE run.worker = clock.worker
+                          error),
+             LATERAL (
+                 SELECT FROM indelible.runs run
+                 WHERE run.id = line.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
+             ) AS ours
     ),
     event AS MATERIALIZED (
         SELECT event.id, event.name, event.data, event.place, clock.at
         FROM clock,
              unnest($14::uuid[], $15::uuid[], $16::text[], $17::text[]) WITH ORDINALITY
-                 AS event (run_id, id, name, data, place)
-        JOIN indelible.runs run ON run.id = event.run_id
-        WHERE run.worker = clock.worker
+                 AS event (run_id, id, name, data, place),
+             LATERAL (
+                 SELECT FROM indelible.runs run
+                 WHERE run.id = event.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
+             ) AS ours
     ),
     accepted AS (
         INSERT INTO indelible.events (id, name, data, accepted_at)
@@ -71,7 +77,7 @@ pub(super) const FLUSH: &str = "
              unnest($18::uuid[], $19::text[], $20::timestamptz[], $21::boolean[], $22::text[],
                     $23::text[], $24::text[], $25::text[])
                  AS leaving (run_id, status, due_at, over, output, error, cancelled, held)
-        WHERE run.id = leaving.run_id AND run.worker = clock.worker
+        WHERE run.id = leaving.run_id AND run.worker IS NOT DISTINCT FROM clock.worker
         RETURNING run.id, run.app, run.workflow, run.rank, run.status, run.parent, leaving.due_at,
                   leaving.over, leaving.output, leaving.error, leaving.cancelled
     ),
@@ -110,7 +116,7 @@ pub(super) const FLUSH: &str = "
         FROM unnest($29::uuid[]) WITH ORDINALITY AS batch (run_id, place)
         WHERE NOT EXISTS (
             SELECT FROM indelible.runs run
-            WHERE run.id = batch.run_id AND run.worker = clock.worker
+            WHERE run.id = batch.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
         )
         ORDER BY batch.place
     ) AS evicted, ARRAY(SELECT run_id FROM told) AS told

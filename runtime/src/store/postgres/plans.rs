@@ -72,7 +72,24 @@ async fn assert_by_index(world: &World) {
         for refused in ["Seq Scan on", "Hash Join", "Merge Join"] {
             assert!(!plan.contains(refused), "{name}: {refused}\n{plan}");
         }
+        assert_eq!(whole_indexes(&plan), [""; 0], "{name}\n{plan}");
+        // Right for a take-over; for a line of a flush it means all that the worker holds.
+        let by_worker = plan.contains("runs_of_worker");
+        assert_eq!(by_worker, name == "release", "{name}\n{plan}");
     }
+}
+
+/// The growing tables that a plan goes through by an index without looking anything up. (The next
+/// timer is the index's first; there are few workers and subscriptions.)
+fn whole_indexes(plan: &str) -> Vec<&str> {
+    const GROWING: [&str; 5] = ["runs", "journal", "events", "ready", "deliveries"];
+    let lines: Vec<&str> = plan.lines().collect();
+    let scans = lines.iter().enumerate().filter(|(_, line)| line.contains("Scan using "));
+    scans
+        .filter(|(at, _)| !lines.get(at + 1).is_some_and(|next| next.contains("Index Cond")))
+        .filter_map(|(_, line)| line.split_once(" on ")?.1.split(' ').next())
+        .filter(|table| GROWING.contains(table))
+        .collect()
 }
 
 #[tokio::test]

@@ -109,3 +109,55 @@ fn problem(error: MigrateError, file: &Path) -> Problem {
         _ => Problem::other(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::conformance::{World, on_sqlite};
+
+    async fn refusal(url: &str) -> String {
+        crate::store::open(url).await.err().expect("it cannot be opened").to_string()
+    }
+
+    #[tokio::test]
+    async fn a_database_in_memory_is_refused() {
+        for url in
+            ["sqlite::memory:", "sqlite://:memory:", "sqlite://x.db?mode=memory", "sqlite://"]
+        {
+            let refusal = refusal(url).await;
+            assert!(refusal.contains("name a file"), "{refusal}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_folder_is_named() {
+        on_sqlite(|world: World| async move {
+            let url = world.database.url().replace("test.db", "nothing/here/test.db");
+            let refusal = refusal(&url).await;
+            assert!(refusal.contains("nothing/here does not exist; create it"), "{refusal}");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_left_alone() {
+        on_sqlite(|world: World| async move {
+            let url = world.database.url().replace("test.db", "letter.txt");
+            let file = url.trim_start_matches("sqlite://");
+            let letter = "Dear customer, ".repeat(100);
+            std::fs::write(file, &letter).expect("it can be written");
+            let refusal = refusal(&url).await;
+            assert!(refusal.contains("not a SQLite database"), "{refusal}");
+            assert_eq!(std::fs::read_to_string(file).expect("it is there"), letter);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_file_that_may_only_be_read_is_refused() {
+        on_sqlite(|world: World| async move {
+            let refusal = refusal(&format!("{}?mode=ro", world.database.url())).await;
+            assert!(refusal.contains("cannot be written"), "{refusal}");
+        })
+        .await;
+    }
+}

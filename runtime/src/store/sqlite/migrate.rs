@@ -18,6 +18,9 @@ const RECORD: &str = "
     INSERT INTO indelible_schema (one, version, oldest_program) VALUES (1, ?1, ?2)
     ON CONFLICT (one) DO UPDATE SET version = ?1, oldest_program = ?2";
 
+/// Changes nothing, and fails where nothing can be written: better now than at the first run.
+const TRY_TO_WRITE: &str = "UPDATE indelible_schema SET version = version";
+
 pub(super) enum MigrateError {
     TooOld(TooOld),
     Database(sqlx::Error),
@@ -56,9 +59,10 @@ async fn apply(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
         migrated = true;
     }
     if migrated {
-        tx.commit().await?
+        tx.commit().await?;
     } else {
-        tx.rollback().await?
+        sqlx::query(TRY_TO_WRITE).execute(&mut *tx).await?;
+        tx.rollback().await?;
     }
     Ok(())
 }

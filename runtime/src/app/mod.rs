@@ -1,5 +1,8 @@
 //! What a program registers: its workflows and events, gathered by `app!`.
 
+mod declared;
+
+pub use self::declared::Declared;
 use crate::event::EventDef;
 use crate::step::Definition;
 

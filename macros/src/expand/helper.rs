@@ -1,0 +1,97 @@
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote};
+use syn::{Ident, Pat, ReturnType, Type};
+
+use super::runtime::Runtime;
+use super::state::States;
+use super::{body, graph};
+use crate::model::{WorkflowModel, helper_id};
+use crate::problem::Problems;
+
+/// A helper: a function that builds its call, and a type of the same name that carries its graph.
+pub(super) fn expand(helper: WorkflowModel, problems: &Problems) -> TokenStream {
+    let Some(handle) = &helper.handle else {
+        let function = &helper.function;
+        return quote!(#function);
+    };
+    let runtime = Runtime::at(helper.configuration.krate.as_ref());
+    let krate = runtime.path();
+    let states = States::of(&helper);
+    let (enumeration, state) = (states.definition(&helper), states.implementation());
+
+    let signature = &helper.function.sig;
+    let (name, visibility) = (&signature.ident, &helper.function.vis);
+    let (docs, others): (Vec<_>, Vec<_>) =
+        helper.function.attrs.iter().partition(|attribute| attribute.path().is_ident("doc"));
+    let diagram = graph::documentation(&helper).map(|text| quote!(#[doc = #text]));
+    let id = helper_id(name);
+    let mut graph = graph::constant(&helper);
+    let mut block = body::rewrite(&helper, &states, problems);
+    let mut lints = None;
+    if helper.calls_of_itself().next().is_some() {
+        // It was reported, in better words than those for cycles of constants and futures.
+        graph = quote!(__private::Graph::EMPTY);
+        lints = Some(quote!(#[allow(unused_variables)]));
+        block = syn::parse_quote!({ __private::refused() });
+    }
+    let (inputs, generics) = (&signature.inputs, &signature.generics);
+    let (parameters, _, bounds) = generics.split_for_impl();
+    let parameters = (!generics.params.is_empty()).then_some(quote!(#parameters));
+    let output = match &signature.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) => quote!(#ty),
+    };
+    let returned = &signature.output;
+
+    // The function outside takes what the one inside takes; patterns are for the inside.
+    let entered = Ident::new("entered", Span::mixed_site());
+    let mut outer = inputs.clone();
+    let mut arguments = Vec::new();
+    for (index, input) in outer.iter_mut().enumerate() {
+        let syn::FnArg::Typed(parameter) = input else { continue };
+        let argument = match &*parameter.pat {
+            Pat::Ident(pattern) if pattern.subpat.is_none() => pattern.ident.clone(),
+            _ => format_ident!("argument{index}"),
+        };
+        *parameter.pat = syn::parse_quote!(#argument);
+        arguments.push(match &*parameter.ty {
+            Type::Reference(_) if argument == *handle => quote!(&#entered),
+            _ if argument == *handle => quote!(#entered),
+            _ => quote!(#argument),
+        });
+    }
+    let implementations = runtime.enclose(quote! {
+        #state
+
+        impl __private::DurableFn for #name {
+            const GRAPH: __private::Graph = #graph;
+        }
+    });
+    quote! {
+        #(#docs)*
+        #diagram
+        #(#others)*
+        #visibility fn #name #parameters (#outer)
+            -> #krate::__private::Call<
+                impl #krate::__private::Future<Output = #output> + #krate::__private::Send
+            >
+        #bounds
+        {
+            use #krate::__private;
+
+            #lints
+            async fn __body #parameters (#inputs) #returned #bounds #block
+
+            let #entered = #handle.enter(#id);
+            __private::Call::new(async move { __body(#(#arguments),*).await })
+        }
+
+        #[doc(hidden)]
+        #[allow(non_camel_case_types)]
+        #visibility struct #name {}
+
+        #enumeration
+
+        #implementations
+    }
+}

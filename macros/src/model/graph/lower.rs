@@ -1,0 +1,255 @@
+use quote::ToTokens;
+use syn::visit::{self, Visit};
+use syn::{
+    BinOp, Block, Expr, ExprBinary, ExprBlock, ExprForLoop, ExprIf, ExprLoop, ExprMatch,
+    ExprMethodCall, ExprReturn, ExprWhile, Ident, Item, Label, Lifetime, Local, Macro, Pat, Stmt,
+};
+
+use super::flow::{Arm, Exit, Flow, Loop};
+use super::source::as_written;
+use crate::model::Step;
+use crate::parse::{MacroArguments, concurrency};
+
+/// Lowers a body to what it does to its run.
+pub(super) fn lower(body: &Block, handle: Option<&Ident>) -> Flow {
+    let mut lowering = Lowering { handle, flows: Vec::new(), callables: 0 };
+    lowering.flow(|lowering| {
+        lowering.visit_block(body);
+        if let Some(Stmt::Expr(last, None)) = body.stmts.last()
+            && is_error(last)
+        {
+            lowering.flows.push(Flow::Exit(Exit::Return { failed: true }));
+        }
+    })
+}
+
+/// Goes through a body in the order in which it is evaluated.
+struct Lowering<'h> {
+    handle: Option<&'h Ident>,
+    /// What was found so far in the current sequence.
+    flows: Vec<Flow>,
+    /// How many closures and `async` blocks stand around; a `return` leaves only the innermost.
+    callables: usize,
+}
+
+impl Lowering<'_> {
+    /// What `visit` finds, as a flow of its own.
+    fn flow(&mut self, visit: impl FnOnce(&mut Self)) -> Flow {
+        let outer = std::mem::take(&mut self.flows);
+        visit(self);
+        Flow::sequence(std::mem::replace(&mut self.flows, outer))
+    }
+
+    fn arm(&mut self, condition: impl Into<String>, visit: impl FnOnce(&mut Self)) -> Arm {
+        Arm { condition: condition.into(), flow: self.flow(visit) }
+    }
+
+    fn choice(&mut self, arms: Vec<Arm>) {
+        self.flows.push(Flow::choice(arms));
+    }
+
+    fn nothing_else() -> Arm {
+        Arm { condition: "else".to_owned(), flow: Flow::NOTHING }
+    }
+
+    /// An expression that is awaited, which may be a helper's call.
+    fn awaited(&mut self, expression: &Expr) {
+        self.visit_expr(expression);
+        let call = self.handle.and_then(|handle| Step::of_call(expression, handle));
+        self.flows.extend(call.and_then(|call| call.key()).map(Flow::Step));
+    }
+
+    /// A closure's or an `async` block's body, which a `return` in it leaves.
+    fn callable(&mut self, visit: impl FnOnce(&mut Self)) -> Flow {
+        self.callables += 1;
+        let label = self.callable_label();
+        let body = self.flow(visit);
+        self.callables -= 1;
+        Flow::block(label, body)
+    }
+
+    /// No label in the source has a space in it.
+    fn callable_label(&self) -> String {
+        format!("callable {}", self.callables)
+    }
+}
+
+fn text(tokens: &impl ToTokens) -> String {
+    as_written(tokens.to_token_stream())
+}
+
+fn name(label: &Lifetime) -> String {
+    label.ident.to_string()
+}
+
+fn label(label: &Option<Label>) -> Option<String> {
+    label.as_ref().map(|label| name(&label.name))
+}
+
+fn is_error(value: &Expr) -> bool {
+    matches!(value, Expr::Call(call)
+        if matches!(&*call.func, Expr::Path(function) if function.path.is_ident("Err")))
+}
+
+impl<'ast> Visit<'ast> for Lowering<'_> {
+    fn visit_expr(&mut self, expression: &'ast Expr) {
+        match expression {
+            Expr::Async(block) => {
+                let flow = self.callable(|lowering| lowering.visit_block(&block.block));
+                self.flows.push(flow);
+            }
+            Expr::Closure(closure) => {
+                let body = self.callable(|lowering| lowering.visit_expr(&closure.body));
+                self.flows.push(Flow::looping(Loop {
+                    label: None,
+                    head: Box::new(Flow::NOTHING),
+                    condition: Some("for each call".to_owned()),
+                    body: Box::new(body),
+                }));
+            }
+            Expr::Await(awaited) => self.awaited(&awaited.base),
+            Expr::Break(exit) => {
+                if let Some(value) = &exit.expr {
+                    self.visit_expr(value);
+                }
+                self.flows.push(Flow::Exit(Exit::Break(exit.label.as_ref().map(name))));
+            }
+            Expr::Continue(exit) => {
+                self.flows.push(Flow::Exit(Exit::Continue(exit.label.as_ref().map(name))));
+            }
+            other => visit::visit_expr(self, other),
+        }
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        let Some(step) = self.handle.and_then(|handle| Step::of(call, handle)) else {
+            return visit::visit_expr_method_call(self, call);
+        };
+        if step.attempt.is_none() {
+            call.args.iter().for_each(|argument| self.visit_expr(argument));
+        }
+        self.flows.extend(step.key().map(Flow::Step));
+    }
+
+    fn visit_expr_if(&mut self, branch: &'ast ExprIf) {
+        self.visit_expr(&branch.cond);
+        let then = self.arm(text(&branch.cond), |lowering| {
+            lowering.visit_block(&branch.then_branch);
+        });
+        let otherwise = match &branch.else_branch {
+            Some((_, otherwise)) => self.arm("else", |lowering| lowering.visit_expr(otherwise)),
+            None => Self::nothing_else(),
+        };
+        self.choice(vec![then, otherwise]);
+    }
+
+    fn visit_expr_match(&mut self, choice: &'ast ExprMatch) {
+        self.visit_expr(&choice.expr);
+        let value = text(&choice.expr);
+        let arms = choice.arms.iter().map(|arm| {
+            let condition = match &arm.pat {
+                Pat::Wild(_) => "else".to_owned(),
+                pattern => format!("{value} is {}", text(pattern)),
+            };
+            self.arm(condition, |lowering| lowering.visit_expr(&arm.body))
+        });
+        let arms = arms.collect();
+        self.choice(arms);
+    }
+
+    /// `let .. else` goes on only if the pattern fits.
+    fn visit_local(&mut self, local: &'ast Local) {
+        let Some(init) = &local.init else { return };
+        self.visit_expr(&init.expr);
+        if let Some((_, diverge)) = &init.diverge {
+            let fits = format!("{} is {}", text(&init.expr), text(&local.pat));
+            let fits = Arm { condition: fits, flow: Flow::NOTHING };
+            let otherwise = self.arm("else", |lowering| lowering.visit_expr(diverge));
+            self.choice(vec![fits, otherwise]);
+        }
+    }
+
+    /// `&&` and `||` come to their right side only sometimes.
+    fn visit_expr_binary(&mut self, binary: &'ast ExprBinary) {
+        self.visit_expr(&binary.left);
+        let condition = match binary.op {
+            BinOp::And(_) => text(&binary.left),
+            BinOp::Or(_) => format!("!({})", text(&binary.left)),
+            _ => return self.visit_expr(&binary.right),
+        };
+        let right = self.arm(condition, |lowering| lowering.visit_expr(&binary.right));
+        self.choice(vec![right, Self::nothing_else()]);
+    }
+
+    fn visit_expr_loop(&mut self, inner: &'ast ExprLoop) {
+        let body = self.flow(|lowering| lowering.visit_block(&inner.body));
+        self.flows.push(Flow::looping(Loop {
+            label: label(&inner.label),
+            head: Box::new(Flow::NOTHING),
+            condition: None,
+            body: Box::new(body),
+        }));
+    }
+
+    fn visit_expr_while(&mut self, inner: &'ast ExprWhile) {
+        let head = self.flow(|lowering| lowering.visit_expr(&inner.cond));
+        let body = self.flow(|lowering| lowering.visit_block(&inner.body));
+        self.flows.push(Flow::looping(Loop {
+            label: label(&inner.label),
+            head: Box::new(head),
+            condition: Some(format!("while {}", text(&inner.cond))),
+            body: Box::new(body),
+        }));
+    }
+
+    fn visit_expr_for_loop(&mut self, inner: &'ast ExprForLoop) {
+        self.visit_expr(&inner.expr);
+        let body = self.flow(|lowering| lowering.visit_block(&inner.body));
+        self.flows.push(Flow::looping(Loop {
+            label: label(&inner.label),
+            head: Box::new(Flow::NOTHING),
+            condition: Some(format!("for {} in {}", text(&inner.pat), text(&inner.expr))),
+            body: Box::new(body),
+        }));
+    }
+
+    fn visit_expr_block(&mut self, inner: &'ast ExprBlock) {
+        match label(&inner.label) {
+            Some(label) => {
+                let body = self.flow(|lowering| lowering.visit_block(&inner.block));
+                self.flows.push(Flow::block(label, body));
+            }
+            None => self.visit_block(&inner.block),
+        }
+    }
+
+    fn visit_expr_return(&mut self, exit: &'ast ExprReturn) {
+        if let Some(value) = &exit.expr {
+            self.visit_expr(value);
+        }
+        let exit = if self.callables == 0 {
+            Exit::Return { failed: exit.expr.as_deref().is_some_and(is_error) }
+        } else {
+            Exit::Break(Some(self.callable_label()))
+        };
+        self.flows.push(Flow::Exit(exit));
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        let Some(arguments) = MacroArguments::parse(call) else { return };
+        let arguments = arguments.expressions();
+        if concurrency(call).is_some() {
+            let branches = arguments
+                .into_iter()
+                .map(|branch| self.flow(|lowering| lowering.awaited(branch)))
+                .filter(|branch| *branch != Flow::NOTHING)
+                .collect();
+            self.flows.push(Flow::Together(branches));
+        } else {
+            arguments.into_iter().for_each(|argument| self.visit_expr(argument));
+        }
+    }
+
+    /// An item in a body has nothing to do with the run.
+    fn visit_item(&mut self, _: &'ast Item) {}
+}

@@ -1,0 +1,73 @@
+//! A body's control flow over its states: lowered from syntax to a tree of what Rust does
+//! ([`flow`]), then linked to edges between states ([`link`]).
+//!
+//! An error that leaves the body by `?` ends the run from any step; that is not drawn.
+
+mod flow;
+mod link;
+mod lower;
+mod source;
+
+use syn::{Block, Ident};
+
+/// How the states of a body follow one another.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    pub(crate) edges: Vec<Edge>,
+}
+
+/// One state may follow another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edge {
+    pub(crate) from: Node,
+    pub(crate) to: Node,
+    /// As it stands in the source; empty if there is none.
+    pub(crate) condition: String,
+}
+
+/// A place in the graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Node {
+    /// Where the run begins.
+    Start,
+    /// A step, by its place among the states.
+    State(usize),
+    /// Where the branches of a `join!` begin.
+    Fork(usize),
+    /// Where they have all ended.
+    Join(usize),
+    /// The run has its output.
+    End,
+    /// The body gives an error of its own.
+    Failed,
+    /// A place where ways meet; none is left when the graph is finished.
+    Junction(usize),
+}
+
+impl Graph {
+    /// The graph of a body whose states have these ids.
+    pub(crate) fn of(body: &Block, handle: Option<&Ident>, states: &[String]) -> Self {
+        Self { edges: link::link(&lower::lower(body, handle), states) }
+    }
+
+    /// The graph as text, an edge a line.
+    pub(crate) fn to_text(&self, states: &[String]) -> String {
+        let name = |node: Node| match node {
+            Node::Start => "start".to_owned(),
+            Node::State(state) => states[state].clone(),
+            Node::Fork(number) => format!("fork {}", number + 1),
+            Node::Join(number) => format!("join {}", number + 1),
+            Node::End => "end".to_owned(),
+            Node::Failed => "failed".to_owned(),
+            Node::Junction(_) => String::new(),
+        };
+        let lines = self.edges.iter().map(|Edge { from, to, condition }| {
+            let edge = format!("{} -> {}", name(*from), name(*to));
+            if condition.is_empty() { edge } else { format!("{edge}  [{condition}]") }
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+use proc_macro2::{Delimiter, LineColumn, TokenStream, TokenTree};
+
+/// Tokens as they stand in the source, on one line: spaces are kept where the source has any.
+pub(super) fn as_written(tokens: TokenStream) -> String {
+    let mut text = String::new();
+    let mut end = None;
+    write(tokens, &mut text, &mut end);
+    text
+}
+
+fn write(tokens: TokenStream, text: &mut String, end: &mut Option<LineColumn>) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                push(open, group.span_open(), text, end);
+                write(group.stream(), text, end);
+                push(close, group.span_close(), text, end);
+            }
+            other => push(&other.to_string(), other.span(), text, end),
+        }
+    }
+}
+
+fn push(piece: &str, span: proc_macro2::Span, text: &mut String, end: &mut Option<LineColumn>) {
+    if end.is_some_and(|end| end != span.start()) {
+        text.push(' ');
+    }
+    text.push_str(piece);
+    *end = Some(span.end());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_stand_where_the_source_has_them() {
+        for text in ["desk.open(&ticket)[0] > 1_000", "let Some(a) = b", "x == Status::Todo && !y"]
+        {
+            let tokens: TokenStream = text.parse().expect("it is Rust");
+            assert_eq!(as_written(tokens), text);
+        }
+        let tokens: TokenStream = "a\n        .b()".parse().expect("it is Rust");
+        assert_eq!(as_written(tokens), "a .b()");
+    }
+}

@@ -1,0 +1,154 @@
+use crate::event::EventDef;
+use crate::step::Definition;
+use crate::workflow::Trigger;
+
+/// What an app declares, held against itself while the program is compiled: `app!` calls each check
+/// in a constant, and a panic there is a compiler error.
+#[doc(hidden)]
+pub struct Declared {
+    /// Its events.
+    pub events: &'static [EventDef],
+    /// Its workflows.
+    pub workflows: &'static [Definition],
+}
+
+impl Declared {
+    /// No event before the one at `index` has its name.
+    #[track_caller]
+    pub const fn event_is_unique(&self, index: usize) {
+        let event = &self.events[index];
+        let mut before = 0;
+        while before < index {
+            let other = &self.events[before];
+            if same(other.name, event.name) {
+                Message::EMPTY
+                    .push("two events are named `")
+                    .push(event.name)
+                    .push("`: `")
+                    .push(other.rust_type)
+                    .push("` and `")
+                    .push(event.rust_type)
+                    .push("`; who sends one would start the workflows of the other")
+                    .panic();
+            }
+            before += 1;
+        }
+    }
+
+    /// No workflow before the one at `index` has its id.
+    #[track_caller]
+    pub const fn workflow_is_unique(&self, index: usize) {
+        let workflow = &self.workflows[index];
+        let mut before = 0;
+        while before < index {
+            let other = &self.workflows[before];
+            if same(other.id, workflow.id) {
+                Message::EMPTY
+                    .push("two workflows have the id `")
+                    .push(workflow.id)
+                    .push("`: `")
+                    .push(other.path)
+                    .push("` and `")
+                    .push(workflow.path)
+                    .push("`; the runs of one would be resumed by the other")
+                    .panic();
+            }
+            before += 1;
+        }
+    }
+
+    /// Every event that starts the workflow at `index` is declared.
+    #[track_caller]
+    pub const fn triggers_are_declared(&self, index: usize) {
+        let workflow = &self.workflows[index];
+        let mut trigger = 0;
+        while trigger < workflow.triggers.len() {
+            let Trigger::Event(name) = workflow.triggers[trigger];
+            if !self.declares(name) {
+                Message::EMPTY
+                    .push("`")
+                    .push(workflow.path)
+                    .push("` is started by `")
+                    .push(name)
+                    .push("`, which the app does not declare, so it would never start; add the ")
+                    .push("event\'s type to `events: [..]`")
+                    .panic();
+            }
+            trigger += 1;
+        }
+    }
+
+    const fn declares(&self, name: &str) -> bool {
+        let mut index = 0;
+        while index < self.events.len() {
+            if same(self.events[index].name, name) {
+                return true;
+            }
+            index += 1;
+        }
+        false
+    }
+}
+
+/// `==`, for constants.
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < a.len() {
+        if a[index] != b[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+/// A text that is put together while the program is compiled.
+#[derive(Clone, Copy)]
+struct Message {
+    bytes: [u8; Self::LONGEST],
+    len: usize,
+}
+
+impl Message {
+    const LONGEST: usize = 1024;
+    const EMPTY: Self = Self { bytes: [0; Self::LONGEST], len: 0 };
+
+    /// Adds what has room.
+    const fn push(mut self, text: &str) -> Self {
+        let text = text.as_bytes();
+        let mut index = 0;
+        while index < text.len() && self.len < Self::LONGEST {
+            self.bytes[self.len] = text[index];
+            self.len += 1;
+            index += 1;
+        }
+        self
+    }
+
+    #[track_caller]
+    const fn panic(self) -> ! {
+        let (text, _) = self.bytes.split_at(self.len);
+        match std::str::from_utf8(text) {
+            Ok(text) => panic!("{}", text),
+            Err(_) => panic!("the app contradicts itself"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_compared_and_put_together() {
+        assert!(same("a/b", "a/b") && !same("a/b", "a/c") && !same("a", "a/b"));
+        let message = Message::EMPTY.push("two ").push("words");
+        assert_eq!(&message.bytes[..message.len], b"two words");
+        let long = "x".repeat(2000);
+        assert_eq!(Message::EMPTY.push(&long).len, Message::LONGEST);
+    }
+}

@@ -1,0 +1,21 @@
+use indelible::prelude::*;
+use indelible_ui_tests::{Desk, TicketCreated};
+
+macro_rules! log {
+    ($name:ident = %$value:expr) => {
+        println!("{} {}", stringify!($name), $value)
+    };
+}
+
+#[workflow]
+async fn on_ticket(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    log!(ticket = %desk.ticket(event.ticket).await?.subject);
+    println!("{}", desk.ticket(event.ticket).await?.subject);
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,23 @@
+use indelible::prelude::*;
+use indelible_ui_tests::{Desk, TicketCreated};
+
+macro_rules! log {
+    ($name:ident = %$value:expr) => {
+        println!("{} {}", stringify!($name), $value)
+    };
+}
+
+#[workflow]
+async fn on_ticket(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let ticket = step.run("fetch-ticket", desk.ticket(event.ticket)).await?;
+    log!(ticket = %ticket.subject);
+    println!("{}", step.run("fetch-again", desk.ticket(event.ticket)).await?.subject);
+    assert!(step.run("mail", desk.mail("hello")).await? > 0, "{}", ticket.subject);
+    Ok(())
+}
+
+fn main() {}
