@@ -10,9 +10,9 @@ mod conformance;
 mod dedupe;
 mod effects;
 mod error;
-mod message;
 #[cfg(test)]
 mod flush_cost;
+mod message;
 mod migration;
 mod open;
 mod postgres;

@@ -5,9 +5,7 @@ use uuid::Uuid;
 use super::World;
 use super::world::{APP, HOUR, ORDER, commit, ids, json, only, reasons};
 use crate::id::WorkerId;
-use crate::journal::{
-    Change, Child, Content, Entry, ErrorKind, ErrorRecord, RunId, Transition,
-};
+use crate::journal::{Change, Child, Content, Entry, ErrorKind, ErrorRecord, RunId, Transition};
 use crate::machine::End;
 use crate::store::{RunQuery, RunStatus, Then};
 use crate::workflow::StepKind;
@@ -101,7 +99,10 @@ pub(super) async fn a_childs_end_reaches_its_parent(world: World) {
         .collect();
     let cancelled = ErrorRecord::new(ErrorKind::Cancelled, "the run was cancelled: enough");
     let expected = [Ok(json(r#"{"a":  1}"#)), Err(failure), Err(cancelled)];
-    assert_eq!(results, children.map(|child| child.id).into_iter().zip(expected).collect::<Vec<_>>());
+    assert_eq!(
+        results,
+        children.map(|child| child.id).into_iter().zip(expected).collect::<Vec<_>>()
+    );
 }
 
 pub(super) async fn a_childs_end_rouses_its_parked_parent(world: World) {
@@ -120,8 +121,7 @@ pub(super) async fn a_childs_end_rouses_its_parked_parent(world: World) {
 
 pub(super) async fn a_parents_end_cancels_its_attached_children_only(world: World) {
     let worker = world.worker(HOUR).await;
-    let [running, parked, detached, over] =
-        [child(false), child(false), child(true), child(false)];
+    let [running, parked, detached, over] = [child(false), child(false), child(true), child(false)];
     let children = [running.clone(), parked.clone(), detached.clone(), over.clone()];
     let parent = world.family(worker, &children).await;
     let batch = [

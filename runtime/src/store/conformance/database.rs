@@ -94,7 +94,8 @@ impl TestDatabase {
         let counted = match &self.0 {
             Kind::Postgres { server, name } => {
                 let options = server.as_ref().clone().database(name);
-                let mut connection = PgConnection::connect_with(&options).await.expect("it is there");
+                let mut connection =
+                    PgConnection::connect_with(&options).await.expect("it is there");
                 let count = format!("SELECT count(*) FROM indelible.{table}");
                 sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut connection).await
             }

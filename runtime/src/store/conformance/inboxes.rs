@@ -3,9 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::World;
-use super::world::{
-    APP, HOUR, PAID, commit, event, ids, json, only, reasons, route, seeded, wait,
-};
+use super::world::{APP, HOUR, PAID, commit, event, ids, json, only, reasons, route, seeded, wait};
 use crate::journal::RunId;
 use crate::machine::End;
 use crate::store::{RunCommit, RunStatus, Then};

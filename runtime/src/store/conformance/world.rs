@@ -11,8 +11,8 @@ use crate::id::WorkerId;
 use crate::journal::{Change, Content, Entry, MatchKey, Message, RunId};
 use crate::payload::Payload;
 use crate::store::{
-    Claim, ClaimedRun, Flushed, NewEvent, NewRun, Registration, Routing, RunCommit, RunStatus, Store,
-    StoreError, StoredEvent, Then, Worker, open,
+    Claim, ClaimedRun, Flushed, NewEvent, NewRun, Registration, Routing, RunCommit, RunStatus,
+    Store, StoreError, StoredEvent, Then, Worker, open,
 };
 use crate::workflow::StepKind;
 
