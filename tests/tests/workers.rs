@@ -23,7 +23,10 @@ struct Scene {
 
 impl Scene {
     async fn set() -> Self {
-        let database = Database::create().await;
+        Self::on(Database::create().await).await
+    }
+
+    async fn on(database: Database) -> Self {
         let client = Runtime::builder(Fleet).database(database.url()).connect().await;
         let ground = Ground::open(database.url()).await.expect("the tests' tables");
         Self { client: client.expect("a client"), ground, database }
@@ -229,6 +232,8 @@ async fn an_outage_is_survived(lease: Duration, away: Duration) -> String {
     scene.database.go_away().await;
     tokio::time::sleep(away).await;
     scene.database.come_back().await;
+    // The test's own connections are gone, too.
+    let scene = Scene::on(scene.database).await;
     scene.ground.open_gate("bridge").await.expect("the gate opens");
     scene.all_complete(RUNS).await;
     scene.assert_each_outcome_once(&runs).await;

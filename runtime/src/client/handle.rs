@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::Client;
 use crate::error::{Error, Result};
 use crate::journal::{Row, RunId};
-use crate::store::{RunRecord, RunStatus};
+use crate::store::{RunRecord, RunStatus, StoreError};
 
 /// How often a run that another process drives is asked for, at first and at most.
 const POLL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -64,14 +64,15 @@ impl<T> RunHandle<T> {
     }
 
     /// Waits for the run's end. One that ends in this process is noticed at once, one that ends
-    /// elsewhere within two seconds.
+    /// elsewhere within two seconds. An outage of the database is waited out.
     async fn ended(&self) -> Result<RunRecord> {
         let mut ends = self.client.signals.listen_for_ends();
         let mut wait = POLL.0;
         loop {
-            let record = self.record().await?;
-            if record.status.is_over() {
-                return Ok(record);
+            match self.record().await {
+                Ok(record) if record.status.is_over() => return Ok(record),
+                Ok(_) | Err(Error::Store(StoreError::Unavailable(_))) => {}
+                Err(error) => return Err(error),
             }
             let heard = async {
                 loop {
@@ -90,7 +91,7 @@ impl<T> RunHandle<T> {
 }
 
 impl<T: DeserializeOwned> RunHandle<T> {
-    /// Waits for the run's end and gives its output.
+    /// Waits for the run's end and gives its output. An outage of the database is waited out.
     ///
     /// # Errors
     ///
