@@ -14,6 +14,8 @@
 
 mod check;
 mod expand;
+#[cfg(test)]
+mod fuzz;
 mod model;
 mod parse;
 mod problem;
