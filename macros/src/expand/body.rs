@@ -262,6 +262,10 @@ impl Rewrite<'_> {
             argument.set_span(last);
             quote_spanned!(first=> __private::durable #argument)
         });
+        if branches.len() == 0 || branches.len() > check::MOST_BRANCHES {
+            // It was reported, in better words than those for tuples of the wrong size.
+            return Expr::Verbatim(quote_spanned!(span=> (#(#branches.await,)*)));
+        }
         Expr::Verbatim(quote_spanned!(span=> __private::#function((#(#branches,)*)).await))
     }
 }
