@@ -2,18 +2,20 @@
 //!
 //! They are a compiler in four phases, each a module:
 //!
-//! 1. [`parse`]: tokens to syntax.
-//! 2. [`model`]: syntax to a model of what the user wrote, in the words of the domain.
-//! 3. [`check`]: rules over the model.
-//! 4. [`expand`]: the model to tokens.
+//! 1. `parse`: tokens to syntax.
+//! 2. `model`: syntax to a model of what the user wrote, in the words of the domain.
+//! 3. `check`: rules over the model.
+//! 4. `expand`: the model to tokens.
 //!
-//! Every phase reports into one [`Problems`](problem::Problems) and goes on, so that several
+//! Every phase reports into one `Problems` and goes on, so that several
 //! mistakes give several messages, and so that the item is emitted beside them.
 
 #![deny(missing_docs)]
 
 mod check;
 mod expand;
+#[cfg(test)]
+mod fuzz;
 mod model;
 mod parse;
 mod problem;

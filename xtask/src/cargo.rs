@@ -122,3 +122,16 @@ pub(crate) async fn bench_flush(server: &str, interrupts: &mut Interrupts) -> Re
     bench.env(SERVER, server).env("INDELIBLE_BENCH", "1");
     interrupts.run(bench).await
 }
+
+pub(crate) async fn fuzz_macros(
+    seconds: u64,
+    seed: Option<u64>,
+    interrupts: &mut Interrupts,
+) -> Result<(), Stopped> {
+    let mut fuzz = cargo(&["test", "-p", "indelible-macros", "--lib", "--"]);
+    fuzz.args(["--nocapture", "fuzz::"]).env("INDELIBLE_FUZZ_SECONDS", seconds.to_string());
+    if let Some(seed) = seed {
+        fuzz.env("INDELIBLE_TEST_SEED", seed.to_string());
+    }
+    interrupts.run(fuzz).await
+}

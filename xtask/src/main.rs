@@ -24,6 +24,22 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(flatten)]
+    OnServer(OnServer),
+    /// Gives the macros mutated code until the time is over or they fail on it.
+    FuzzMacros {
+        /// How long to go on.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Where the random choices begin: the seed that a failure has printed shows it again.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+}
+
+/// What needs a Postgres server.
+#[derive(Subcommand)]
+enum OnServer {
     /// Runs the tests, all of them unless arguments say which.
     ///
     /// They need Postgres: the server that INDELIBLE_TEST_DATABASE_URL names, else one that is started
@@ -66,11 +82,20 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Stopped> {
     let mut interrupts = Interrupts::new()?;
+    match command {
+        Command::OnServer(command) => run_on_server(command, interrupts).await,
+        Command::FuzzMacros { seconds, seed } => {
+            cargo::fuzz_macros(seconds, seed, &mut interrupts).await
+        }
+    }
+}
+
+async fn run_on_server(command: OnServer, mut interrupts: Interrupts) -> Result<(), Stopped> {
     match std::env::var(SERVER) {
         Ok(url) => carry_out(command, &url, &mut interrupts).await,
         Err(_) => {
             let mut cluster = Cluster::create()?;
-            let durable = matches!(command, Command::BenchFlush);
+            let durable = matches!(command, OnServer::BenchFlush);
             let done = match cluster.start(durable, &mut interrupts).await {
                 Ok(()) => carry_out(command, &cluster.url(), &mut interrupts).await,
                 Err(stopped) => Err(stopped),
@@ -82,12 +107,12 @@ async fn run(command: Command) -> Result<(), Stopped> {
 }
 
 async fn carry_out(
-    command: Command,
+    command: OnServer,
     server: &str,
     interrupts: &mut Interrupts,
 ) -> Result<(), Stopped> {
     match command {
-        Command::Test { arguments } => cargo::test(&arguments, server, interrupts).await,
-        Command::BenchFlush => cargo::bench_flush(server, interrupts).await,
+        OnServer::Test { arguments } => cargo::test(&arguments, server, interrupts).await,
+        OnServer::BenchFlush => cargo::bench_flush(server, interrupts).await,
     }
 }

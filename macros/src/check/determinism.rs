@@ -89,14 +89,24 @@ const SOURCES: &[Source] = &[
         instead: "`step.random(\"name-of-the-draw\")` is a number in 0..1, the same on every resume",
     },
     Source {
-        paths: &["std::env::", "env::"],
+        paths: &[
+            "std::env::",
+            "env::var",
+            "env::var_os",
+            "env::vars",
+            "env::args",
+            "env::current_dir",
+        ],
         why: "reads the environment, which may differ in the process that resumes the run",
         instead: "lend the setting as a resource, `Resource(settings): Resource<Settings>`, or read it in a step",
     },
     Source {
         paths: &[
             "std::fs::",
-            "fs::",
+            "fs::read",
+            "fs::read_to_string",
+            "fs::write",
+            "fs::remove_file",
             "tokio::fs::",
             "File::open",
             "File::create",
@@ -110,7 +120,14 @@ const SOURCES: &[Source] = &[
         instead: "put it in a step: `step.run(\"name-of-the-step\", ..).await`",
     },
     Source {
-        paths: &["std::process::", "process::", "Command::new"],
+        paths: &[
+            "std::process::",
+            "tokio::process::",
+            "process::Command::new",
+            "process::exit",
+            "process::abort",
+            "process::id",
+        ],
         why: "starts or ends a process, again on every resume",
         instead: "put it in a step: `step.run(\"name-of-the-step\", ..).await`",
     },
@@ -350,6 +367,17 @@ mod tests {
             let id = maybe.unwrap_or_else(Uuid::now_v7);
         }));
         assert_eq!(found.len(), 11, "{found:?}");
+    }
+
+    #[test]
+    fn modules_of_ones_own_may_have_the_names_of_others() {
+        let found = found(parse_quote!({
+            let order = process::order(id);
+            let command = Command::new(order);
+            let setting = env::Setting::default();
+            let now = clock::now(&step);
+        }));
+        assert!(found.is_empty(), "{found:?}");
     }
 
     #[test]

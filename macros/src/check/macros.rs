@@ -3,7 +3,7 @@ use syn::visit::{self, Visit};
 use syn::{ExprMethodCall, Item, Macro};
 
 use crate::model::{Step, WorkflowModel};
-use crate::parse::MacroArguments;
+use crate::parse::{MacroArguments, concurrency};
 use crate::problem::{Problem, Problems};
 
 /// Nothing is awaited where it cannot be seen: in a macro whose tokens are no expressions.
@@ -55,6 +55,46 @@ impl<'ast> Visit<'ast> for Opaque<'_> {
         if step.is_none_or(|step| step.attempt.is_none()) {
             visit::visit_expr_method_call(self, call);
         }
+    }
+
+    fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+/// What stands side by side are one to twelve branches.
+pub(crate) fn join_some(model: &WorkflowModel, problems: &Problems) {
+    let mut joins = Joins(Vec::new());
+    joins.visit_block(&model.function.block);
+    for (name, branches) in joins.0 {
+        problems.report(match branches {
+            0 => Problem::at(&name, format!("`{name}!` has nothing to wait for"))
+                .help(format!("name the steps that are to run side by side: {name}!(a, b)")),
+            more => {
+                let what = format!("`{name}!` has {more} branches, and takes {MOST_BRANCHES}");
+                Problem::at(&name, what).help(format!(
+                    "put branches that belong together into a `{name}!` of their own"
+                ))
+            }
+        });
+    }
+}
+
+/// As many as the runtime has tuples for.
+pub(crate) const MOST_BRANCHES: usize = 12;
+
+/// The joins of too many branches or none.
+struct Joins(Vec<(Ident, usize)>);
+
+impl<'ast> Visit<'ast> for Joins {
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        let Some(arguments) = MacroArguments::parse(call) else { return };
+        let arguments = arguments.expressions();
+        if concurrency(call).is_some()
+            && !(1..=MOST_BRANCHES).contains(&arguments.len())
+            && let Some(name) = call.path.segments.last()
+        {
+            self.0.push((name.ident.clone(), arguments.len()));
+        }
+        arguments.into_iter().for_each(|argument| self.visit_expr(argument));
     }
 
     fn visit_item(&mut self, _: &'ast Item) {}

@@ -12,6 +12,7 @@ mod outcomes;
 mod signature;
 
 pub(crate) use self::attempts::{exits, mutations};
+pub(crate) use self::macros::MOST_BRANCHES;
 use crate::model::{EventModel, WorkflowModel};
 use crate::parse::AppSyntax;
 use crate::problem::Problems;
@@ -47,6 +48,7 @@ fn body(model: &WorkflowModel, problems: &Problems) {
     attempts::do_not_mutate(model, problems);
     outcomes::are_used(model, problems);
     macros::hide_no_await(model, problems);
+    macros::join_some(model, problems);
     determinism::is_kept(model, problems);
 }
 

@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Block, Expr, ExprAsync, ExprAwait, ExprClosure, ExprLit, ExprMethodCall, Item, Lit, Macro,
-    Stmt, parse_quote, parse_quote_spanned,
+    Stmt, parse_quote,
 };
 
 use super::runtime::constant;
@@ -108,7 +108,7 @@ impl Rewrite<'_> {
     /// Puts the state in the place of the id, and makes what the step does lazy and repeatable.
     fn step(&mut self, call: &mut ExprMethodCall, step: &Step) {
         if let StepId::Missing(_) = step.id {
-            call.args.insert(0, parse_quote!(()));
+            call.args.insert(0, Expr::Verbatim(quote!(())));
         }
         let mut arguments = call.args.iter_mut();
         if let Some(id) = arguments.next() {
@@ -141,12 +141,10 @@ impl Rewrite<'_> {
                 let states = &self.states.name;
                 let mut states = states.clone();
                 states.set_span(variant.span());
-                parse_quote!(#states::#variant)
+                Expr::Verbatim(quote!(#states::#variant))
             }
             // It was reported; what stands there is used, so that rustc has nothing to add.
-            None => {
-                parse_quote!(__private::NoState::in_place_of(&(#written)))
-            }
+            None => Expr::Verbatim(quote!(__private::NoState::in_place_of(&(#written)))),
         }
     }
 
@@ -156,13 +154,14 @@ impl Rewrite<'_> {
     /// An argument that was refused takes a form about which rustc has nothing to add.
     fn attempt(&self, written: &Expr, argument: &mut Expr) -> Expr {
         if !check::exits(written).is_empty() {
-            return parse_quote!({ let attempt = #argument; __private::once(move || attempt) });
+            let attempt = quote!({ let attempt = #argument; __private::once(move || attempt) });
+            return Expr::Verbatim(attempt);
         }
         let attempt = self.lazy(argument);
         if check::mutations(written).is_empty() {
             attempt
         } else {
-            parse_quote!(__private::once(#attempt))
+            Expr::Verbatim(quote!(__private::once(#attempt)))
         }
     }
 
@@ -171,7 +170,7 @@ impl Rewrite<'_> {
             Expr::Closure(closure) => {
                 if closure.asyncness.take().is_some() {
                     let body = &closure.body;
-                    closure.body = parse_quote!(async { #body });
+                    *closure.body = Expr::Verbatim(quote!(async { #body }));
                 }
                 Expr::Closure(closure.clone())
             }
@@ -180,7 +179,7 @@ impl Rewrite<'_> {
                 if gives_only_ok(&block.block) {
                     self.settle_error(&mut block.block);
                 }
-                parse_quote!(|| #block)
+                Expr::Verbatim(quote!(|| #block))
             }
             future => {
                 let awaited = ExprAwait {
@@ -189,7 +188,7 @@ impl Rewrite<'_> {
                     dot_token: Default::default(),
                     await_token: syn::token::Await(future.span()),
                 };
-                parse_quote_spanned!(future.span()=> || async { #awaited })
+                Expr::Verbatim(quote_spanned!(future.span()=> || async { #awaited }))
             }
         }
     }
@@ -263,6 +262,10 @@ impl Rewrite<'_> {
             argument.set_span(last);
             quote_spanned!(first=> __private::durable #argument)
         });
+        if branches.len() == 0 || branches.len() > check::MOST_BRANCHES {
+            // It was reported, in better words than those for tuples of the wrong size.
+            return Expr::Verbatim(quote_spanned!(span=> (#(#branches.await,)*)));
+        }
         Expr::Verbatim(quote_spanned!(span=> __private::#function((#(#branches,)*)).await))
     }
 }

@@ -34,7 +34,7 @@ impl<'m> States<'m> {
     /// The enum, as visible as its workflow.
     pub(super) fn definition(&self, workflow: &WorkflowModel) -> TokenStream {
         let (name, visibility) = (&self.name, &workflow.function.vis);
-        let docs = format!("The states of [`{}`]: one for each of its steps.", workflow.name());
+        let docs = format!("The states of `{}`: one for each of its steps.", workflow.name());
         let variants = self.states.iter().map(|State { variant, id, .. }| {
             let docs = format!("The step `{}`.", id.value());
             quote!(#[doc = #docs] #variant)

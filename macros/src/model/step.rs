@@ -90,6 +90,14 @@ pub(crate) fn helper_id(name: &Ident) -> String {
     to_kebab_case(name.to_string().trim_start_matches("r#"))
 }
 
+/// What a `macro_rules!` macro was given comes in invisible groups.
+fn ungrouped(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Group(group) => ungrouped(&group.expr),
+        other => other,
+    }
+}
+
 /// The line on which a span begins.
 pub(crate) fn line(span: Span) -> u32 {
     span.start().line.try_into().unwrap_or(u32::MAX)
@@ -119,12 +127,12 @@ impl StepId {
 impl Step {
     /// Reads a method call as a durable operation on the handle: `step.run("id", ..)`.
     pub(crate) fn of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
-        let Expr::Path(receiver) = &*call.receiver else { return None };
+        let Expr::Path(receiver) = ungrouped(&call.receiver) else { return None };
         if !receiver.path.is_ident(handle) {
             return None;
         }
         let method = Method::of(&call.method)?;
-        let id = match call.args.first() {
+        let id = match call.args.first().map(ungrouped) {
             Some(Expr::Lit(ExprLit { lit: Lit::Str(literal), .. })) => {
                 StepId::Literal(literal.clone())
             }

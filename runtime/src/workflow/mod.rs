@@ -56,7 +56,8 @@ pub struct Awaits {
 #[diagnostic::on_unimplemented(
     message = "a step needs its state, not `{Self}`",
     label = "this step stands outside of a workflow",
-    note = "steps are compiled by `#[workflow]`: call them in the function under the attribute itself, not in a function that it calls"
+    note = "steps are compiled by `#[workflow]` and `#[durable]`: use them in the function under the attribute, through its own parameter `step`",
+    note = "a function that is called from there and has steps of its own needs `#[durable]`"
 )]
 pub trait State: Copy + Eq + fmt::Debug + Send + Sync + 'static {
     /// Every state, in the order of the source.

@@ -70,11 +70,9 @@ body! {
 body! {
     on [3]
     async fn maps_by_their_keys(n: u32, step: Step) -> Result<BTreeMap<String, u32>, Failure> {
-        let prices: HashMap<String, u32> = step
-            .run("prices", async {
-                work("prices", (0..n).map(|n| (n.to_string(), n)).collect()).await
-            })
-            .await?;
+        let prices = (0..n).map(|n| (n.to_string(), n)).collect::<BTreeMap<_, _>>();
+        let prices: HashMap<String, u32> =
+            step.run("prices", work("prices", prices.clone())).await?.into_iter().collect();
         let names: Vec<_> =
             (0..n).map(|n| n.to_string()).filter(|n| prices.contains_key(n)).collect();
         let mut out = BTreeMap::new();

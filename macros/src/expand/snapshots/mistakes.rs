@@ -1,7 +1,7 @@
 #[allow(non_camel_case_types)]
 #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 struct on_ticket;
-///The states of [`on_ticket`]: one for each of its steps.
+///The states of `on_ticket`: one for each of its steps.
 #[allow(non_camel_case_types)]
 #[derive(
     ::core::clone::Clone,

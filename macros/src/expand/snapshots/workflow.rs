@@ -14,7 +14,7 @@ join 1 -> end
 #[allow(non_camel_case_types)]
 #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 pub struct on_ticket;
-///The states of [`on_ticket`]: one for each of its steps.
+///The states of `on_ticket`: one for each of its steps.
 #[allow(non_camel_case_types)]
 #[derive(
     ::core::clone::Clone,
