@@ -17,8 +17,8 @@ mod waits;
 mod world;
 
 pub(in crate::store) use self::world::{
-    APP, HOUR, ORDER, World, claim, commit, done, done_with, ids, json, on_postgres, on_sqlite,
-    only, step,
+    APP, HOUR, ORDER, PAID, PLACED, World, claim, commit, done, done_with, ids, json, on_postgres,
+    on_sqlite, only, route, step, wait,
 };
 
 /// Makes the tests: `conformance::sqlite::leases::a_lost_lease_cannot_commit`, …

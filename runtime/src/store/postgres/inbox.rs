@@ -47,7 +47,7 @@ pub(super) const ASK_CHILDREN: &str = "
     RETURNING run_id";
 
 /// Served by the primary key of runs.
-const ASK: &str = "
+pub(super) const ASK: &str = "
     INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
     SELECT id, $2, $3, clock_timestamp(), $4 FROM indelible.runs WHERE id = $1 AND ended_at IS NULL
     RETURNING run_id";

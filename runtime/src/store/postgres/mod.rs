@@ -14,6 +14,8 @@ mod lease;
 mod migrate;
 mod notify;
 #[cfg(test)]
+mod looks;
+#[cfg(test)]
 mod plans;
 mod promote;
 mod query;

@@ -10,7 +10,7 @@ use crate::store::{NewRun, RunStatus, StoreError};
 
 /// Runs whose triggers were accepted at `$7`, each its own. A run that is there already was
 /// committed by an earlier attempt, and is left alone. Served by the primary keys of runs and events.
-const INSERT: &str = "
+pub(super) const INSERT: &str = "
     WITH started AS (
         INSERT INTO indelible.runs
             (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
