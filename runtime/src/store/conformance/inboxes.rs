@@ -60,16 +60,19 @@ pub(super) async fn a_message_while_its_run_parks_is_not_lost(world: World) {
         let no = round as u32;
         let begun = vec![wait(&format!("paid#{no}"), no)];
         world.flush(worker, &[commit(run, no, begun, Then::Continue)]).await.expect("it is ours");
+        let paid = event(PAID, &format!(r#"{{"no":{no}}}"#));
+        world.store.accept(None, &[paid]).await.expect("accepted");
         let sending = tokio::spawn({
             let (other, mut jitter) = (other.clone(), jitter.split());
             async move {
-                let paid = event(PAID, &format!(r#"{{"no":{no}}}"#));
-                other.accept(None, &[paid]).await.expect("accepted");
                 jitter.pass().await;
                 route(&*other).await;
             }
         });
-        jitter.pass().await;
+        // Routing takes longer than parking: it is to be first every other time.
+        for _ in 0..3 {
+            jitter.pass().await;
+        }
         world.flush(worker, &[only(run, no + 1, Then::Park(None))]).await.expect("it is ours");
         sending.await.expect("it does not panic");
         assert_eq!(world.status(run).await, RunStatus::Queued, "round {round}");

@@ -11,10 +11,10 @@ mod connect;
 mod flush;
 mod inbox;
 mod lease;
-mod migrate;
-mod notify;
 #[cfg(test)]
 mod looks;
+mod migrate;
+mod notify;
 #[cfg(test)]
 mod plans;
 mod promote;

@@ -45,7 +45,7 @@ const INSERT_TIMERS: &str = "
 
 /// A carried loop's lines of earlier iterations, also those of the same batch. Served by the primary
 /// key.
-const DROP: &str = "
+pub(super) const DROP: &str = "
     DELETE FROM indelible_journal WHERE (run_id, seq) IN (
         SELECT j.run_id, j.seq
         FROM json_each(?1) d

@@ -19,7 +19,7 @@ use crate::store::message::{CANCEL, CHILD_ENDED, EVENT, MessageColumns};
 use crate::store::{RunStatus, StoreError};
 
 /// An event that was taken stays, marked. Served by the primary key.
-const MARK: &str = "
+pub(super) const MARK: &str = "
     UPDATE indelible_inbox SET taken = 1
     FROM json_each(?1) s
     WHERE indelible_inbox.run_id = s.value ->> 'run' AND indelible_inbox.id = s.value ->> 'message'
@@ -27,7 +27,7 @@ const MARK: &str = "
 
 /// Anything else that was taken comes only once, and what was discarded may come again. Served by
 /// the primary key.
-const REMOVE: &str = "
+pub(super) const REMOVE: &str = "
     DELETE FROM indelible_inbox
     WHERE NOT taken AND (run_id, id) IN (
         SELECT value ->> 'run', value ->> 'message' FROM json_each(?1)
@@ -49,7 +49,7 @@ const ASK: &str = "
     RETURNING run_id";
 
 /// Tells the parents of runs that have ended. Served by the primary key of runs.
-const TELL_PARENTS: &str = "
+pub(super) const TELL_PARENTS: &str = "
     INSERT INTO indelible_inbox (run_id, id, kind, at, outcome, error, reason)
     SELECT parent.id, r.id, ?2, r.ended_at, r.output, r.error, r.cancelled
     FROM json_each(?1) ended
@@ -60,7 +60,7 @@ const TELL_PARENTS: &str = "
 
 /// Asks the attached children of runs that have ended to cancel. Served by
 /// `indelible_runs_of_parent`.
-const TELL_CHILDREN: &str = "
+pub(super) const TELL_CHILDREN: &str = "
     INSERT INTO indelible_inbox (run_id, id, kind, at, reason)
     SELECT child.id, child.parent, ?2, ?3, 'its parent run ' || child.parent || ' has ended'
     FROM json_each(?1) ended JOIN indelible_runs child ON child.parent = ended.value

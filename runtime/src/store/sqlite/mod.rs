@@ -13,6 +13,8 @@ mod lease;
 mod life;
 mod listen;
 mod migrate;
+#[cfg(test)]
+mod plans;
 mod promote;
 mod query;
 mod register;

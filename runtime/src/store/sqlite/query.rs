@@ -28,7 +28,7 @@ const RUNS: &str = "
     ORDER BY id LIMIT ?5";
 
 /// The same among the children of one run. Served by `indelible_runs_of_parent`.
-const CHILDREN: &str = "
+pub(super) const CHILDREN: &str = "
     SELECT id, workflow, status, event_id, parent, input, accepted_at, started_at, ended_at, output,
            error, cancelled, held
     FROM indelible_runs

@@ -13,7 +13,7 @@ use crate::store::effects::NewWait;
 use crate::store::message::EVENT;
 
 /// Served by the primary key of runs.
-const BEGIN: &str = "
+pub(super) const BEGIN: &str = "
     INSERT INTO indelible_waits (run_id, key, app, hash, since)
     SELECT r.id, w.value ->> 'key', r.app, w.value ->> 'hash',
            CASE WHEN w.value ->> 'from_trigger' THEN r.since
@@ -21,7 +21,7 @@ const BEGIN: &str = "
     FROM json_each(?1) w JOIN indelible_runs r ON r.id = w.value ->> 'run'";
 
 /// Served by the primary key.
-const END: &str = "
+pub(super) const END: &str = "
     DELETE FROM indelible_waits WHERE (run_id, key) IN (
         SELECT value ->> 0, value ->> 1 FROM json_each(?1)
     )";
@@ -41,7 +41,7 @@ pub(super) const LOOK: &str = "
     RETURNING run_id";
 
 /// Served by the unique index of events.
-const KNOW: &str = "
+pub(super) const KNOW: &str = "
     INSERT INTO indelible_event_keys (app, hash, event)
     SELECT ?2, k.value ->> 'hash', e.seq
     FROM json_each(?1) k JOIN indelible_events e ON e.id = k.value ->> 'event'
