@@ -28,7 +28,7 @@ impl Tally {
         for count in counts {
             match count.status {
                 RunStatus::Completed => tally.done += count.runs,
-                RunStatus::Failed => tally.failed += count.runs,
+                RunStatus::Failed | RunStatus::Cancelled => tally.failed += count.runs,
                 RunStatus::Held => tally.held += count.runs,
                 RunStatus::Queued | RunStatus::Running | RunStatus::Waiting => {
                     tally.waiting += count.runs;
