@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo run -p xtask -- test`.
 
 mod cargo;
+mod macro_cost;
 mod postgres;
 
 use std::fmt;
@@ -34,6 +35,12 @@ enum Command {
         /// Where the random choices begin: the seed that a failure has printed shows it again.
         #[arg(long)]
         seed: Option<u64>,
+    },
+    /// Measures what the macros cost: `cargo check` of workflows against plain functions.
+    MacroCost {
+        /// How often each is checked; medians are shown.
+        #[arg(long, default_value_t = 5)]
+        repetitions: usize,
     },
 }
 
@@ -87,6 +94,7 @@ async fn run(command: Command) -> Result<(), Stopped> {
         Command::FuzzMacros { seconds, seed } => {
             cargo::fuzz_macros(seconds, seed, &mut interrupts).await
         }
+        Command::MacroCost { repetitions } => macro_cost::measure(repetitions),
     }
 }
 
