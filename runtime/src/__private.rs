@@ -21,8 +21,9 @@ pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use crate::app::{App, Declared};
 pub use crate::event::{Event, EventDef};
 pub use crate::step::{
-    Awaited, Body, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext, Race2,
-    Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, join, race, try_join,
+    Awaited, Body, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext,
+    Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, join, race,
+    try_join,
 };
 pub use crate::workflow::{
     Allowed, Backoff, Config, Direct, Edge, Graph, Input, Node, State, StateDef, StepKind,

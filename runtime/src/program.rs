@@ -36,7 +36,14 @@ impl Program {
         for wait in workflows.values().flat_map(|definition| definition.waits) {
             awaited_on.entry(wait.event).or_default().insert(wait.fields);
         }
-        Self { app: A::NAME, awaited_on, catalog: Catalog::new(A::events()), limits, workflows, started_by }
+        Self {
+            app: A::NAME,
+            awaited_on,
+            catalog: Catalog::new(A::events()),
+            limits,
+            workflows,
+            started_by,
+        }
     }
 
     pub(crate) fn workflow(&self, id: &str) -> Option<&Definition> {
