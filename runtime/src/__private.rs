@@ -4,7 +4,7 @@ pub use std::{
     clone::Clone,
     cmp::{Eq, PartialEq},
     concat, env, fmt,
-    future::Future,
+    future::{Future, IntoFuture},
     marker::{Copy, Send},
     module_path,
     option::Option,

@@ -181,6 +181,9 @@ impl Rewrite<'_> {
                 }
                 Expr::Verbatim(quote!(|| #block))
             }
+            future if outlives_its_closure(future) => Expr::Verbatim(
+                quote_spanned!(future.span()=> || __private::IntoFuture::into_future(#future)),
+            ),
             future => {
                 let awaited = ExprAwait {
                     attrs: Vec::new(),
@@ -267,6 +270,44 @@ impl Rewrite<'_> {
             return Expr::Verbatim(quote_spanned!(span=> (#(#branches.await,)*)));
         }
         Expr::Verbatim(quote_spanned!(span=> __private::#function((#(#branches,)*)).await))
+    }
+}
+
+/// Whether a future's expression borrows nothing that ends with the closure around it: it calls a
+/// function with what outlives the closure or is given away. Such a closure needs no `async` block,
+/// which costs rustc as much as all else about a step.
+fn outlives_its_closure(future: &Expr) -> bool {
+    match future {
+        Expr::Call(call) => {
+            matches!(*call.func, Expr::Path(_)) && call.args.iter().all(is_kept_or_given)
+        }
+        Expr::MethodCall(call) => is_call_on_place(call),
+        _ => false,
+    }
+}
+
+fn is_kept_or_given(argument: &Expr) -> bool {
+    match argument {
+        Expr::Lit(_) | Expr::Path(_) => true,
+        Expr::Reference(reference) => reference.mutability.is_none() && is_place(&reference.expr),
+        Expr::MethodCall(call) => is_call_on_place(call),
+        other => is_place(other),
+    }
+}
+
+fn is_call_on_place(call: &ExprMethodCall) -> bool {
+    is_place(&call.receiver) && call.args.iter().all(is_kept_or_given)
+}
+
+/// A variable, or a field of one. What is not named as a variable is a constant, which each mention
+/// makes anew.
+fn is_place(expression: &Expr) -> bool {
+    match expression {
+        Expr::Path(path) => path.path.get_ident().is_some_and(|name| {
+            !name.to_string().starts_with(|first: char| first.is_ascii_uppercase())
+        }),
+        Expr::Field(field) => is_place(&field.base),
+        _ => false,
     }
 }
 

@@ -79,7 +79,7 @@ const _: () = {
                         step
                             .run(
                                 __private::NoState::in_place_of(&(name)),
-                                || async { fetch().await },
+                                || __private::IntoFuture::into_future(fetch()),
                             ),
                     )
                     .await?;

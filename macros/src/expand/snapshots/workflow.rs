@@ -166,7 +166,7 @@ const _: () = {
                         step
                             .run(
                                 OnTicketState::Fetch,
-                                || async { desk.ticket(event.id).await },
+                                || __private::IntoFuture::into_future(desk.ticket(event.id)),
                             )
                             .timeout(__private::Duration::new(30u64, 0u32)),
                     )
