@@ -19,7 +19,7 @@ use crate::store::{NewRun, RunCount, RunQuery, RunRecord, Store};
 use crate::worker::Signals;
 use crate::workflow::{Input, Workflow};
 
-/// How many events are accepted in one commit.
+/// How many events are accepted, or runs started, in one commit.
 const BATCH: usize = 500;
 
 /// Sends events, starts runs and asks about them. Cheap to clone.
@@ -39,20 +39,42 @@ impl Client {
     /// answer.
     pub async fn start<W: Workflow>(
         &self,
-        _workflow: W,
+        workflow: W,
         input: <W::Input as Input>::Start,
     ) -> Result<RunHandle<W::Output>> {
+        let mut handles = self.start_all(workflow, [input]).await?;
+        Ok(handles.remove(0))
+    }
+
+    /// Starts many runs of a workflow, in batches of one commit each, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start); batches before that are started. No run is, if an input is too
+    /// large.
+    pub async fn start_all<W: Workflow>(
+        &self,
+        _workflow: W,
+        inputs: impl IntoIterator<Item = <W::Input as Input>::Start>,
+    ) -> Result<Vec<RunHandle<W::Output>>> {
         if self.program.workflow(W::ID).is_none() {
             return Err(Error::UnknownWorkflow { workflow: W::ID, app: self.program.app });
         }
-        let input = Payload::encode(&input, self.program.limits.event).map_err(|source| {
-            Error::NotStorable { what: format!("the input of `{}`", W::ID), source }
-        })?;
-        let run = NewRun::new(W::ID, None, input);
-        let id = run.id;
-        self.store.start(self.program.app, &[run]).await?;
-        self.signals.announce();
-        Ok(self.handle(id))
+        let limit = self.program.limits.event;
+        let runs = inputs
+            .into_iter()
+            .map(|input| {
+                let input = Payload::encode(&input, limit).map_err(|source| {
+                    Error::NotStorable { what: format!("the input of `{}`", W::ID), source }
+                })?;
+                Ok(NewRun::new(W::ID, None, input))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        for batch in runs.chunks(BATCH) {
+            self.store.start(self.program.app, batch).await?;
+            self.signals.announce();
+        }
+        Ok(runs.iter().map(|run| self.handle(run.id)).collect())
     }
 
     /// Sends an event: every workflow that it triggers starts once. When the returned future is

@@ -147,7 +147,7 @@ impl Flusher {
         self.clock.observe(flushed.at);
         let signals = &self.env.signals;
         signals.answered();
-        let (mut sent, mut parked) = (false, false);
+        let mut parked = false;
         for (commit, reply) in commits.iter().zip(replies) {
             let commitment = if flushed.evicted.contains(&commit.run) {
                 Commitment::Evicted
@@ -155,22 +155,13 @@ impl Flusher {
                 match commit.then {
                     Then::End(_) => signals.ended(commit.run),
                     Then::Park(_) => parked = true,
-                    Then::Release => sent = true,
-                    Then::Continue | Then::Hold(_) => {}
+                    Then::Continue | Then::Hold(_) | Then::Release => {}
                 }
-                sent |= commit.entries.iter().any(|entry| match &entry.change {
-                    Change::Succeed { events, .. } => !events.is_empty(),
-                    Change::Abandon { cancelled } | Change::Fail { cancelled, .. } => {
-                        cancelled.is_some()
-                    }
-                    Change::Invoke { .. } => true,
-                    _ => false,
-                });
                 Commitment::Committed(flushed.at)
             };
             let _ = reply.send(commitment);
         }
-        if sent {
+        if flushed.stirred {
             signals.announce();
         }
         if parked {

@@ -1,0 +1,110 @@
+//! What Indelible costs. Figures, not tests: nothing here passes or fails.
+//!
+//! `cargo run --release -p indelible-benches -- sleeping 10000`
+
+mod memory;
+
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+use indelible::prelude::*;
+
+#[derive(Parser)]
+struct Args {
+    /// Where to keep the runs; a temporary SQLite file unless said otherwise
+    #[arg(long, value_name = "URL", global = true)]
+    database_url: Option<String>,
+
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// What so many runs weigh that only sleep
+    Sleeping { runs: usize },
+    /// How many steps a second so many runs of ten steps make
+    Steps { runs: usize },
+}
+
+/// Sleeps for a day.
+#[workflow(input)]
+async fn sleeper((): (), step: Step) -> Result<(), Failure> {
+    step.sleep("night", "1 day").await;
+    Ok(())
+}
+
+/// Ten steps that do next to nothing.
+#[workflow(input)]
+async fn walker(distance: u32, step: Step) -> Result<u32, Failure> {
+    let mut walked = 0;
+    for _ in 0..distance {
+        walked += step.run("step", async { Ok::<u32, Failure>(1) }).await?;
+    }
+    Ok(walked)
+}
+
+indelible::app! {
+    Benches = "benches";
+    events: [],
+    workflows: [sleeper, walker],
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN).init();
+    let args = Args::parse();
+    let folder = tempfile::tempdir()?;
+    let file = format!("sqlite://{}", folder.path().join("bench.db").display());
+    let url = args.database_url.unwrap_or(file);
+    let runtime = Runtime::builder(Benches).database(url).start().await?;
+    match args.bench {
+        Bench::Sleeping { runs } => sleeping(&runtime, runs).await?,
+        Bench::Steps { runs } => steps(&runtime, runs).await?,
+    }
+    runtime.shutdown().await;
+    Ok(())
+}
+
+async fn sleeping(runtime: &Runtime, runs: usize) -> indelible::Result<()> {
+    let idle = memory::resident();
+    let begun = Instant::now();
+    runtime.start_all(sleeper, (0..runs).map(|_| ())).await?;
+    settle(runtime, RunStatus::Waiting, runs).await?;
+    let asleep = memory::resident();
+    println!(
+        "{runs} runs asleep after {:.1?}: {} KiB above an idle worker's {} KiB",
+        begun.elapsed(),
+        asleep.saturating_sub(idle),
+        idle
+    );
+    Ok(())
+}
+
+async fn steps(runtime: &Runtime, runs: usize) -> indelible::Result<()> {
+    const STEPS: u32 = 10;
+    let begun = Instant::now();
+    runtime.start_all(walker, (0..runs).map(|_| STEPS)).await?;
+    settle(runtime, RunStatus::Completed, runs).await?;
+    let took = begun.elapsed();
+    let made = runs as f64 * f64::from(STEPS);
+    println!(
+        "{runs} runs of {STEPS} steps in {took:.1?}: {:.0} steps a second, {:.0} runs a second",
+        made / took.as_secs_f64(),
+        runs as f64 / took.as_secs_f64()
+    );
+    Ok(())
+}
+
+/// Waits until so many runs stand there.
+async fn settle(runtime: &Runtime, there: RunStatus, runs: usize) -> indelible::Result<()> {
+    loop {
+        let counts = runtime.counts().await?;
+        let found: u64 =
+            counts.iter().filter(|count| count.status == there).map(|count| count.runs).sum();
+        if found >= runs as u64 {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
