@@ -4,27 +4,20 @@ use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::value::{Columns as _, Time};
+use super::batch::{Events, Leaving, Lines};
+use super::value::Columns as _;
 use super::{children, inbox, waits};
 use crate::id::WorkerId;
-use crate::journal::{Change, Due, RunId, round_up};
-use crate::store::columns::{EntryColumns, LeaveColumns};
+use crate::journal::RunId;
 use crate::store::effects::{DroppedLines, Effects};
 use crate::store::message::{CANCEL, CHILD_ENDED};
 use crate::store::{Flushed, RunCommit, RunStatus, StoreError};
 
-/// A whole batch: its lines, the events that they send, and what becomes of its runs and of those
-/// that belong to them.
-///
-/// `lease` holds the worker's row until the commit, so that nobody takes over in between; without
-/// that row nothing below finds anything to do. Each part joins the runs that the worker holds, so
-/// that what it no longer holds is left out. All parts see the database as it was before.
-///
-/// Served by the primary keys of workers, runs and subscriptions: one look-up a line; for a run that
-/// ends also by those of waits and inbox, and by `runs_of_parent`. `OFFSET 0` and `IS NOT DISTINCT
-/// FROM` keep the planner from the other way round, by `runs_of_worker`, which would go over all that
-/// the worker holds for each line.
-pub(super) const FLUSH: &str = "
+/// The parts of [`FLUSH`], with what else it does and who is told something by that.
+macro_rules! flush {
+    ($more:literal, $told:literal) => {
+        concat!(
+            "
     WITH lease AS MATERIALIZED (
         SELECT id FROM indelible.workers WHERE id = $1 FOR KEY SHARE
     ),
@@ -89,7 +82,43 @@ pub(super) const FLUSH: &str = "
     released AS (
         INSERT INTO indelible.ready (run_id, app, workflow, rank)
         SELECT id, app, workflow, rank FROM gone WHERE status = $26
-    ),
+    )",
+            $more,
+            "
+    SELECT clock.at, ARRAY(
+        SELECT batch.run_id
+        FROM unnest($27::uuid[]) WITH ORDINALITY AS batch (run_id, place)
+        WHERE NOT EXISTS (
+            SELECT FROM indelible.runs run
+            WHERE run.id = batch.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
+        )
+        ORDER BY batch.place
+    ) AS evicted, ",
+            $told,
+            " AS told
+    FROM clock"
+        )
+    };
+}
+
+/// A whole batch: its lines, the events that they send, and what becomes of its runs.
+///
+/// `lease` holds the worker's row until the commit, so that nobody takes over in between; without
+/// that row nothing below finds anything to do. Each part joins the runs that the worker holds, so
+/// that what it no longer holds is left out. All parts see the database as it was before.
+///
+/// Served by the primary keys of workers, runs and subscriptions: one look-up a line. `OFFSET 0` and
+/// `IS NOT DISTINCT FROM` keep the planner from the other way round, by `runs_of_worker`, which would
+/// go over all that the worker holds for each line.
+pub(super) const FLUSH: &str = flush!("", "'{}'::uuid[]");
+
+/// The same for a batch in which runs end, with what that means for those that belong to them: their
+/// waits and inboxes are removed, parents and children are told. A statement of its own, as most
+/// batches of a lone run need none of it.
+///
+/// Served also by the primary keys of waits and inbox, and by `runs_of_parent`.
+pub(super) const FLUSH_ENDS: &str = flush!(
+    ",
     unwaited AS (
         DELETE FROM indelible.waits wait USING gone WHERE wait.run_id = gone.id AND gone.over
     ),
@@ -99,28 +128,20 @@ pub(super) const FLUSH: &str = "
     ),
     told AS (
         INSERT INTO indelible.inbox (run_id, id, kind, at, outcome, error, reason)
-        SELECT parent.id, gone.id, $27, clock.at, gone.output::json, gone.error::json,
+        SELECT parent.id, gone.id, $28, clock.at, gone.output::json, gone.error::json,
                gone.cancelled
         FROM clock, gone JOIN indelible.runs parent ON parent.id = gone.parent
         WHERE gone.over AND parent.ended_at IS NULL
         UNION ALL
-        SELECT child.id, gone.id, $28, clock.at, NULL, NULL,
+        SELECT child.id, gone.id, $29, clock.at, NULL, NULL,
                'its parent run ' || gone.id || ' has ended'
         FROM clock, gone JOIN indelible.runs child ON child.parent = gone.id
         WHERE gone.over AND child.ended_at IS NULL AND NOT child.detached
         ON CONFLICT (run_id, id) DO NOTHING
         RETURNING run_id
-    )
-    SELECT clock.at, ARRAY(
-        SELECT batch.run_id
-        FROM unnest($29::uuid[]) WITH ORDINALITY AS batch (run_id, place)
-        WHERE NOT EXISTS (
-            SELECT FROM indelible.runs run
-            WHERE run.id = batch.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
-        )
-        ORDER BY batch.place
-    ) AS evicted, ARRAY(SELECT run_id FROM told) AS told
-    FROM clock";
+    )",
+    "ARRAY(SELECT run_id FROM told)"
+);
 
 /// A carried loop's lines of earlier iterations, also those of the same batch. Served by the primary
 /// key.
@@ -216,7 +237,8 @@ pub(super) async fn send<'b>(
         events.push(commit);
         leaving.push(commit);
     }
-    let row = sqlx::query(FLUSH)
+    let ends = leaving.over.contains(&true);
+    let flush = sqlx::query(if ends { FLUSH_ENDS } else { FLUSH })
         .bind(worker.as_uuid())
         .bind(commit)
         .bind(lines.runs)
@@ -243,12 +265,9 @@ pub(super) async fn send<'b>(
         .bind(leaving.cancelled)
         .bind(leaving.held)
         .bind(RunStatus::Queued.name())
-        .bind(CHILD_ENDED)
-        .bind(CANCEL)
-        .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>())
-        .fetch_optional(&mut *connection)
-        .await?
-        .ok_or(StoreError::LeaseLost)?;
+        .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>());
+    let flush = if ends { flush.bind(CHILD_ENDED).bind(CANCEL) } else { flush };
+    let row = flush.fetch_optional(&mut *connection).await?.ok_or(StoreError::LeaseLost)?;
     let at = row.time("at")?;
     let evicted: Vec<Uuid> = row.try_get("evicted")?;
     let evicted: Vec<RunId> = evicted.into_iter().map(RunId::from).collect();
@@ -299,95 +318,4 @@ pub(super) async fn landed(
     let found = found.collect::<Result<HashSet<RunId>, _>>()?;
     let evicted = batch.iter().map(|commit| commit.run).filter(|run| !found.contains(run));
     Ok(Some(Flushed { at, evicted: evicted.collect(), stirred: true }))
-}
-
-/// The journal's new lines, one array a column.
-#[derive(Default)]
-struct Lines<'a> {
-    runs: Vec<Uuid>,
-    seqs: Vec<i32>,
-    keys: Vec<&'a str>,
-    kinds: Vec<String>,
-    transitions: Vec<&'a str>,
-    attempts: Vec<Option<i64>>,
-    dues: Vec<Option<Time>>,
-    /// Microseconds from the commit.
-    waits: Vec<Option<f64>>,
-    children: Vec<Option<Uuid>>,
-    outcomes: Vec<Option<&'a str>>,
-    errors: Vec<Option<String>>,
-}
-
-impl<'a> Lines<'a> {
-    fn push(&mut self, commit: &'a RunCommit) {
-        for (entry, seq) in commit.entries.iter().zip(commit.first_seq..) {
-            let columns = EntryColumns::of(entry);
-            let (due, wait) = match columns.due.map(Due::bounded) {
-                Some(Due::At(due)) => (Some(Time(due)), None),
-                Some(Due::After(wait)) => (None, Some(wait.as_micros() as f64)),
-                None => (None, None),
-            };
-            self.runs.push(commit.run.as_uuid());
-            self.seqs.push(seq as i32);
-            self.keys.push(columns.key);
-            self.kinds.push(columns.kind);
-            self.transitions.push(columns.transition);
-            self.attempts.push(columns.attempt.map(i64::from));
-            self.dues.push(due);
-            self.waits.push(wait);
-            self.children.push(columns.child);
-            self.outcomes.push(columns.outcome);
-            self.errors.push(columns.error);
-        }
-    }
-}
-
-/// The events that its steps send.
-#[derive(Default)]
-struct Events<'a> {
-    runs: Vec<Uuid>,
-    ids: Vec<Uuid>,
-    names: Vec<&'a str>,
-    data: Vec<&'a str>,
-}
-
-impl<'a> Events<'a> {
-    fn push(&mut self, commit: &'a RunCommit) {
-        for entry in &commit.entries {
-            let Change::Succeed { events, .. } = &entry.change else { continue };
-            for event in events {
-                self.runs.push(commit.run.as_uuid());
-                self.ids.push(event.id.as_uuid());
-                self.names.push(event.name);
-                self.data.push(event.data.as_str());
-            }
-        }
-    }
-}
-
-/// The runs that its worker does not keep.
-#[derive(Default)]
-struct Leaving<'a> {
-    runs: Vec<Uuid>,
-    statuses: Vec<&'a str>,
-    dues: Vec<Option<Time>>,
-    over: Vec<bool>,
-    outputs: Vec<Option<&'a str>>,
-    errors: Vec<Option<String>>,
-    cancelled: Vec<Option<String>>,
-    held: Vec<Option<String>>,
-}
-
-impl<'a> Leaving<'a> {
-    fn push(&mut self, commit: &'a RunCommit) {
-        let Some(columns) = LeaveColumns::of(&commit.then) else { return };
-        self.runs.push(commit.run.as_uuid());
-        self.statuses.push(columns.status);
-        self.dues.push(columns.due.map(|due| Time(round_up(due))));
-        self.over.push(columns.over);
-        self.outputs.push(columns.output);
-        self.errors.push(columns.error);
-        self.cancelled.push(columns.cancelled);
-        self.held.push(columns.held);
-    }
 }

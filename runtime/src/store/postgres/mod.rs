@@ -5,6 +5,7 @@
 //! taken with `FOR UPDATE SKIP LOCKED`, so that nobody waits for another.
 
 mod accept;
+mod batch;
 mod children;
 mod claim;
 mod connect;

@@ -12,13 +12,20 @@ use super::{accept, children, claim, flush, inbox, lease, promote, query, route,
 use crate::store::conformance::{World, on_postgres};
 
 /// Name, statement, types of its parameters.
-const STATEMENTS: [(&str, &str, &str); 27] = [
+const STATEMENTS: [(&str, &str, &str); 28] = [
     (
         "flush",
         flush::FLUSH,
         "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
          uuid[], text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], \
-         boolean[], text[], text[], text[], text[], text, text, text, uuid[]",
+         boolean[], text[], text[], text[], text[], text, uuid[]",
+    ),
+    (
+        "flush ends",
+        flush::FLUSH_ENDS,
+        "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
+         uuid[], text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], \
+         boolean[], text[], text[], text[], text[], text, uuid[], text, text",
     ),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
     ("claim", claim::CLAIM, "uuid, text, text[], bigint, bigint, text, text"),
