@@ -217,6 +217,17 @@ impl<W: Body> TestRun<W> {
         let history = self.history[..length].to_vec();
         Self::resumed(self.resources.clone(), self.trigger.clone(), history, commits)
     }
+
+    /// The same run, as a later version of the workflow would resume it after so many commits.
+    ///
+    /// # Panics
+    ///
+    /// When the run has made fewer commits.
+    #[must_use]
+    pub fn resume_as<V: Body>(&self, _workflow: V, commits: usize) -> TestRun<V> {
+        let Self { resources, trigger, history, commits, .. } = self.resume_after(commits);
+        TestRun::resumed(resources, trigger, history, commits)
+    }
 }
 
 /// What a store holds of a history: a line that begins an iteration takes the place of all that came
