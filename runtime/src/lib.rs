@@ -7,6 +7,8 @@
 extern crate self as indelible;
 
 mod app;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod client;
 mod error;
 pub mod event;

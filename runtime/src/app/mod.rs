@@ -1,6 +1,8 @@
 //! What a program registers: its workflows and events, gathered by `app!`.
 
 mod declared;
+#[cfg(feature = "cli")]
+mod shapes;
 
 pub use self::declared::Declared;
 use crate::event::EventDef;

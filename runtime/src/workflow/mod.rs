@@ -4,6 +4,8 @@
 mod config;
 mod graph;
 mod input;
+#[cfg(feature = "cli")]
+pub(crate) mod shape;
 
 use std::fmt;
 

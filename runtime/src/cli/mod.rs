@@ -1,0 +1,176 @@
+//! Commands for a program's own binary: it alone knows its workflows as types, so it draws them and
+//! holds them against what was committed.
+//!
+//! A program with a command line of its own takes [`Command`] into it as a subcommand. One without
+//! begins with [`run`]:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! # use indelible::prelude::*;
+//! # indelible::app! { pub HelpDesk = "help-desk"; events: [], workflows: [], }
+//!
+//! fn main() -> ExitCode {
+//!     if let Some(code) = indelible::cli::run(HelpDesk) {
+//!         return code;
+//!     }
+//!     // What the program is for.
+//!     ExitCode::SUCCESS
+//! }
+//! ```
+//!
+//! ```console
+//! $ cargo run -- graph on-ticket-created    # draw a workflow
+//! $ cargo run -- check                      # will unfinished runs survive what I changed?
+//! $ cargo run -- lock                       # record what the program is now
+//! ```
+//!
+//! # `indelible.lock`
+//!
+//! A run resumes by going through the workflow's body from the start, along what it has recorded. A
+//! step that was renamed, removed or moved, or data that can no longer be read, stops it. That shows
+//! in no type and in no test of new runs. So what unfinished runs rest on is committed beside the
+//! source, an entry for each event and each workflow:
+//!
+//! ```text
+//! event ticket/created
+//!     note?: string | null
+//!     tags: list
+//!     tags[]: string
+//!     ticket_id: uuid
+//!
+//! workflow on-ticket-created
+//!     on ticket/created
+//!     (start) -> fetch-ticket
+//!     run fetch-ticket -> (fork 1)
+//!     (fork 1) -> triage, mark-todo
+//!     run triage -> (join 1)
+//!     run mark-todo -> (join 1)
+//!     (join 1) -> assign, (end)
+//!     run assign -> (end)
+//! ```
+//!
+//! An event has a line for each field, `?` if it need not be there, and its types; what is in a list
+//! stands at `tags[]`, in a map at `tags{}`, in a variant of an enum at `paid(card)`. A workflow has
+//! the events that start it, or the fields of its `input`, and its steps in the order of the source,
+//! each with its kind, its id and what may follow it; a `join!` is a fork and a join. Source lines,
+//! conditions, what a step does or gives, retries and timeouts are not in it: a resumed run does not
+//! notice them, or finds out when a stored outcome is decoded.
+//!
+//! **`check` fails** when a step was renamed, removed, reordered, changed in kind, or inserted where a
+//! run may have passed; when the same steps follow one another in other ways; when a workflow, a
+//! trigger, an event or a field was removed; when a field was retyped or is newly required. **It
+//! passes** with a step where a run was over, with a new workflow, trigger, event or optional field,
+//! with a type that reads all that it read before. Then `lock` records it.
+
+mod check;
+mod draw;
+#[cfg(all(test, feature = "testing"))]
+mod survival;
+
+use std::env;
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{FromArgMatches, Subcommand};
+
+pub use self::draw::Format;
+use crate::app::App;
+use crate::workflow::shape::Shapes;
+
+/// What a program's own binary can be asked about its workflows.
+#[derive(Debug, Clone, Subcommand)]
+#[non_exhaustive]
+pub enum Command {
+    /// Draw the states of a workflow, or of all
+    Graph {
+        /// The workflow's id
+        workflow: Option<String>,
+        /// The language to draw in
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Find out whether unfinished runs survive what has changed since `lock`
+    Check(LockFile),
+    /// Record what unfinished runs rest on, to be committed
+    Lock(LockFile),
+}
+
+/// Where the shapes of events and workflows are committed.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LockFile {
+    /// The file [default: indelible.lock beside Cargo.toml, or here]
+    #[arg(long = "lock", value_name = "FILE")]
+    path: Option<PathBuf>,
+}
+
+impl LockFile {
+    const NAME: &'static str = "indelible.lock";
+
+    fn path(&self) -> PathBuf {
+        // Cargo says whose program it runs, wherever it is run from.
+        let beside = || Some(PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?).join(Self::NAME));
+        self.path.clone().or_else(beside).unwrap_or_else(|| Self::NAME.into())
+    }
+}
+
+impl Command {
+    /// Carries it out for an app, and prints what there is to say.
+    ///
+    /// Gives 0; 1 if `check` finds what unfinished runs may not survive, or nothing to compare with;
+    /// 2 if it cannot be carried out.
+    pub fn run<A: App>(&self, _app: A) -> ExitCode {
+        let answer = match self {
+            Self::Graph { workflow, format } => {
+                draw::draw(&A::workflows(), workflow.as_deref(), *format)
+            }
+            Self::Check(file) => check::check(&file.path(), &Shapes::of::<A>()),
+            Self::Lock(file) => check::lock(&file.path(), &Shapes::of::<A>()),
+        };
+        // Whoever closes the pipe has read enough.
+        let _ = match answer.code {
+            0 => write!(io::stdout(), "{}", answer.text),
+            _ => write!(io::stderr(), "{}", answer.text),
+        };
+        ExitCode::from(answer.code)
+    }
+}
+
+/// Carries out the command that the program was called with, if it is one of [`Command`].
+///
+/// `None` if the program was called without arguments, or with others.
+pub fn run<A: App>(app: A) -> Option<ExitCode> {
+    let commands = Command::augment_subcommands(
+        clap::Command::new(A::NAME).subcommand_required(true).arg_required_else_help(true),
+    );
+    let asked = env::args_os().nth(1)?;
+    let ours = |name: &OsStr| commands.get_subcommands().any(|command| command.get_name() == name);
+    if !ours(&asked) {
+        return None;
+    }
+    let matches = commands.get_matches();
+    let command = Command::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Some(command.run(app))
+}
+
+/// What a command has to say; to standard error unless the code is 0.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Answer {
+    code: u8,
+    text: String,
+}
+
+impl Answer {
+    fn failed(code: u8) -> Self {
+        Self { code, text: String::new() }
+    }
+
+    /// Adds a line.
+    #[must_use]
+    fn line(mut self, line: impl std::fmt::Display) -> Self {
+        let _ = writeln!(self.text, "{line}");
+        self
+    }
+}

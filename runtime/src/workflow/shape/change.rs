@@ -1,0 +1,285 @@
+use std::fmt;
+
+use crate::workflow::StepKind;
+
+/// What a change is a change of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    App(String),
+    Event(String),
+    Workflow(String),
+}
+
+/// How a shape differs from an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    AppRenamed {
+        from: String,
+        to: String,
+    },
+
+    WorkflowAdded,
+    WorkflowRemoved,
+    TriggerAdded {
+        event: String,
+    },
+    TriggerRemoved {
+        event: String,
+    },
+    KindChanged {
+        id: String,
+        from: StepKind,
+        to: StepKind,
+    },
+    StepRenamed {
+        from: String,
+        to: String,
+    },
+    StepRemoved {
+        id: String,
+    },
+    /// A run may have passed where it stands now; `before` is a step that it may have recorded.
+    StepInserted {
+        id: String,
+        before: Option<String>,
+    },
+    /// It stands where a run was over.
+    StepAppended {
+        id: String,
+    },
+    /// `before` is what comes next in the source.
+    StepMoved {
+        id: String,
+        before: Option<String>,
+    },
+    DerivedRenamed {
+        from: String,
+        to: String,
+    },
+    /// The same steps follow one another in other ways.
+    Rewired {
+        gone: Vec<(String, String)>,
+        come: Vec<(String, String)>,
+    },
+    /// Nothing that a run would notice.
+    Redrawn,
+
+    EventAdded,
+    EventRemoved,
+    FieldAdded {
+        path: String,
+    },
+    FieldRemoved {
+        path: String,
+    },
+    /// Required, and either new or optional before.
+    FieldRequired {
+        path: String,
+        new: bool,
+    },
+    FieldOptional {
+        path: String,
+    },
+    /// All that was read before still is.
+    FieldWidened {
+        path: String,
+        from: String,
+        to: String,
+    },
+    FieldRetyped {
+        path: String,
+        from: String,
+        to: String,
+    },
+}
+
+impl Change {
+    /// Whether an unfinished run, or an event that is stored, may not survive it.
+    pub(crate) fn is_breaking(&self) -> bool {
+        self.harm().is_some()
+    }
+
+    /// Why it is breaking, and what to do instead; `None` if it is not.
+    pub(crate) fn harm(&self) -> Option<Harm> {
+        let harm = match self {
+            Self::WorkflowAdded
+            | Self::TriggerAdded { .. }
+            | Self::StepAppended { .. }
+            | Self::Redrawn
+            | Self::EventAdded
+            | Self::FieldAdded { .. }
+            | Self::FieldOptional { .. }
+            | Self::FieldWidened { .. } => return None,
+
+            Self::AppRenamed { from, .. } => Harm {
+                why: format!(
+                    "runs and events are filed under the app's name: no program would go on with those of `{from}`"
+                ),
+                instead: format!("keep the name `{from}`; the type's name may change"),
+            },
+            Self::WorkflowRemoved => Harm {
+                why: "its unfinished runs would be stranded: no program knows how to go on with them"
+                    .to_owned(),
+                instead: "keep it, without triggers if nothing is to start it, until its runs are over; if it was renamed, keep its id with `#[workflow(id = \"..\")]`"
+                    .to_owned(),
+            },
+            Self::TriggerRemoved { event } => Harm {
+                why: format!(
+                    "a `{event}` that was accepted and not yet routed would start nothing, and one that started an unfinished run may no longer be read"
+                ),
+                instead: "keep the trigger until they are worked off".to_owned(),
+            },
+            Self::KindChanged { from, .. } => Harm {
+                why: format!(
+                    "an unfinished run may have recorded a `{from}` there; resumed, it finds something else and is held"
+                ),
+                instead: "give the new step an id of its own, where no unfinished run has been yet"
+                    .to_owned(),
+            },
+            Self::StepRenamed { from, to } => Harm {
+                why: format!(
+                    "an unfinished run may have recorded `{from}`; resumed, it comes to `{to}`, of which its journal knows nothing, and is held"
+                ),
+                instead: format!("keep the id `{from}`; what the step does, and the code around it, may change"),
+            },
+            Self::StepRemoved { id } => Harm {
+                why: format!(
+                    "an unfinished run may have recorded `{id}`; resumed, it never comes to it, and is held"
+                ),
+                instead: "keep the step, if need be with nothing in it, until the runs that may have passed it are over"
+                    .to_owned(),
+            },
+            Self::StepInserted { id, before: Some(before) } => Harm {
+                why: format!(
+                    "an unfinished run may have recorded `{before}` already; resumed, it comes to `{id}` first, of which its journal knows nothing, and is held"
+                ),
+                instead: "add it after the last step, or put the work into a step that is there"
+                    .to_owned(),
+            },
+            Self::StepInserted { id, before: None } => Harm {
+                why: format!(
+                    "an unfinished run may have gone another way from there; resumed, it comes to `{id}`, of which its journal knows nothing, and is held"
+                ),
+                instead: "add it where the run was over, or put the work into a step that is there"
+                    .to_owned(),
+            },
+            Self::StepMoved { .. } => Harm {
+                why: "an unfinished run has recorded the steps in their old order; resumed, it comes to them in another, and is held"
+                    .to_owned(),
+                instead: "keep the old order".to_owned(),
+            },
+            Self::DerivedRenamed { from, to } => Harm {
+                why: format!(
+                    "the value is derived from the id: an unfinished run that used the value of `{from}` would go on with another one from `{to}`, and effects that are keyed by it would happen twice"
+                ),
+                instead: format!("keep the id `{from}`"),
+            },
+            Self::Rewired { .. } => Harm {
+                why: "an unfinished run may have gone a way that is no longer there, or would now go another; resumed, it contradicts its journal and is held"
+                    .to_owned(),
+                instead: "keep the ways between the steps, or begin a workflow of another id for new runs"
+                    .to_owned(),
+            },
+            Self::EventRemoved => Harm {
+                why: "those that were accepted and not yet routed would start nothing, and unfinished runs that wait for one would wait in vain"
+                    .to_owned(),
+                instead: "keep the event in `app!` until they are worked off".to_owned(),
+            },
+            Self::FieldRemoved { path } => Harm {
+                why: format!(
+                    "an unfinished run that has read `{path}` may decide otherwise when it resumes without it, and an earlier program, still running during a deploy, may not read what this one sends"
+                ),
+                instead: "make the field optional and stop reading it; remove it once no run that began before is unfinished"
+                    .to_owned(),
+            },
+            Self::FieldRequired { path, .. } => Harm {
+                why: format!(
+                    "data that is stored may have no `{path}`: runs that it started could not be resumed, and it could start none"
+                ),
+                instead: "make it an `Option`, or give it a default with `#[serde(default)]`".to_owned(),
+            },
+            Self::FieldRetyped { from, .. } => Harm {
+                why: format!(
+                    "data that is stored has {from} there and could not be read: runs that it started could not be resumed, and it could start none"
+                ),
+                instead: "add an optional field of the new type beside it, or a type that reads both"
+                    .to_owned(),
+            },
+        };
+        Some(harm)
+    }
+}
+
+/// What a breaking change does to an unfinished run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Harm {
+    pub(crate) why: String,
+    pub(crate) instead: String,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::App(name) => write!(f, "app `{name}`"),
+            Self::Event(name) => write!(f, "event `{name}`"),
+            Self::Workflow(id) => write!(f, "workflow `{id}`"),
+        }
+    }
+}
+
+/// What happened, as the rest of a line that begins with the subject.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AppRenamed { from, to } => write!(f, "`{from}` was renamed to `{to}`"),
+            Self::WorkflowAdded | Self::EventAdded => f.write_str("new"),
+            Self::WorkflowRemoved | Self::EventRemoved => f.write_str("removed"),
+            Self::TriggerAdded { event } => write!(f, "`{event}` starts it, too"),
+            Self::TriggerRemoved { event } => write!(f, "`{event}` no longer starts it"),
+            Self::KindChanged { id, from, to } => {
+                write!(f, "the step `{id}` was a `{from}` and is a `{to}`")
+            }
+            Self::StepRenamed { from, to } => {
+                write!(f, "the step `{from}` was renamed to `{to}`")
+            }
+            Self::StepRemoved { id } => write!(f, "the step `{id}` was removed"),
+            Self::StepInserted { id, before: Some(before) } => {
+                write!(f, "the step `{id}` was inserted before `{before}`")
+            }
+            Self::StepInserted { id, before: None } => {
+                write!(f, "the step `{id}` was inserted where a run went on without it")
+            }
+            Self::StepAppended { id } => write!(f, "the step `{id}` was added at the end"),
+            Self::StepMoved { id, before: Some(before) } => {
+                write!(f, "the step `{id}` was reordered, to stand before `{before}`")
+            }
+            Self::StepMoved { id, before: None } => {
+                write!(f, "the step `{id}` was reordered, to stand last")
+            }
+            Self::DerivedRenamed { from, to } => {
+                write!(f, "the value `{from}` was renamed to `{to}`")
+            }
+            Self::Rewired { gone, come } => {
+                let come = come.iter().map(|(from, to)| format!("{to} may now follow {from}"));
+                let gone = gone.iter().map(|(from, to)| format!("{to} no longer follows {from}"));
+                f.write_str(&come.chain(gone).collect::<Vec<_>>().join(", "))
+            }
+            Self::Redrawn => f.write_str("drawn anew, the same for every run"),
+            Self::FieldAdded { path } => write!(f, "the optional field `{path}` is new"),
+            Self::FieldRemoved { path } => write!(f, "the field `{path}` was removed"),
+            Self::FieldRequired { path, new: true } => {
+                write!(f, "the field `{path}` is new and required")
+            }
+            Self::FieldRequired { path, new: false } => {
+                write!(f, "the field `{path}` was optional and is required")
+            }
+            Self::FieldOptional { path } => write!(f, "the field `{path}` has become optional"),
+            Self::FieldWidened { path, from, to } => {
+                write!(f, "the field `{path}` was {from} and takes {to}")
+            }
+            Self::FieldRetyped { path, from, to } => {
+                write!(f, "the type of the field `{path}` was {from} and is {to}")
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+use std::collections::HashMap;
+
+use super::{Flow, Line, Place};
+use crate::workflow::{Graph, Node, StepKind};
+
+impl Flow {
+    /// The graph without what resumed runs do not notice, with the steps of helpers in the places of
+    /// their calls, in an order that depends on the order of its states alone.
+    pub(super) fn of(graph: &Graph) -> Self {
+        let flat = Flat::of(graph);
+        let mut nodes: Vec<Node> = (0..flat.states.len()).map(Node::State).collect();
+        nodes.extend(flat.edges.iter().map(|(from, _)| *from));
+        flat.put_in_order(&mut nodes);
+
+        // Forks are counted as they stand there, by people, from one.
+        let forks = nodes.iter().filter_map(|node| match node {
+            Node::Fork(number) => Some(*number),
+            _ => None,
+        });
+        let numbers: HashMap<usize, u32> = forks.zip(1..).collect();
+        let numbered = |number: usize| numbers.get(&number).copied().unwrap_or(0);
+        let place = |node: Node| match node {
+            Node::Start => Place::Start,
+            Node::State(index) => {
+                let (id, kind) = &flat.states[index];
+                Place::Step(id.clone(), *kind)
+            }
+            Node::Fork(number) => Place::Fork(numbered(number)),
+            Node::Join(number) => Place::Join(numbered(number)),
+            Node::End => Place::End,
+            Node::Failed => Place::Failed,
+        };
+        let lines = nodes.into_iter().map(|node| {
+            let mut next: Vec<Node> = flat.successors(node).collect();
+            flat.put_in_order(&mut next);
+            Line { place: place(node), next: next.into_iter().map(place).collect() }
+        });
+        Self(lines.collect())
+    }
+}
+
+/// A graph without helpers.
+struct Flat {
+    states: Vec<(String, StepKind)>,
+    edges: Vec<(Node, Node)>,
+    /// How many numbers of forks are taken.
+    forks: usize,
+}
+
+/// A place while helpers are put in.
+#[derive(Clone, Copy, PartialEq)]
+enum Spot {
+    At(Node),
+    /// Where a call begins and ends, by the place of its state in the graph.
+    Before(usize),
+    Behind(usize),
+}
+
+impl Flat {
+    fn of(graph: &Graph) -> Self {
+        let ends = graph.edges.iter().flat_map(|edge| [edge.from, edge.to]);
+        let own_forks = ends.filter_map(|node| match node {
+            Node::Fork(number) | Node::Join(number) => Some(number + 1),
+            _ => None,
+        });
+        let mut flat =
+            Self { states: Vec::new(), edges: Vec::new(), forks: own_forks.max().unwrap_or(0) };
+        let mut spots = Vec::new();
+        // Where each state that is no call stands among the flat ones.
+        let mut stands = Vec::new();
+        for (index, (id, state)) in ids(graph).into_iter().zip(graph.states).enumerate() {
+            stands.push(flat.states.len());
+            match state.helper {
+                Some(helper) => spots.extend(flat.enter(index, &id, Self::of(helper))),
+                None => flat.states.push((id, state.kind)),
+            }
+        }
+        let call = |node: Node| match node {
+            Node::State(index) if graph.states[index].helper.is_some() => Some(index),
+            _ => None,
+        };
+        let at = |node: Node| match node {
+            Node::State(index) => Spot::At(Node::State(stands[index])),
+            other => Spot::At(other),
+        };
+        spots.extend(graph.edges.iter().map(|edge| {
+            let from = call(edge.from).map_or_else(|| at(edge.from), Spot::Behind);
+            let to = call(edge.to).map_or_else(|| at(edge.to), Spot::Before);
+            (from, to)
+        }));
+        for index in (0..graph.states.len()).filter(|index| graph.states[*index].helper.is_some()) {
+            spots = without(without(spots, Spot::Before(index)), Spot::Behind(index));
+        }
+        flat.edges = spots
+            .into_iter()
+            .filter_map(|spots| match spots {
+                (Spot::At(from), Spot::At(to)) => Some((from, to)),
+                _ => None,
+            })
+            .collect();
+        flat
+    }
+
+    /// Takes in the steps of a helper; gives their edges.
+    fn enter(&mut self, call: usize, id: &str, helper: Self) -> Vec<(Spot, Spot)> {
+        let (states, forks) = (self.states.len(), self.forks);
+        self.forks += helper.forks;
+        self.states
+            .extend(helper.states.into_iter().map(|(step, kind)| (format!("{id}/{step}"), kind)));
+        let spot = |node| match node {
+            Node::Start => Spot::Before(call),
+            Node::State(index) => Spot::At(Node::State(states + index)),
+            Node::Fork(number) => Spot::At(Node::Fork(forks + number)),
+            Node::Join(number) => Spot::At(Node::Join(forks + number)),
+            // What becomes of its error is the caller's affair.
+            Node::End | Node::Failed => Spot::Behind(call),
+        };
+        helper.edges.into_iter().map(|(from, to)| (spot(from), spot(to))).collect()
+    }
+
+    fn successors(&self, node: Node) -> impl Iterator<Item = Node> {
+        self.edges.iter().filter(move |(from, _)| *from == node).map(|(_, to)| *to)
+    }
+
+    fn put_in_order(&self, nodes: &mut Vec<Node>) {
+        nodes.sort_by_key(|node| self.rank(*node));
+        nodes.dedup();
+    }
+
+    /// Where a place stands among the states: a fork before its first branch, a join after its last.
+    fn rank(&self, node: Node) -> (usize, usize, usize) {
+        let states = self.states.len();
+        match node {
+            Node::Start => (0, 0, 0),
+            Node::State(index) => (2 * index + 2, 0, 0),
+            Node::Fork(number) => {
+                let first = self.first_state(number).unwrap_or(states);
+                (2 * first + 1, 1, number)
+            }
+            Node::Join(number) => {
+                let last = self.edges.iter().filter(|(_, to)| *to == node);
+                let last = last.map(|(from, _)| self.rank(*from).0).max();
+                // Joins nest inside out.
+                (last.map_or(0, |last| last | 1), 0, usize::MAX - number)
+            }
+            Node::End => (2 * states + 3, 0, 0),
+            Node::Failed => (2 * states + 3, 1, 0),
+        }
+    }
+
+    /// The first state in the branches of a fork; one that begins a branch may be a fork itself.
+    fn first_state(&self, fork: usize) -> Option<usize> {
+        let first = self.successors(Node::Fork(fork)).filter_map(|node| match node {
+            Node::State(index) => Some(index),
+            Node::Fork(inner) if inner != fork => self.first_state(inner),
+            _ => None,
+        });
+        first.min()
+    }
+}
+
+/// Takes a spot out: what led to it leads to what followed it.
+fn without(edges: Vec<(Spot, Spot)>, spot: Spot) -> Vec<(Spot, Spot)> {
+    let following: Vec<_> =
+        edges.iter().filter(|(from, to)| *from == spot && *to != spot).map(|(_, to)| *to).collect();
+    let kept = edges.into_iter().filter(|(from, _)| *from != spot);
+    kept.flat_map(|(from, to)| match to == spot {
+        true => following.iter().map(|to| (from, *to)).collect(),
+        false => vec![(from, to)],
+    })
+    .collect()
+}
+
+/// The ids of the states; one that stands there again is told apart as its key would be.
+fn ids(graph: &Graph) -> Vec<String> {
+    let mut seen = HashMap::<&str, u32>::new();
+    let ids = graph.states.iter().map(|state| {
+        let before = seen.entry(state.id).or_default();
+        *before += 1;
+        match *before {
+            1 => state.id.to_owned(),
+            nth => format!("{}#{}", state.id, nth - 1),
+        }
+    });
+    ids.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workflow::{Edge, StateDef, StepKind};
+
+    #[test]
+    fn a_flow_stands_in_the_order_of_its_steps_whatever_the_order_of_the_edges() {
+        const HELPER: Graph = Graph {
+            states: &[StateDef { id: "mail", kind: StepKind::Run, line: 20, helper: None }],
+            edges: &[
+                Edge { from: Node::Start, to: Node::Fork(0), condition: "wanted" },
+                Edge { from: Node::Start, to: Node::End, condition: "else" },
+                Edge { from: Node::Fork(0), to: Node::State(0), condition: "" },
+                Edge { from: Node::State(0), to: Node::Join(0), condition: "" },
+                Edge { from: Node::Join(0), to: Node::End, condition: "" },
+            ],
+            allowed: &[],
+        };
+        const STATES: &[StateDef] = &[
+            StateDef { id: "fetch", kind: StepKind::Run, line: 3, helper: None },
+            StateDef { id: "tell", kind: StepKind::Helper, line: 5, helper: Some(&HELPER) },
+            StateDef { id: "rest", kind: StepKind::Sleep, line: 6, helper: None },
+            StateDef { id: "tell", kind: StepKind::Helper, line: 9, helper: Some(&HELPER) },
+        ];
+        const EDGES: [Edge; 9] = [
+            Edge { from: Node::Start, to: Node::State(0), condition: "" },
+            Edge { from: Node::State(0), to: Node::Failed, condition: "bad" },
+            Edge { from: Node::State(0), to: Node::Fork(0), condition: "else" },
+            Edge { from: Node::State(0), to: Node::Fork(0), condition: "other" },
+            Edge { from: Node::Fork(0), to: Node::State(1), condition: "" },
+            Edge { from: Node::Fork(0), to: Node::State(2), condition: "" },
+            Edge { from: Node::State(1), to: Node::Join(0), condition: "" },
+            Edge { from: Node::State(2), to: Node::Join(0), condition: "" },
+            Edge { from: Node::Join(0), to: Node::State(3), condition: "" },
+        ];
+        const BACKWARDS: [Edge; 9] = {
+            let mut edges = EDGES;
+            let mut index = 0;
+            while index < 9 {
+                edges[index] = EDGES[8 - index];
+                index += 1;
+            }
+            edges
+        };
+        let lines = |edges| {
+            let flow = Flow::of(&Graph { states: STATES, edges, allowed: &[] });
+            flow.0.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let expected = [
+            "(start) -> fetch",
+            "run fetch -> (fork 1), (failed)",
+            "(fork 1) -> (fork 2), rest, (join 1)",
+            "(fork 2) -> tell/mail",
+            "run tell/mail -> (join 2)",
+            "(join 2) -> (join 1)",
+            "sleep rest -> (join 1)",
+            "(join 1) -> (fork 3)",
+            "(fork 3) -> tell#1/mail",
+            "run tell#1/mail -> (join 3)",
+        ];
+        assert_eq!(lines(&EDGES), expected);
+        assert_eq!(lines(&BACKWARDS), expected);
+    }
+}

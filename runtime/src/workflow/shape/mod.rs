@@ -1,0 +1,97 @@
+//! What unfinished runs rest on: the shapes of workflows and events, as text that people review and
+//! programs compare.
+//!
+//! **In a workflow's shape:** its id; the events that start it, or the fields of its input; its steps
+//! in the order of the source, each with its kind and with what may follow it. **In an event's:** its
+//! name and its fields, each with its type and whether it is required.
+//!
+//! **Not in it**, because a run that resumes does not notice: source lines, the text of conditions,
+//! what a step does, its own retries and timeouts, the workflow's retries and backoff (they hold for
+//! attempts to come), documentation, Rust's names of types. Nor what a step gives: that is known when
+//! a stored outcome is decoded.
+//!
+//! The text of a shape depends on nothing but these, so its hash is the same on every machine and
+//! with every compiler.
+
+mod change;
+mod compare;
+mod fields;
+mod flow;
+mod text;
+mod widening;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use self::change::{Change, Subject};
+pub(crate) use self::text::ParseError;
+use super::{Graph, StepKind};
+
+/// The shapes of a program's events and workflows, by their names.
+///
+/// Its text (`Display`, `FromStr`) is that of `indelible.lock`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Shapes {
+    /// What the app's runs are filed under.
+    pub(crate) app: String,
+    pub(crate) events: BTreeMap<String, Fields>,
+    pub(crate) workflows: BTreeMap<String, WorkflowShape>,
+}
+
+/// The shape of one workflow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct WorkflowShape {
+    /// The names of the events that start it.
+    pub(crate) triggers: BTreeSet<String>,
+    /// What it takes when it is only started directly, if that has a schema.
+    pub(crate) input: Fields,
+    pub(crate) flow: Flow,
+}
+
+/// What may follow what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Flow(Vec<Line>);
+
+/// A place and what may follow it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    place: Place,
+    next: Vec<Place>,
+}
+
+/// A place in a workflow. Steps go by their ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Start,
+    Step(String, StepKind),
+    Fork(u32),
+    Join(u32),
+    End,
+    Failed,
+}
+
+/// The fields of JSON data, by their paths: `lines[].sku`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Fields(BTreeMap<String, Field>);
+
+/// What stands at one path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Field {
+    optional: bool,
+    /// The types that it may have: `string`, `uuid`, `"low"`, `null`.
+    types: BTreeSet<String>,
+}
+
+impl WorkflowShape {
+    /// The shape of a workflow with this graph.
+    pub(crate) fn new(
+        triggers: impl IntoIterator<Item = &'static str>,
+        input: Option<&serde_json::Value>,
+        graph: &Graph,
+    ) -> Self {
+        Self {
+            triggers: triggers.into_iter().map(str::to_owned).collect(),
+            input: input.map(Fields::of).unwrap_or_default(),
+            flow: Flow::of(graph),
+        }
+    }
+}
