@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use indelible::cli::Command;
 
 use crate::desk::CrashPoint;
 
@@ -16,8 +17,12 @@ Environment:
 /// A help desk that triages tickets and greets new users, and that may be killed at any moment:
 /// started again, it goes on where it was.
 #[derive(Debug, Parser)]
-#[command(version, after_help = ENVIRONMENT)]
+#[command(version, after_help = ENVIRONMENT, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    /// What to do in place of the job
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Where everything is kept: sqlite://FILE or postgres://USER:PASSWORD@HOST/DATABASE
     #[arg(long, value_name = "URL", default_value = "sqlite://help_desk.db")]
     pub(crate) database_url: String,

@@ -47,10 +47,14 @@ const INTERRUPTED: u8 = 130;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(command) = args.command {
+        return command.run(HelpDesk);
+    }
     let progress = Progress::new();
     log_to(&progress);
 
-    match run(Args::parse(), progress).await {
+    match run(args, progress).await {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("{failure}");
