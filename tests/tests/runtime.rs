@@ -14,6 +14,7 @@ on_both_databases!(
     an_event_with_a_known_key_starts_nothing_again,
     a_failed_run_says_which_step_and_why,
     a_step_that_fails_twice_is_tried_a_third_time,
+    a_step_that_takes_too_long_times_out,
     a_run_that_only_sleeps_leaves_memory_and_comes_back,
     an_event_sent_by_a_step_starts_its_workflow,
     a_hundred_runs_side_by_side,
@@ -94,6 +95,13 @@ async fn persistent(
     Ok(step.run("call", office.third_time_lucky()).await?)
 }
 
+/// Never gets an answer.
+#[workflow(input, retries = 0)]
+async fn patient((): (), step: Step) -> Result<(), Failure> {
+    step.run("wait", std::future::pending::<Result<(), Failure>>()).timeout("200ms").await?;
+    Ok(())
+}
+
 /// Sleeps for so many milliseconds.
 #[workflow(input)]
 async fn nap(millis: u64, step: Step) -> Result<(Timestamp, Timestamp), Failure> {
@@ -105,7 +113,7 @@ async fn nap(millis: u64, step: Step) -> Result<(Timestamp, Timestamp), Failure>
 indelible::app! {
     Desk = "desk";
     events: [Asked, Answered],
-    workflows: [double, answer, note, refused, persistent, nap],
+    workflows: [double, answer, note, refused, persistent, patient, nap],
 }
 
 /// Another deployment of the same app, without most of its workflows.
@@ -188,6 +196,15 @@ async fn a_step_that_fails_twice_is_tried_a_third_time(database: Fresh) {
     let run = runtime.start(persistent, ()).await.expect("it starts");
     assert_eq!(run.result().await.expect("it completes"), 3);
     assert_eq!(run.journal().await.expect("its journal").len(), 3);
+    runtime.shutdown().await;
+}
+
+async fn a_step_that_takes_too_long_times_out(database: Fresh) {
+    let runtime = open(&database).await;
+    let run = runtime.start(patient, ()).await.expect("it starts");
+    let error = run.result().await.expect_err("it fails");
+    let expected = "the attempt took longer than its timeout of 200ms";
+    assert!(error.to_string().ends_with(expected), "{error}");
     runtime.shutdown().await;
 }
 

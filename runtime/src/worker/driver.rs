@@ -1,9 +1,11 @@
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep_until;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use super::Env;
@@ -79,9 +81,9 @@ impl Drive {
     async fn until_rest(&mut self) -> Option<Then> {
         let env = self.driver.env.clone();
         let mut draining = false;
+        let mut timer = pin!(sleep_until(Instant::now()));
         loop {
             let clock = &self.driver.clock;
-            let due = self.machine.next_due().map(|due| clock.instant_of(due));
             let machine = &mut self.machine;
             let commit = &mut self.commit;
             let turn = tokio::select! {
@@ -99,7 +101,6 @@ impl Drive {
                     }
                     continue;
                 }
-                () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)), if due.is_some() => continue,
                 Some(message) = self.inbox.recv() => {
                     machine.receive(message);
                     continue;
@@ -109,7 +110,7 @@ impl Drive {
                     machine.drain();
                     continue;
                 }
-                turn = poll_fn(|cx| machine.poll(clock.now(), cx)) => turn,
+                turn = poll_fn(|cx| poll(machine, clock, timer.as_mut(), cx)) => turn,
             };
             match turn {
                 Turn::Commit(commit) => {
@@ -182,5 +183,22 @@ impl Drive {
                 warn!(run = %self.run, workflow = self.workflow, %error, "the run failed");
             }
         }
+    }
+}
+
+/// Polls a machine, again whenever a timer of its own is due: a poll may set another one.
+fn poll(
+    machine: &mut Machine,
+    clock: &DatabaseClock,
+    mut timer: Pin<&mut Sleep>,
+    cx: &mut Context<'_>,
+) -> Poll<Turn> {
+    loop {
+        if let Poll::Ready(turn) = machine.poll(clock.now(), cx) {
+            return Poll::Ready(turn);
+        }
+        let Some(due) = machine.next_due() else { return Poll::Pending };
+        timer.as_mut().reset(clock.instant_of(due));
+        ready!(timer.as_mut().poll(cx));
     }
 }
