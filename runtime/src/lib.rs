@@ -10,6 +10,7 @@ mod app;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod client;
+mod deploy;
 mod error;
 pub mod event;
 mod id;

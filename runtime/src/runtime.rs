@@ -8,11 +8,13 @@ use tracing::{info, warn};
 
 use crate::app::App;
 use crate::client::Client;
+use crate::deploy;
 use crate::error::Result;
 use crate::program::Program;
 use crate::step::{Limits, Resources};
 use crate::store;
 use crate::worker::{Env, Signals, Worker, WorkerConfig};
+use crate::workflow::shape::Shapes;
 
 /// A running app: a worker that drives its runs, and a [`Client`], whose methods it has.
 ///
@@ -169,6 +171,9 @@ impl<A: App> RuntimeBuilder<A> {
                 runs = stranded.runs,
                 "this program does not have a workflow with unfinished runs; they are left alone"
             );
+        }
+        for departed in deploy::reshape(&*client.store, &Shapes::of::<A>()).await? {
+            departed.warn();
         }
         let worker = Worker::start(Env {
             store: client.store.clone(),

@@ -1,7 +1,6 @@
 //! What a program registers: its workflows and events, gathered by `app!`.
 
 mod declared;
-#[cfg(feature = "cli")]
 mod shapes;
 
 pub use self::declared::Declared;

@@ -8,6 +8,12 @@ use similar::{Algorithm, ChangeTag, DiffOp, capture_diff_slices, group_diff_ops}
 use super::Answer;
 use crate::workflow::shape::{Change, ParseError, Shapes, Subject};
 
+const PREFACE: &str = "\
+# What unfinished runs rest on. `check` holds the program against it; `lock` writes it anew.
+# Commit it. What each line means: the documentation of `indelible::cli`.
+
+";
+
 /// How many unchanged lines stand around a changed one.
 const CONTEXT: usize = 2;
 
@@ -25,7 +31,7 @@ pub(super) fn lock(path: &Path, program: &Shapes) -> Answer {
         Ok(text) => text,
         Err(error) => return unreadable(path, &error),
     };
-    let text = program.to_string();
+    let text = format!("{PREFACE}{program}");
     let content = content(program);
     if before.as_deref() == Some(&text) {
         return Answer::default().line(format!("`{}` is up to date: {content}", name(path)));

@@ -31,7 +31,7 @@ pub(crate) use self::open::open;
 
 use crate::event::EventId;
 use crate::id::WorkerId;
-use crate::journal::{Entry, ErrorRecord, MatchKey, Message, MessageId, Row, RunId};
+use crate::journal::{Entry, ErrorRecord, MatchKey, Message, MessageId, Row, RunId, StateKey};
 use crate::machine::{End, Origin};
 use crate::payload::Payload;
 
@@ -97,6 +97,16 @@ pub(crate) struct Registration {
 pub(crate) struct Stranded {
     pub(crate) workflow: String,
     pub(crate) runs: u64,
+}
+
+/// A line that unfinished runs of a workflow have in their journals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    pub(crate) key: StateKey,
+    /// How many runs.
+    pub(crate) runs: u64,
+    /// One of them.
+    pub(crate) example: RunId,
 }
 
 /// One life of a worker.
@@ -332,6 +342,18 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Replaces what is known of an app's subscriptions and workflows, and names the workflows with
     /// unfinished runs that it does not have.
     async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError>;
+
+    /// Replaces the shape of a registered workflow; gives the one that it had.
+    async fn reshape(
+        &self,
+        app: &str,
+        workflow: &str,
+        shape: &str,
+    ) -> Result<Option<String>, StoreError>;
+
+    /// What unfinished runs of a workflow have recorded, by key. It reads their journals: for when a
+    /// program has changed.
+    async fn recorded(&self, app: &str, workflow: &str) -> Result<Vec<Recorded>, StoreError>;
 
     /// Accepts events with one delivery for each app that subscribes to their names, and starts the
     /// runs that come with them (then `hosted_by`, the accepting app, gets no delivery of them).

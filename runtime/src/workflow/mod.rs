@@ -4,7 +4,14 @@
 mod config;
 mod graph;
 mod input;
-#[cfg(feature = "cli")]
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the runtime compares workflows, the commands the rest"
+    )
+)]
 pub(crate) mod shape;
 
 use std::fmt;

@@ -6,6 +6,7 @@
 mod children;
 mod claims;
 mod database;
+mod deploys;
 mod events;
 mod flushes;
 mod inboxes;
@@ -51,6 +52,10 @@ behaviours! {
         a_schema_for_newer_programs_is_refused,
         workflows_that_are_gone_are_named_while_runs_need_them,
         subscriptions_are_replaced,
+    ],
+    deploys: [
+        a_shape_is_kept_until_another_takes_its_place,
+        a_state_that_is_gone_is_named_while_runs_have_recorded_it,
     ],
     events: [
         an_event_is_routed_once_for_each_app,

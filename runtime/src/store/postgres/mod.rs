@@ -25,6 +25,7 @@ mod races;
 mod register;
 mod route;
 mod runs;
+mod shapes;
 mod value;
 mod waits;
 
@@ -38,8 +39,8 @@ use self::claim::Floors;
 use self::inbox::Broom;
 use super::open::Problem;
 use super::{
-    Claim, Claimed, Flushed, Listener, NewEvent, NewRun, Promoted, Registration, Router, RunCommit,
-    RunCount, RunQuery, RunRecord, Store, StoreError, Stranded, Worker,
+    Claim, Claimed, Flushed, Listener, NewEvent, NewRun, Promoted, Recorded, Registration, Router,
+    RunCommit, RunCount, RunQuery, RunRecord, Store, StoreError, Stranded, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -70,6 +71,19 @@ impl Store for PostgresStore {
 
     async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
         register::register(&self.pool, registration).await
+    }
+
+    async fn reshape(
+        &self,
+        app: &str,
+        workflow: &str,
+        shape: &str,
+    ) -> Result<Option<String>, StoreError> {
+        shapes::reshape(&self.pool, app, workflow, shape).await
+    }
+
+    async fn recorded(&self, app: &str, workflow: &str) -> Result<Vec<Recorded>, StoreError> {
+        shapes::recorded(&self.pool, app, workflow).await
     }
 
     async fn accept(

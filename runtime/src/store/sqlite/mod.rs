@@ -20,6 +20,7 @@ mod query;
 mod register;
 mod route;
 mod runs;
+mod shapes;
 mod value;
 mod waits;
 
@@ -32,8 +33,8 @@ use uuid::Uuid;
 use self::life::Lives;
 use super::open::Problem;
 use super::{
-    Claim, Claimed, Flushed, Listener, NewEvent, NewRun, Promoted, Registration, Router, RunCommit,
-    RunCount, RunQuery, RunRecord, Store, StoreError, Stranded, Worker,
+    Claim, Claimed, Flushed, Listener, NewEvent, NewRun, Promoted, Recorded, Registration, Router,
+    RunCommit, RunCount, RunQuery, RunRecord, Store, StoreError, Stranded, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -65,6 +66,19 @@ impl Store for SqliteStore {
 
     async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
         register::register(self, registration).await
+    }
+
+    async fn reshape(
+        &self,
+        app: &str,
+        workflow: &str,
+        shape: &str,
+    ) -> Result<Option<String>, StoreError> {
+        shapes::reshape(self, app, workflow, shape).await
+    }
+
+    async fn recorded(&self, app: &str, workflow: &str) -> Result<Vec<Recorded>, StoreError> {
+        shapes::recorded(self, app, workflow).await
     }
 
     async fn accept(

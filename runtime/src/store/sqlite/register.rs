@@ -8,11 +8,14 @@ const SUBSCRIBE: &str = "
     INSERT INTO indelible_subscriptions (event_name, app)
     SELECT DISTINCT value, ?1 FROM json_each(?2)";
 
-const FORGET_WORKFLOWS: &str = "DELETE FROM indelible_workflows WHERE app = ?1";
+const FORGET_WORKFLOWS: &str = "
+    DELETE FROM indelible_workflows
+    WHERE app = ?1 AND id NOT IN (SELECT value FROM json_each(?2))";
 
 const INSERT_WORKFLOWS: &str = "
     INSERT INTO indelible_workflows (app, id, registered_at)
-    SELECT DISTINCT ?1, value, ?3 FROM json_each(?2)";
+    SELECT DISTINCT ?1, value, ?3 FROM json_each(?2) WHERE true
+    ON CONFLICT DO NOTHING";
 
 /// Served by `indelible_runs_by_status`.
 const STRANDED: &str = "
@@ -29,7 +32,7 @@ pub(super) async fn register(
     let mut tx = store.write().await?;
     sqlx::query(UNSUBSCRIBE).bind(app).execute(&mut *tx).await?;
     sqlx::query(SUBSCRIBE).bind(app).bind(batch(subscriptions)).execute(&mut *tx).await?;
-    sqlx::query(FORGET_WORKFLOWS).bind(app).execute(&mut *tx).await?;
+    sqlx::query(FORGET_WORKFLOWS).bind(app).bind(batch(workflows)).execute(&mut *tx).await?;
     sqlx::query(INSERT_WORKFLOWS)
         .bind(app)
         .bind(batch(workflows))

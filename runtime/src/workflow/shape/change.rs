@@ -94,6 +94,16 @@ pub(crate) enum Change {
 }
 
 impl Change {
+    /// The state that a run may have recorded and never comes to again.
+    pub(crate) fn gone(&self) -> Option<&str> {
+        match self {
+            Self::StepRenamed { from: id, .. }
+            | Self::StepRemoved { id }
+            | Self::KindChanged { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
     /// Whether an unfinished run, or an event that is stored, may not survive it.
     pub(crate) fn is_breaking(&self) -> bool {
         self.harm().is_some()

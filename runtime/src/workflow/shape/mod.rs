@@ -28,7 +28,7 @@ use super::{Graph, StepKind};
 
 /// The shapes of a program's events and workflows, by their names.
 ///
-/// Its text (`Display`, `FromStr`) is that of `indelible.lock`.
+/// Its text (`Display`, `FromStr`) is what `indelible.lock` holds and what the database keeps.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Shapes {
     /// What the app's runs are filed under.
@@ -79,6 +79,23 @@ struct Field {
     optional: bool,
     /// The types that it may have: `string`, `uuid`, `"low"`, `null`.
     types: BTreeSet<String>,
+}
+
+impl Shapes {
+    /// A workflow's shape with those of the events that start it.
+    pub(crate) fn only(&self, workflow: &str) -> Self {
+        let shape = self.workflows.get(workflow);
+        let starts = |event: &str| shape.is_some_and(|shape| shape.triggers.contains(event));
+        let events = self.events.iter().filter(|(event, _)| starts(event));
+        Self {
+            app: self.app.clone(),
+            events: events.map(|(event, fields)| (event.clone(), fields.clone())).collect(),
+            workflows: shape
+                .map(|shape| (workflow.to_owned(), shape.clone()))
+                .into_iter()
+                .collect(),
+        }
+    }
 }
 
 impl WorkflowShape {

@@ -12,11 +12,6 @@ use crate::workflow::StepKind;
 /// The text's own version; it changes when an older reader would misunderstand it.
 const FORMAT: u32 = 1;
 
-const PREFACE: &str = "\
-# What unfinished runs rest on. `check` holds the program against it; `lock` writes it anew.
-# Commit it. What each line means: the documentation of `indelible::cli`.
-";
-
 /// A text is not that of shapes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
@@ -27,8 +22,7 @@ pub(crate) struct ParseError {
 
 impl fmt::Display for Shapes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(PREFACE)?;
-        writeln!(f, "\nformat {FORMAT}\napp {}", self.app)?;
+        writeln!(f, "format {FORMAT}\napp {}", self.app)?;
         let events = self.events.keys().cloned().map(Subject::Event);
         let workflows = self.workflows.keys().cloned().map(Subject::Workflow);
         events.chain(workflows).try_for_each(|subject| write!(f, "\n{}", self.entry(&subject)))
@@ -303,10 +297,7 @@ fn once<T>(map: &mut BTreeMap<String, T>, name: String, value: T) -> Result<(), 
 mod tests {
     use super::*;
 
-    const TEXT: &str = r#"# What unfinished runs rest on. `check` holds the program against it; `lock` writes it anew.
-# Commit it. What each line means: the documentation of `indelible::cli`.
-
-format 1
+    const TEXT: &str = r#"format 1
 app shop
 
 event order/placed

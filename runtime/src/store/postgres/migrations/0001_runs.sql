@@ -41,6 +41,8 @@ CREATE TABLE indelible.workflows (
     app           text        NOT NULL,
     id            text        NOT NULL,
     registered_at timestamptz NOT NULL DEFAULT now(),
+    -- What unfinished runs rest on, as the program that registered last has it.
+    shape         text,
     PRIMARY KEY (app, id)
 );
 

@@ -38,6 +38,8 @@ CREATE TABLE indelible_workflows (
     app           TEXT    NOT NULL,
     id            TEXT    NOT NULL,
     registered_at INTEGER NOT NULL,
+    -- What unfinished runs rest on, as the program that registered last has it.
+    shape         TEXT,
     PRIMARY KEY (app, id)
 ) STRICT, WITHOUT ROWID;
 
