@@ -16,6 +16,7 @@ pub use std::{
     vec::Vec,
 };
 
+pub use schemars::Schema;
 pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::app::{App, Declared};
@@ -66,6 +67,38 @@ impl<T> Parameter<T> {
         (self.make)(context)
     }
 }
+
+/// The input of a workflow that is only started directly, asked for its schema where its type is
+/// known: the method that stands on the type itself is there only if the input has one, and goes
+/// before that of [`WithoutSchema`].
+pub struct InputOf<W: Workflow>(std::marker::PhantomData<W::Input>);
+
+impl<W: Workflow> InputOf<W> {
+    /// Nothing but its type.
+    pub const NEW: Self = Self(std::marker::PhantomData);
+}
+
+impl<T, W> InputOf<W>
+where
+    T: schemars::JsonSchema,
+    W: Workflow<Input = Direct<T>>,
+    Direct<T>: Input,
+{
+    /// The input's schema.
+    pub fn schema(&self) -> Option<Schema> {
+        Some(schemars::schema_for!(T))
+    }
+}
+
+/// See [`InputOf`].
+pub trait WithoutSchema {
+    /// There is none.
+    fn schema(&self) -> Option<Schema> {
+        None
+    }
+}
+
+impl<W: Workflow> WithoutSchema for InputOf<W> {}
 
 /// What a body gave, as the run's end.
 pub fn finish<R: Returns>(returned: R) -> Result<R::Output, Failure>

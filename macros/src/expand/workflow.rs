@@ -130,11 +130,23 @@ fn body(workflow: &WorkflowModel, states: &States<'_>, problems: &Problems) -> T
     let result = quote_spanned!(span=> __private::Result<Self::Output, __private::Failure>);
     let finish = quote_spanned!(span=> __private::finish);
     let first = if workflow.configuration.direct { quote!(#input.0) } else { quote!(#input) };
+    // An event has a schema; an input may have one.
+    let input_schema = workflow.configuration.direct.then(|| {
+        quote! {
+            fn input_schema() -> __private::Option<__private::Schema> {
+                #[allow(unused_imports)]
+                use __private::WithoutSchema as _;
+                __private::InputOf::<Self>::NEW.schema()
+            }
+        }
+    });
     quote! {
         impl __private::Body for #name {
             fn requirements() -> __private::Vec<__private::Requirement> {
                 __private::requirements([#(#parameters.requirement()),*])
             }
+
+            #input_schema
 
             async fn run(#context: __private::Context) -> #result {
                 #(#attributes)*

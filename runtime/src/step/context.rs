@@ -164,6 +164,11 @@ pub trait Body: Workflow {
     /// The resources that its parameters need.
     fn requirements() -> Vec<Requirement>;
 
+    /// The JSON Schema of an input that is no event, if it has one.
+    fn input_schema() -> Option<schemars::Schema> {
+        None
+    }
+
     /// Makes its parameters and runs it.
     fn run(context: Context) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
 }
@@ -181,6 +186,7 @@ pub struct Definition {
     pub(crate) config: Config,
     pub(crate) graph: Graph,
     pub(crate) requirements: fn() -> Vec<Requirement>,
+    pub(crate) input_schema: fn() -> Option<schemars::Schema>,
     pub(crate) begin: fn(Context) -> BodyFuture,
 }
 
@@ -205,6 +211,7 @@ impl Definition {
             config: W::CONFIG,
             graph: W::GRAPH,
             requirements: W::requirements,
+            input_schema: W::input_schema,
             begin: |context| {
                 let limit = context.operations.lock().limits().outcome;
                 Box::pin(async move {

@@ -127,6 +127,7 @@ impl Bench {
             config: Config::DEFAULT.retries(2).backoff(Backoff::DEFAULT),
             graph: Graph::EMPTY,
             requirements: Vec::new,
+            input_schema: || None,
             begin,
         };
         let run = RunId::from(Uuid::from_u128(1));
