@@ -4,6 +4,7 @@ use crate::store::{OpenError, StoreError};
 
 /// What can go wrong between a program and its workflows.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The database could not be opened.
     #[error(transparent)]

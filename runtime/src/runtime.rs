@@ -16,6 +16,9 @@ use crate::store;
 use crate::worker::{Env, Signals, Worker, WorkerConfig};
 use crate::workflow::shape::Shapes;
 
+const MAX_CONCURRENCY: usize = 1_000_000;
+const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A running app: a worker that drives its runs, and a [`Client`], whose methods it has.
 ///
 /// ```no_run
@@ -33,6 +36,9 @@ use crate::workflow::shape::Shapes;
 /// runtime.until_ctrl_c().await
 /// # }
 /// ```
+///
+/// Dropping it stops its worker as [`shutdown`](Self::shutdown) does, but waits for nothing.
+#[must_use = "a runtime that is dropped stops"]
 pub struct Runtime {
     client: Client,
     worker: Worker,
@@ -109,16 +115,16 @@ impl<A: App> RuntimeBuilder<A> {
         self
     }
 
-    /// How many runs are driven at once (500).
+    /// How many runs are driven at once (500, at most a million).
     pub fn concurrency(mut self, runs: usize) -> Self {
-        self.worker.concurrency = runs.max(1);
+        self.worker.concurrency = runs.clamp(1, MAX_CONCURRENCY);
         self
     }
 
-    /// How long the runs of a worker that died stay with it before others take them over (10 s, at
-    /// least 500 ms). A worker that the database hears nothing of for so long stops by itself.
+    /// How long the runs of a worker that died stay with it before others take them over (10 s; from
+    /// 500 ms to a day). A worker that the database hears nothing of for so long stops by itself.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.worker.lease = lease.max(Duration::from_millis(500));
+        self.worker.lease = lease.clamp(Duration::from_millis(500), MAX_LEASE);
         self
     }
 

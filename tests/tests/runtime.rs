@@ -262,6 +262,9 @@ async fn a_runtime_goes_on_where_an_earlier_one_stopped(database: Fresh) {
     eventually("it sleeps", async || !first.journal(run).await.expect("its journal").is_empty())
         .await;
     first.shutdown().await;
+    let client = Runtime::builder(Desk).database(database.url()).connect().await;
+    let asleep = client.expect("a client").handle::<()>(run);
+    assert_eq!(asleep.status().await.expect("its status"), RunStatus::Waiting);
 
     let second = open(&database).await;
     let run = second.handle::<(Timestamp, Timestamp)>(run);

@@ -62,6 +62,14 @@ impl Scene {
             .collect()
     }
 
+    /// How many workers have a lease.
+    async fn lives(&self) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM indelible.workers")
+            .fetch_one(self.ground.pool())
+            .await
+            .expect("the workers")
+    }
+
     async fn completed(&self) -> usize {
         let query = RunQuery {
             status: Some(RunStatus::Completed),
@@ -127,6 +135,7 @@ async fn a_killed_worker_s_runs_are_taken_over_within_the_lease() {
     eventually("every run waits at the gate", async || waiting().await == RUNS as i64).await;
 
     let survivor = scene.worker();
+    eventually("the survivor has joined", async || scene.lives().await == 2).await;
     killed.kill();
     let since = Instant::now();
     let survivor_pid = i64::from(survivor.pid());
@@ -248,13 +257,17 @@ async fn an_outage_is_survived(lease: Duration, away: Duration) -> String {
 #[tokio::test]
 async fn an_outage_shorter_than_the_lease_is_waited_out() {
     let said = an_outage_is_survived(Duration::from_secs(20), Duration::from_secs(2)).await;
-    assert_eq!(said.matches("the database does not answer").count(), 1, "{said}");
-    assert_eq!(said.matches("the database answers again").count(), 1, "{said}");
-    assert_eq!(said.matches("the lease was lost").count(), 0, "{said}");
+    let (warned, relieved) =
+        ("the database does not answer: runs wait", "the database answers again");
+    let warning = said.find(warned).unwrap_or_else(|| panic!("no warning: {said}"));
+    assert!(said[warning..].contains(relieved), "{said}");
+    assert!(!said.contains("the lease was lost"), "{said}");
+    // Said when the database goes away, not at each of the many attempts until it is back.
+    assert!(said.matches(warned).count() <= 2, "{said}");
 }
 
 #[tokio::test]
 async fn an_outage_longer_than_the_lease_ends_a_life_and_loses_nothing() {
     let said = an_outage_is_survived(Duration::from_secs(1), Duration::from_secs(3)).await;
-    assert_eq!(said.matches("the lease was lost").count(), 1, "{said}");
+    assert!(said.contains("the lease was lost"), "{said}");
 }

@@ -26,6 +26,7 @@ pub struct ErrorRecord {
 /// The kinds of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// The user's code gave an `Err`.
     Error,
@@ -44,18 +45,39 @@ pub enum ErrorKind {
 }
 
 impl ErrorRecord {
-    /// An error with a message and no causes.
+    /// An error with a message and no causes. A message is kept up to 16 KiB.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), step: None, location: None }
+        let message = bounded(message.into());
+        Self { kind, message, causes: Vec::new(), step: None, location: None }
     }
 
     /// Records an error with its chain of causes.
     pub fn of(kind: ErrorKind, error: &(dyn Error + 'static)) -> Self {
         let causes = std::iter::successors(error.source(), |cause| (**cause).source())
-            .map(ToString::to_string)
+            .take(MAX_CAUSES)
+            .map(|cause| bounded(cause.to_string()))
             .collect();
         Self { causes, ..Self::new(kind, error.to_string()) }
     }
+}
+
+impl ErrorRecord {
+    /// How much text it holds, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.message.len() + self.causes.iter().map(String::len).sum::<usize>()
+    }
+}
+
+const MAX_MESSAGE: usize = 16 * 1024;
+const MAX_CAUSES: usize = 32;
+
+/// Cuts a message that is too long to keep.
+fn bounded(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+        message.push('…');
+    }
+    message
 }
 
 /// The message, then its causes: `cannot assign: no moderator: pool timed out`.

@@ -211,11 +211,20 @@ impl Machine {
         self.ended(result);
     }
 
-    /// Passes on what the run was told; a request to cancel ends it.
+    /// Passes on what the run was told; a request to cancel ends it. While a commit is under way,
+    /// anything else is kept: the wait that it is for may be in that commit.
     fn read_inbox(&mut self) {
-        while let Some(message) = self.inbox.pop_front() {
-            if let (Content::Cancel { reason }, Some(_)) = (&message.content, &self.body) {
-                self.ended(End::Cancelled(reason.clone()));
+        for message in std::mem::take(&mut self.inbox) {
+            match (&message.content, &self.body) {
+                (Content::Cancel { reason }, Some(_)) => {
+                    self.ended(End::Cancelled(reason.clone()));
+                }
+                (Content::Cancel { .. }, None) => {}
+                _ if self.in_flight.is_some() => {
+                    self.inbox.push_back(message);
+                    continue;
+                }
+                _ => {}
             }
             self.operations.lock().receive(message);
         }
@@ -223,18 +232,23 @@ impl Machine {
 
     /// A run that can go no further can still be cancelled.
     fn cancelled_at_fault(&mut self) -> bool {
-        let asked =
-            self.inbox.iter().any(|message| matches!(message.content, Content::Cancel { .. }));
-        if asked {
-            self.backlog.clear();
-            self.operations.lock().forgive();
-        }
-        asked
+        let asked = self.inbox.iter().find_map(|message| match &message.content {
+            Content::Cancel { reason } => Some(reason.clone()),
+            _ => None,
+        });
+        let Some(reason) = asked else { return false };
+        self.backlog.clear();
+        self.operations.lock().forgive();
+        // Whatever the body made of a journal that is not its own.
+        self.ended(End::Cancelled(reason));
+        true
     }
 
     fn ended(&mut self, end: End) {
         // Steps that the body held are dropped with it, and with them their futures.
-        self.body = None;
+        let body = self.body.take();
+        // A panic in a destructor changes nothing about how the body ended.
+        let _ = catch_panic(|| drop(body));
         self.operations.lock().end();
         self.end = EndState::Reached(end);
     }

@@ -4,6 +4,7 @@ use sqlx::postgres::PgDatabaseError;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The database cannot be reached, is overloaded or gave up on a conflict. Trying again may help.
     #[error("the database is not available: {0}")]
@@ -14,6 +15,9 @@ pub enum StoreError {
     /// This worker's lease has run out and another has taken over.
     #[error("this worker's lease has run out and its runs were taken over")]
     LeaseLost,
+    /// This program has closed its connections: its runtime was shut down.
+    #[error("the runtime has been shut down")]
+    Closed,
     /// What was read is not what this program writes.
     #[error("the store holds something that this program does not understand: {0}")]
     Corrupt(String),
@@ -38,6 +42,7 @@ impl From<sqlx::Error> for StoreError {
                 if refused { Self::Refused(error) } else { Self::Unavailable(error) }
             }
             Encode(_) | InvalidArgument(_) => Self::Refused(error),
+            PoolClosed => Self::Closed,
             Decode(_)
             | ColumnDecode { .. }
             | ColumnNotFound(_)

@@ -165,6 +165,14 @@ impl RunCommit {
     }
 }
 
+impl RunCommit {
+    /// Whether nothing in the database shows that it was made: what it does is only forgotten
+    /// messages, and the worker keeps the run.
+    pub(crate) fn is_traceless(&self) -> bool {
+        self.entries.is_empty() && matches!(self.then, Then::Continue)
+    }
+}
+
 /// What becomes of a run with a commit.
 #[derive(Debug, Clone)]
 pub(crate) enum Then {
@@ -339,8 +347,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// A word for the log: `postgres`, `sqlite`.
     fn name(&self) -> &'static str;
 
-    /// Replaces what is known of an app's subscriptions and workflows, and names the workflows with
-    /// unfinished runs that it does not have.
+    /// Replaces what is known of an app's subscriptions and workflows, makes ready the held runs of its
+    /// workflows, and names the workflows with unfinished runs that it does not have.
     async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError>;
 
     /// Replaces the shape of a registered workflow; gives the one that it had.
@@ -398,6 +406,10 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Ends the lives of workers whose leases have run out: what they held is ready again. Gives how
     /// many runs that were.
     async fn take_over(&self) -> Result<u64, StoreError>;
+
+    /// Gives back the runs that a worker holds and does not drive: a claim whose reply was lost has
+    /// left them to it. Gives how many there were.
+    async fn disown(&self, worker: WorkerId, driven: &[RunId]) -> Result<u64, StoreError>;
 
     /// Gives a worker ready runs with their journals, in order of rank.
     ///

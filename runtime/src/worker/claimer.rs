@@ -1,7 +1,11 @@
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
 use super::driver::{self, Driver};
 use super::{Next, rest};
@@ -15,24 +19,25 @@ const BATCH: usize = 200;
 /// worker is stopped it claims no more and ends once the last run has left.
 ///
 /// One claimer a process: several would only wait for one another's rows.
-pub(crate) async fn claim(driver: Driver, worker: WorkerId) {
+pub(crate) async fn claim(driver: Driver, worker: WorkerId, runs: Runs) {
     let env = driver.env.clone();
     let claimer = Claimer {
         worker,
         workflows: env.program.workflow_ids(),
         slots: Arc::new(Semaphore::new(env.config.concurrency)),
-        runs: Runs::default(),
+        runs,
         driver,
     };
-    let claiming = async {
-        loop {
-            let claimed = claimer.claim_once().await;
-            rest(&env, &env.signals.ready, claimed).await;
+    // A claim that has begun is not broken off: what it gives would be held and not driven.
+    while let Some(slot) = env.stopping.run_until_cancelled(claimer.slot()).await {
+        let claimed = claimer.claim_once(slot).await;
+        if claimed.is_err() {
+            claimer.disown().await;
         }
-    };
-    tokio::select! {
-        () = claiming => {}
-        () = env.stopping.cancelled() => {}
+        let rested = rest(&env, &env.signals.ready, claimed);
+        if env.stopping.run_until_cancelled(rested).await.is_none() {
+            break;
+        }
     }
     claimer.runs.drain(env.config.grace).await;
 }
@@ -46,11 +51,28 @@ struct Claimer {
 }
 
 impl Claimer {
-    /// Waits for a free slot, then claims as many runs as there are free slots.
-    async fn claim_once(&self) -> Result<Next, StoreError> {
+    /// Waits for a free slot.
+    async fn slot(&self) -> OwnedSemaphorePermit {
+        self.slots.clone().acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// Gives back what a claim may have taken whose reply was lost.
+    async fn disown(&self) {
+        let Driver { env, inboxes, .. } = &self.driver;
+        match env.store.disown(self.worker, &inboxes.runs()).await {
+            Ok(0) => {}
+            Ok(runs) => {
+                warn!(runs, "gave back runs whose claim was not answered");
+                env.signals.announce();
+            }
+            Err(error) => env.signals.outage(&error),
+        }
+    }
+
+    /// Claims as many runs as there are free slots.
+    async fn claim_once(&self, slot: OwnedSemaphorePermit) -> Result<Next, StoreError> {
         let Driver { env, clock, .. } = &self.driver;
-        let first = self.slots.clone().acquire_owned().await;
-        let mut first = Some(first.expect("the semaphore is never closed"));
+        let mut first = Some(slot);
         let limit = (self.slots.available_permits() + 1).min(BATCH);
         let app = env.program.app;
         let claim = Claim { worker: self.worker, app, workflows: &self.workflows, limit };
@@ -62,8 +84,9 @@ impl Claimer {
             // Only this loop takes slots, so as many as were counted are still free.
             let slot = first.take().or_else(|| self.slots.clone().try_acquire_owned().ok());
             let driver = self.driver.clone();
+            let inbox = driver.inboxes.open(run.origin.trigger.run);
             self.runs.spawn(async move {
-                driver::drive(driver, run).await;
+                driver::drive(driver, run, inbox).await;
                 drop(slot);
             });
         }
@@ -71,25 +94,16 @@ impl Claimer {
     }
 }
 
-/// The tasks of the runs that are being driven; they are aborted when this is dropped.
-#[derive(Default)]
-struct Runs {
+/// The tasks of the runs that are being driven.
+#[derive(Clone, Default)]
+pub(crate) struct Runs {
     tasks: TaskTracker,
-    abort: AbortOnDrop,
-}
-
-#[derive(Default)]
-struct AbortOnDrop(tokio_util::sync::CancellationToken);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
+    aborted: CancellationToken,
 }
 
 impl Runs {
     fn spawn(&self, run: impl Future<Output = ()> + Send + 'static) {
-        let aborted = self.abort.0.clone();
+        let aborted = self.aborted.clone();
         self.tasks.spawn(async move {
             // A lost lease is looked at first: nothing runs on under it.
             tokio::select! {
@@ -101,8 +115,15 @@ impl Runs {
     }
 
     /// Waits until the last run has left, or the grace period is over.
-    async fn drain(&self, grace: std::time::Duration) {
+    async fn drain(&self, grace: Duration) {
         self.tasks.close();
-        let _ = tokio::time::timeout(grace, self.tasks.wait()).await;
+        let _ = timeout(grace, self.tasks.wait()).await;
+    }
+
+    /// Aborts the runs that are left, and waits until their futures are gone; not for long, as one
+    /// that blocks its thread cannot be aborted.
+    pub(crate) async fn abort(&self) {
+        self.aborted.cancel();
+        self.drain(Duration::from_millis(500)).await;
     }
 }

@@ -198,7 +198,8 @@ impl Flusher {
                 }
                 Err(StoreError::Refused(error)) => return Ok(Err(error.to_string())),
                 Err(StoreError::Corrupt(reason)) => return Ok(Err(reason)),
-                Err(StoreError::LeaseLost) => return Err(LeaseLost),
+                // Without a store there is nothing to be done under the lease either.
+                Err(StoreError::LeaseLost | StoreError::Closed) => return Err(LeaseLost),
                 Err(error @ StoreError::Unavailable(_)) => self.env.signals.outage(&error),
             }
             in_doubt = true;
@@ -215,6 +216,8 @@ struct LeaseLost;
 fn size(commit: &RunCommit) -> (usize, usize) {
     let end = match &commit.then {
         Then::End(End::Completed(output)) => output.as_str().len(),
+        Then::End(End::Failed(error)) => error.size(),
+        Then::End(End::Cancelled(reason)) | Then::Hold(reason) => reason.len(),
         _ => 0,
     };
     let entries: usize = commit
@@ -226,7 +229,9 @@ fn size(commit: &RunCommit) -> (usize, usize) {
                 outcome.as_str().len() + sent
             }
             Change::Invoke { child, .. } => child.input.as_str().len(),
-            _ => 0,
+            Change::Carry { outcome, .. } => outcome.as_str().len(),
+            Change::Retry { error, .. } | Change::Fail { error, .. } => error.size(),
+            Change::Sleep(_) | Change::Wait { .. } | Change::Abandon { .. } => 0,
         })
         .sum();
     (commit.entries.len() + commit.taken.len() + commit.discarded.len() + 1, entries + end)

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use super::Env;
 use super::clock::DatabaseClock;
 use super::committer::{Commitment, Committer};
-use super::inbox::Inboxes;
-use crate::journal::{ErrorKind, ErrorRecord, Message, RunId};
+use super::inbox::{Inbox, Inboxes};
+use crate::journal::{ErrorKind, ErrorRecord, RunId};
 use crate::machine::{Commit, End, Machine, Turn};
+use crate::step::catch_panic;
 use crate::store::{ClaimedRun, RunCommit, Then};
 
 /// A run whose next timer is no further away than this is kept in memory.
@@ -29,14 +30,13 @@ pub(crate) struct Driver {
 }
 
 /// Drives one run until it ends, parks, is held, or is no longer this worker's.
-pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun) {
+pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox) {
     let Some(definition) = driver.env.program.workflow(&claimed.workflow) else {
         // The claim names the workflows that this program has.
         error!(workflow = claimed.workflow, "a run was claimed that this program cannot drive");
         return;
     };
     let run = claimed.origin.trigger.run;
-    let inbox = driver.inboxes.open(run);
     let mut machine = Machine::new(
         definition,
         driver.env.resources.clone(),
@@ -44,24 +44,10 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun) {
         claimed.origin,
     );
     claimed.inbox.into_iter().for_each(|message| machine.receive(message));
-    let open = OpenInbox { inboxes: driver.inboxes.clone(), run };
     let workflow = claimed.workflow;
     let mut drive = Drive { driver, run, workflow, machine, inbox, commit: None };
     let last = drive.until_rest().await;
     drive.settle(last).await;
-    drop(open);
-}
-
-/// Closes a run's inbox when the run leaves, however it does.
-struct OpenInbox {
-    inboxes: Arc<Inboxes>,
-    run: RunId,
-}
-
-impl Drop for OpenInbox {
-    fn drop(&mut self) {
-        self.inboxes.close(self.run);
-    }
 }
 
 /// One run being driven.
@@ -70,7 +56,7 @@ struct Drive {
     run: RunId,
     workflow: String,
     machine: Machine,
-    inbox: mpsc::UnboundedReceiver<Message>,
+    inbox: Inbox,
     /// The commit under way, if there is one.
     commit: Option<oneshot::Receiver<Commitment>>,
 }
@@ -101,7 +87,7 @@ impl Drive {
                     }
                     continue;
                 }
-                Some(message) = self.inbox.recv() => {
+                message = self.inbox.next() => {
                     machine.receive(message);
                     continue;
                 }
@@ -132,7 +118,7 @@ impl Drive {
                     }
                     tokio::select! {
                         () = sleep_until(clock.instant_of(until.unwrap_or(Timestamp::MAX))) => {}
-                        Some(message) = self.inbox.recv() => self.machine.receive(message),
+                        message = self.inbox.next() => self.machine.receive(message),
                         () = env.stopping.cancelled() => {}
                     }
                 }
@@ -150,8 +136,8 @@ impl Drive {
     async fn settle(self, then: Option<Then>) {
         let Some(then) = then else { return };
         // The machine goes first: nothing of it may run on once the run is another's.
-        let Self { driver, run, machine, .. } = self;
-        drop(machine);
+        let Self { driver, run, machine, inbox: _inbox, .. } = self;
+        let _ = catch_panic(|| drop(machine));
         let commit = RunCommit {
             run,
             first_seq: 0,

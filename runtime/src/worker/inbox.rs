@@ -14,16 +14,16 @@ pub(crate) struct Inboxes(Mutex<HashMap<RunId, mpsc::UnboundedSender<Message>>>)
 
 impl Inboxes {
     /// Opens the inbox of a run; it is closed when the receiver is dropped.
-    pub(crate) fn open(&self, run: RunId) -> mpsc::UnboundedReceiver<Message> {
+    pub(crate) fn open(self: &Arc<Self>, run: RunId) -> Inbox {
         // The store bounds it: what lies there is one row a message.
         let (sender, receiver) = mpsc::unbounded_channel();
-        self.lock().insert(run, sender);
-        receiver
+        self.lock().insert(run, sender.clone());
+        Inbox { inboxes: self.clone(), run, sender, receiver }
     }
 
-    /// Forgets a run that has left.
-    pub(crate) fn close(&self, run: RunId) {
-        self.lock().remove(&run);
+    /// The runs that are being driven.
+    pub(crate) fn runs(&self) -> Vec<RunId> {
+        self.lock().keys().copied().collect()
     }
 
     fn deliver(&self, messages: Vec<(RunId, Message)>) {
@@ -38,6 +38,34 @@ impl Inboxes {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, mpsc::UnboundedSender<Message>>> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The inbox of a run that is being driven. It is closed when this is dropped.
+pub(crate) struct Inbox {
+    inboxes: Arc<Inboxes>,
+    run: RunId,
+    sender: mpsc::UnboundedSender<Message>,
+    receiver: mpsc::UnboundedReceiver<Message>,
+}
+
+impl Inbox {
+    /// The next message. It waits for ever when none comes.
+    pub(crate) async fn next(&mut self) -> Message {
+        match self.receiver.recv().await {
+            Some(message) => message,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        let mut inboxes = self.inboxes.lock();
+        // The run may have been taken up again before its last driver was done.
+        if inboxes.get(&self.run).is_some_and(|sender| sender.same_channel(&self.sender)) {
+            inboxes.remove(&self.run);
+        }
     }
 }
 

@@ -21,11 +21,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, info, warn};
 
 pub(crate) use self::signals::Signals;
 
+use self::claimer::Runs;
 use self::clock::DatabaseClock;
 use self::driver::Driver;
 use self::inbox::Inboxes;
@@ -69,7 +70,8 @@ pub(crate) struct Env {
 
 /// A running worker.
 pub(crate) struct Worker {
-    stopping: CancellationToken,
+    /// Stops the worker when this is dropped.
+    stopping: DropGuard,
     lives: JoinHandle<()>,
 }
 
@@ -79,7 +81,7 @@ impl Worker {
     pub(crate) async fn start(env: Env) -> Result<Self, StoreError> {
         let env = Arc::new(env);
         let lease = Lease::take(&env).await?;
-        let stopping = env.stopping.clone();
+        let stopping = env.stopping.clone().drop_guard();
         let lives = tokio::spawn(live(env, lease));
         Ok(Self { stopping, lives })
     }
@@ -87,7 +89,7 @@ impl Worker {
     /// Claims nothing more, lets steps in progress end within the grace period, and gives back what
     /// is left.
     pub(crate) async fn stop(self) {
-        self.stopping.cancel();
+        drop(self.stopping);
         if let Err(panic) = self.lives.await {
             error!(%panic, "the worker ended with a panic");
         }
@@ -126,12 +128,15 @@ async fn live_once(env: &Arc<Env>, lease: Lease) {
     let inboxes = Arc::new(Inboxes::default());
     services.spawn(inbox::tell(env.clone(), worker, inboxes.clone()));
     let driver = Driver { env: env.clone(), clock, committer, inboxes };
-    let mut claiming = Box::pin(claimer::claim(driver, worker));
+    let runs = Runs::default();
+    let mut claiming = Box::pin(claimer::claim(driver, worker, runs.clone()));
     tokio::select! {
         () = lease.keep(env) => {}
         () = &mut committing => {}
         () = &mut claiming => info!(%worker, "all runs have left the worker"),
+        Some(ended) = services.join_next() => error!(?ended, "a service of the worker has ended"),
     }
+    runs.abort().await;
 }
 
 /// Gives back what a life still held. Its lease runs out by itself if the database does not answer.
@@ -144,7 +149,9 @@ async fn leave(env: &Env, worker: WorkerId) {
         }
         Err(_) => warn!(%worker, "could not give back the lease in time; it runs out by itself"),
     }
-    env.signals.announce();
+    // Other workers are told here: the service that does so has ended with this life.
+    let _ = timeout(PATIENCE, env.store.announce(env.program.app)).await;
+    env.signals.heard();
 }
 
 /// Waits until a service has to look again: not at all while it finds work, else until it is

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Notify, broadcast};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::journal::RunId;
 use crate::store::StoreError;
@@ -63,8 +63,12 @@ impl Signals {
         self.ended.subscribe()
     }
 
-    /// The database did not do what it was asked: said once until it answers again.
+    /// The database did not do what it was asked. That it is away is said once, until it answers
+    /// again.
     pub(crate) fn outage(&self, error: &StoreError) {
+        if !matches!(error, StoreError::Unavailable(_)) {
+            return error!(%error, "the store did not do what the worker asked of it");
+        }
         if !self.away.swap(true, Ordering::Relaxed) {
             warn!(%error, "the database does not answer: runs wait, nothing is lost");
         }

@@ -205,3 +205,35 @@ fn a_run_that_is_held_can_be_cancelled() {
     assert_eq!(held.finish(), End::Cancelled("beyond repair".to_owned()));
     assert_eq!(held.journal.len(), bench.journal.len());
 }
+
+#[test]
+fn an_event_that_overtakes_the_reply_to_its_wait_is_kept() {
+    let mut bench = Bench::new(until_paid());
+    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
+        panic!("no commit")
+    };
+    // The wait is committed, and its event is told before the driver hears of that.
+    bench.machine.receive(paid(7, 300));
+    assert_eq!(bench.poll(), Poll::Pending);
+    bench.clock += SignedDuration::from_millis(10);
+    let at = bench.clock;
+    bench.journal.extend(entries.into_iter().map(|entry| {
+        let transition = entry.change.committed(at);
+        Row { seq: 0, key: entry.key, kind: entry.kind, transition, at }
+    }));
+    bench.machine.committed(at);
+    assert_eq!(bench.finish(), completed("300"));
+    assert_eq!(bench.discarded, []);
+}
+
+#[test]
+fn a_held_run_whose_body_has_ended_is_cancelled_all_the_same() {
+    let mut bench = Bench::new(until_paid());
+    bench.finish();
+    let other = workflow!(async |_step| { Ok("something else") });
+    let mut held = Bench::resumed(other, bench.journal.clone());
+    assert!(matches!(held.rest(), Poll::Ready(Turn::Held(_))));
+    let content = Content::Cancel { reason: "beyond repair".to_owned() };
+    held.machine.receive(Message { id: MessageId::new(), content });
+    assert_eq!(held.finish(), End::Cancelled("beyond repair".to_owned()));
+}

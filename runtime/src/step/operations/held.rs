@@ -55,7 +55,9 @@ impl Held {
 
     /// Takes a name of the user's in place of the occurrence.
     pub(crate) fn rename(&mut self, name: &dyn fmt::Display) {
-        self.key = self.operations.lock().keys.rename(&self.path, self.id, name);
+        // The user's `Display` may do anything, also with the step handle.
+        let name = name.to_string();
+        self.key = self.operations.lock().keys.rename(&self.path, self.id, &name);
     }
 
     pub(crate) fn key(&self) -> &StateKey {

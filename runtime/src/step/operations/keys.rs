@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -62,7 +61,7 @@ impl Keys {
     }
 
     /// Claims another key for a step that was just built, by a name that the user gives it: `id[name]`.
-    pub(crate) fn rename(&mut self, path: &str, id: &str, name: &dyn fmt::Display) -> StateKey {
+    pub(crate) fn rename(&mut self, path: &str, id: &str, name: &str) -> StateKey {
         if let Some(count) = self.claims.get_mut(&format!("{path}{id}")) {
             *count -= 1;
         }

@@ -248,6 +248,24 @@ pub(super) async fn a_held_run_keeps_its_reason(world: World) {
     assert!(world.claim(worker, 10).await.is_empty());
 }
 
+pub(super) async fn a_held_run_is_tried_again_by_the_next_program(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    world.flush(worker, &[only(run, 0, Then::Hold("no".to_owned()))]).await.expect("ours");
+    world.subscribe(APP, &[]).await;
+    assert_eq!(ids(&world.claim(worker, 10).await), [run]);
+}
+
+pub(super) async fn what_leaves_no_trace_is_not_taken_for_evicted(world: World) {
+    let worker = world.worker(HOUR).await;
+    let [told, stepping] = [world.claimed(worker).await, world.claimed(worker).await];
+    let batch = [only(told, 0, Then::Continue), step(stepping, 0, "a")];
+    let commit = Uuid::now_v7();
+    world.store.flush(worker, commit, &batch).await.expect("both are ours");
+    let landed = world.store.landed(commit, &batch).await.expect("it answers").expect("it landed");
+    assert_eq!(landed.evicted, []);
+}
+
 pub(super) async fn runs_are_listed_and_counted(world: World) {
     let started = world.start(5).await;
     let worker = world.worker(HOUR).await;

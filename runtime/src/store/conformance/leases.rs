@@ -60,3 +60,13 @@ pub(super) async fn a_worker_that_leaves_gives_its_runs_back(world: World) {
     let next = world.worker(HOUR).await;
     assert_eq!(ids(&world.claim(next, 10).await), [run]);
 }
+
+pub(super) async fn what_a_worker_does_not_drive_can_be_disowned(world: World) {
+    let worker = world.worker(HOUR).await;
+    let driven = world.claimed(worker).await;
+    let lost = world.claimed(worker).await;
+    assert_eq!(world.store.disown(worker, &[driven]).await.expect("it can be asked"), 1);
+    assert_eq!(world.store.disown(worker, &[driven]).await.expect("it can be asked"), 0);
+    assert_eq!(world.status(driven).await, RunStatus::Running);
+    assert_eq!(ids(&world.claim(worker, 10).await), [lost]);
+}

@@ -83,6 +83,7 @@ behaviours! {
         a_live_lease_is_not_taken_over,
         what_a_dead_worker_held_is_driven_by_another,
         a_worker_that_leaves_gives_its_runs_back,
+        what_a_worker_does_not_drive_can_be_disowned,
     ],
     flushes: [
         a_flush_reads_back_as_the_machine_saw_it,
@@ -95,6 +96,8 @@ behaviours! {
         events_are_accepted_with_their_checkpoint,
         a_run_that_has_ended_is_over,
         a_held_run_keeps_its_reason,
+        a_held_run_is_tried_again_by_the_next_program,
+        what_leaves_no_trace_is_not_taken_for_evicted,
         runs_are_listed_and_counted,
     ],
     timers: [

@@ -316,6 +316,8 @@ pub(super) async fn landed(
     let at = first.time("at")?;
     let found = rows.iter().map(|row| row.uuid("run_id"));
     let found = found.collect::<Result<HashSet<RunId>, _>>()?;
-    let evicted = batch.iter().map(|commit| commit.run).filter(|run| !found.contains(run));
+    // One without a trace is not known to be lost; the run's next commit will tell.
+    let traced = batch.iter().filter(|commit| !commit.is_traceless());
+    let evicted = traced.map(|commit| commit.run).filter(|run| !found.contains(run));
     Ok(Some(Flushed { at, evicted: evicted.collect(), stirred: true }))
 }

@@ -4,6 +4,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::id::WorkerId;
+use crate::journal::RunId;
 use crate::store::{RunStatus, StoreError, Worker};
 
 const JOIN: &str = "
@@ -25,12 +26,13 @@ pub(super) const EXPIRE: &str = "
     )
     RETURNING id";
 
-/// Puts what the workers held back to be claimed. A statement of its own, after the one that deleted
+/// Puts what the workers held back to be claimed, but for some runs. A statement of its own, after the one that deleted
 /// them, so that it sees what their last flush committed. Served by `runs_of_worker`.
 pub(super) const RELEASE: &str = "
     WITH released AS (
         UPDATE indelible.runs run SET worker = NULL, status = $2
-        FROM unnest($1::uuid[]) AS gone (worker) WHERE run.worker = gone.worker
+        FROM unnest($1::uuid[]) AS gone (worker)
+        WHERE run.worker = gone.worker AND run.id <> ALL ($3)
         RETURNING run.id, run.app, run.workflow, run.rank
     )
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
@@ -66,21 +68,31 @@ pub(super) async fn leave(pool: &PgPool, worker: WorkerId) -> Result<(), StoreEr
     let mut tx = pool.begin().await?;
     let gone: Vec<Uuid> =
         sqlx::query_scalar(LEAVE).bind(worker.as_uuid()).fetch_all(&mut *tx).await?;
-    release(&mut tx, gone).await?;
+    release(&mut tx, gone, Vec::new()).await?;
     Ok(tx.commit().await?)
 }
 
 pub(super) async fn take_over(pool: &PgPool) -> Result<u64, StoreError> {
     let mut tx = pool.begin().await?;
     let gone: Vec<Uuid> = sqlx::query_scalar(EXPIRE).fetch_all(&mut *tx).await?;
-    let released = release(&mut tx, gone).await?;
+    let released = release(&mut tx, gone, Vec::new()).await?;
     tx.commit().await?;
     Ok(released)
+}
+
+pub(super) async fn disown(
+    pool: &PgPool,
+    worker: WorkerId,
+    driven: &[RunId],
+) -> Result<u64, StoreError> {
+    let driven = driven.iter().map(|run| run.as_uuid()).collect();
+    release(&mut *pool.acquire().await?, vec![worker.as_uuid()], driven).await
 }
 
 pub(super) async fn release(
     connection: &mut PgConnection,
     workers: Vec<Uuid>,
+    kept: Vec<Uuid>,
 ) -> Result<u64, StoreError> {
     if workers.is_empty() {
         return Ok(0);
@@ -88,6 +100,7 @@ pub(super) async fn release(
     let released = sqlx::query(RELEASE)
         .bind(workers)
         .bind(RunStatus::Queued.name())
+        .bind(kept)
         .execute(connection)
         .await?;
     Ok(released.rows_affected())

@@ -123,6 +123,10 @@ impl Store for PostgresStore {
         lease::leave(&self.pool, worker).await
     }
 
+    async fn disown(&self, worker: WorkerId, driven: &[RunId]) -> Result<u64, StoreError> {
+        lease::disown(&self.pool, worker, driven).await
+    }
+
     async fn take_over(&self) -> Result<u64, StoreError> {
         lease::take_over(&self.pool).await
     }

@@ -29,7 +29,7 @@ const STATEMENTS: [(&str, &str, &str); 28] = [
     ),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
     ("claim", claim::CLAIM, "uuid, text, text[], bigint, bigint, text, text"),
-    ("release", lease::RELEASE, "uuid[], text"),
+    ("release", lease::RELEASE, "uuid[], text, uuid[]"),
     ("promote", promote::PROMOTE, "bigint, text, text, float8"),
     ("route", route::TAKE, "text, bigint, float8"),
     (

@@ -28,6 +28,13 @@ const STRANDED: &str = "
     WHERE app = $1 AND status = ANY ($2) AND workflow <> ALL ($3)
     GROUP BY workflow ORDER BY workflow";
 
+/// Runs that an earlier program could not go on with: this one may. Served by `runs_by_status`.
+const TRY_HELD: &str = "
+    INSERT INTO indelible.ready (run_id, app, workflow, rank)
+    SELECT id, app, workflow, rank FROM indelible.runs
+    WHERE app = $1 AND status = $2 AND workflow = ANY ($3)
+    ON CONFLICT DO NOTHING";
+
 pub(super) async fn register(
     pool: &PgPool,
     registration: &Registration,
@@ -47,6 +54,12 @@ pub(super) async fn register(
         .bind(unfinished)
         .bind(workflows)
         .fetch_all(&mut *tx)
+        .await?;
+    sqlx::query(TRY_HELD)
+        .bind(app)
+        .bind(RunStatus::Held.name())
+        .bind(workflows)
+        .execute(&mut *tx)
         .await?;
     tx.commit().await?;
     Ok(stranded

@@ -239,7 +239,9 @@ pub(super) async fn landed(
     let at = time(first.try_get("at")?)?;
     let found = rows.iter().map(|row| row.uuid("run").map(RunId::from));
     let found = found.collect::<Result<HashSet<_>, _>>()?;
-    let evicted = runs.iter().map(|commit| commit.run).filter(|run| !found.contains(run));
+    // One without a trace is not known to be lost; the run's next commit will tell.
+    let traced = runs.iter().filter(|commit| !commit.is_traceless());
+    let evicted = traced.map(|commit| commit.run).filter(|run| !found.contains(run));
     Ok(Some(Flushed { at, evicted: evicted.collect(), stirred: true }))
 }
 

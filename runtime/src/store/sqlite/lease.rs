@@ -6,6 +6,7 @@ use super::SqliteStore;
 use super::runs;
 use super::value::{batch, micros, now, uuid};
 use crate::id::WorkerId;
+use crate::journal::RunId;
 use crate::store::{RunStatus, StoreError, Worker};
 
 const JOIN: &str = "
@@ -32,6 +33,7 @@ const EXPIRE: &str = "
 const RELEASE: &str = "
     UPDATE indelible_runs SET worker = NULL, status = ?2
     WHERE worker IN (SELECT value FROM json_each(?1))
+      AND id NOT IN (SELECT value FROM json_each(?3))
     RETURNING id";
 
 pub(super) async fn join(
@@ -80,7 +82,7 @@ pub(super) async fn leave(store: &SqliteStore, worker: WorkerId) -> Result<(), S
     let mut tx = store.write().await?;
     let gone: Vec<String> =
         sqlx::query_scalar(LEAVE).bind(worker.to_string()).fetch_all(&mut *tx).await?;
-    release(&mut tx, &gone).await?;
+    release(&mut tx, &gone, &[]).await?;
     tx.commit().await?;
     store.lives.end(worker);
     Ok(())
@@ -97,20 +99,36 @@ pub(super) async fn take_over(store: &SqliteStore) -> Result<u64, StoreError> {
         .bind(batch(&dead))
         .fetch_all(&mut *tx)
         .await?;
-    let released = release(&mut tx, &gone).await?;
+    let released = release(&mut tx, &gone, &[]).await?;
     tx.commit().await?;
     dead.into_iter().for_each(|worker| store.lives.end(worker));
     Ok(released)
 }
 
-/// Puts what the workers held back to be claimed.
-async fn release(tx: &mut SqliteConnection, workers: &[String]) -> Result<u64, StoreError> {
+pub(super) async fn disown(
+    store: &SqliteStore,
+    worker: WorkerId,
+    driven: &[RunId],
+) -> Result<u64, StoreError> {
+    let mut tx = store.write().await?;
+    let released = release(&mut tx, &[worker.to_string()], driven).await?;
+    tx.commit().await?;
+    Ok(released)
+}
+
+/// Puts what the workers held back to be claimed, but for some runs.
+async fn release(
+    tx: &mut SqliteConnection,
+    workers: &[String],
+    kept: &[RunId],
+) -> Result<u64, StoreError> {
     if workers.is_empty() {
         return Ok(0);
     }
     let released: Vec<String> = sqlx::query_scalar(RELEASE)
         .bind(batch(workers))
         .bind(RunStatus::Queued.name())
+        .bind(batch(kept))
         .fetch_all(&mut *tx)
         .await?;
     runs::ready(tx, &released).await?;

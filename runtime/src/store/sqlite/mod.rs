@@ -118,6 +118,10 @@ impl Store for SqliteStore {
         lease::leave(self, worker).await
     }
 
+    async fn disown(&self, worker: WorkerId, driven: &[RunId]) -> Result<u64, StoreError> {
+        lease::disown(self, worker, driven).await
+    }
+
     async fn take_over(&self) -> Result<u64, StoreError> {
         lease::take_over(self).await
     }

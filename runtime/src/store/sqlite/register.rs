@@ -24,6 +24,14 @@ const STRANDED: &str = "
       AND workflow NOT IN (SELECT value FROM json_each(?3))
     GROUP BY workflow ORDER BY workflow";
 
+/// Runs that an earlier program could not go on with: this one may. Served by
+/// `indelible_runs_by_status`.
+const TRY_HELD: &str = "
+    INSERT INTO indelible_ready (run_id, app, workflow, rank)
+    SELECT id, app, workflow, rank FROM indelible_runs
+    WHERE app = ?1 AND status = ?2 AND workflow IN (SELECT value FROM json_each(?3))
+    ON CONFLICT DO NOTHING";
+
 pub(super) async fn register(
     store: &SqliteStore,
     registration: &Registration,
@@ -44,6 +52,12 @@ pub(super) async fn register(
         .bind(batch(RunStatus::unfinished()))
         .bind(batch(workflows))
         .fetch_all(&mut *tx)
+        .await?;
+    sqlx::query(TRY_HELD)
+        .bind(app)
+        .bind(RunStatus::Held.name())
+        .bind(batch(workflows))
+        .execute(&mut *tx)
         .await?;
     tx.commit().await?;
     Ok(stranded
