@@ -100,16 +100,19 @@ async fn every_run_is_driven_once(workers: usize) {
     const RUNS: usize = 300;
     let scene = Scene::set().await;
     let fleet: Vec<_> = (0..workers).map(|_| scene.worker()).collect();
-    let runs = scene.send_out(RUNS, None).await;
+    let runs = scene.send_out(RUNS, Some("bridge")).await;
+    // Each has fewer slots than there are runs, so that all of them have to take some.
+    eventually("every worker has runs at the gate", async || {
+        scene.traces("wait-at-gate").await.len() == workers
+    })
+    .await;
+    scene.ground.open_gate("bridge").await.expect("the gate opens");
     scene.all_complete(RUNS).await;
-    for step in ["leave", "return-home"] {
+    let pids: Vec<_> = fleet.iter().map(|worker| i64::from(worker.pid())).collect();
+    for step in ["leave", "wait-at-gate", "return-home"] {
         let traces = scene.traces(step).await;
-        assert_eq!(
-            traces.values().sum::<i64>(),
-            RUNS as i64,
-            "`{step}` ran once a run: {traces:?}"
-        );
-        let pids: Vec<_> = fleet.iter().map(|worker| i64::from(worker.pid())).collect();
+        let ran: i64 = traces.values().sum();
+        assert_eq!(ran, RUNS as i64, "`{step}` ran once a run: {traces:?}");
         assert!(traces.keys().all(|pid| pids.contains(pid)));
     }
     scene.assert_each_outcome_once(&runs).await;
