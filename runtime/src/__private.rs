@@ -5,6 +5,7 @@ pub use std::{
     cmp::{Eq, PartialEq},
     concat, env, fmt,
     future::{Future, IntoFuture},
+    iter::{IntoIterator, Iterator},
     marker::{Copy, Send},
     module_path,
     option::Option,
@@ -18,16 +19,18 @@ pub use std::{
 
 pub use schemars::Schema;
 pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
+pub use serde_json::to_value;
+pub use serde_json::value::Serializer as ValueSerializer;
 
 pub use crate::app::{App, Declared};
-pub use crate::event::{Event, EventDef};
+pub use crate::event::{Event, EventDef, EventField};
 pub use crate::step::{
     Awaited, Body, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext,
     Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, join, race,
     try_join,
 };
 pub use crate::workflow::{
-    Allowed, Backoff, Config, Direct, Edge, Graph, Input, Node, State, StateDef, StepKind,
+    Allowed, Awaits, Backoff, Config, Direct, Edge, Graph, Input, Node, State, StateDef, StepKind,
     UnknownState, Workflow,
 };
 
@@ -128,6 +131,23 @@ pub fn refused<T>() -> T {
 pub fn once<Fut>(attempt: impl FnOnce() -> Fut) -> impl FnMut() -> Fut {
     let mut attempt = Some(attempt);
     move || (attempt.take().expect("a program with a refused step does not compile"))()
+}
+
+/// A field's value as it is matched on; one that has no form in JSON counts as `null`, like one that
+/// is not there.
+pub fn written(value: serde_json::Result<serde_json::Value>) -> serde_json::Value {
+    value.unwrap_or_default()
+}
+
+/// Stands where an event's type was refused, so that nothing else is said about it.
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct NoEvent;
+
+impl Event for NoEvent {
+    const NAME: &'static str = "";
+    const TYPE: &'static str = "";
+    type Fields = ();
+    const FIELDS: () = ();
 }
 
 /// Reads a state by its id.

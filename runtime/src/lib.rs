@@ -43,6 +43,47 @@ pub mod prelude {
 
 pub use indelible_macros::{Event, app, durable, workflow};
 
+/// Awaits operations side by side until the first of them has ended, and goes on with its branch.
+///
+/// The winner is recorded, so that a resumed run decides no second time; the others are dropped before
+/// its branch begins, and their waits and timers go with them. `?`, `break` and `return` work in
+/// the branches. It takes two to eight.
+///
+/// ```
+/// use indelible::prelude::*;
+/// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+/// # #[event(name = "order/placed")]
+/// # struct Placed { order: u32 }
+/// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+/// # #[event(name = "order/paid")]
+/// # struct Paid { order: u32, cents: u64 }
+/// # async fn remind(order: u32) -> Result<(), Failure> { Ok(()) }
+/// use indelible::race;
+///
+/// #[workflow]
+/// async fn on_placed(event: Placed, step: Step) -> Result<Option<u64>, Failure> {
+///     let payment = step.wait_for_event::<Paid>("await-payment").matching(order = event.order);
+///     race! {
+///         paid = payment => Ok(paid.map(|paid| paid.data.cents)),
+///         () = step.sleep("be-patient", "2 days") => {
+///             step.run("remind", remind(event.order)).await?;
+///             Ok(None)
+///         }
+///     }
+/// }
+///
+/// let edges = on_placed::GRAPH.edges;
+/// assert!(edges.iter().any(|edge| edge.condition == "first"));
+/// ```
+#[macro_export]
+macro_rules! race {
+    ($($branches:tt)*) => {
+        ::core::compile_error!(
+            "`race!` awaits steps, so it stands in a function under `#[workflow]` or `#[durable]`"
+        )
+    };
+}
+
 pub use self::app::App;
 pub use self::client::{Client, RunHandle, Send};
 pub use self::error::{Error, Result};

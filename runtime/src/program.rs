@@ -8,7 +8,7 @@ use crate::journal::MatchKey;
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{NewEvent, NewRun, Registration, Routing, StoredEvent};
-use crate::workflow::Trigger;
+use crate::workflow::{Awaits, Trigger};
 
 /// An app as a running process knows it: its workflows without their types, its events by name.
 pub(crate) struct Program {
@@ -33,8 +33,10 @@ impl Program {
             }
         }
         let mut awaited_on: HashMap<_, BTreeSet<_>> = HashMap::new();
-        for wait in workflows.values().flat_map(|definition| definition.waits) {
-            awaited_on.entry(wait.event).or_default().insert(wait.fields);
+        for definition in workflows.values() {
+            Awaits::each(definition.waits, &mut |event, fields| {
+                awaited_on.entry(event).or_default().insert(fields);
+            });
         }
         Self {
             app: A::NAME,

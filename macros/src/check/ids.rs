@@ -81,7 +81,10 @@ pub(crate) fn are_unique(model: &WorkflowModel, problems: &Problems) {
 
 fn literals(model: &WorkflowModel) -> impl Iterator<Item = &LitStr> {
     model.steps.iter().filter_map(|step| match &step.id {
-        StepId::Literal(literal) if step.method != Method::Call => Some(literal),
+        // A helper's id and a loop's are made from what is there.
+        StepId::Literal(literal) if !matches!(step.method, Method::Call | Method::Carried) => {
+            Some(literal)
+        }
         _ => None,
     })
 }

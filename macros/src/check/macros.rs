@@ -1,9 +1,11 @@
+use std::ops::RangeInclusive;
+
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{ExprMethodCall, Item, Macro};
 
 use crate::model::{Step, WorkflowModel};
-use crate::parse::{MacroArguments, concurrency};
+use crate::parse::{Concurrency, MacroArguments, concurrency, parse_race};
 use crate::problem::{Problem, Problems};
 
 /// Nothing is awaited where it cannot be seen: in a macro whose tokens are no expressions.
@@ -25,7 +27,7 @@ pub(crate) fn hide_no_await(model: &WorkflowModel, problems: &Problems) {
             ),
             None => Problem::at(&name, format!("`{name}!` goes on with whichever is ready first"))
                 .note("on a resume another may be first, and the body would go another way")
-                .help("await steps side by side with `join!`"),
+                .help("write `race!` for steps of which the first wins, `join!` for all of them"),
         };
         problems.report(problem);
     }
@@ -60,41 +62,88 @@ impl<'ast> Visit<'ast> for Opaque<'_> {
     fn visit_item(&mut self, _: &'ast Item) {}
 }
 
-/// What stands side by side are one to twelve branches.
+/// What stands side by side are one to twelve branches; what races, two to eight.
 pub(crate) fn join_some(model: &WorkflowModel, problems: &Problems) {
     let mut joins = Joins(Vec::new());
     joins.visit_block(&model.function.block);
-    for (name, branches) in joins.0 {
-        problems.report(match branches {
-            0 => Problem::at(&name, format!("`{name}!` has nothing to wait for"))
-                .help(format!("name the steps that are to run side by side: {name}!(a, b)")),
-            more => {
-                let what = format!("`{name}!` has {more} branches, and takes {MOST_BRANCHES}");
+    for Join { name, kind, branches } in joins.0 {
+        let most = most_and_least(kind).end().to_owned();
+        problems.report(match (branches, kind) {
+            (more, _) if more > most => {
+                let what = format!("`{name}!` has {more} branches, and takes {most}");
                 Problem::at(&name, what).help(format!(
                     "put branches that belong together into a `{name}!` of their own"
                 ))
             }
+            (_, Concurrency::Race) => {
+                Problem::at(&name, format!("`{name}!` has nothing to race against"))
+                    .help(RACE_EXAMPLE)
+            }
+            _ => Problem::at(&name, format!("`{name}!` has nothing to wait for"))
+                .help(format!("name the steps that are to run side by side: {name}!(a, b)")),
         });
     }
 }
 
-/// As many as the runtime has tuples for.
-pub(crate) const MOST_BRANCHES: usize = 12;
+/// A race that can be read.
+pub(crate) fn races_have_branches(model: &WorkflowModel, problems: &Problems) {
+    let mut malformed = Malformed(Vec::new());
+    malformed.visit_block(&model.function.block);
+    for error in malformed.0 {
+        let what = format!("a branch of `race!` cannot be read: {error}");
+        problems.report(Problem::at_span(error.span(), what).help(RACE_EXAMPLE));
+    }
+}
 
-/// The joins of too many branches or none.
-struct Joins(Vec<(Ident, usize)>);
+const RACE_EXAMPLE: &str =
+    "race! { paid = wait => Some(paid), () = step.sleep(\"give-up\", \"2 days\") => None }";
+
+/// As many branches as the runtime has types for.
+pub(crate) fn most_and_least(kind: Concurrency) -> RangeInclusive<usize> {
+    match kind {
+        Concurrency::Join | Concurrency::TryJoin => 1..=12,
+        Concurrency::Race => 2..=8,
+    }
+}
+
+struct Join {
+    name: Ident,
+    kind: Concurrency,
+    branches: usize,
+}
+
+/// The joins of too many branches or too few.
+struct Joins(Vec<Join>);
 
 impl<'ast> Visit<'ast> for Joins {
     fn visit_macro(&mut self, call: &'ast Macro) {
         let Some(arguments) = MacroArguments::parse(call) else { return };
-        let arguments = arguments.expressions();
-        if concurrency(call).is_some()
-            && !(1..=MOST_BRANCHES).contains(&arguments.len())
+        let branches = match &arguments {
+            MacroArguments::Race(branches) => branches.len(),
+            arguments => arguments.expressions().len(),
+        };
+        if let Some(kind) = concurrency(call)
+            && !most_and_least(kind).contains(&branches)
             && let Some(name) = call.path.segments.last()
         {
-            self.0.push((name.ident.clone(), arguments.len()));
+            self.0.push(Join { name: name.ident.clone(), kind, branches });
         }
-        arguments.into_iter().for_each(|argument| self.visit_expr(argument));
+        arguments.expressions().into_iter().for_each(|argument| self.visit_expr(argument));
+    }
+
+    fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+/// The races that cannot be read, and why.
+struct Malformed(Vec<syn::Error>);
+
+impl<'ast> Visit<'ast> for Malformed {
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        if let Some(arguments) = MacroArguments::parse(call) {
+            arguments.expressions().into_iter().for_each(|argument| self.visit_expr(argument));
+        } else if concurrency(call) == Some(Concurrency::Race) {
+            self.0.extend(parse_race(call).err());
+        }
     }
 
     fn visit_item(&mut self, _: &'ast Item) {}

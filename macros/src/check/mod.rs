@@ -3,16 +3,19 @@
 
 mod app;
 mod attempts;
+mod carried;
 mod configuration;
 mod determinism;
 mod event;
+mod events;
 mod ids;
+mod keys;
 mod macros;
 mod outcomes;
 mod signature;
 
 pub(crate) use self::attempts::{exits, mutations};
-pub(crate) use self::macros::MOST_BRANCHES;
+pub(crate) use self::macros::most_and_least;
 use crate::model::{EventModel, WorkflowModel};
 use crate::parse::AppSyntax;
 use crate::problem::Problems;
@@ -26,6 +29,8 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     signature::returns_a_result(model, problems);
     configuration::id_is_kebab_case(model, problems);
     configuration::backoff_grows(model, problems);
+    carried::stands_at_the_top(model, problems);
+    carried::is_complete(model, problems);
     body(model, problems);
 }
 
@@ -35,6 +40,7 @@ pub(crate) fn helper(model: &WorkflowModel, problems: &Problems) {
     signature::is_free(model, problems);
     signature::takes_the_handle(model, problems);
     signature::does_not_recurse(model, problems);
+    carried::is_not_in_a_helper(model, problems);
     body(model, problems);
 }
 
@@ -49,6 +55,11 @@ fn body(model: &WorkflowModel, problems: &Problems) {
     outcomes::are_used(model, problems);
     macros::hide_no_await(model, problems);
     macros::join_some(model, problems);
+    macros::races_have_branches(model, problems);
+    events::are_typed(model, problems);
+    events::are_known(model, problems);
+    events::are_matched_by_field(model, problems);
+    keys::tell_concurrent_steps_apart(model, problems);
     determinism::is_kept(model, problems);
 }
 

@@ -1,9 +1,9 @@
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Expr, Ident, Item, Local, Pat, Stmt};
 
-use crate::model::{Step, WorkflowModel};
+use crate::model::{Step, WorkflowModel, occurrences};
 use crate::problem::{Problem, Problems};
 
 /// A durable operation is awaited: until then it does nothing.
@@ -62,23 +62,4 @@ impl<'ast> Visit<'ast> for Unused<'_> {
     }
 
     fn visit_item(&mut self, _: &'ast Item) {}
-}
-
-/// How often a variable's name occurs, in macros too. After a dot it is a field's or a method's.
-fn occurrences(tokens: &TokenStream, name: &Ident) -> usize {
-    let mut after_dot = false;
-    let mut count = 0;
-    for token in tokens.clone() {
-        count += match &token {
-            TokenTree::Ident(ident) => usize::from(*ident == *name && !after_dot),
-            TokenTree::Group(group) => occurrences(&group.stream(), name),
-            // Format strings capture variables by name.
-            TokenTree::Literal(literal) => {
-                usize::from(literal.to_string().contains(&format!("{{{name}")))
-            }
-            TokenTree::Punct(_) => 0,
-        };
-        after_dot = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '.');
-    }
-    count
 }

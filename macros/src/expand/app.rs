@@ -18,6 +18,7 @@ pub(super) fn expand(app: &AppSyntax) -> TokenStream {
         quote_spanned! {path.span()=>
             const _: () = DECLARED.workflow_is_unique(#index);
             const _: () = DECLARED.triggers_are_declared(#index);
+            const _: () = DECLARED.waits_are_declared(#index);
         }
     });
     let implementation = Runtime::at(None).enclose(quote! {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use proc_macro2::{Delimiter, Group, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
@@ -11,9 +11,10 @@ use syn::{
 
 use super::runtime::constant;
 use super::state::States;
+use super::{concurrency, loops};
 use crate::check;
-use crate::model::{Backoff, Method, Step, StepId, WorkflowModel};
-use crate::parse::{Concurrency, MacroArguments, concurrency, parse_duration};
+use crate::model::{Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, matched};
+use crate::parse::{Concurrency, MacroArguments, concurrency as concurrency_of, parse_duration};
 use crate::problem::Problems;
 
 /// The body with its steps carrying their states, and each `.await` going through `Durable`.
@@ -51,7 +52,13 @@ impl VisitMut for Rewrite<'_> {
                     *expression = joined;
                 }
             }
-            _ => visit_mut::visit_expr_mut(self, expression),
+            _ => {
+                let head = self.loop_head(expression);
+                visit_mut::visit_expr_mut(self, expression);
+                if let Some(head) = head {
+                    loops::carry(expression, head);
+                }
+            }
         }
         // A step inside of another was reported; it is awaited like any, so that rustc has nothing to
         // add.
@@ -100,13 +107,40 @@ impl Rewrite<'_> {
                 self.duration(duration);
             }
             visit_mut::visit_expr_method_call_mut(self, call);
+            if call.method == "matching" {
+                each_field(call);
+            }
         } else {
             visit_mut::visit_expr_method_call_mut(self, call);
         }
     }
 
+    /// The head of a carried loop.
+    fn loop_head(&self, expression: &Expr) -> Option<loops::Head> {
+        let handle = self.workflow.handle.clone()?;
+        let carried = CarriedLoop::of(expression)?;
+        let key = carried.key()?;
+        let step = self.workflow.steps.iter().find(|step| step.key().as_ref() == Some(&key))?;
+        let (states, variant) = (&self.states.name, step.id.variant()?);
+        let variables = carried.variables().unwrap_or_default();
+        Some(loops::Head { handle, state: quote!(#states::#variant), variables })
+    }
+
+    /// What has to be passed to a step that outlives what is bound around it.
+    fn passing(&self, step: &Step) -> &[Ident] {
+        let same = |other: &&Step| {
+            other.name.span().start() == step.name.span().start()
+                && other.literal_id() == step.literal_id()
+        };
+        self.workflow.steps.iter().find(same).map_or(&[], |step| &step.passing)
+    }
+
     /// Puts the state in the place of the id, and makes what the step does lazy and repeatable.
     fn step(&mut self, call: &mut ExprMethodCall, step: &Step) {
+        if step.method == Method::WaitForEvent && step.event.is_none() {
+            call.turbofish = Some(parse_quote!(::<__private::NoEvent>));
+            call.args = call.args.iter().take(1).cloned().collect();
+        }
         if let StepId::Missing(_) = step.id {
             call.args.insert(0, Expr::Verbatim(quote!(())));
         }
@@ -120,10 +154,18 @@ impl Rewrite<'_> {
                     let outer = std::mem::replace(&mut self.inside_step, true);
                     self.visit_expr_mut(argument);
                     self.inside_step = outer;
-                    *argument = match &step.attempt {
-                        Some(attempt) => self.attempt(attempt, argument),
-                        None => argument.clone(),
-                    };
+                    let passing = self.passing(step);
+                    match &step.attempt {
+                        Some(attempt) if passing.is_empty() || is_refused(attempt) => {
+                            *argument = self.attempt(attempt, argument);
+                        }
+                        Some(_) => {
+                            let run_with = Ident::new("run_with", call.method.span());
+                            call.method = run_with;
+                            *argument = self.attempt_with(passing, argument);
+                        }
+                        None => {}
+                    }
                 }
                 Method::Sleep => {
                     self.duration(argument);
@@ -163,6 +205,27 @@ impl Rewrite<'_> {
         } else {
             Expr::Verbatim(quote!(__private::once(#attempt)))
         }
+    }
+
+    /// As [`attempt`](Self::attempt), with a clone of each value that may be gone by then.
+    fn attempt_with(&self, values: &[Ident], argument: &mut Expr) -> Expr {
+        let clones = values.iter().map(|value| {
+            let span = value.span();
+            quote_spanned!(span=> __private::Clone::clone(&#value))
+        });
+        let future = match argument {
+            Expr::Closure(_) => quote!((#argument)().await),
+            Expr::Async(block) => {
+                if gives_only_ok(&block.block) {
+                    self.settle_error(&mut block.block);
+                }
+                block.capture = None;
+                quote!(#block.await)
+            }
+            future => quote!((#future).await),
+        };
+        // An `async` closure borrows what it finds around it and owns what it is given.
+        Expr::Verbatim(quote!((#(#clones,)*), async |(#(#values,)*)| #future))
     }
 
     fn lazy(&self, argument: &mut Expr) -> Expr {
@@ -236,12 +299,16 @@ impl Rewrite<'_> {
 
     /// Rewrites the arguments of a macro; one that awaits them becomes an expression.
     fn call_macro(&mut self, call: &mut Macro) -> Option<Expr> {
-        let mut arguments = MacroArguments::parse(call)?;
+        let Some(mut arguments) = MacroArguments::parse(call) else {
+            // A race that cannot be read was reported.
+            let refused = concurrency_of(call) == Some(Concurrency::Race);
+            return refused.then(|| Expr::Verbatim(quote!(__private::refused::<()>())));
+        };
         arguments.expressions_mut().into_iter().for_each(|argument| self.visit_expr_mut(argument));
         if !self.inside_step
-            && let Some(kind) = concurrency(call)
+            && let Some(kind) = concurrency_of(call)
         {
-            return Some(self.side_by_side(kind, call, &arguments));
+            return Some(concurrency::expand(kind, call, &arguments));
         }
         // Tokens that did not change keep the form that the macro was given.
         let rewritten = arguments.to_token_stream();
@@ -250,27 +317,37 @@ impl Rewrite<'_> {
         }
         None
     }
+}
 
-    fn side_by_side(&self, kind: Concurrency, call: &Macro, arguments: &MacroArguments) -> Expr {
-        let span = call.path.span();
-        let function = match kind {
-            Concurrency::Join => quote_spanned!(span=> join),
-            Concurrency::TryJoin => quote_spanned!(span=> try_join),
-        };
-        let branches = arguments.expressions().into_iter().map(|branch| {
-            let mut tokens = branch.to_token_stream().into_iter();
-            let first = tokens.next().map_or(span, |token| token.span());
-            let last = tokens.last().map_or(first, |token| token.span());
-            let mut argument = Group::new(Delimiter::Parenthesis, branch.to_token_stream());
-            argument.set_span(last);
-            quote_spanned!(first=> __private::durable #argument)
-        });
-        if branches.len() == 0 || branches.len() > check::MOST_BRANCHES {
-            // It was reported, in better words than those for tuples of the wrong size.
-            return Expr::Verbatim(quote_spanned!(span=> (#(#branches.await,)*)));
-        }
-        Expr::Verbatim(quote_spanned!(span=> __private::#function((#(#branches,)*)).await))
+/// `.matching(a = x, b = y)` becomes `.on_field(|f| f.a, x).on_field(|f| f.b, y)`. What is no
+/// `field = value` was reported.
+fn each_field(call: &mut ExprMethodCall) {
+    let fields = Ident::new("__fields", Span::mixed_site());
+    let mut receiver = call.receiver.to_token_stream();
+    let method = Ident::new("on_field", call.method.span());
+    let mut arguments: Vec<_> = call
+        .args
+        .iter()
+        .filter_map(matched)
+        .map(|(field, value)| quote!(|#fields| #fields.#field, #value))
+        .collect();
+    let Some(last) = arguments.pop() else {
+        // It was reported; this says nothing, and takes anything.
+        call.method = Ident::new("filter", method.span());
+        call.args = [Expr::Verbatim(quote!(|_| true))].into_iter().collect();
+        return;
+    };
+    for argument in arguments {
+        receiver = quote!(#receiver.#method(#argument));
     }
+    call.method = method;
+    *call.receiver = Expr::Verbatim(receiver);
+    call.args = [Expr::Verbatim(last)].into_iter().collect();
+}
+
+/// Whether a step does what it may not, which was reported.
+fn is_refused(attempt: &Expr) -> bool {
+    !check::exits(attempt).is_empty() || !check::mutations(attempt).is_empty()
 }
 
 /// Whether a future's expression borrows nothing that ends with the closure around it: it calls a

@@ -4,7 +4,7 @@ use syn::{Ident, Pat, ReturnType, Type};
 
 use super::runtime::Runtime;
 use super::state::States;
-use super::{body, graph};
+use super::{body, graph, waits};
 use crate::model::{WorkflowModel, helper_id};
 use crate::problem::Problems;
 
@@ -26,11 +26,13 @@ pub(super) fn expand(helper: WorkflowModel, problems: &Problems) -> TokenStream 
     let diagram = graph::documentation(&helper).map(|text| quote!(#[doc = #text]));
     let id = helper_id(name);
     let mut graph = graph::constant(&helper);
+    let mut waits = waits::constant(&helper);
     let mut block = body::rewrite(&helper, &states, problems);
     let mut lints = None;
     if helper.calls_of_itself().next().is_some() {
         // It was reported, in better words than those for cycles of constants and futures.
         graph = quote!(__private::Graph::EMPTY);
+        waits = quote!(&[]);
         lints = Some(quote!(#[allow(unused_variables)]));
         block = syn::parse_quote!({ __private::refused() });
     }
@@ -65,6 +67,7 @@ pub(super) fn expand(helper: WorkflowModel, problems: &Problems) -> TokenStream 
 
         impl __private::DurableFn for #name {
             const GRAPH: __private::Graph = #graph;
+            const WAITS: &'static [__private::Awaits] = #waits;
         }
     });
     quote! {
@@ -83,7 +86,7 @@ pub(super) fn expand(helper: WorkflowModel, problems: &Problems) -> TokenStream 
             async fn __body #parameters (#inputs) #returned #bounds #block
 
             let #entered = #handle.enter(#id);
-            __private::Call::new(async move { __body(#(#arguments),*).await })
+            __private::Call::new(__private::Clone::clone(&#entered), async move { __body(#(#arguments),*).await })
         }
 
         #[doc(hidden)]

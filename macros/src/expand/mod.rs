@@ -4,11 +4,14 @@
 
 mod app;
 mod body;
+mod concurrency;
 mod event;
 mod graph;
 mod helper;
+mod loops;
 mod runtime;
 mod state;
+mod waits;
 mod workflow;
 
 use proc_macro2::TokenStream;

@@ -5,7 +5,7 @@ use syn::{Attribute, ReturnType};
 
 use super::runtime::Runtime;
 use super::state::States;
-use super::{body, graph};
+use super::{body, graph, waits};
 use crate::model::{Configuration, WorkflowModel};
 use crate::problem::Problems;
 
@@ -61,6 +61,7 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
     };
     let configuration = configuration(&workflow.configuration);
     let graph = graph::constant(workflow);
+    let waits = waits::constant(workflow);
     quote! {
         impl __private::Workflow for #name {
             type Input = #input;
@@ -72,6 +73,7 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
             );
             const CONFIG: __private::Config = #configuration;
             const GRAPH: __private::Graph = #graph;
+            const WAITS: &'static [__private::Awaits] = #waits;
         }
     }
 }

@@ -1,6 +1,7 @@
 use syn::{Ident, LitStr, Path};
 
 use super::configuration::{path, string};
+use super::event_fields::{EventField, fields};
 use crate::parse::{Argument, EventSyntax, did_you_mean};
 use crate::problem::{Problem, Problems};
 
@@ -8,6 +9,7 @@ use crate::problem::{Problem, Problems};
 pub(crate) struct EventModel {
     pub(crate) item: syn::DeriveInput,
     pub(crate) name: Option<LitStr>,
+    pub(crate) fields: Vec<EventField>,
     pub(crate) krate: Option<Path>,
 }
 
@@ -33,7 +35,8 @@ impl EventModel {
         if !named {
             problems.report(unnamed(&item.ident));
         }
-        Self { item, name, krate }
+        let fields = fields(&item);
+        Self { item, name, fields, krate }
     }
 }
 

@@ -1,11 +1,10 @@
 use proc_macro2::Span;
-use syn::visit::{self, Visit};
 use syn::{
-    Block, Expr, ExprAwait, ExprLit, ExprMethodCall, Ident, Item, Lit, LitStr, Macro, Path,
-    PathArguments,
+    Expr, ExprCall, ExprLit, ExprMethodCall, GenericArgument, Ident, Lit, LitStr, Path,
+    PathArguments, Type,
 };
 
-use crate::parse::{MacroArguments, concurrency, to_kebab_case, variant_name};
+use crate::parse::{to_kebab_case, variant_name};
 
 /// The methods of `Step` that are durable operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,10 +13,15 @@ pub(crate) enum Method {
     Sleep,
     SleepUntil,
     SendEvent,
+    SendEvents,
+    WaitForEvent,
+    Invoke,
     Uuid,
     Random,
     /// No method: the call of a helper under `#[durable]`.
     Call,
+    /// No method: the head of a loop under `#[carried]`.
+    Carried,
 }
 
 impl Method {
@@ -27,6 +31,9 @@ impl Method {
             "sleep" => Self::Sleep,
             "sleep_until" => Self::SleepUntil,
             "send_event" => Self::SendEvent,
+            "send_events" => Self::SendEvents,
+            "wait_for_event" => Self::WaitForEvent,
+            "invoke" => Self::Invoke,
             "uuid" => Self::Uuid,
             "random" => Self::Random,
             _ => return None,
@@ -36,15 +43,16 @@ impl Method {
     /// How many arguments it takes, the id among them.
     fn arguments(self) -> usize {
         match self {
-            Self::Run | Self::Sleep | Self::SleepUntil | Self::SendEvent => 2,
-            Self::Uuid | Self::Random => 1,
-            Self::Call => 0,
+            Self::Invoke => 3,
+            Self::Run | Self::Sleep | Self::SleepUntil | Self::SendEvent | Self::SendEvents => 2,
+            Self::WaitForEvent | Self::Uuid | Self::Random => 1,
+            Self::Call | Self::Carried => 0,
         }
     }
 
     /// Whether it does nothing until it is awaited.
     pub(crate) fn is_awaited(self) -> bool {
-        !matches!(self, Self::Uuid | Self::Random)
+        !matches!(self, Self::Uuid | Self::Random | Self::Carried)
     }
 
     /// The `StepKind` that the runtime knows it as.
@@ -52,7 +60,10 @@ impl Method {
         match self {
             Self::Run => "Run",
             Self::Sleep | Self::SleepUntil => "Sleep",
-            Self::SendEvent => "SendEvent",
+            Self::SendEvent | Self::SendEvents => "SendEvent",
+            Self::WaitForEvent => "WaitForEvent",
+            Self::Invoke => "Invoke",
+            Self::Carried => "Carried",
             Self::Uuid | Self::Random => "Derive",
             Self::Call => "Helper",
         }
@@ -69,11 +80,66 @@ pub(crate) struct Step {
     pub(crate) attempt: Option<Expr>,
     /// The helper that is called.
     pub(crate) helper: Option<Path>,
+    /// What is waited for.
+    pub(crate) event: Option<Type>,
+    /// A string where an event's type belongs.
+    pub(crate) untyped: Option<LitStr>,
+    /// The calls behind it: `.retries(2).key(id)`.
+    pub(crate) options: Vec<StepOption>,
+    /// Others of its id may be in progress at the same time.
+    pub(crate) is_concurrent: bool,
+    /// What is bound anew for each time that it is built, and may be gone when it is awaited.
+    pub(crate) passing: Vec<Ident>,
+}
+
+/// A call behind a step.
+pub(crate) struct StepOption {
+    pub(crate) name: Ident,
+    pub(crate) arguments: Vec<Expr>,
 }
 
 impl Step {
     pub(crate) fn line(&self) -> u32 {
         line(self.name.span())
+    }
+
+    pub(super) fn new(method: Method, name: Ident, id: StepId) -> Self {
+        Self {
+            method,
+            name,
+            id,
+            attempt: None,
+            helper: None,
+            event: None,
+            untyped: None,
+            options: Vec::new(),
+            is_concurrent: false,
+            passing: Vec::new(),
+        }
+    }
+
+    /// The arguments of the options of a name.
+    pub(crate) fn arguments_of(&self, name: &str) -> impl Iterator<Item = &Expr> {
+        let options = self.options.iter().filter(move |option| option.name == name);
+        options.flat_map(|option| &option.arguments)
+    }
+
+    /// Whether it has a name of its own among those of its id.
+    pub(crate) fn has_a_key(&self) -> bool {
+        self.options.iter().any(|option| option.name == "key")
+    }
+
+    /// The fields that a wait compares, with what it compares them to.
+    pub(crate) fn matched(&self) -> impl Iterator<Item = (&Ident, &Expr)> {
+        self.arguments_of("matching").filter_map(matched)
+    }
+
+    /// Its id, if it has one.
+    pub(crate) fn literal_id(&self) -> Option<String> {
+        match &self.id {
+            StepId::Literal(id) => Some(id.value()),
+            _ => None,
+        }
     }
 
     /// What to call it in a message.
@@ -142,13 +208,38 @@ impl Step {
             _ => StepId::Missing(call.method.span()),
         };
         let before = usize::from(!matches!(id, StepId::Missing(_)));
-        let attempt = call.args.get(before).filter(|_| method == Method::Run).cloned();
-        Some(Self { method, name: call.method.clone(), id, attempt, helper: None })
+        let mut step = Self::new(method, call.method.clone(), id);
+        let second = call.args.get(before);
+        match method {
+            Method::Run => step.attempt = second.cloned(),
+            Method::WaitForEvent => {
+                let named = call.turbofish.as_ref().and_then(|turbofish| turbofish.args.first());
+                step.event = named.and_then(event_type);
+                step.untyped = match named {
+                    Some(GenericArgument::Const(name)) => literal(name),
+                    _ => second.and_then(literal),
+                };
+            }
+            _ => {}
+        }
+        Some(step)
     }
 
-    /// Reads what is awaited as a helper's call: a function that is given the handle.
+    /// Reads what is awaited as a helper's call: a function that is given the handle, perhaps with a
+    /// `.key(..)` behind.
     pub(crate) fn of_call(awaited: &Expr, handle: &Ident) -> Option<Self> {
-        let Expr::Call(call) = awaited else { return None };
+        match awaited {
+            Expr::Call(call) => Self::of_function(call, handle),
+            Expr::MethodCall(call) if call.method == "key" => {
+                let mut step = Self::of_call(&call.receiver, handle)?;
+                step.options.push(StepOption::of(call));
+                Some(step)
+            }
+            _ => None,
+        }
+    }
+
+    fn of_function(call: &ExprCall, handle: &Ident) -> Option<Self> {
         let Expr::Path(function) = &*call.func else { return None };
         let is_given_the_handle = call.args.iter().any(|argument| {
             let argument = match argument {
@@ -164,13 +255,8 @@ impl Step {
             if let Some(last) = helper.segments.last_mut() {
                 last.arguments = PathArguments::None;
             }
-            Self {
-                method: Method::Call,
-                name: name.clone(),
-                id: StepId::Literal(LitStr::new(&helper_id(name), name.span())),
-                attempt: None,
-                helper: Some(helper),
-            }
+            let id = StepId::Literal(LitStr::new(&helper_id(name), name.span()));
+            Self { helper: Some(helper), ..Self::new(Method::Call, name.clone(), id) }
         })
     }
 
@@ -180,6 +266,7 @@ impl Step {
         let place = self.name.span().start();
         Some(match self.method {
             Method::Call => format!("{} {}:{}", id.value(), place.line, place.column),
+            Method::Carried => format!("carried {}:{}", place.line, place.column),
             _ => id.value(),
         })
     }
@@ -194,100 +281,31 @@ impl Step {
     }
 }
 
-/// The steps of a body, in the order of the source.
-pub(crate) fn steps(body: &Block, handle: &Ident) -> Vec<Step> {
-    let mut found = Steps { handle, steps: Vec::new() };
-    found.visit_block(body);
-    found.steps
-}
-
-/// The steps in an expression, in the order of the source.
-pub(crate) fn steps_in(expression: &Expr, handle: &Ident) -> Vec<Step> {
-    let mut found = Steps { handle, steps: Vec::new() };
-    found.visit_expr(expression);
-    found.steps
-}
-
-struct Steps<'h> {
-    handle: &'h Ident,
-    steps: Vec<Step>,
-}
-
-impl<'ast> Visit<'ast> for Steps<'_> {
-    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
-        self.steps.extend(Step::of(call, self.handle));
-        visit::visit_expr_method_call(self, call);
-    }
-
-    fn visit_macro(&mut self, call: &'ast Macro) {
-        if let Some(arguments) = MacroArguments::parse(call) {
-            let arguments = arguments.expressions().into_iter();
-            if concurrency(call).is_some() {
-                arguments.for_each(|branch| self.awaited(branch));
-            } else {
-                arguments.for_each(|argument| self.visit_expr(argument));
-            }
-        }
-    }
-
-    fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
-        self.awaited(&awaited.base);
-    }
-
-    /// An item in a body has nothing to do with the run.
-    fn visit_item(&mut self, _: &'ast Item) {}
-}
-
-impl Steps<'_> {
-    fn awaited(&mut self, expression: &Expr) {
-        self.visit_expr(expression);
-        self.steps.extend(Step::of_call(expression, self.handle));
+impl StepOption {
+    pub(super) fn of(call: &ExprMethodCall) -> Self {
+        let arguments = call.args.iter().cloned().collect();
+        Self { name: call.method.clone(), arguments }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use quote::format_ident;
-    use syn::parse_quote;
+/// Reads `field = value`.
+pub(crate) fn matched(argument: &Expr) -> Option<(&Ident, &Expr)> {
+    let Expr::Assign(assignment) = argument else { return None };
+    let Expr::Path(field) = &*assignment.left else { return None };
+    Some((field.path.get_ident()?, &assignment.right))
+}
 
-    use super::*;
-
-    fn ids(body: Block) -> Vec<(Method, String)> {
-        let steps = steps(&body, &format_ident!("step"));
-        let ids = steps.into_iter().map(|step| match step.id {
-            StepId::Literal(literal) => (step.method, literal.value()),
-            StepId::Other(_) => (step.method, "other".to_owned()),
-            StepId::Missing(_) => (step.method, "missing".to_owned()),
-        });
-        ids.collect()
+fn literal(expression: &Expr) -> Option<LitStr> {
+    match expression {
+        Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) => Some(literal.clone()),
+        _ => None,
     }
+}
 
-    #[test]
-    fn steps_are_found_in_the_order_of_the_source() {
-        let found = ids(parse_quote!({
-            let ticket = step.run("fetch", desk.ticket(id)).retries(2).await?;
-            if step.random("toss") > 0.5 {
-                step.sleep("wait", "1s").await;
-            }
-            let name = format!("{}", step.run("name", desk.name()).await?);
-            join!(step.run("left", a()), async { step.run("right", b()).await });
-            step.run(name, c()).await?;
-            step.uuid();
-            other.run("not-a-step");
-        }));
-        let found: Vec<_> = found.iter().map(|(method, id)| (*method, id.as_str())).collect();
-        assert_eq!(
-            found,
-            [
-                (Method::Run, "fetch"),
-                (Method::Random, "toss"),
-                (Method::Sleep, "wait"),
-                (Method::Run, "name"),
-                (Method::Run, "left"),
-                (Method::Run, "right"),
-                (Method::Run, "other"),
-                (Method::Uuid, "missing"),
-            ]
-        );
+fn event_type(argument: &GenericArgument) -> Option<Type> {
+    match argument {
+        GenericArgument::Type(Type::Infer(_)) => None,
+        GenericArgument::Type(ty) => Some(ty.clone()),
+        _ => None,
     }
 }

@@ -49,6 +49,13 @@ impl WorkflowModel {
         self.states.iter().map(|index| &self.steps[*index])
     }
 
+    /// Whether a type is one of the function's type parameters.
+    pub(crate) fn is_generic_over(&self, ty: &Type) -> bool {
+        let Type::Path(path) = ty else { return false };
+        let mut parameters = self.function.sig.generics.type_params();
+        parameters.any(|parameter| path.path.is_ident(&parameter.ident))
+    }
+
     /// Where a helper calls itself.
     pub(crate) fn calls_of_itself(&self) -> impl Iterator<Item = &Path> {
         let calls = self.steps.iter().filter_map(|step| step.helper.as_ref());

@@ -1,8 +1,8 @@
 use proc_macro2::TokenStream;
-use quote::ToTokens;
-use syn::parse::Parser as _;
+use quote::{ToTokens, TokenStreamExt as _};
+use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
-use syn::{Expr, Macro, Token};
+use syn::{Expr, Macro, Pat, Token, token};
 
 /// The macros that await their arguments side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(crate) enum Concurrency {
     Join,
     /// `try_join!`
     TryJoin,
+    /// `race!`
+    Race,
 }
 
 /// Whether a macro awaits its arguments side by side. It is known by the last part of its path, so
@@ -21,6 +23,8 @@ pub(crate) fn concurrency(call: &Macro) -> Option<Concurrency> {
         Some(Concurrency::Join)
     } else if name.ident == "try_join" {
         Some(Concurrency::TryJoin)
+    } else if name.ident == "race" {
+        Some(Concurrency::Race)
     } else {
         None
     }
@@ -36,6 +40,59 @@ pub(crate) enum MacroArguments {
     Repeat(Expr, Token![;], Expr),
     /// `matches!(value, pattern if guard)`: the pattern is left as it is.
     Matches(Expr, Token![,], TokenStream),
+    /// `pattern = operation => body, ..`
+    Race(Vec<RaceBranch>),
+}
+
+/// A branch of `race!`.
+pub(crate) struct RaceBranch {
+    pub(crate) pattern: Pat,
+    equals: Token![=],
+    pub(crate) operation: Expr,
+    arrow: Token![=>],
+    pub(crate) body: Expr,
+    comma: Option<Token![,]>,
+}
+
+impl Parse for RaceBranch {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let (pattern, equals) = (Pat::parse_multi_with_leading_vert(input)?, input.parse()?);
+        let (operation, arrow): (Expr, _) = (input.parse()?, input.parse()?);
+        // As in a `match`, a block needs no comma behind it.
+        let body: Expr = match input.peek(token::Brace) {
+            true => Expr::Block(input.parse()?),
+            false => input.parse()?,
+        };
+        let comma: Option<Token![,]> = input.parse()?;
+        if comma.is_none() && !input.is_empty() && !matches!(body, Expr::Block(_)) {
+            return Err(input.error("expected `,`"));
+        }
+        Ok(Self { pattern, equals, operation, arrow, body, comma })
+    }
+}
+
+impl ToTokens for RaceBranch {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { pattern, equals, operation, arrow, body, comma } = self;
+        pattern.to_tokens(tokens);
+        equals.to_tokens(tokens);
+        operation.to_tokens(tokens);
+        arrow.to_tokens(tokens);
+        body.to_tokens(tokens);
+        comma.to_tokens(tokens);
+    }
+}
+
+/// Reads the branches of a `race!`.
+pub(crate) fn parse_race(call: &Macro) -> syn::Result<Vec<RaceBranch>> {
+    let parser = |input: ParseStream<'_>| {
+        let mut branches = Vec::new();
+        while !input.is_empty() {
+            branches.push(input.parse()?);
+        }
+        Ok(branches)
+    };
+    parser.parse2(call.tokens.clone())
 }
 
 impl MacroArguments {
@@ -45,18 +102,21 @@ impl MacroArguments {
         if call.path.segments.last().is_some_and(|name| name.ident == "stringify") {
             return None;
         }
+        if concurrency(call) == Some(Concurrency::Race) {
+            return parse_race(call).map(Self::Race).ok();
+        }
         let is_matches = call.path.segments.last().is_some_and(|name| {
             ["matches", "assert_matches"].iter().any(|matches| name.ident == matches)
         });
         if is_matches {
-            let parser = |input: syn::parse::ParseStream<'_>| {
+            let parser = |input: ParseStream<'_>| {
                 Ok(Self::Matches(input.parse()?, input.parse()?, input.parse()?))
             };
             return parser.parse2(tokens).ok();
         }
         let list = Punctuated::parse_terminated.parse2(tokens.clone());
         list.map(Self::List).ok().or_else(|| {
-            let parser = |input: syn::parse::ParseStream<'_>| {
+            let parser = |input: ParseStream<'_>| {
                 Ok(Self::Repeat(input.parse()?, input.parse()?, input.parse()?))
             };
             parser.parse2(tokens).ok()
@@ -69,6 +129,9 @@ impl MacroArguments {
             Self::List(list) => list.iter().collect(),
             Self::Repeat(value, _, count) => vec![value, count],
             Self::Matches(value, ..) => vec![value],
+            Self::Race(branches) => {
+                branches.iter().flat_map(|branch| [&branch.operation, &branch.body]).collect()
+            }
         }
     }
 
@@ -78,6 +141,10 @@ impl MacroArguments {
             Self::List(list) => list.iter_mut().collect(),
             Self::Repeat(value, _, count) => vec![value, count],
             Self::Matches(value, ..) => vec![value],
+            Self::Race(branches) => branches
+                .iter_mut()
+                .flat_map(|branch| [&mut branch.operation, &mut branch.body])
+                .collect(),
         }
     }
 }
@@ -96,6 +163,7 @@ impl ToTokens for MacroArguments {
                 comma.to_tokens(tokens);
                 pattern.to_tokens(tokens);
             }
+            Self::Race(branches) => tokens.append_all(branches),
         }
     }
 }
@@ -117,6 +185,16 @@ mod tests {
         assert_eq!(count(&parse_quote!(matches!(a, Some(1 | 2) if b))), Some(1));
         assert_eq!(count(&parse_quote!(tracing::info!(name = %value, "text"))), None);
         assert_eq!(count(&parse_quote!(stringify!(a.b()))), None);
+    }
+
+    #[test]
+    fn the_branches_of_a_race_are_read() {
+        assert_eq!(
+            count(&parse_quote!(race!(a = b() => c, Some(d) | e = f => { g } _ = h => 1))),
+            Some(6)
+        );
+        assert_eq!(count(&parse_quote!(race!(a = b() => c Some(d) = f => g))), None);
+        assert_eq!(count(&parse_quote!(race!(a, b))), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use crate::event::EventDef;
 use crate::step::Definition;
-use crate::workflow::Trigger;
+use crate::workflow::{Awaits, Trigger};
 
 /// What an app declares, held against itself while the program is compiled: `app!` calls each check
 /// in a constant, and a panic there is a compiler error.
@@ -75,6 +75,33 @@ impl Declared {
                     .panic();
             }
             trigger += 1;
+        }
+    }
+
+    /// Every event that the workflow at `index` waits for is declared.
+    #[track_caller]
+    pub const fn waits_are_declared(&self, index: usize) {
+        let workflow = &self.workflows[index];
+        self.declares_all(workflow, workflow.waits);
+    }
+
+    #[track_caller]
+    const fn declares_all(&self, workflow: &Definition, waits: &[Awaits]) {
+        let mut wait = 0;
+        while wait < waits.len() {
+            match waits[wait] {
+                Awaits::Helper(waits) => self.declares_all(workflow, waits),
+                Awaits::Event { event, .. } if !self.declares(event) => Message::EMPTY
+                    .push("`")
+                    .push(workflow.path)
+                    .push("` waits for `")
+                    .push(event)
+                    .push("`, which the app does not declare, so it would wait for ever; add the ")
+                    .push("event\'s type to `events: [..]`")
+                    .panic(),
+                Awaits::Event { .. } => {}
+            }
+            wait += 1;
         }
     }
 

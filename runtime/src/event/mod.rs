@@ -42,7 +42,10 @@ pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
     const TYPE: &'static str;
     /// Its fields, for `matching(field = value)`.
     #[doc(hidden)]
-    type Fields: Default;
+    type Fields;
+    /// The same, by name.
+    #[doc(hidden)]
+    const FIELDS: Self::Fields;
 }
 
 /// A field of an event that a wait can match on.
@@ -61,8 +64,46 @@ impl<E, T> EventField<E, T> {
         Self { name, encode, event: PhantomData }
     }
 
-    pub(crate) fn with(self, value: &T) -> (&'static str, Value) {
-        (self.name, (self.encode)(value))
+    /// Its name in the event's JSON.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// A value of it in the event's JSON.
+    pub fn encode(&self, value: impl Matches<T>) -> Value {
+        value.lend(self.encode)
+    }
+}
+
+/// A value that a field of type `T` can be held against: a `T`, a `&T`, or a `&str` for a `String`.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{T}` is never equal to a value of type `{Self}`",
+    label = "expected `{T}` or a reference to one",
+    note = "a wait matches the event whose field has this very value"
+)]
+pub trait Matches<T> {
+    #[doc(hidden)]
+    fn lend<R>(self, read: impl FnOnce(&T) -> R) -> R;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> Matches<T> for T {
+    fn lend<R>(self, read: impl FnOnce(&T) -> R) -> R {
+        read(&self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> Matches<T> for &T {
+    fn lend<R>(self, read: impl FnOnce(&T) -> R) -> R {
+        read(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl Matches<String> for &str {
+    fn lend<R>(self, read: impl FnOnce(&String) -> R) -> R {
+        read(&self.to_owned())
     }
 }
 

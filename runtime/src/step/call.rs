@@ -1,18 +1,30 @@
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Step;
 use super::durable::{Awaited, Durable};
-use crate::workflow::Graph;
+use crate::journal::StateKey;
+use crate::workflow::{Awaits, Graph};
 
 /// The call of a helper under `#[durable]`; await it. Its steps are kept under its name.
 #[must_use = "a helper does nothing until it is awaited"]
-pub struct Call<F>(F);
+pub struct Call<F> {
+    entered: Step,
+    body: F,
+}
 
 impl<F: Future> Call<F> {
     /// Made by `#[durable]`, which has made sure that everything in the helper is durable.
     #[doc(hidden)]
-    pub fn new(body: F) -> Self {
-        Self(body)
+    pub fn new(entered: Step, body: F) -> Self {
+        Self { entered, body }
+    }
+
+    /// Tells this call from others of the helper by a name: needed where several are in progress at
+    /// once. Its steps are then kept under that: `notify[mary]/send-mail`.
+    pub fn key(self, name: impl std::fmt::Display) -> Self {
+        self.entered.rename(&name);
+        self
     }
 }
 
@@ -25,7 +37,7 @@ impl<F: Future> Awaited for Call<F> {
     type Fut = F;
 
     fn into_awaited(self) -> F {
-        self.0
+        self.body
     }
 }
 
@@ -38,6 +50,8 @@ impl<F: Future> Awaited for Call<F> {
 pub trait DurableFn {
     /// Its states and how they follow one another.
     const GRAPH: Graph;
+    /// What it waits for.
+    const WAITS: &'static [Awaits];
 }
 
 impl Step {
@@ -45,7 +59,52 @@ impl Step {
     /// occurrence of the call. Claimed where the call is built, like any step.
     #[doc(hidden)]
     pub fn enter(&self, helper: &str) -> Self {
-        let call = self.operations.lock().keys.claim(&self.path, helper);
-        Self { operations: self.operations.clone(), path: format!("{call}/").into() }
+        let call = self.operations.lock().keys.claim(&self.path.get(), helper);
+        let path = Path::of_call(&self.path, helper, &call);
+        Self { operations: self.operations.clone(), path }
+    }
+
+    /// Takes a name of the user's in place of the call's occurrence. The body of a helper begins only
+    /// when it is awaited, so nothing was claimed under the path yet.
+    fn rename(&self, name: &dyn std::fmt::Display) {
+        let Some((outer, helper)) = &self.path.0.call else { return };
+        // The user's `Display` may do anything, also with the step handle.
+        let name = name.to_string();
+        let call = self.operations.lock().keys.rename(outer, helper, &name);
+        self.path.set(&call);
+    }
+}
+
+/// Under which names the steps of a handle are kept: `notify/`. A call shares it with its body, so
+/// that a key that is given to the one is found by the other.
+#[derive(Clone)]
+pub(crate) struct Path(Arc<PathInner>);
+
+struct PathInner {
+    text: Mutex<Arc<str>>,
+    /// Where the helper was called, and its name.
+    call: Option<(Arc<str>, String)>,
+}
+
+impl Path {
+    /// That of a workflow's own steps.
+    pub(super) fn root() -> Self {
+        Self(Arc::new(PathInner { text: Mutex::new("".into()), call: None }))
+    }
+
+    fn of_call(outer: &Self, helper: &str, call: &StateKey) -> Self {
+        let called = Some((outer.get(), helper.to_owned()));
+        let path = Self(Arc::new(PathInner { text: Mutex::new("".into()), call: called }));
+        path.set(call);
+        path
+    }
+
+    pub(super) fn get(&self) -> Arc<str> {
+        self.0.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, call: &StateKey) {
+        let text = format!("{call}/").into();
+        *self.0.text.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
 }

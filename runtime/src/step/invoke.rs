@@ -20,6 +20,23 @@ impl Step {
     /// The child is started **exactly once**, in the commit of this step. It is cancelled when this
     /// run ends before it, unless it is [detached](Invoke::detached). Its failure is this step's, and
     /// is not tried again here: the child's own steps have their retries.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "order/placed")]
+    /// # struct Placed { order: u32 }
+    /// # async fn charge(order: u32) -> Result<u64, Failure> { Ok(100) }
+    /// #[workflow(input)]
+    /// async fn collect(order: u32, step: Step) -> Result<u64, Failure> {
+    ///     Ok(step.run("charge", charge(order)).await?)
+    /// }
+    ///
+    /// #[workflow]
+    /// async fn on_placed(event: Placed, step: Step) -> Result<u64, Failure> {
+    ///     Ok(step.invoke("collect", collect, event.order).timeout("1 day").await?)
+    /// }
+    /// ```
     pub fn invoke<W: Workflow>(
         &self,
         state: impl State,

@@ -17,8 +17,6 @@ mod send;
 mod sleep;
 mod wait;
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -39,6 +37,7 @@ pub use self::join_all::{JoinAll, JoinAllFuture};
 pub use self::race::{Race2, Race3, Race4, Race5, Race6, Race7, Race8, race};
 pub use self::wait::{WaitForEvent, WaitForEventFuture};
 
+pub(crate) use self::call::Path;
 pub(crate) use self::context::BodyFuture;
 pub(crate) use self::operations::{Fault, HandedIn, Limits, Mismatch, Operations, Shared};
 pub(crate) use self::panic::catch as catch_panic;
@@ -52,12 +51,12 @@ use crate::workflow::State;
 #[derive(Clone)]
 pub struct Step {
     operations: Shared,
-    path: Arc<str>,
+    path: Path,
 }
 
 impl Step {
     pub(crate) fn new(operations: Shared) -> Self {
-        Self { operations, path: "".into() }
+        Self { operations, path: Path::root() }
     }
 
     /// The commit time of the outcome that the body saw last, by the database's clock; before any,
@@ -71,7 +70,7 @@ impl Step {
     ///
     /// It is what to hand to the outside world as an idempotency key.
     pub fn uuid<S: State>(&self, state: S) -> Uuid {
-        self.operations.lock().keys.derive(&self.path, state.id())
+        self.operations.lock().keys.derive(&self.path.get(), state.id())
     }
 
     /// A number in `0.0..1.0` derived from the run's seed and this step's place: the same on every

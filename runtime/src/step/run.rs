@@ -51,6 +51,28 @@ impl Step {
     }
 }
 
+impl Step {
+    /// As [`run`](Self::run), for a step that outlives what its future uses: it holds `values`, and
+    /// each attempt gets a clone of them.
+    #[doc(hidden)]
+    pub fn run_with<'s, S, A, F, Fut, T, E>(
+        &self,
+        state: S,
+        values: A,
+        mut attempt: F,
+    ) -> Run<'s, T, E>
+    where
+        S: State,
+        A: Clone + Send + 's,
+        F: FnMut(A) -> Fut + Send + 's,
+        Fut: Future<Output = Result<T, E>> + Send + 's,
+        T: Outcome,
+        E: Into<BoxError> + Send + 's,
+    {
+        self.run(state, move || attempt(values.clone()))
+    }
+}
+
 /// A step that runs a future; await it. See [`Step::run`].
 #[must_use = "a step does nothing until it is awaited"]
 pub struct Run<'s, T, E> {

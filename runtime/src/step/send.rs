@@ -25,6 +25,21 @@ impl Step {
     /// of this step's checkpoint, in order. Gives their ids.
     ///
     /// Awaiting it fails only when one of them cannot be stored; then none is sent.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "order/placed")]
+    /// # struct Placed { items: Vec<u32> }
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "item/reserved")]
+    /// # struct Reserved { item: u32 }
+    /// #[workflow]
+    /// async fn on_placed(event: Placed, step: Step) -> Result<usize, Failure> {
+    ///     let reserved = event.items.iter().map(|item| Reserved { item: *item });
+    ///     Ok(step.send_events("reserve", reserved).await?.len())
+    /// }
+    /// ```
     pub fn send_events<S: State, E: Event>(
         &self,
         state: S,

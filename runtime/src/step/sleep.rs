@@ -39,6 +39,15 @@ pub struct Sleep {
     due: Due,
 }
 
+impl Sleep {
+    /// Tells this step from others of its id by a name: needed where several are in progress at
+    /// once.
+    pub fn key(mut self, name: impl std::fmt::Display) -> Self {
+        self.held.rename(&name);
+        self
+    }
+}
+
 #[diagnostic::do_not_recommend]
 impl Durable for Sleep {}
 

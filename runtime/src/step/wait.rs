@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Step;
 use super::durable::{Awaited, Durable};
 use super::operations::{Fault, Held, Instruction};
-use crate::event::{Event, EventField, Received};
+use crate::event::{Event, EventField, Matches, Received};
 use crate::journal::{Change, Content, MatchKey, Message};
 use crate::payload::Payload;
 use crate::workflow::{State, StepKind};
@@ -22,6 +22,34 @@ impl Step {
     /// [`from_now`](WaitForEvent::from_now). An event satisfies at most one wait of a run, and every
     /// run that waits for it. Awaiting gives `None` when the [`timeout`](WaitForEvent::timeout) is
     /// over first; without one it may wait for ever.
+    ///
+    /// `.matching(field = value, ..)`, right behind it, asks for events whose fields have these values,
+    /// compared as JSON. They are looked up by a hash: a million waits on one event, each for another
+    /// order, cost no more than one.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "order/placed")]
+    /// # struct Placed { order: u32 }
+    /// #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// #[event(name = "order/paid")]
+    /// struct Paid {
+    ///     order: u32,
+    ///     cents: u64,
+    /// }
+    ///
+    /// #[workflow]
+    /// async fn on_placed(event: Placed, step: Step) -> Result<bool, Failure> {
+    ///     let paid = step
+    ///         .wait_for_event::<Paid>("await-payment")
+    ///         .matching(order = event.order)
+    ///         .filter(|paid| paid.cents > 0)
+    ///         .timeout("2 days")
+    ///         .await;
+    ///     Ok(paid.is_some())
+    /// }
+    /// ```
     pub fn wait_for_event<E: Event>(&self, state: impl State) -> WaitForEvent<'static, E> {
         WaitForEvent {
             held: Held::claim(self, state, StepKind::WaitForEvent),
@@ -48,21 +76,21 @@ pub struct WaitForEvent<'s, E> {
 }
 
 impl<'s, E: Event> WaitForEvent<'s, E> {
-    /// Waits only for an event whose field has this value. Values are compared as JSON.
-    ///
-    /// In a workflow it is written `.matching(order_id = order.id)`. Matches are looked up by a hash:
-    /// a million waits on one event, each for another order, cost no more than one.
-    pub fn matching<T>(
+    /// What `.matching(field = value)` becomes, which is to stand where the wait is made: which fields
+    /// are looked at has to be known before any run begins.
+    #[doc(hidden)]
+    pub fn on_field<T>(
         mut self,
         field: impl FnOnce(E::Fields) -> EventField<E, T>,
-        value: impl std::borrow::Borrow<T>,
+        value: impl Matches<T>,
     ) -> Self {
-        self.fields.push(field(E::Fields::default()).with(value.borrow()));
+        let field = field(E::FIELDS);
+        self.fields.push((field.name(), field.encode(value)));
         self
     }
 
     /// Waits only for an event that passes. The filter is asked for each event that
-    /// [matches](Self::matching), so match on a field where that can be.
+    /// matches, so match on a field where that can be.
     pub fn filter<'f>(self, filter: impl Fn(&E) -> bool + Send + 'f) -> WaitForEvent<'f, E>
     where
         's: 'f,

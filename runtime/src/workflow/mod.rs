@@ -51,14 +51,34 @@ pub trait Workflow: Copy + Send + Sync + 'static {
     const WAITS: &'static [Awaits] = &[];
 }
 
-/// A set of fields by which a workflow waits for an event.
+/// What a workflow waits for.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Awaits {
-    /// The event's name.
-    pub event: &'static str,
-    /// The fields' wire names.
-    pub fields: &'static [&'static str],
+pub enum Awaits {
+    /// An event.
+    Event {
+        /// Its name.
+        event: &'static str,
+        /// The wire names of the fields that tell which.
+        fields: &'static [&'static str],
+    },
+    /// Whatever a helper waits for.
+    Helper(&'static [Awaits]),
+}
+
+impl Awaits {
+    /// Visits each event that is waited for, through all helpers.
+    pub(crate) fn each(
+        waits: &'static [Self],
+        visit: &mut dyn FnMut(&'static str, &'static [&'static str]),
+    ) {
+        for wait in waits {
+            match *wait {
+                Self::Event { event, fields } => visit(event, fields),
+                Self::Helper(waits) => Self::each(waits, visit),
+            }
+        }
+    }
 }
 
 /// The states of one workflow: an enum with a variant for each of its steps.

@@ -146,6 +146,7 @@ const _: () = {
             ],
             allowed: &[],
         };
+        const WAITS: &'static [__private::Awaits] = &[];
     }
     impl __private::Body for on_ticket {
         fn requirements() -> __private::Vec<__private::Requirement> {

@@ -13,8 +13,17 @@ pub(super) enum Flow {
     Block { label: String, body: Box<Flow> },
     /// Side by side, until all have ended.
     Together(Vec<Flow>),
+    /// Side by side, until the first has ended; its branch goes on alone.
+    Race(Vec<RaceBranch>),
     /// Somewhere else.
     Exit(Exit),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RaceBranch {
+    pub(super) operation: Flow,
+    /// What follows if it wins.
+    pub(super) body: Flow,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -90,6 +99,9 @@ impl Flow {
             Self::Step(_) => true,
             Self::Sequence(flows) | Self::Together(flows) => flows.iter().any(seen),
             Self::Choice(arms) => arms.iter().any(|arm| seen(&arm.flow)),
+            Self::Race(branches) => {
+                branches.iter().any(|branch| seen(&branch.operation) || seen(&branch.body))
+            }
             // They were built already, so they are seen.
             Self::Loop(_) | Self::Block { .. } => true,
             Self::Exit(Exit::Return { .. }) => true,

@@ -1,4 +1,4 @@
-use super::flow::{Arm, Exit, Flow, Loop};
+use super::flow::{Arm, Exit, Flow, Loop, RaceBranch};
 use super::{Edge, Node};
 
 /// Links what a body does to edges between its states.
@@ -60,6 +60,7 @@ impl Linker<'_> {
                 vec![Open::after(after)]
             }
             Flow::Together(branches) => self.together(branches, open),
+            Flow::Race(branches) => self.race(branches, open),
             Flow::Exit(exit) => {
                 if let Some(target) = self.target(exit) {
                     self.connect(open, target);
@@ -112,6 +113,20 @@ impl Linker<'_> {
             self.connect(ends, join);
         }
         vec![Open::after(join)]
+    }
+
+    /// Like a join that only one leaves.
+    fn race(&mut self, branches: &[RaceBranch], open: Vec<Open>) -> Vec<Open> {
+        let fork = Node::Fork(self.joins);
+        self.joins += 1;
+        self.connect(open, fork);
+        let mut ends = Vec::new();
+        for RaceBranch { operation, body } in branches {
+            let won = self.flow(operation, vec![Open::after(fork)]);
+            let won = won.iter().map(|open| open.when("first")).collect();
+            ends.extend(self.flow(body, won));
+        }
+        ends
     }
 
     /// Where an exit leads; `None` if it names no loop or block, which rustc says.

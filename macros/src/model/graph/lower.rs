@@ -1,18 +1,18 @@
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{
-    BinOp, Block, Expr, ExprBinary, ExprBlock, ExprForLoop, ExprIf, ExprLoop, ExprMatch,
-    ExprMethodCall, ExprReturn, ExprWhile, Ident, Item, Label, Lifetime, Local, Macro, Pat, Stmt,
+    BinOp, Block, Expr, ExprBinary, ExprBlock, ExprIf, ExprMatch, ExprMethodCall, ExprReturn,
+    Ident, Item, Label, Lifetime, Local, Macro, Pat, Stmt,
 };
 
-use super::flow::{Arm, Exit, Flow, Loop};
+use super::flow::{Arm, Exit, Flow, Loop, RaceBranch};
 use super::source::as_written;
-use crate::model::Step;
+use crate::model::{CarriedLoop, Step};
 use crate::parse::{MacroArguments, concurrency};
 
 /// Lowers a body to what it does to its run.
-pub(super) fn lower(body: &Block, handle: Option<&Ident>) -> Flow {
-    let mut lowering = Lowering { handle, flows: Vec::new(), callables: 0 };
+pub(super) fn lower(body: &Block, handle: Option<&Ident>, states: &[String]) -> Flow {
+    let mut lowering = Lowering { handle, states, flows: Vec::new(), callables: 0 };
     lowering.flow(|lowering| {
         lowering.visit_block(body);
         if let Some(Stmt::Expr(last, None)) = body.stmts.last()
@@ -26,6 +26,8 @@ pub(super) fn lower(body: &Block, handle: Option<&Ident>) -> Flow {
 /// Goes through a body in the order in which it is evaluated.
 struct Lowering<'h> {
     handle: Option<&'h Ident>,
+    /// The keys of the body's states.
+    states: &'h [String],
     /// What was found so far in the current sequence.
     flows: Vec<Flow>,
     /// How many closures and `async` blocks stand around; a `return` leaves only the innermost.
@@ -52,11 +54,17 @@ impl Lowering<'_> {
         Arm { condition: "else".to_owned(), flow: Flow::NOTHING }
     }
 
-    /// An expression that is awaited, which may be a helper's call.
-    fn awaited(&mut self, expression: &Expr) {
-        self.visit_expr(expression);
-        let call = self.handle.and_then(|handle| Step::of_call(expression, handle));
-        self.flows.extend(call.and_then(|call| call.key()).map(Flow::Step));
+    fn state(&mut self, key: Option<String>) {
+        self.flows.extend(key.filter(|key| self.states.contains(key)).map(Flow::Step));
+    }
+
+    /// The head of a loop, at which a carried one is checkpointed.
+    fn head(&mut self, expression: &Expr, visit: impl FnOnce(&mut Self)) -> Box<Flow> {
+        let key = CarriedLoop::of(expression).and_then(|carried| carried.key());
+        Box::new(self.flow(|lowering| {
+            lowering.state(key);
+            visit(lowering);
+        }))
     }
 
     /// A closure's or an `async` block's body, which a `return` in it leaves.
@@ -107,7 +115,42 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
                     body: Box::new(body),
                 }));
             }
-            Expr::Await(awaited) => self.awaited(&awaited.base),
+            Expr::Call(call) => {
+                visit::visit_expr_call(self, call);
+                let call = self.handle.and_then(|handle| Step::of_call(expression, handle));
+                self.state(call.and_then(|call| call.key()));
+            }
+            Expr::Loop(inner) => {
+                let head = self.head(expression, |_| {});
+                let body = self.flow(|lowering| lowering.visit_block(&inner.body));
+                self.flows.push(Flow::looping(Loop {
+                    label: label(&inner.label),
+                    head,
+                    condition: None,
+                    body: Box::new(body),
+                }));
+            }
+            Expr::While(inner) => {
+                let head = self.head(expression, |lowering| lowering.visit_expr(&inner.cond));
+                let body = self.flow(|lowering| lowering.visit_block(&inner.body));
+                self.flows.push(Flow::looping(Loop {
+                    label: label(&inner.label),
+                    head,
+                    condition: Some(format!("while {}", text(&inner.cond))),
+                    body: Box::new(body),
+                }));
+            }
+            Expr::ForLoop(inner) => {
+                self.visit_expr(&inner.expr);
+                let head = self.head(expression, |_| {});
+                let body = self.flow(|lowering| lowering.visit_block(&inner.body));
+                self.flows.push(Flow::looping(Loop {
+                    label: label(&inner.label),
+                    head,
+                    condition: Some(format!("for {} in {}", text(&inner.pat), text(&inner.expr))),
+                    body: Box::new(body),
+                }));
+            }
             Expr::Break(exit) => {
                 if let Some(value) = &exit.expr {
                     self.visit_expr(value);
@@ -128,7 +171,7 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
         if step.attempt.is_none() {
             call.args.iter().for_each(|argument| self.visit_expr(argument));
         }
-        self.flows.extend(step.key().map(Flow::Step));
+        self.state(step.key());
     }
 
     fn visit_expr_if(&mut self, branch: &'ast ExprIf) {
@@ -181,38 +224,6 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
         self.choice(vec![right, Self::nothing_else()]);
     }
 
-    fn visit_expr_loop(&mut self, inner: &'ast ExprLoop) {
-        let body = self.flow(|lowering| lowering.visit_block(&inner.body));
-        self.flows.push(Flow::looping(Loop {
-            label: label(&inner.label),
-            head: Box::new(Flow::NOTHING),
-            condition: None,
-            body: Box::new(body),
-        }));
-    }
-
-    fn visit_expr_while(&mut self, inner: &'ast ExprWhile) {
-        let head = self.flow(|lowering| lowering.visit_expr(&inner.cond));
-        let body = self.flow(|lowering| lowering.visit_block(&inner.body));
-        self.flows.push(Flow::looping(Loop {
-            label: label(&inner.label),
-            head: Box::new(head),
-            condition: Some(format!("while {}", text(&inner.cond))),
-            body: Box::new(body),
-        }));
-    }
-
-    fn visit_expr_for_loop(&mut self, inner: &'ast ExprForLoop) {
-        self.visit_expr(&inner.expr);
-        let body = self.flow(|lowering| lowering.visit_block(&inner.body));
-        self.flows.push(Flow::looping(Loop {
-            label: label(&inner.label),
-            head: Box::new(Flow::NOTHING),
-            condition: Some(format!("for {} in {}", text(&inner.pat), text(&inner.expr))),
-            body: Box::new(body),
-        }));
-    }
-
     fn visit_expr_block(&mut self, inner: &'ast ExprBlock) {
         match label(&inner.label) {
             Some(label) => {
@@ -237,16 +248,26 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
 
     fn visit_macro(&mut self, call: &'ast Macro) {
         let Some(arguments) = MacroArguments::parse(call) else { return };
-        let arguments = arguments.expressions();
-        if concurrency(call).is_some() {
-            let branches = arguments
-                .into_iter()
-                .map(|branch| self.flow(|lowering| lowering.awaited(branch)))
-                .filter(|branch| *branch != Flow::NOTHING)
-                .collect();
-            self.flows.push(Flow::Together(branches));
-        } else {
-            arguments.into_iter().for_each(|argument| self.visit_expr(argument));
+        match &arguments {
+            MacroArguments::Race(branches) => {
+                let branches = branches.iter().map(|branch| RaceBranch {
+                    operation: self.flow(|lowering| lowering.visit_expr(&branch.operation)),
+                    body: self.flow(|lowering| lowering.visit_expr(&branch.body)),
+                });
+                let branches = branches.collect();
+                self.flows.push(Flow::Race(branches));
+            }
+            _ if concurrency(call).is_some() => {
+                let branches = arguments.expressions().into_iter();
+                let branches = branches
+                    .map(|branch| self.flow(|lowering| lowering.visit_expr(branch)))
+                    .filter(|branch| *branch != Flow::NOTHING)
+                    .collect();
+                self.flows.push(Flow::Together(branches));
+            }
+            _ => {
+                arguments.expressions().into_iter().for_each(|each| self.visit_expr(each));
+            }
         }
     }
 

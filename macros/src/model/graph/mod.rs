@@ -32,7 +32,7 @@ pub(crate) enum Node {
     Start,
     /// A step, by its place among the states.
     State(usize),
-    /// Where the branches of a `join!` begin.
+    /// Where the branches of a `join!` or a `race!` begin.
     Fork(usize),
     /// Where they have all ended.
     Join(usize),
@@ -47,7 +47,7 @@ pub(crate) enum Node {
 impl Graph {
     /// The graph of a body whose states have these ids.
     pub(crate) fn of(body: &Block, handle: Option<&Ident>, states: &[String]) -> Self {
-        Self { edges: link::link(&lower::lower(body, handle), states) }
+        Self { edges: link::link(&lower::lower(body, handle, states), states) }
     }
 
     /// The graph as text, an edge a line.

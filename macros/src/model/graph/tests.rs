@@ -4,20 +4,16 @@ use quote::format_ident;
 use syn::{Block, parse_str};
 
 use super::Graph;
-use crate::model::{StepId, steps};
+use crate::model::steps;
 
 /// The graph of a body, an edge a line.
 fn graph(body: &str) -> String {
     let body: Block = parse_str(&format!("{{ {body} }}")).expect("it is a block");
     let handle = format_ident!("step");
-    let states: Vec<_> = steps(&body, &handle)
-        .into_iter()
-        .filter_map(|step| match step.id {
-            StepId::Literal(id) => Some(id.value()),
-            _ => None,
-        })
-        .collect();
-    Graph::of(&body, Some(&handle), &states).to_text(&states)
+    let steps = steps(&body, &handle);
+    let (keys, ids): (Vec<_>, Vec<_>) =
+        steps.iter().filter_map(|step| Some((step.key()?, step.literal_id()?))).unzip();
+    Graph::of(&body, Some(&handle), &keys).to_text(&ids)
 }
 
 fn assert_graph(body: &str, expected: &[&str]) {
@@ -145,6 +141,43 @@ golden! {
         "c -> d",
         "d -> join 1",
         "join 1 -> end",
+    ];
+    a_race: "let x = race! { y = step.run(\"a\", f()) => { c!; y } () = async { b!; } => return Ok(()) }; d!;" => [
+        "start -> fork 1",
+        "fork 1 -> a",
+        "a -> c  [first]",
+        "fork 1 -> b",
+        "b -> end  [first]",
+        "c -> d",
+        "d -> end",
+    ];
+    a_carried_loop: "#[carried(x)] 'next_page: loop { a!; if x { break; } } #[carried] while y { b!; } #[carried] for z in zs { c!; }" => [
+        "start -> next-page",
+        "next-page -> a",
+        "a -> loop  [x]",
+        "a -> next-page  [else]",
+        "loop -> b  [while y]",
+        "b -> loop",
+        "loop -> loop-2  [done]",
+        "loop-2 -> c  [for z in zs]",
+        "c -> loop-2",
+        "loop-2 -> end  [done]",
+    ];
+    waits_and_invocations: "step.wait_for_event::<Paid>(\"a\").matching(id = id).timeout(\"1h\").await; step.invoke(\"b\", other, 1).await?; step.send_events(\"c\", all).await?;" => [
+        "start -> a",
+        "a -> b",
+        "b -> c",
+        "c -> end",
+    ];
+    steps_side_by_side: "step.join_all(xs.iter().map(|x| step.run(\"a\", f(x)).key(x))).await; for x in xs { more.push(step.run(\"b\", f(x)).key(x)); }" => [
+        "start -> a  [for each call]",
+        "start -> b  [done, for x in xs]",
+        "start -> end  [done, done]",
+        "a -> a  [for each call]",
+        "a -> b  [done, for x in xs]",
+        "a -> end  [done, done]",
+        "b -> b  [for x in xs]",
+        "b -> end  [done]",
     ];
     a_return_in_a_branch: "join!(async { if x { return; } a!; }, step.run(\"b\", f())); c!;" => [
         "start -> fork 1",

@@ -105,6 +105,7 @@ fn an_event_is_handed_in_with_its_checkpoint() {
         const NAME: &'static str = "test/told";
         const TYPE: &'static str = "Told";
         type Fields = ();
+        const FIELDS: () = ();
     }
     let begin = workflow!(async |step| {
         Ok(durable(step.send_event(At("tell"), Told { what: "all".to_owned() })).await?)

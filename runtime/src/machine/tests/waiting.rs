@@ -14,21 +14,16 @@ struct Paid {
     cents: u32,
 }
 
-/// Its fields, as `#[derive(Event)]` would describe them.
+/// Its fields, as `#[derive(Event)]` describes them.
 struct PaidFields {
     order: EventField<Paid, u32>,
-}
-
-impl Default for PaidFields {
-    fn default() -> Self {
-        Self { order: EventField::new("order", |order| json!(order)) }
-    }
 }
 
 impl Event for Paid {
     const NAME: &'static str = "order/paid";
     const TYPE: &'static str = "Paid";
     type Fields = PaidFields;
+    const FIELDS: PaidFields = PaidFields { order: EventField::new("order", |order| json!(order)) };
 }
 
 fn paid(order: u32, cents: u32) -> Message {
@@ -47,7 +42,7 @@ fn paid(order: u32, cents: u32) -> Message {
 
 fn until_paid() -> Begin {
     workflow!(async |step| {
-        let wait = step.wait_for_event::<Paid>(At("paid")).matching(|paid| paid.order, 7u32);
+        let wait = step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order, 7u32);
         let received = durable(wait.timeout(Duration::from_secs(60))).await;
         durable(step.run(At("after"), || effect("after", ()))).await?;
         Ok(received.map(|received: Received<Paid>| received.data.cents))
@@ -108,7 +103,7 @@ fn a_wait_that_gets_nothing_gives_up_in_time() {
 fn what_nothing_waits_for_is_discarded_and_may_come_again() {
     let begin = workflow!(async |step| {
         durable(step.run(At("slow"), || gated("slow"))).await?;
-        let wait = step.wait_for_event::<Paid>(At("paid")).matching(|paid| paid.order, 7u32);
+        let wait = step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order, 7u32);
         Ok(durable(wait).await.map(|received| received.data.cents))
     });
     close_all();
@@ -128,7 +123,7 @@ fn a_message_is_told_once() {
     let begin = workflow!(async |step| {
         let mut cents = Vec::new();
         for _ in 0..2 {
-            let wait = step.wait_for_event::<Paid>(At("paid")).matching(|paid| paid.order, 7u32);
+            let wait = step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order, 7u32);
             cents.push(durable(wait).await.map(|received| received.data.cents));
         }
         Ok(cents)
@@ -144,7 +139,7 @@ fn a_message_is_told_once() {
 #[test]
 fn an_event_satisfies_one_wait_the_one_entered_first_that_wants_it() {
     let begin = workflow!(async |step| {
-        let wait = |id| step.wait_for_event::<Paid>(At(id)).matching(|paid| paid.order, 7u32);
+        let wait = |id| step.wait_for_event::<Paid>(At(id)).on_field(|paid| paid.order, 7u32);
         let (large, any) = crate::__private::join((
             durable(wait("large").filter(|paid| paid.cents > 100)),
             durable(wait("any")),

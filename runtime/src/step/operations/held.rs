@@ -25,27 +25,20 @@ pub(crate) struct Held {
 impl Held {
     pub(crate) fn claim(step: &Step, state: impl State, kind: StepKind) -> Self {
         let Step { operations, path } = step;
-        let id = state.id();
-        let key = operations.lock().keys.claim(path, id);
+        let (path, id) = (path.get(), state.id());
+        let key = operations.lock().keys.claim(&path, id);
         let entering = Entering::new(kind);
-        Self {
-            operations: operations.clone(),
-            path: path.clone(),
-            id,
-            key,
-            entering,
-            entered: false,
-        }
+        Self { operations: operations.clone(), path, id, key, entering, entered: false }
     }
 
     /// Claims the head of a carried loop.
     pub(crate) fn claim_loop(step: &Step, state: impl State) -> Self {
         let Step { operations, path } = step;
-        let id = state.id();
-        let key = operations.lock().keys.claim_loop(path, id);
+        let (path, id) = (path.get(), state.id());
+        let key = operations.lock().keys.claim_loop(&path, id);
         Self {
             operations: operations.clone(),
-            path: path.clone(),
+            path,
             id,
             key,
             entering: Entering::new(StepKind::Carried),

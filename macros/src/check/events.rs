@@ -1,0 +1,59 @@
+use syn::Expr;
+
+use crate::model::{Method, Step, WorkflowModel, matched};
+use crate::problem::{Problem, Problems};
+
+/// What is waited for is named by its type, never by a string.
+pub(crate) fn are_typed(model: &WorkflowModel, problems: &Problems) {
+    let waits = model.steps.iter().filter(|step| step.method == Method::WaitForEvent);
+    waits.filter(|wait| wait.event.is_none()).for_each(|wait| problems.report(untyped_wait(wait)));
+}
+
+fn untyped_wait(step: &Step) -> Problem {
+    let problem = match &step.untyped {
+        Some(name) => Problem::at(name, "an event is awaited by its type, not by a string"),
+        None => Problem::at(&step.name, "this wait does not say for which event"),
+    };
+    problem
+        .note(
+            "the program subscribes to the event before any run begins, so its type has to stand \
+             in the source",
+        )
+        .help("step.wait_for_event::<OrderPaid>(\"await-payment\")")
+}
+
+/// What a helper waits for does not depend on who calls it.
+pub(crate) fn are_known(model: &WorkflowModel, problems: &Problems) {
+    let events = model.steps.iter().filter_map(|step| step.event.as_ref());
+    for event in events.filter(|event| model.is_generic_over(event)) {
+        problems.report(
+            Problem::at(event, "this helper would wait for another event with each caller")
+                .note(
+                    "the program subscribes to an event before any run begins, so its type has to \
+                     stand in the source",
+                )
+                .help("write a helper for each event, or wait in the workflow"),
+        );
+    }
+}
+
+/// `matching` compares fields to values.
+pub(crate) fn are_matched_by_field(model: &WorkflowModel, problems: &Problems) {
+    let waits = model.steps.iter().filter(|step| step.method == Method::WaitForEvent);
+    for argument in waits.flat_map(|wait| wait.arguments_of("matching")) {
+        if matched(argument).is_some() {
+            continue;
+        }
+        let help = match argument {
+            Expr::Closure(_) => {
+                "an event that passes a condition is waited for with `.filter(|event| ..)`"
+            }
+            _ => ".matching(order_id = order.id)",
+        };
+        problems.report(
+            Problem::at(argument, "`matching` compares fields of the event: `field = value`")
+                .note("a wait is found by the values of its fields, among a million as among one")
+                .help(help),
+        );
+    }
+}

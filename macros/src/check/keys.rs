@@ -1,0 +1,24 @@
+use crate::model::{Method, WorkflowModel};
+use crate::problem::{Problem, Problems};
+
+/// Steps of one id that may be in progress at the same time have a key each.
+pub(crate) fn tell_concurrent_steps_apart(model: &WorkflowModel, problems: &Problems) {
+    let steps = model.steps.iter().filter(|step| step.method.is_awaited());
+    for step in steps.filter(|step| step.is_concurrent && !step.has_a_key()) {
+        let what = match step.method {
+            Method::Call => format!("the helper {}", step.title()),
+            _ => format!("the step {}", step.title()),
+        };
+        problems.report(
+            Problem::at(
+                &step.name,
+                format!("{what} is begun several times at once, without a key"),
+            )
+            .note(
+                "a resumed run finds each outcome by its key; told apart by their order alone, \
+                     one would get the outcome of another when an item is added or missing",
+            )
+            .help("end it with what tells the items apart: `.key(item.id)`"),
+        );
+    }
+}
