@@ -32,7 +32,7 @@ macro_rules! body {
             #[allow(unused_imports, reason = "not every body uses all")]
             mod plain {
                 use super::super::*;
-                use crate::plain::{Step, join, try_join};
+                use crate::plain::{Step, join, race, try_join};
 
                 $(#[$attribute])*
                 pub(super) async fn $name $parameters -> $($rest)*

@@ -12,6 +12,7 @@ mod work;
 
 mod arguments;
 mod branches;
+mod carried;
 mod concurrency;
 mod errors;
 mod functions;
@@ -20,5 +21,6 @@ mod loops;
 mod macros;
 mod names;
 mod patterns;
+mod races;
 mod references;
 mod values;

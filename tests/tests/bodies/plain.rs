@@ -45,6 +45,10 @@ impl Step {
         ready(Ok(self.uuid(id).into()))
     }
 
+    pub(crate) fn join_all<I: IntoIterator<Item: IntoFuture>>(&self, all: I) -> JoinAll<I::Item> {
+        JoinAll(all.into_iter().collect())
+    }
+
     fn key(&self, id: &str) -> String {
         let mut occurrences = self.occurrences.lock().expect("no one panics while counting");
         let count = occurrences.entry(id.to_owned()).or_default();
@@ -53,6 +57,34 @@ impl Step {
             1 => id.to_owned(),
             n => format!("{id}#{}", n - 1),
         }
+    }
+}
+
+/// Stands for `indelible::step::JoinAll`.
+pub(crate) struct JoinAll<D>(Vec<D>);
+
+impl<D> JoinAll<D> {
+    pub(crate) fn limit(self, _limit: usize) -> Self {
+        self
+    }
+}
+
+impl<'s, T, E> IntoFuture for JoinAll<Run<'s, T, E>>
+where
+    T: Send + 's,
+    E: Into<BoxError> + Send + 's,
+{
+    type Output = Vec<Result<T, StepError>>;
+    type IntoFuture = BoxFuture<'s, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let mut outcomes = Vec::new();
+            for operation in self.0 {
+                outcomes.push(operation.await);
+            }
+            outcomes
+        })
     }
 }
 
@@ -78,6 +110,13 @@ impl<'s, T, E> Run<'s, T, E> {
     }
 
     pub(crate) fn timeout(self, _timeout: &str) -> Self {
+        self
+    }
+
+    /// Tells steps apart as the journal does: `ship[7]`.
+    pub(crate) fn key(mut self, name: impl std::fmt::Display) -> Self {
+        let id = self.key.split('#').next().unwrap_or_default();
+        self.key = format!("{id}[{name}]");
         self
     }
 }
@@ -167,4 +206,14 @@ macro_rules! try_join {
     };
 }
 
-pub(crate) use {join, try_join};
+/// Its branches are calls of steps, so that the macro need not read more.
+macro_rules! race {
+    ($($pattern:pat = $operation:expr => $body:expr),+ $(,)?) => {
+        tokio::select! {
+            biased;
+            $($pattern = ::std::future::IntoFuture::into_future($operation) => { $body }),+
+        }
+    };
+}
+
+pub(crate) use {join, race, try_join};
