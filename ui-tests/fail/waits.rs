@@ -1,0 +1,41 @@
+use indelible::prelude::*;
+use indelible_ui_tests::TicketCreated;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "ticket/answered")]
+struct TicketAnswered {
+    ticket: u32,
+}
+
+#[workflow]
+async fn by_a_name(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    step.wait_for_event("await-answer", "ticket/answered").await;
+    step.wait_for_event("await-more").timeout("1h").await;
+    Ok(())
+}
+
+#[workflow]
+async fn by_a_comparison(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    step.wait_for_event::<TicketAnswered>("await-answer").matching(1 == 2).await;
+    step.wait_for_event::<TicketAnswered>("await-other").matching(|e| e.ticket == 1).await;
+    Ok(())
+}
+
+#[workflow]
+async fn by_another_field(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    step.wait_for_event::<TicketAnswered>("await-answer").matching(tiket = event.ticket).await;
+    Ok(())
+}
+
+#[workflow]
+async fn by_another_type(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    step.wait_for_event::<TicketAnswered>("await-answer").matching(ticket = "seven").await;
+    Ok(())
+}
+
+#[durable]
+async fn any<E: Event>(step: &Step, _like: &E) -> bool {
+    step.wait_for_event::<E>("await").await.is_some()
+}
+
+fn main() {}

@@ -1,0 +1,40 @@
+use indelible::prelude::*;
+use indelible_ui_tests::{Desk, TicketCreated};
+
+#[workflow]
+async fn mails(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<usize, Failure> {
+    let mut total = 0;
+    let mut page = 0;
+    let last = 10;
+    #[carried(page, total)]
+    'pages: loop {
+        total += step.run("mail", desk.mail("page")).await?;
+        page += 1;
+        if page == last {
+            break 'pages;
+        }
+    }
+    let mut names = vec!["ann".to_owned()];
+    let found = #[carried(total)]
+    loop {
+        total += step.run("mail-more", desk.mail("more")).await?;
+        if total > 20 {
+            break total;
+        }
+    };
+    #[carried(names)]
+    while let Some(name) = names.pop() {
+        step.run("mail-name", desk.mail(&name)).await?;
+    }
+    #[carried]
+    for ticket in 0..event.ticket {
+        step.run("mail-ticket", desk.mail(&format!("{ticket}"))).await?;
+    }
+    Ok(found)
+}
+
+fn main() {}

@@ -1,0 +1,29 @@
+use indelible::prelude::*;
+use indelible::race;
+use indelible_ui_tests::{Desk, TicketCreated};
+
+#[workflow]
+async fn first(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    loop {
+        let size = race! {
+            ticket = step.run("fetch-ticket", desk.ticket(event.ticket)) => {
+                ticket?.subject.len()
+            }
+            () = step.sleep("rest", "1s") => break,
+            tired = async {
+                step.sleep("sleep", "1s").await;
+                step.run("mail", desk.mail("tired")).await
+            } => return tired.map(drop).map_err(Failure::from),
+        };
+        if size > 0 {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn main() {}
