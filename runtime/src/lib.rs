@@ -47,7 +47,7 @@ pub use indelible_macros::{Event, app, durable, workflow};
 ///
 /// The winner is recorded, so that a resumed run decides no second time; the others are dropped before
 /// its branch begins, and their waits and timers go with them. `?`, `break` and `return` work in
-/// the branches. It takes two to eight.
+/// the branches. It takes two to eight, and in a workflow it needs no import.
 ///
 /// ```
 /// use indelible::prelude::*;
@@ -58,8 +58,6 @@ pub use indelible_macros::{Event, app, durable, workflow};
 /// # #[event(name = "order/paid")]
 /// # struct Paid { order: u32, cents: u64 }
 /// # async fn remind(order: u32) -> Result<(), Failure> { Ok(()) }
-/// use indelible::race;
-///
 /// #[workflow]
 /// async fn on_placed(event: Placed, step: Step) -> Result<Option<u64>, Failure> {
 ///     let payment = step.wait_for_event::<Paid>("await-payment").matching(order = event.order);

@@ -1,5 +1,4 @@
 use indelible::prelude::*;
-use indelible::race;
 use indelible_ui_tests::{Desk, TicketCreated};
 
 #[derive(Event, Serialize, Deserialize, JsonSchema)]
