@@ -347,7 +347,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// A word for the log: `postgres`, `sqlite`.
     fn name(&self) -> &'static str;
 
-    /// Replaces what is known of an app's subscriptions and workflows, makes ready the held runs of its
+    /// Replaces what is known of an app's subscriptions and workflows (while a worker of the app lives,
+    /// which may be of another version, it only adds subscriptions), makes ready the held runs of its
     /// workflows, and names the workflows with unfinished runs that it does not have.
     async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError>;
 

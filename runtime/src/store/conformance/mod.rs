@@ -52,6 +52,7 @@ behaviours! {
         a_schema_for_newer_programs_is_refused,
         workflows_that_are_gone_are_named_while_runs_need_them,
         subscriptions_are_replaced,
+        subscriptions_are_kept_while_a_worker_lives,
     ],
     deploys: [
         a_shape_is_kept_until_another_takes_its_place,

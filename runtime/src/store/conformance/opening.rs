@@ -72,6 +72,22 @@ pub(super) async fn workflows_that_are_gone_are_named_while_runs_need_them(world
 pub(super) async fn subscriptions_are_replaced(world: World) {
     world.subscribe(APP, &["order/placed", "order/paid"]).await;
     world.subscribe(APP, &["order/paid", "order/sent"]).await;
+    assert_eq!(delivered(&world).await, ["order/paid", "order/sent"]);
+}
+
+pub(super) async fn subscriptions_are_kept_while_a_worker_lives(world: World) {
+    world.subscribe(APP, &["order/placed", "order/paid"]).await;
+    let worker = world.worker(HOUR).await;
+    world.subscribe(APP, &["order/paid", "order/sent"]).await;
+    assert_eq!(delivered(&world).await, ["order/placed", "order/paid", "order/sent"]);
+
+    world.store.leave(worker).await.expect("it can leave");
+    world.subscribe(APP, &["order/sent"]).await;
+    assert_eq!(delivered(&world).await, ["order/sent"]);
+}
+
+/// Sends one event of each name, and gives the names of those that the app is told of.
+async fn delivered(world: &World) -> Vec<String> {
     for name in ["order/placed", "order/paid", "order/sent"] {
         world.store.accept(None, &[event(name, "{}")]).await.expect("it is accepted");
     }
@@ -81,5 +97,5 @@ pub(super) async fn subscriptions_are_replaced(world: World) {
         Routing::default()
     };
     world.store.route(APP, 10, &router).await.expect("it routes");
-    assert_eq!(seen.into_inner().expect("no test panics here"), ["order/paid", "order/sent"]);
+    seen.into_inner().expect("no test panics here")
 }

@@ -6,8 +6,12 @@ use crate::store::{Registration, RunStatus, StoreError, Stranded};
 const TAKE_TURNS: &str =
     "SELECT pg_advisory_xact_lock(hashtext('indelible.register'), hashtext($1))";
 
+/// What this program does not want another version of it may, while one is alive.
 const UNSUBSCRIBE: &str = "
-    DELETE FROM indelible.subscriptions WHERE app = $1 AND event_name <> ALL ($2)";
+    DELETE FROM indelible.subscriptions
+    WHERE app = $1 AND event_name <> ALL ($2) AND NOT EXISTS (
+        SELECT FROM indelible.workers WHERE app = $1 AND expires_at > now()
+    )";
 
 const SUBSCRIBE: &str = "
     INSERT INTO indelible.subscriptions (event_name, app)

@@ -2,11 +2,17 @@ use super::SqliteStore;
 use super::value::{batch, micros, now};
 use crate::store::{Registration, RunStatus, StoreError, Stranded};
 
-const UNSUBSCRIBE: &str = "DELETE FROM indelible_subscriptions WHERE app = ?1";
+/// What this program does not want another version of it may, while one is alive.
+const UNSUBSCRIBE: &str = "
+    DELETE FROM indelible_subscriptions
+    WHERE app = ?1 AND NOT EXISTS (
+        SELECT 1 FROM indelible_workers WHERE app = ?1 AND expires_at > ?2
+    )";
 
 const SUBSCRIBE: &str = "
     INSERT INTO indelible_subscriptions (event_name, app)
-    SELECT DISTINCT value, ?1 FROM json_each(?2)";
+    SELECT DISTINCT value, ?1 FROM json_each(?2) WHERE true
+    ON CONFLICT DO NOTHING";
 
 const FORGET_WORKFLOWS: &str = "
     DELETE FROM indelible_workflows
@@ -38,7 +44,7 @@ pub(super) async fn register(
 ) -> Result<Vec<Stranded>, StoreError> {
     let Registration { app, workflows, subscriptions } = registration;
     let mut tx = store.write().await?;
-    sqlx::query(UNSUBSCRIBE).bind(app).execute(&mut *tx).await?;
+    sqlx::query(UNSUBSCRIBE).bind(app).bind(micros(now())).execute(&mut *tx).await?;
     sqlx::query(SUBSCRIBE).bind(app).bind(batch(subscriptions)).execute(&mut *tx).await?;
     sqlx::query(FORGET_WORKFLOWS).bind(app).bind(batch(workflows)).execute(&mut *tx).await?;
     sqlx::query(INSERT_WORKFLOWS)
