@@ -84,6 +84,6 @@ fn attributes_of_a_field_are_followed() {
     assert_eq!(names, ["orderId", "SHOP", "inCents", "type"]);
     assert_eq!(
         serde_json::to_value(Paid { in_cents: 7, ..Paid::default() }).expect("it is JSON"),
-        json!({"orderId": 0, "SHOP": "", "inCents": fields.in_cents.encode(&7), "type": null})
+        json!({"orderId": 0, "SHOP": "", "inCents": fields.in_cents.encode(7), "type": null})
     );
 }

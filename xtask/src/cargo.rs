@@ -90,15 +90,15 @@ pub(crate) async fn test(
     if !arguments.iter().any(names_package) {
         runner.arg("--workspace");
     }
-    runner.args(arguments).env(SERVER, server);
-    interrupts.run(runner).await?;
-    // The examples in the documentation are part of all, not of what someone has picked.
+    // The examples in the documentation are part of all, not of what someone has picked. They come
+    // first, so that what is said last is the summary of the rest.
     if arguments.is_empty() {
         let mut examples = cargo(&["test", "--doc", "--workspace"]);
         examples.env(SERVER, server);
         interrupts.run(examples).await?;
     }
-    Ok(())
+    runner.args(arguments).env(SERVER, server);
+    interrupts.run(runner).await
 }
 
 async fn has_nextest() -> bool {
