@@ -38,8 +38,6 @@ pub enum ErrorKind {
     Timeout,
     /// An outcome or an event could not be stored: it is too large or has no form in JSON.
     Unstorable,
-    /// The run's worker died too often without progress.
-    CrashLoop,
     /// The run was asked to stop before its end.
     Cancelled,
 }

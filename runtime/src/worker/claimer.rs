@@ -28,12 +28,15 @@ pub(crate) async fn claim(driver: Driver, worker: WorkerId, runs: Runs) {
         runs,
         driver,
     };
-    // A claim that has begun is not broken off: what it gives would be held and not driven.
+    // After a claim that was not answered, what it may have taken is given back before the next.
+    let mut in_doubt = false;
     while let Some(slot) = env.stopping.run_until_cancelled(claimer.slot()).await {
-        let claimed = claimer.claim_once(slot).await;
-        if claimed.is_err() {
-            claimer.disown().await;
-        }
+        // A claim that has begun is not broken off: what it gives would be held and not driven.
+        let claimed = match in_doubt {
+            true => claimer.disown().await,
+            false => claimer.claim_once(slot).await,
+        };
+        in_doubt = claimed.is_err();
         let rested = rest(&env, &env.signals.ready, claimed);
         if env.stopping.run_until_cancelled(rested).await.is_none() {
             break;
@@ -57,16 +60,14 @@ impl Claimer {
     }
 
     /// Gives back what a claim may have taken whose reply was lost.
-    async fn disown(&self) {
+    async fn disown(&self) -> Result<Next, StoreError> {
         let Driver { env, inboxes, .. } = &self.driver;
-        match env.store.disown(self.worker, &inboxes.runs()).await {
-            Ok(0) => {}
-            Ok(runs) => {
-                warn!(runs, "gave back runs whose claim was not answered");
-                env.signals.announce();
-            }
-            Err(error) => env.signals.outage(&error),
+        let runs = env.store.disown(self.worker, &inboxes.runs()).await?;
+        if runs > 0 {
+            warn!(runs, "gave back runs whose claim was not answered");
+            env.signals.announce();
         }
+        Ok(Next::Again)
     }
 
     /// Claims as many runs as there are free slots.
