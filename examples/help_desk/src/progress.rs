@@ -30,9 +30,7 @@ impl Tally {
                 RunStatus::Completed => tally.done += count.runs,
                 RunStatus::Failed | RunStatus::Cancelled => tally.failed += count.runs,
                 RunStatus::Held => tally.held += count.runs,
-                RunStatus::Queued | RunStatus::Running | RunStatus::Waiting => {
-                    tally.waiting += count.runs;
-                }
+                _ => tally.waiting += count.runs,
             }
         }
         tally

@@ -211,6 +211,7 @@ pub(crate) struct Promoted {
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum RunStatus {
     /// It waits for a worker.
     Queued,
@@ -274,6 +275,7 @@ impl FromStr for RunStatus {
 
 /// A run, as the store knows it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RunRecord {
     /// Its id.
     pub id: RunId,
