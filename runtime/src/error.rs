@@ -33,12 +33,12 @@ pub enum Error {
         app: &'static str,
     },
     /// An event or an input cannot be stored.
-    #[error("{what} is not accepted: {source}")]
+    #[error("{what} is not accepted: {cause}")]
     NotStorable {
         /// What: ``the event `ticket/created` ``.
         what: String,
         /// Why not.
-        source: EncodeError,
+        cause: EncodeError,
     },
     /// No run has this id.
     #[error("there is no run {0}")]

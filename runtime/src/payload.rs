@@ -29,7 +29,7 @@ pub enum EncodeError {
     /// The value's `Serialize` refused, or it has no form in JSON (a map with keys that are not
     /// strings).
     #[error("it cannot be written as JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
     /// The text is longer than the limit allows.
     #[error("it is {size} bytes as JSON, over the limit of {limit} bytes")]
     TooLarge {
@@ -38,6 +38,12 @@ pub enum EncodeError {
         /// The most that is accepted, in bytes.
         limit: usize,
     },
+}
+
+impl From<serde_json::Error> for EncodeError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
 }
 
 impl Payload {

@@ -2,13 +2,13 @@
 //! nothing; that is the [`worker`](crate::worker)'s part.
 
 mod handle;
-mod send;
+mod sending;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use self::handle::RunHandle;
-pub use self::send::Send;
+pub use self::sending::Sending;
 
 use crate::error::{Error, Result};
 use crate::event::{Catalog, Event, EventId, UntypedEvent};
@@ -64,8 +64,9 @@ impl Client {
         let runs = inputs
             .into_iter()
             .map(|input| {
-                let input = Payload::encode(&input, limit).map_err(|source| {
-                    Error::NotStorable { what: format!("the input of `{}`", W::ID), source }
+                let input = Payload::encode(&input, limit).map_err(|cause| Error::NotStorable {
+                    what: format!("the input of `{}`", W::ID),
+                    cause,
                 })?;
                 Ok(NewRun::new(W::ID, None, input))
             })
@@ -83,8 +84,8 @@ impl Client {
     /// # Errors
     ///
     /// When the event is too large, or the database does not answer.
-    pub fn send<E: Event>(&self, event: E) -> Send<'_> {
-        Send::new(self, E::NAME, Payload::encode(&event, self.program.limits.event))
+    pub fn send<E: Event>(&self, event: E) -> Sending<'_> {
+        Sending::new(self, E::NAME, Payload::encode(&event, self.program.limits.event))
     }
 
     /// Sends many events that the [catalog](Self::catalog) has checked, each with an idempotency key

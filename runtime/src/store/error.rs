@@ -2,16 +2,17 @@ use std::fmt;
 
 use sqlx::postgres::PgDatabaseError;
 
-/// Why the store did not do what it was asked.
+/// Why the store did not do what it was asked. The message has its causes in it; there is no further
+/// `source`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The database cannot be reached, is overloaded or gave up on a conflict. Trying again may help.
     #[error("the database is not available: {0}")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(sqlx::Error),
     /// The database does not accept what it was given. Trying again is of no use.
     #[error("the database refused: {0}")]
-    Refused(#[source] sqlx::Error),
+    Refused(sqlx::Error),
     /// This worker's lease has run out and another has taken over.
     #[error("this worker's lease has run out and its runs were taken over")]
     LeaseLost,

@@ -8,14 +8,14 @@ use crate::payload::{EncodeError, Payload};
 
 /// An event on its way; await it. See [`Client::send`].
 #[must_use = "an event is sent when this is awaited"]
-pub struct Send<'c> {
+pub struct Sending<'c> {
     client: &'c Client,
     name: &'static str,
     data: Result<Payload, EncodeError>,
     idempotency_key: Option<String>,
 }
 
-impl<'c> Send<'c> {
+impl<'c> Sending<'c> {
     pub(super) fn new(
         client: &'c Client,
         name: &'static str,
@@ -34,7 +34,7 @@ impl<'c> Send<'c> {
     async fn send(self) -> Result<EventId> {
         let Self { client, name, data, idempotency_key } = self;
         let data = data
-            .map_err(|source| Error::NotStorable { what: format!("the event `{name}`"), source })?;
+            .map_err(|cause| Error::NotStorable { what: format!("the event `{name}`"), cause })?;
         let event = client.program.accept(name, data, idempotency_key);
         let id = event.id;
         let ids = client.store.accept(Some(client.program.app), &[event]).await?;
@@ -43,9 +43,9 @@ impl<'c> Send<'c> {
     }
 }
 
-impl<'c> IntoFuture for Send<'c> {
+impl<'c> IntoFuture for Sending<'c> {
     type Output = Result<EventId>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + std::marker::Send + 'c>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'c>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.send())
