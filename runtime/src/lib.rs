@@ -92,3 +92,8 @@ pub use self::workflow::Workflow;
 
 #[doc(hidden)]
 pub mod __private;
+
+/// The examples in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
