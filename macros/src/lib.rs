@@ -76,6 +76,30 @@ pub fn derive_event(item: TokenStream) -> TokenStream {
     expand::event(item.into()).into()
 }
 
+/// Makes an enum what starts a workflow, where there are several triggers: each variant holds an event,
+/// or `Received<E>` of one. It becomes the workflow's first parameter.
+///
+/// ```text
+/// #[derive(Triggers)]
+/// enum OnAccount {
+///     Opened(AccountOpened),
+///     Closed(Received<AccountClosed>),
+/// }
+///
+/// #[workflow]
+/// async fn sync_account(account: OnAccount, step: Step) -> Result<(), Failure> {
+///     match account {
+///         OnAccount::Opened(opened) => step.run("open", crm.open(opened.id)).await?,
+///         OnAccount::Closed(closed) => step.run("close", crm.close(closed.data.id)).await?,
+///     }
+///     Ok(())
+/// }
+/// ```
+#[proc_macro_derive(Triggers, attributes(triggers))]
+pub fn derive_triggers(item: TokenStream) -> TokenStream {
+    expand::triggers(item.into()).into()
+}
+
 /// Gathers the events and workflows of a program under a name.
 ///
 /// ```text

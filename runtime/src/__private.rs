@@ -9,6 +9,7 @@ pub use std::{
     marker::{Copy, Send},
     module_path,
     option::Option,
+    primitive::usize,
     result::Result,
     str::FromStr,
     stringify,
@@ -24,15 +25,18 @@ pub use serde_json::value::Serializer as ValueSerializer;
 
 pub use crate::app::{App, Declared};
 pub use crate::event::{Event, EventDef, EventField};
+pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
     Awaited, Body, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext,
     Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, join, race,
     try_join,
 };
+use crate::text;
 pub use crate::workflow::{
-    Allowed, Awaits, Backoff, Config, Direct, Edge, Graph, Input, Node, State, StateDef, StepKind,
-    UnknownState, Workflow,
+    Allowed, Awaits, Backoff, Cause, Config, Direct, Edge, Form, Graph, Input, Node, State,
+    StateDef, StepKind, Trigger, TriggerData, Undecodable, UnknownState, Workflow,
 };
+use crate::workflow::{misfit, unnamed};
 
 /// Turns an operation into the future that the body awaits.
 ///
@@ -102,6 +106,34 @@ pub trait WithoutSchema {
 }
 
 impl<W: Workflow> WithoutSchema for InputOf<W> {}
+
+/// The trigger that has started a run, of several: its name, and its data without it.
+pub fn trigger(data: &TriggerData) -> Result<(String, TriggerData), Undecodable> {
+    unnamed(data)
+}
+
+/// No variant holds a trigger of this name.
+pub fn no_trigger<T>(name: &str, known: &[Trigger]) -> Result<T, Undecodable> {
+    let known: Vec<_> = known.iter().map(Trigger::name).collect();
+    Err(misfit(format!("`{name}` is none of the triggers `{}`", known.join("`, `"))))
+}
+
+/// No variant before the one at `index` has its trigger.
+#[track_caller]
+pub const fn trigger_is_unique(triggers: &[Trigger], index: usize) {
+    let mut before = 0;
+    while before < index {
+        let name = triggers[index].name();
+        if text::same(triggers[before].name(), name) {
+            text::Message::EMPTY
+                .push("two variants hold `")
+                .push(name)
+                .push("`; which of them it should become cannot be told from its name")
+                .panic();
+        }
+        before += 1;
+    }
+}
 
 /// What a body gave, as the run's end.
 pub fn finish<R: Returns>(returned: R) -> Result<R::Output, Failure>

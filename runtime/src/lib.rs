@@ -23,6 +23,7 @@ pub mod step;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 mod worker;
 pub mod workflow;
 
@@ -38,10 +39,10 @@ pub mod prelude {
     pub use crate::step::{Failure, Permanent, Resource, RetryAfter, Step, StepError};
     pub use crate::workflow::Workflow;
     pub use crate::{RunHandle, RunStatus, Runtime};
-    pub use indelible_macros::{Event, durable, workflow};
+    pub use indelible_macros::{Event, Triggers, durable, workflow};
 }
 
-pub use indelible_macros::{Event, app, durable, workflow};
+pub use indelible_macros::{Event, Triggers, app, durable, workflow};
 
 /// Awaits operations side by side until the first of them has ended, and goes on with its branch.
 ///

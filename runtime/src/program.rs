@@ -116,7 +116,10 @@ impl Program {
 
     fn runs_of(&self, name: &str, event: EventId, data: &Payload) -> Vec<NewRun> {
         let workflows = self.started_by.get(name).map(Vec::as_slice).unwrap_or_default();
-        workflows.iter().map(|workflow| NewRun::new(workflow, Some(event), data.clone())).collect()
+        let run = |workflow: &&Definition| {
+            NewRun::new(workflow.id, Some(event), workflow.form.data(name, data))
+        };
+        workflows.iter().filter_map(|id| self.workflows.get(id)).map(|w| run(&w)).collect()
     }
 }
 

@@ -13,10 +13,11 @@ mod keys;
 mod macros;
 mod outcomes;
 mod signature;
+mod triggers;
 
 pub(crate) use self::attempts::{exits, mutations};
 pub(crate) use self::macros::most_and_least;
-use crate::model::{EventModel, WorkflowModel};
+use crate::model::{EventModel, TriggersModel, WorkflowModel};
 use crate::parse::AppSyntax;
 use crate::problem::Problems;
 
@@ -67,6 +68,13 @@ fn body(model: &WorkflowModel, problems: &Problems) {
 pub(crate) fn event(model: &EventModel, problems: &Problems) {
     event::name_is_well_formed(model, problems);
     event::is_not_generic(model, problems);
+}
+
+/// Every rule for enums of triggers.
+pub(crate) fn triggers(model: &TriggersModel, problems: &Problems) {
+    triggers::are_an_enum(model, problems);
+    triggers::are_not_generic(model, problems);
+    triggers::hold_one_each(model, problems);
 }
 
 /// Every rule for apps.

@@ -11,14 +11,15 @@ mod helper;
 mod loops;
 mod runtime;
 mod state;
+mod triggers;
 mod waits;
 mod workflow;
 
 use proc_macro2::TokenStream;
 
 use crate::check;
-use crate::model::{EventModel, WorkflowModel};
-use crate::parse::{AppSyntax, EventSyntax, WorkflowSyntax};
+use crate::model::{EventModel, TriggersModel, WorkflowModel};
+use crate::parse::{AppSyntax, DeriveSyntax, WorkflowSyntax};
 use crate::problem::Problems;
 
 /// `#[workflow(..)]`
@@ -55,10 +56,25 @@ pub(crate) fn durable(arguments: TokenStream, item: TokenStream) -> TokenStream 
 pub(crate) fn event(item: TokenStream) -> TokenStream {
     let problems = Problems::new();
     let mut output = TokenStream::new();
-    if let Some(syntax) = EventSyntax::parse(item, &problems) {
+    let example = "#[event(name = \"area/what-happened\")]";
+    if let Some(syntax) = DeriveSyntax::parse(item, "event", example, &problems) {
         let model = EventModel::new(syntax, &problems);
         check::event(&model, &problems);
         output.extend(event::expand(&model));
+    }
+    output.extend(problems.into_tokens());
+    output
+}
+
+/// `#[derive(Triggers)]`
+pub(crate) fn triggers(item: TokenStream) -> TokenStream {
+    let problems = Problems::new();
+    let mut output = TokenStream::new();
+    let example = "#[triggers(crate = ::indelible)]";
+    if let Some(syntax) = DeriveSyntax::parse(item, "triggers", example, &problems) {
+        let model = TriggersModel::new(syntax, &problems);
+        check::triggers(&model, &problems);
+        output.extend(triggers::expand(&model));
     }
     output.extend(problems.into_tokens());
     output

@@ -23,6 +23,7 @@ type Expand = fn(TokenStream, TokenStream) -> TokenStream;
 const MACROS: &[(&str, Expand)] = &[
     ("#[workflow]", expand::workflow),
     ("#[derive(Event)]", |_, item| expand::event(item)),
+    ("#[derive(Triggers)]", |_, item| expand::triggers(item)),
     ("app!", |_, item| expand::app(item)),
 ];
 

@@ -87,7 +87,7 @@ impl Sources {
     pub(super) fn item(&self, name: &str, random: &mut fastrand::Rng) -> TokenStream {
         let own = match name {
             "app!" => &self.apps,
-            "#[derive(Event)]" => &self.types,
+            "#[derive(Event)]" | "#[derive(Triggers)]" => &self.types,
             _ => &self.functions,
         };
         if random.u8(..) < 10 { self.any(random) } else { pick(own, random) }

@@ -2,7 +2,7 @@ use syn::{Ident, LitStr, Path};
 
 use super::configuration::{path, string};
 use super::event_fields::{EventField, fields};
-use crate::parse::{Argument, EventSyntax, did_you_mean};
+use crate::parse::{Argument, DeriveSyntax, did_you_mean};
 use crate::problem::{Problem, Problems};
 
 /// An event type as its author wrote it.
@@ -16,7 +16,7 @@ pub(crate) struct EventModel {
 const KNOWN: &[&str] = &["name", "crate"];
 
 impl EventModel {
-    pub(crate) fn new(EventSyntax { arguments, item }: EventSyntax, problems: &Problems) -> Self {
+    pub(crate) fn new(DeriveSyntax { arguments, item }: DeriveSyntax, problems: &Problems) -> Self {
         let (mut name, mut krate) = (None, None);
         let named = arguments.iter().any(|argument| argument.name == "name");
         for Argument { name: argument, value } in arguments {

@@ -9,6 +9,7 @@ mod event_fields;
 mod graph;
 mod step;
 mod steps;
+mod triggers;
 mod workflow;
 
 pub(crate) use self::allowance::Allowance;
@@ -19,4 +20,5 @@ pub(crate) use self::event_fields::EventField;
 pub(crate) use self::graph::{Edge, Graph, Node};
 pub(crate) use self::step::{Method, Step, StepId, helper_id, line, matched};
 pub(crate) use self::steps::{occurrences, steps, steps_in};
+pub(crate) use self::triggers::TriggersModel;
 pub(crate) use self::workflow::WorkflowModel;

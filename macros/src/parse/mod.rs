@@ -3,8 +3,8 @@
 
 mod app;
 mod arguments;
+mod derive;
 mod duration;
-mod event;
 mod macros;
 mod name;
 mod suggestion;
@@ -12,8 +12,8 @@ mod workflow;
 
 pub(crate) use self::app::AppSyntax;
 pub(crate) use self::arguments::{Argument, Value, parse_arguments};
+pub(crate) use self::derive::DeriveSyntax;
 pub(crate) use self::duration::parse_duration;
-pub(crate) use self::event::EventSyntax;
 pub(crate) use self::macros::{Concurrency, MacroArguments, RaceBranch, concurrency, parse_race};
 pub(crate) use self::name::{event_name_flaw, is_kebab_case, to_kebab_case, variant_name};
 pub(crate) use self::suggestion::did_you_mean;

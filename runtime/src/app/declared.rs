@@ -1,5 +1,6 @@
 use crate::event::EventDef;
 use crate::step::Definition;
+use crate::text::{Message, same};
 use crate::workflow::{Awaits, Trigger};
 
 /// What an app declares, held against itself while the program is compiled: `app!` calls each check
@@ -114,68 +115,5 @@ impl Declared {
             index += 1;
         }
         false
-    }
-}
-
-/// `==`, for constants.
-const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < a.len() {
-        if a[index] != b[index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
-}
-
-/// A text that is put together while the program is compiled.
-#[derive(Clone, Copy)]
-struct Message {
-    bytes: [u8; Self::LONGEST],
-    len: usize,
-}
-
-impl Message {
-    const LONGEST: usize = 1024;
-    const EMPTY: Self = Self { bytes: [0; Self::LONGEST], len: 0 };
-
-    /// Adds what has room.
-    const fn push(mut self, text: &str) -> Self {
-        let text = text.as_bytes();
-        let mut index = 0;
-        while index < text.len() && self.len < Self::LONGEST {
-            self.bytes[self.len] = text[index];
-            self.len += 1;
-            index += 1;
-        }
-        self
-    }
-
-    #[track_caller]
-    const fn panic(self) -> ! {
-        let (text, _) = self.bytes.split_at(self.len);
-        match std::str::from_utf8(text) {
-            Ok(text) => panic!("{}", text),
-            Err(_) => panic!("the app contradicts itself"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_compared_and_put_together() {
-        assert!(same("a/b", "a/b") && !same("a/b", "a/c") && !same("a", "a/b"));
-        let message = Message::EMPTY.push("two ").push("words");
-        assert_eq!(&message.bytes[..message.len], b"two words");
-        let long = "x".repeat(2000);
-        assert_eq!(Message::EMPTY.push(&long).len, Message::LONGEST);
     }
 }

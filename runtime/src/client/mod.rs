@@ -64,9 +64,8 @@ impl Client {
         let runs = inputs
             .into_iter()
             .map(|input| {
-                let input = Payload::encode(&input, limit).map_err(|cause| Error::NotStorable {
-                    what: format!("the input of `{}`", W::ID),
-                    cause,
+                let input = <W::Input as Input>::encode(&input, limit).map_err(|cause| {
+                    Error::NotStorable { what: format!("the input of `{}`", W::ID), cause }
                 })?;
                 Ok(NewRun::new(W::ID, None, input))
             })

@@ -9,7 +9,7 @@ use super::Step;
 use super::error::Failure;
 use super::operations::{Fault, Shared};
 use crate::payload::Payload;
-use crate::workflow::{Awaits, Config, Graph, Input, Trigger, TriggerData, Workflow};
+use crate::workflow::{Awaits, Config, Form, Graph, Input, Trigger, TriggerData, Workflow};
 
 /// What a program lends its workflows, by type.
 #[derive(Default)]
@@ -182,6 +182,7 @@ pub struct Definition {
     pub(crate) id: &'static str,
     pub(crate) path: &'static str,
     pub(crate) triggers: &'static [Trigger],
+    pub(crate) form: Form,
     pub(crate) waits: &'static [Awaits],
     pub(crate) config: Config,
     pub(crate) graph: Graph,
@@ -207,6 +208,7 @@ impl Definition {
             id: W::ID,
             path: W::PATH,
             triggers: <W::Input as Input>::TRIGGERS,
+            form: <W::Input as Input>::FORM,
             waits: W::WAITS,
             config: W::CONFIG,
             graph: W::GRAPH,

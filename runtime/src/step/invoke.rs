@@ -47,7 +47,7 @@ impl Step {
         Invoke {
             held: Held::claim(self, state, StepKind::Invoke),
             workflow: W::ID,
-            input: Payload::encode(&input, limit),
+            input: <W::Input as Input>::encode(&input, limit),
             timeout: None,
             output: PhantomData,
         }

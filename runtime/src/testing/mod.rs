@@ -52,7 +52,7 @@ impl Bench {
         if let Some(missing) = W::requirements().iter().find(|needed| !self.resources.has(needed)) {
             panic!("`{}` takes a resource that was not lent: {}", W::ID, missing.name);
         }
-        let data = Payload::encode(&input, Limits::DEFAULT.event)
+        let data = <W::Input as Input>::encode(&input, Limits::DEFAULT.event)
             .unwrap_or_else(|error| panic!("the input of `{}` cannot be stored: {error}", W::ID));
         // The same for each test, so that what is derived from them is too.
         let trigger = TriggerData {

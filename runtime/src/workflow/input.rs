@@ -2,32 +2,33 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::trigger::{Cause, Form, Trigger, Undecodable};
 use crate::event::{Event, EventId, Received};
 use crate::id::RunId;
-use crate::payload::Payload;
+use crate::payload::{EncodeError, Payload};
 
 /// What a workflow's first parameter may be; it says what starts the workflow.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot start a workflow",
     label = "the first parameter says what starts the workflow",
-    note = "take an event type (`#[derive(Event)]`) or `Received<E>` of one; for a workflow that is only started directly write `#[workflow(input)]` and take any serialisable type"
+    note = "take an event type (`#[derive(Event)]`), `Received<E>` of one, or an enum of several (`#[derive(Triggers)]`); for a workflow that is only started directly write `#[workflow(input)]` and take any serialisable type"
 )]
 pub trait Input: Sized + Send + 'static {
     /// What [`Client::start`](crate::Client::start) takes for it.
-    type Start: Serialize + Send;
+    type Start: Send;
     /// What starts the workflow by itself.
     const TRIGGERS: &'static [Trigger];
+    /// How an event becomes the data of a run.
+    #[doc(hidden)]
+    const FORM: Form = Form::Bare;
 
     /// Makes the parameter from what was stored.
     #[doc(hidden)]
-    fn decode(data: &TriggerData) -> Result<Self, serde_path_to_error::Error<serde_json::Error>>;
-}
+    fn decode(data: &TriggerData) -> Result<Self, Undecodable>;
 
-/// What starts a workflow by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    /// Every event of this name.
-    Event(&'static str),
+    /// Writes what the workflow is started with directly.
+    #[doc(hidden)]
+    fn encode(start: &Self::Start, limit: usize) -> Result<Payload, EncodeError>;
 }
 
 /// What started a run, as stored.
@@ -39,31 +40,36 @@ pub struct TriggerData {
     pub event: Option<EventId>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
-    /// The event's data, or the input.
+    /// The event's data, or the input. Where one of several triggers has started the run, it stands
+    /// under the trigger's name: `{"ticket/created": {..}}`.
     pub data: Payload,
 }
 
 #[diagnostic::do_not_recommend]
 impl<E: Event> Input for E {
     type Start = E;
-    const TRIGGERS: &'static [Trigger] = &[Trigger::Event(E::NAME)];
+    const TRIGGERS: &'static [Trigger] = &[E::TRIGGER];
 
-    fn decode(data: &TriggerData) -> Result<Self, serde_path_to_error::Error<serde_json::Error>> {
-        data.data.decode()
+    fn decode(data: &TriggerData) -> Result<Self, Undecodable> {
+        Cause::decode(data)
+    }
+
+    fn encode(start: &E, limit: usize) -> Result<Payload, EncodeError> {
+        Payload::encode(start, limit)
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<E: Event> Input for Received<E> {
     type Start = E;
-    const TRIGGERS: &'static [Trigger] = &[Trigger::Event(E::NAME)];
+    const TRIGGERS: &'static [Trigger] = &[Self::TRIGGER];
 
-    fn decode(data: &TriggerData) -> Result<Self, serde_path_to_error::Error<serde_json::Error>> {
-        Ok(Self {
-            id: data.event.unwrap_or_else(|| data.run.as_uuid().into()),
-            accepted_at: data.accepted_at,
-            data: data.data.decode()?,
-        })
+    fn decode(data: &TriggerData) -> Result<Self, Undecodable> {
+        Cause::decode(data)
+    }
+
+    fn encode(start: &E, limit: usize) -> Result<Payload, EncodeError> {
+        Payload::encode(start, limit)
     }
 }
 
@@ -76,7 +82,11 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Input for Direct<T> {
     type Start = T;
     const TRIGGERS: &'static [Trigger] = &[];
 
-    fn decode(data: &TriggerData) -> Result<Self, serde_path_to_error::Error<serde_json::Error>> {
+    fn decode(data: &TriggerData) -> Result<Self, Undecodable> {
         data.data.decode().map(Self)
+    }
+
+    fn encode(start: &T, limit: usize) -> Result<Payload, EncodeError> {
+        Payload::encode(start, limit)
     }
 }

@@ -13,12 +13,15 @@ mod input;
     )
 )]
 pub(crate) mod shape;
+mod trigger;
 
 use std::fmt;
 
 pub use self::config::{Backoff, Config};
 pub use self::graph::{Allowed, Edge, Graph, Node, StateDef, StepKind};
-pub use self::input::{Direct, Input, Trigger, TriggerData};
+pub use self::input::{Direct, Input, TriggerData};
+pub use self::trigger::{Cause, Form, Trigger, Undecodable};
+pub(crate) use self::trigger::{misfit, unnamed};
 use crate::payload::Outcome;
 
 /// A workflow, made with `#[workflow]`.

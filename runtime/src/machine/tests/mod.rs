@@ -123,6 +123,7 @@ impl Bench {
             id: "tested",
             path: "tested",
             triggers: &[],
+            form: crate::workflow::Form::Bare,
             waits: &[],
             config: Config::DEFAULT.retries(2).backoff(Backoff::DEFAULT),
             graph: Graph::EMPTY,
