@@ -38,6 +38,16 @@ impl Ground {
         Ok(())
     }
 
+    /// Takes its process down while the gate is shut.
+    async fn fall(&self, run: Uuid, step: &str, gate: &str) -> sqlx::Result<()> {
+        self.trace(run, step).await?;
+        let open = sqlx::query("SELECT FROM gates WHERE name = $1").bind(gate);
+        if open.fetch_optional(&self.0).await?.is_none() {
+            std::process::abort();
+        }
+        Ok(())
+    }
+
     async fn trace(&self, run: Uuid, step: &str) -> sqlx::Result<()> {
         sqlx::query("INSERT INTO traces (run, step, pid) VALUES ($1, $2, $3)")
             .bind(run)
@@ -85,8 +95,21 @@ pub async fn errand(
     Ok(if event.gate.is_some() { 3 } else { 2 })
 }
 
+/// Its second step takes the worker down that runs it, until the gate is open.
+#[workflow(input)]
+pub async fn pitfall(
+    gate: String,
+    step: Step,
+    Resource(ground): Resource<Ground>,
+) -> Result<(), Failure> {
+    let run = step.uuid("run");
+    step.run("leave", ground.trace(run, "leave")).await?;
+    step.run("fall", ground.fall(run, "fall", &gate)).await?;
+    Ok(())
+}
+
 indelible::app! {
     pub Fleet = "fleet";
     events: [Errand],
-    workflows: [errand],
+    workflows: [errand, pitfall],
 }

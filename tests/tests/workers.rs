@@ -5,10 +5,11 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use indelible::journal::ErrorKind;
 use indelible::prelude::*;
 use indelible::{Client, RunQuery};
 use indelible_tests::eventually;
-use indelible_tests::fleet::{Errand, Fleet, Ground, errand};
+use indelible_tests::fleet::{Errand, Fleet, Ground, errand, pitfall};
 use indelible_tests::postgres::Database;
 use indelible_tests::process::Process;
 
@@ -273,4 +274,25 @@ async fn an_outage_shorter_than_the_lease_is_waited_out() {
 async fn an_outage_longer_than_the_lease_ends_a_life_and_loses_nothing() {
     let said = an_outage_is_survived(Duration::from_secs(1), Duration::from_secs(3)).await;
     assert!(said.contains("the lease was lost"), "{said}");
+}
+
+#[tokio::test]
+async fn a_run_that_takes_ten_workers_down_fails_as_a_crash_loop() {
+    const LEASE: Duration = Duration::from_millis(500);
+    let scene = Scene::set().await;
+    let run = scene.client.start(pitfall, "bridge".to_owned()).await.expect("it starts");
+    for _ in 0..10 {
+        let status = Process::start(&mut scene.worker_with(LEASE)).wait();
+        assert!(!status.success(), "the run takes it down");
+    }
+    let mut last = Process::start(&mut scene.worker_with(LEASE));
+    eventually("it is given up", async || {
+        run.status().await.expect("its status") == RunStatus::Failed
+    })
+    .await;
+    assert!(last.ended().is_none(), "the eleventh worker lives");
+    let error = run.record().await.expect("its record").error.expect("it has failed");
+    assert_eq!(error.kind, ErrorKind::CrashLoop);
+    assert_eq!(scene.traces("fall").await.len(), 10);
+    assert_eq!(run.journal().await.expect("its journal").len(), 1, "its first step is on record");
 }

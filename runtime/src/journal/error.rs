@@ -40,6 +40,11 @@ pub enum ErrorKind {
     Unstorable,
     /// The run was asked to stop before its end.
     Cancelled,
+    /// One worker after the other went down while it drove the run, and nothing was committed in
+    /// between.
+    CrashLoop,
+    /// The run's journal has grown beyond what a resume should have to read.
+    JournalTooLong,
 }
 
 impl ErrorRecord {

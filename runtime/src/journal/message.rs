@@ -46,6 +46,16 @@ pub enum Content {
     },
 }
 
+impl Message {
+    /// Why the run is asked to stop, if that is what this says.
+    pub(crate) fn cancellation(&self) -> Option<&str> {
+        match &self.content {
+            Content::Cancel { reason } => Some(reason),
+            _ => None,
+        }
+    }
+}
+
 /// What a wait is for: an event's name and the values of some of its fields, hashed, so that one
 /// look-up in an index finds an event's waits among millions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -225,6 +225,11 @@ pub struct OutgoingEvent {
 }
 
 impl Change {
+    /// Whether it is a step's end, which stays on record even if the body no longer waits for it.
+    pub(crate) fn is_outcome(&self) -> bool {
+        matches!(self, Self::Succeed { .. } | Self::Fail { .. })
+    }
+
     /// What this becomes when it is committed at `at`.
     pub fn committed(self, at: Timestamp) -> Transition {
         match self {

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use self::contradiction::Trail;
-use crate::journal::{Content, Entry, ErrorRecord, Message, MessageId, Row};
+use crate::journal::{Change, Content, Entry, ErrorKind, ErrorRecord, Message, MessageId, Row};
 use crate::payload::Payload;
 use crate::step::{
     BodyFuture, Context as BodyContext, Definition, Fault, HandedIn, Limits, Operations, Resources,
@@ -42,6 +42,8 @@ pub(crate) struct Machine {
     /// What was given out to be committed, until the driver says that it was.
     in_flight: Option<Vec<Entry>>,
     next_seq: u32,
+    /// How many lines its journal has.
+    lines: u32,
     /// What the run was told, until the body has caught up with its journal.
     inbox: VecDeque<Message>,
     seen: HashSet<MessageId>,
@@ -114,6 +116,7 @@ impl Machine {
             limits,
         ));
         let next_seq = journal.last().map_or(0, |row| row.seq + 1);
+        let lines = u32::try_from(journal.len()).unwrap_or(u32::MAX);
         let context = BodyContext { operations: operations.clone(), resources, trigger };
         Self {
             operations,
@@ -121,6 +124,7 @@ impl Machine {
             backlog: journal.into(),
             in_flight: None,
             next_seq,
+            lines,
             inbox: VecDeque::new(),
             seen: HashSet::new(),
             end: EndState::Open,
@@ -169,6 +173,7 @@ impl Machine {
     pub(crate) fn committed(&mut self, at: Timestamp) {
         let entries = self.in_flight.take().unwrap_or_default();
         let first_seq = self.next_seq;
+        self.lines = self.lines_with(&entries);
         self.next_seq += entries.len() as u32;
         let rows = entries.into_iter().zip(first_seq..).map(|(entry, seq)| Row {
             seq,
@@ -182,6 +187,22 @@ impl Machine {
         if matches!(self.end, EndState::InFlight) {
             self.end = EndState::Committed;
         }
+    }
+
+    /// How many lines its journal has.
+    pub(crate) fn lines(&self) -> u32 {
+        self.lines
+    }
+
+    /// How many it has when these have been added.
+    fn lines_with(&self, entries: &[Entry]) -> u32 {
+        entries.iter().zip(self.next_seq..).fold(self.lines, |lines, (entry, seq)| {
+            let dropped = match entry.change {
+                Change::Carry { replaces: Some(from), .. } => seq.saturating_sub(from),
+                _ => 0,
+            };
+            (lines + 1).saturating_sub(dropped)
+        })
     }
 
     /// Begins no further step or attempt: those in progress go on, their outcomes are committed.
@@ -232,11 +253,8 @@ impl Machine {
 
     /// A run that can go no further can still be cancelled.
     fn cancelled_at_fault(&mut self) -> bool {
-        let asked = self.inbox.iter().find_map(|message| match &message.content {
-            Content::Cancel { reason } => Some(reason.clone()),
-            _ => None,
-        });
-        let Some(reason) = asked else { return false };
+        let asked = self.inbox.iter().find_map(Message::cancellation);
+        let Some(reason) = asked.map(str::to_owned) else { return false };
         self.backlog.clear();
         self.operations.lock().forgive();
         // Whatever the body made of a journal that is not its own.
@@ -270,11 +288,15 @@ impl Machine {
         if self.in_flight.is_some() {
             return Poll::Pending;
         }
-        let mut operations = self.operations.lock();
-        let HandedIn { entries, taken, discarded } = operations.take_handed_in();
+        let HandedIn { mut entries, taken, discarded } = self.operations.lock().take_handed_in();
         for message in &discarded {
             // A later wait may be told of it again.
             self.seen.remove(message);
+        }
+        let limit = self.operations.lock().limits().lines;
+        if matches!(self.end, EndState::Open) && self.lines_with(&entries) > limit {
+            entries.retain(|entry| entry.change.is_outcome());
+            self.ended(End::Failed(too_long(limit)));
         }
         let end = match std::mem::replace(&mut self.end, EndState::Open) {
             EndState::Reached(end) => {
@@ -295,6 +317,7 @@ impl Machine {
             let first_seq = self.next_seq;
             return Poll::Ready(Turn::Commit(Commit { first_seq, entries, taken, discarded, end }));
         }
+        let mut operations = self.operations.lock();
         if operations.is_empty() {
             let fault = Fault::Nondeterminism(
                 "the body waits, but for no step: it awaits something that never comes".to_owned(),
@@ -310,4 +333,13 @@ impl Machine {
             false => Poll::Pending,
         }
     }
+}
+
+fn too_long(limit: u32) -> ErrorRecord {
+    let message = format!(
+        "the run's journal would have more than {limit} lines, all of which every resume reads: carry \
+         the variables of a long loop with `#[carried(..)]`, or give parts of the work to other \
+         workflows with `step.invoke(..)`"
+    );
+    ErrorRecord::new(ErrorKind::JournalTooLong, message)
 }

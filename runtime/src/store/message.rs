@@ -4,6 +4,7 @@
 //! child's end has the child's id, and so has one that a parent sends the parent's: each comes once.
 
 use jiff::Timestamp;
+use tracing::error;
 use uuid::Uuid;
 
 use super::StoreError;
@@ -14,6 +15,21 @@ use crate::payload::Payload;
 pub(super) const EVENT: &str = "event";
 pub(super) const CHILD_ENDED: &str = "child_ended";
 pub(super) const CANCEL: &str = "cancel";
+
+/// A run with a message to it, unless that cannot be read. Then others are not kept waiting for it:
+/// when the run parks, the message makes it ready, and who claims it finds why it cannot go on.
+pub(super) fn readable(
+    told: Result<(RunId, Result<Message, StoreError>), StoreError>,
+) -> Option<Result<(RunId, Message), StoreError>> {
+    match told {
+        Ok((run, Ok(message))) => Some(Ok((run, message))),
+        Ok((run, Err(error))) => {
+            error!(%run, %error, "a message to a run cannot be read");
+            None
+        }
+        Err(error) => Some(Err(error)),
+    }
+}
 
 /// A message as it was read.
 pub(super) struct MessageColumns {

@@ -142,6 +142,11 @@ pub(crate) struct ClaimedRun {
     pub(crate) origin: Origin,
     /// What waits in its inbox, oldest first.
     pub(crate) inbox: Vec<Message>,
+    /// How many workers in a row were taken over from while they drove it, with no new line in its
+    /// journal since.
+    pub(crate) take_overs: u32,
+    /// Why its journal or its inbox cannot be read, if so: then they are not whole.
+    pub(crate) unreadable: Option<String>,
 }
 
 /// What one run has to have committed.
@@ -406,15 +411,16 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Ends a worker's life: what it still holds is ready again.
     async fn leave(&self, worker: WorkerId) -> Result<(), StoreError>;
 
-    /// Ends the lives of workers whose leases have run out: what they held is ready again. Gives how
-    /// many runs that were.
+    /// Ends the lives of workers whose leases have run out: what they held is ready again, and for each
+    /// run it is counted how often in a row that was so. Gives how many runs that were.
     async fn take_over(&self) -> Result<u64, StoreError>;
 
     /// Gives back the runs that a worker holds and does not drive: a claim whose reply was lost has
     /// left them to it. Gives how many there were.
     async fn disown(&self, worker: WorkerId, driven: &[RunId]) -> Result<u64, StoreError>;
 
-    /// Gives a worker ready runs with their journals, in order of rank.
+    /// Gives a worker ready runs with their journals, in order of rank. A line that cannot be read
+    /// concerns its own run only.
     ///
     /// # Errors
     ///

@@ -12,13 +12,16 @@ use super::Env;
 use super::clock::DatabaseClock;
 use super::committer::{Commitment, Committer};
 use super::inbox::{Inbox, Inboxes};
-use crate::journal::{ErrorKind, ErrorRecord, RunId};
+use crate::journal::{ErrorKind, ErrorRecord, Message, RunId};
 use crate::machine::{Commit, End, Machine, Turn};
 use crate::step::catch_panic;
 use crate::store::{ClaimedRun, RunCommit, Then};
 
 /// A run whose next timer is no further away than this is kept in memory.
 const KEPT: SignedDuration = SignedDuration::from_secs(2);
+
+/// After so many workers in a row that went down with a run, it is not given to another.
+const CRASH_LOOP: u32 = 10;
 
 /// What a run is driven with.
 #[derive(Clone)]
@@ -37,6 +40,10 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox) {
         return;
     };
     let run = claimed.origin.trigger.run;
+    if let Some(then) = not_to_be_driven(&claimed) {
+        let Driver { committer, .. } = &driver;
+        return let_go(committer, run, then).await;
+    }
     let mut machine = Machine::new(
         definition,
         driver.env.resources.clone(),
@@ -48,6 +55,30 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox) {
     let mut drive = Drive { driver, run, workflow, machine, inbox, commit: None };
     let last = drive.until_rest().await;
     drive.settle(last).await;
+}
+
+/// What becomes of a run for which no machine is made.
+fn not_to_be_driven(claimed: &ClaimedRun) -> Option<Then> {
+    let run = claimed.origin.trigger.run;
+    let workflow = &claimed.workflow;
+    if let Some(reason) = &claimed.unreadable {
+        let asked = claimed.inbox.iter().find_map(Message::cancellation);
+        if let Some(reason) = asked {
+            return Some(Then::End(End::Cancelled(reason.to_owned())));
+        }
+        error!(%run, workflow, reason, "the run is held: what is stored of it cannot be read");
+        return Some(Then::Hold(reason.clone()));
+    }
+    if claimed.take_overs >= CRASH_LOOP {
+        let message = format!(
+            "{} workers in a row went down while they drove this run, and none of its steps ended in \
+             between; find out which of them takes the process down, then retry the run",
+            claimed.take_overs
+        );
+        error!(%run, workflow, "the run failed: {message}");
+        return Some(Then::End(End::Failed(ErrorRecord::new(ErrorKind::CrashLoop, message))));
+    }
+    None
 }
 
 /// One run being driven.
@@ -76,7 +107,7 @@ impl Drive {
                 commitment = async { commit.as_mut().expect("checked").await }, if commit.is_some() => {
                     self.commit = None;
                     match commitment {
-                        Ok(Commitment::Committed(at)) => machine.committed(at),
+                        Ok(Commitment::Committed(at)) => self.committed(at),
                         Ok(Commitment::Evicted) => {
                             warn!(run = %self.run, workflow = self.workflow, "the run is another worker's now");
                             return None;
@@ -138,16 +169,20 @@ impl Drive {
         // The machine goes first: nothing of it may run on once the run is another's.
         let Self { driver, run, machine, inbox: _inbox, .. } = self;
         let _ = catch_panic(|| drop(machine));
-        let commit = RunCommit {
-            run,
-            first_seq: 0,
-            entries: Vec::new(),
-            taken: Vec::new(),
-            discarded: Vec::new(),
-            then,
-        };
-        if let Ok(Commitment::Refused(reason)) = driver.committer.submit(commit).await {
-            error!(%run, reason, "the database refuses to let the run go; it stays where it is");
+        let_go(&driver.committer, run, then).await;
+    }
+
+    fn committed(&mut self, at: Timestamp) {
+        let before = self.machine.lines();
+        self.machine.committed(at);
+        let lines = self.machine.lines();
+        let limit = self.driver.env.program.limits.lines;
+        if (before + 1..=lines).contains(&(limit / 5)) {
+            warn!(
+                run = %self.run, workflow = self.workflow, lines, limit,
+                "the run's journal grows long: beyond the limit the run fails; carry the variables of \
+                 its loop with `#[carried(..)]`"
+            );
         }
     }
 
@@ -169,6 +204,21 @@ impl Drive {
                 warn!(run = %self.run, workflow = self.workflow, %error, "the run failed");
             }
         }
+    }
+}
+
+/// Makes a run's last commit by this worker.
+async fn let_go(committer: &Committer, run: RunId, then: Then) {
+    let commit = RunCommit {
+        run,
+        first_seq: 0,
+        entries: Vec::new(),
+        taken: Vec::new(),
+        discarded: Vec::new(),
+        then,
+    };
+    if let Ok(Commitment::Refused(reason)) = committer.submit(commit).await {
+        error!(%run, reason, "the database refuses to let the run go; it stays where it is");
     }
 }
 

@@ -6,6 +6,7 @@ mod contradictions;
 mod failures;
 mod invoking;
 mod joins;
+mod lengths;
 mod races;
 mod resuming;
 mod time;
@@ -119,6 +120,10 @@ impl Bench {
     }
 
     fn resumed(begin: Begin, journal: Vec<Row>) -> Self {
+        Self::limited(begin, journal, Limits::DEFAULT)
+    }
+
+    fn limited(begin: Begin, journal: Vec<Row>, limits: Limits) -> Self {
         let definition = Definition {
             id: "tested",
             path: "tested",
@@ -137,7 +142,7 @@ impl Bench {
         let clock = journal.last().map_or(ACCEPTED_AT, |row| row.at);
         let origin = Origin { trigger, seed: Uuid::from_u128(2), journal: journal.clone() };
         let resources = Arc::new(Resources::default());
-        let machine = Machine::new(&definition, resources, Limits::DEFAULT, origin);
+        let machine = Machine::new(&definition, resources, limits, origin);
         Self { machine, clock, journal, taken: Vec::new(), discarded: Vec::new(), end: None }
     }
 

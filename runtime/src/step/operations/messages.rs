@@ -84,10 +84,7 @@ impl Operations {
     pub(crate) fn abandon(&mut self, key: &StateKey) {
         let Some(operation) = self.active.remove(key) else { return };
         let entering = operation.entering;
-        self.handed_in.retain(|entry| {
-            entry.key != *key
-                || matches!(entry.change, Change::Succeed { .. } | Change::Fail { .. })
-        });
+        self.handed_in.retain(|entry| entry.key != *key || entry.change.is_outcome());
         if let Some(message) = operation.offer {
             self.offer(message, operation.order + 1);
         }

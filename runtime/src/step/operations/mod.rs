@@ -26,17 +26,20 @@ use crate::journal::{
 use crate::payload::Payload;
 use crate::workflow::{Config, StepKind};
 
-/// The most that is stored in one piece.
+/// The most that is stored of something.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// An event's data, in bytes.
     pub(crate) event: usize,
     /// A step's outcome or a run's output, in bytes.
     pub(crate) outcome: usize,
+    /// The lines of a run's journal.
+    pub(crate) lines: u32,
 }
 
 impl Limits {
-    pub(crate) const DEFAULT: Self = Self { event: 512 * 1024, outcome: 4 * 1024 * 1024 };
+    pub(crate) const DEFAULT: Self =
+        Self { event: 512 * 1024, outcome: 4 * 1024 * 1024, lines: 50_000 };
 }
 
 /// The table of a run's operations in progress, shared between the steps in the body, which enter

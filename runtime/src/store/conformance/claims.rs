@@ -105,3 +105,37 @@ pub(super) async fn an_announcement_is_heard_by_another_process(world: World) {
     drop(listener);
     other.close().await;
 }
+
+pub(super) async fn a_line_that_cannot_be_read_concerns_its_run_alone(world: World) {
+    let runs = world.start(2).await;
+    let worker = world.worker(HOUR).await;
+    world.claim(worker, 2).await;
+    let done = |run| commit(run, 0, vec![done("a"), done("b")], Then::Release);
+    world.flush(worker, &[done(runs[0]), done(runs[1])]).await.expect("ours");
+    let spoil = format!("transition = 'imagined' WHERE seq = 1 AND run_id = '{}'", runs[0]);
+    world.database.update("journal", &spoil).await;
+
+    let claimed = world.claim(worker, 2).await;
+    assert_eq!(ids(&claimed), runs);
+    let reason = claimed[0].unreadable.as_deref().expect("it is not whole");
+    assert!(reason.contains("line 1") && reason.contains("`imagined`"), "{reason}");
+    assert_eq!(claimed[1].unreadable, None);
+    assert_eq!(claimed[1].origin.journal.len(), 2);
+}
+
+pub(super) async fn a_message_that_cannot_be_read_concerns_its_run_alone(world: World) {
+    let runs = world.start(2).await;
+    for run in &runs {
+        world.store.cancel(*run, "enough").await.expect("it can be asked");
+    }
+    let spoil = format!("kind = 'imagined' WHERE run_id = '{}'", runs[0]);
+    world.database.update("inbox", &spoil).await;
+
+    let worker = world.worker(HOUR).await;
+    let claimed = world.claim(worker, 2).await;
+    assert_eq!(ids(&claimed), runs);
+    assert!(claimed[0].unreadable.is_some());
+    assert_eq!(claimed[1].unreadable, None);
+    assert_eq!(world.inbox(worker, runs[1]).await.len(), 1);
+    assert_eq!(world.inbox(worker, runs[0]).await, [], "it is passed over");
+}

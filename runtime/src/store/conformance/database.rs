@@ -85,6 +85,15 @@ impl TestDatabase {
         }
     }
 
+    /// Writes to one of the store's tables what no program would: `column = value WHERE ..`.
+    pub(in crate::store) async fn update(&self, table: &str, change: &str) {
+        let table = match &self.0 {
+            Kind::Postgres { .. } => format!("indelible.{table}"),
+            Kind::Sqlite { .. } => format!("indelible_{table}"),
+        };
+        self.execute(&format!("UPDATE {table} SET {change}")).await;
+    }
+
     /// How many rows one of the store's tables has.
     ///
     /// # Panics

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use super::World;
 use super::world::{HOUR, claim, ids, step};
+use crate::id::WorkerId;
+use crate::journal::RunId;
 use crate::store::{RunStatus, StoreError};
 
 pub(super) async fn a_lost_lease_cannot_commit(world: World) {
@@ -69,4 +71,42 @@ pub(super) async fn what_a_worker_does_not_drive_can_be_disowned(world: World) {
     assert_eq!(world.store.disown(worker, &[driven]).await.expect("it can be asked"), 0);
     assert_eq!(world.status(driven).await, RunStatus::Running);
     assert_eq!(ids(&world.claim(worker, 10).await), [lost]);
+}
+
+/// Has a run claimed by a worker that then dies, and gives how often that had happened before.
+async fn die_with(world: &World, progress: impl AsyncFnOnce(WorkerId, RunId)) -> u32 {
+    let worker = world.worker(Duration::ZERO).await;
+    let claimed = world.claim(worker, 1).await;
+    progress(worker, claimed[0].origin.trigger.run).await;
+    assert_eq!(world.store.take_over().await.expect("it can be taken over"), 1);
+    claimed[0].take_overs
+}
+
+pub(super) async fn take_overs_in_a_row_are_counted(world: World) {
+    world.start(1).await;
+    for before in 0..12 {
+        assert_eq!(die_with(&world, async |_, _| {}).await, before);
+    }
+}
+
+pub(super) async fn progress_begins_the_count_anew(world: World) {
+    world.start(1).await;
+    die_with(&world, async |_, _| {}).await;
+    die_with(&world, async |_, _| {}).await;
+    let commit = async |worker, run, seq| {
+        world.flush(worker, &[step(run, seq, "a")]).await.expect("it is alive");
+    };
+    assert_eq!(die_with(&world, async |worker, run| commit(worker, run, 0).await).await, 2);
+    assert_eq!(die_with(&world, async |_, _| {}).await, 1, "the last one had not come further");
+    assert_eq!(die_with(&world, async |worker, run| commit(worker, run, 1).await).await, 2);
+    assert_eq!(die_with(&world, async |_, _| {}).await, 1);
+}
+
+pub(super) async fn giving_back_is_no_take_over(world: World) {
+    world.start(1).await;
+    for _ in 0..3 {
+        let worker = world.worker(HOUR).await;
+        assert_eq!(world.claim(worker, 1).await[0].take_overs, 0);
+        world.store.leave(worker).await.expect("it can leave");
+    }
 }

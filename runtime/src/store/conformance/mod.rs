@@ -74,6 +74,8 @@ behaviours! {
         claims_are_disjoint_between_two_workers,
         other_apps_and_unknown_workflows_are_left_alone,
         a_run_comes_with_its_trigger_and_journal,
+        a_line_that_cannot_be_read_concerns_its_run_alone,
+        a_message_that_cannot_be_read_concerns_its_run_alone,
         a_resent_start_starts_once,
         a_run_that_was_given_back_is_claimed_before_newer_ones,
         an_announcement_is_heard_by_another_process,
@@ -85,6 +87,9 @@ behaviours! {
         what_a_dead_worker_held_is_driven_by_another,
         a_worker_that_leaves_gives_its_runs_back,
         what_a_worker_does_not_drive_can_be_disowned,
+        take_overs_in_a_row_are_counted,
+        progress_begins_the_count_anew,
+        giving_back_is_no_take_over,
     ],
     flushes: [
         a_flush_reads_back_as_the_machine_saw_it,

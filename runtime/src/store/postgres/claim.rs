@@ -46,23 +46,24 @@ pub(super) const CLAIM: &str = "
         UPDATE indelible.runs run SET
             worker = clock.worker, status = $6, started_at = coalesce(run.started_at, clock.at)
         FROM clock, taken WHERE run.id = taken.run_id
-        RETURNING run.id, run.workflow, run.event_id, run.accepted_at, run.input, run.seed, run.rank
+        RETURNING run.id, run.workflow, run.event_id, run.accepted_at, run.input, run.seed, run.rank,
+                  run.take_overs
     )
     SELECT clock.at, claimed.id AS run_id, claimed.workflow, claimed.event_id, claimed.accepted_at,
            claimed.input::text AS input, claimed.seed, claimed.rank,
-           NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
+           claimed.take_overs, NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
            NULL::bigint AS attempt, NULL::timestamptz AS due_at, NULL::uuid AS child,
            NULL::text AS outcome, NULL::text AS error,
            NULL::uuid AS id, NULL::uuid AS hash, NULL::text AS data, NULL::text AS reason
     FROM clock LEFT JOIN claimed ON true
     UNION ALL
-    SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            line.seq, line.key, line.kind, line.transition, line.attempt, line.due_at, line.child,
            line.outcome::text, line.error::text,
            NULL, NULL, NULL, NULL
     FROM claimed JOIN indelible.journal line ON line.run_id = claimed.id
     UNION ALL
-    SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, NULL, message.kind, NULL, NULL, NULL, NULL,
            message.outcome::text, message.error::text,
            message.id, message.hash, event.data::text, message.reason
@@ -124,15 +125,22 @@ async fn claim_from(
     let mut runs = Vec::new();
     let mut journals = HashMap::<RunId, Vec<Row>>::new();
     let mut inboxes = HashMap::<RunId, Vec<(Timestamp, Message)>>::new();
+    let mut unreadable = HashMap::<RunId, String>::new();
     for row in &rows {
         let Some(run) = row.uuid_or_null::<RunId>("run_id")? else {
             at = Some(row.time("at")?);
             continue;
         };
         if row.try_get::<Option<i32>, _>("seq")?.is_some() {
-            journals.entry(run).or_default().push(query::journal_row(row)?);
+            match query::journal_row(row) {
+                Ok(line) => journals.entry(run).or_default().push(line),
+                Err(error) => drop(unreadable.insert(run, error.to_string())),
+            }
         } else if row.uuid_or_null::<MessageId>("id")?.is_some() {
-            inboxes.entry(run).or_default().push((row.time("at")?, inbox::message(row)?));
+            match inbox::message(row) {
+                Ok(message) => inboxes.entry(run).or_default().push((row.time("at")?, message)),
+                Err(error) => drop(unreadable.insert(run, error.to_string())),
+            }
         } else {
             at = Some(row.time("at")?);
             runs.push(ranked(run, row)?);
@@ -146,6 +154,7 @@ async fn claim_from(
         let mut inbox = inboxes.remove(&id).unwrap_or_default();
         inbox.sort_by_key(|(at, message)| (*at, message.id));
         run.inbox = inbox.into_iter().map(|(_, message)| message).collect();
+        run.unreadable = unreadable.remove(&id);
     }
     runs.sort_by_key(Ranked::order);
     Ok(Batch { at: at.ok_or(StoreError::LeaseLost)?, runs })
@@ -159,7 +168,13 @@ fn ranked(run: RunId, row: &PgRow) -> Result<Ranked, StoreError> {
         data: row.payload("input")?,
     };
     let origin = Origin { trigger, seed: row.uuid("seed")?, journal: Vec::new() };
-    let run = ClaimedRun { workflow: row.try_get("workflow")?, origin, inbox: Vec::new() };
+    let run = ClaimedRun {
+        workflow: row.try_get("workflow")?,
+        origin,
+        inbox: Vec::new(),
+        take_overs: row.try_get::<i32, _>("take_overs")?.unsigned_abs(),
+        unreadable: None,
+    };
     Ok(Ranked { rank: row.try_get("rank")?, run })
 }
 

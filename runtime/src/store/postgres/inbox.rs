@@ -16,7 +16,7 @@ use crate::id::WorkerId;
 use crate::journal::{Message, MessageId, RunId};
 use crate::store::columns::reason_text;
 use crate::store::effects::{Cancel, Settled};
-use crate::store::message::{CANCEL, EVENT, MessageColumns};
+use crate::store::message::{CANCEL, EVENT, MessageColumns, readable};
 use crate::store::{RunStatus, StoreError};
 
 /// An event that was taken stays, marked; anything else that was taken comes only once, and what was
@@ -155,7 +155,8 @@ pub(super) async fn messages(
     worker: WorkerId,
 ) -> Result<Vec<(RunId, Message)>, StoreError> {
     let rows = sqlx::query(MESSAGES).bind(worker.as_uuid()).bind(EVENT).fetch_all(pool).await?;
-    rows.iter().map(|row| Ok((row.uuid("run_id")?, message(row)?))).collect()
+    let told = rows.iter().map(|row| Ok((row.uuid("run_id")?, message(row))));
+    told.filter_map(readable).collect()
 }
 
 /// Reads a message.

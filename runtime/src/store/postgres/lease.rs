@@ -26,8 +26,25 @@ pub(super) const EXPIRE: &str = "
     )
     RETURNING id";
 
-/// Puts what the workers held back to be claimed, but for some runs. A statement of its own, after the one that deleted
-/// them, so that it sees what their last flush committed. Served by `runs_of_worker`.
+/// Puts what workers that are gone held back to be claimed, and counts how often in a row that has come
+/// to pass with no new line in the journal. A statement of its own, after the one that deleted the workers,
+/// so that it sees what their last flush committed. Served by `runs_of_worker` and the primary key of
+/// the journal, of which it reads one entry a run.
+pub(super) const TAKE_OVER: &str = "
+    WITH released AS (
+        UPDATE indelible.runs run SET worker = NULL, status = $2, (take_overs, last_seq) = (
+            SELECT CASE WHEN last.seq IS NOT DISTINCT FROM run.last_seq THEN run.take_overs ELSE 0 END + 1,
+                   last.seq
+            FROM (SELECT max(seq) AS seq FROM indelible.journal WHERE run_id = run.id) last
+        )
+        FROM unnest($1::uuid[]) AS gone (worker)
+        WHERE run.worker = gone.worker
+        RETURNING run.id, run.app, run.workflow, run.rank
+    )
+    INSERT INTO indelible.ready (run_id, app, workflow, rank)
+    SELECT id, app, workflow, rank FROM released";
+
+/// Puts what a worker held back to be claimed, but for some runs. Served by `runs_of_worker`.
 pub(super) const RELEASE: &str = "
     WITH released AS (
         UPDATE indelible.runs run SET worker = NULL, status = $2
@@ -75,9 +92,21 @@ pub(super) async fn leave(pool: &PgPool, worker: WorkerId) -> Result<(), StoreEr
 pub(super) async fn take_over(pool: &PgPool) -> Result<u64, StoreError> {
     let mut tx = pool.begin().await?;
     let gone: Vec<Uuid> = sqlx::query_scalar(EXPIRE).fetch_all(&mut *tx).await?;
-    let released = release(&mut tx, gone, Vec::new()).await?;
+    let released = inherit(&mut tx, gone).await?;
     tx.commit().await?;
     Ok(released)
+}
+
+/// Puts back what workers that are gone held.
+pub(super) async fn inherit(
+    connection: &mut PgConnection,
+    gone: Vec<Uuid>,
+) -> Result<u64, StoreError> {
+    if gone.is_empty() {
+        return Ok(0);
+    }
+    let released = sqlx::query(TAKE_OVER).bind(gone).bind(RunStatus::Queued.name());
+    Ok(released.execute(connection).await?.rows_affected())
 }
 
 pub(super) async fn disown(
@@ -89,7 +118,7 @@ pub(super) async fn disown(
     release(&mut *pool.acquire().await?, vec![worker.as_uuid()], driven).await
 }
 
-pub(super) async fn release(
+async fn release(
     connection: &mut PgConnection,
     workers: Vec<Uuid>,
     kept: Vec<Uuid>,

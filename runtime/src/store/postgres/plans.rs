@@ -12,7 +12,7 @@ use super::{accept, children, claim, flush, inbox, lease, promote, query, route,
 use crate::store::conformance::{World, on_postgres};
 
 /// Name, statement, types of its parameters.
-const STATEMENTS: [(&str, &str, &str); 28] = [
+const STATEMENTS: [(&str, &str, &str); 29] = [
     (
         "flush",
         flush::FLUSH,
@@ -30,6 +30,7 @@ const STATEMENTS: [(&str, &str, &str); 28] = [
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
     ("claim", claim::CLAIM, "uuid, text, text[], bigint, bigint, text, text"),
     ("release", lease::RELEASE, "uuid[], text, uuid[]"),
+    ("take over", lease::TAKE_OVER, "uuid[], text"),
     ("promote", promote::PROMOTE, "bigint, text, text, float8"),
     ("route", route::TAKE, "text, bigint, float8"),
     (
@@ -112,7 +113,11 @@ async fn assert_by_index(world: &World) {
         assert_eq!(whole_indexes(&plan), [""; 0], "{name}\n{plan}");
         // Right for what concerns all that a worker holds; for a line of a flush it is the wrong way.
         let by_worker = plan.contains("runs_of_worker");
-        assert_eq!(by_worker, ["release", "messages"].contains(&name), "{name}\n{plan}");
+        assert_eq!(
+            by_worker,
+            ["release", "take over", "messages"].contains(&name),
+            "{name}\n{plan}"
+        );
     }
 }
 

@@ -76,7 +76,7 @@ async fn a_flush_that_comes_during_a_take_over_is_refused() {
             async move { world.flush(worker, &[step(run, 0, "a")]).await }
         });
         until_one_waits(&world).await;
-        lease::release(&mut tx, gone, Vec::new()).await.expect("it is released");
+        lease::inherit(&mut tx, gone).await.expect("it is released");
         tx.commit().await.expect("it is taken over");
 
         let late = late.await.expect("it does not panic");

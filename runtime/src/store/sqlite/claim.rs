@@ -26,7 +26,7 @@ const TAKE: &str = "
 const HOLD: &str = "
     UPDATE indelible_runs SET worker = ?2, status = ?3, started_at = coalesce(started_at, ?4)
     WHERE id IN (SELECT value FROM json_each(?1))
-    RETURNING id, workflow, event_id, accepted_at, input, seed, rank";
+    RETURNING id, workflow, event_id, accepted_at, input, seed, rank, take_overs";
 
 /// The timers of runs that a message has made ready. Served by the primary key.
 const UNPARK: &str = "
@@ -61,8 +61,9 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
         .bind(micros(at))
         .fetch_all(&mut *tx)
         .await?;
-    let mut journals = journals(&mut tx, &picked).await?;
-    let mut inboxes = inbox::inboxes(&mut tx, &picked).await?;
+    let mut unreadable = HashMap::new();
+    let mut journals = journals(&mut tx, &picked, &mut unreadable).await?;
+    let mut inboxes = inbox::inboxes(&mut tx, &picked, &mut unreadable).await?;
     tx.commit().await?;
 
     rows.sort_by_cached_key(|row| {
@@ -84,6 +85,8 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
                 journal: journals.remove(&run).unwrap_or_default(),
             },
             inbox: inboxes.remove(&run).unwrap_or_default(),
+            take_overs: row.try_get("take_overs")?,
+            unreadable: unreadable.remove(&run),
         });
     }
     Ok(Claimed { at, runs })
@@ -92,11 +95,15 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
 async fn journals(
     tx: &mut SqliteConnection,
     runs: &str,
+    unreadable: &mut HashMap<RunId, String>,
 ) -> Result<HashMap<RunId, Vec<Row>>, StoreError> {
     let mut journals = HashMap::<_, Vec<Row>>::new();
     for row in sqlx::query(JOURNALS).bind(runs).fetch_all(tx).await? {
         let run = RunId::from(row.uuid("run_id")?);
-        journals.entry(run).or_default().push(query::journal_row(&row)?);
+        match query::journal_row(&row) {
+            Ok(line) => journals.entry(run).or_default().push(line),
+            Err(error) => drop(unreadable.insert(run, error.to_string())),
+        }
     }
     Ok(journals)
 }

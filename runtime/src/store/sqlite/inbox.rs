@@ -15,7 +15,7 @@ use crate::id::WorkerId;
 use crate::journal::{Message, MessageId, RunId};
 use crate::store::columns::reason_text;
 use crate::store::effects::{Cancel, Settled};
-use crate::store::message::{CANCEL, CHILD_ENDED, EVENT, MessageColumns};
+use crate::store::message::{CANCEL, CHILD_ENDED, EVENT, MessageColumns, readable};
 use crate::store::{RunStatus, StoreError};
 
 /// An event that was taken stays, marked. Served by the primary key.
@@ -215,24 +215,31 @@ pub(super) async fn messages(
     worker: WorkerId,
 ) -> Result<Vec<(RunId, Message)>, StoreError> {
     let rows = sqlx::query(MESSAGES).bind(worker.to_string()).bind(EVENT);
-    rows.fetch_all(&store.readers).await?.iter().map(addressed).collect()
+    let rows = rows.fetch_all(&store.readers).await?;
+    let told = rows.iter().map(|row| Ok((row.uuid("run_id")?.into(), message(row))));
+    told.filter_map(readable).collect()
 }
 
 /// The inboxes of runs that are being claimed.
 pub(super) async fn inboxes(
     tx: &mut SqliteConnection,
     runs: &str,
+    unreadable: &mut HashMap<RunId, String>,
 ) -> Result<HashMap<RunId, Vec<Message>>, StoreError> {
     let mut inboxes = HashMap::<_, Vec<Message>>::new();
     for row in &sqlx::query(CLAIMED).bind(runs).bind(EVENT).fetch_all(tx).await? {
-        let (run, message) = addressed(row)?;
-        inboxes.entry(run).or_default().push(message);
+        let run = row.uuid("run_id")?.into();
+        match message(row) {
+            Ok(message) => inboxes.entry(run).or_default().push(message),
+            Err(error) => drop(unreadable.insert(run, error.to_string())),
+        }
     }
     Ok(inboxes)
 }
 
-fn addressed(row: &SqliteRow) -> Result<(RunId, Message), StoreError> {
-    let message = MessageColumns {
+/// Reads a message.
+fn message(row: &SqliteRow) -> Result<Message, StoreError> {
+    MessageColumns {
         id: row.uuid("id")?,
         kind: row.try_get("kind")?,
         at: row.time("at")?,
@@ -241,6 +248,6 @@ fn addressed(row: &SqliteRow) -> Result<(RunId, Message), StoreError> {
         outcome: row.try_get("outcome")?,
         error: row.try_get("error")?,
         reason: row.try_get("reason")?,
-    };
-    Ok((row.uuid("run_id")?.into(), message.message()?))
+    }
+    .message()
 }

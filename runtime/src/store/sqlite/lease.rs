@@ -29,6 +29,16 @@ const EXPIRE: &str = "
     WHERE expires_at <= ?1 OR id IN (SELECT value FROM json_each(?2))
     RETURNING id";
 
+/// Counts how often in a row this has come to pass with no new line in the journal. Served by
+/// `indelible_runs_of_worker` and the primary key of the journal.
+const TAKE_OVER: &str = "
+    UPDATE indelible_runs SET worker = NULL, status = ?2, (take_overs, last_seq) = (
+        SELECT CASE WHEN last.seq IS indelible_runs.last_seq THEN take_overs ELSE 0 END + 1, last.seq
+        FROM (SELECT max(seq) AS seq FROM indelible_journal WHERE run_id = indelible_runs.id) last
+    )
+    WHERE worker IN (SELECT value FROM json_each(?1))
+    RETURNING id";
+
 /// Served by `indelible_runs_of_worker`.
 const RELEASE: &str = "
     UPDATE indelible_runs SET worker = NULL, status = ?2
@@ -99,10 +109,15 @@ pub(super) async fn take_over(store: &SqliteStore) -> Result<u64, StoreError> {
         .bind(batch(&dead))
         .fetch_all(&mut *tx)
         .await?;
-    let released = release(&mut tx, &gone, &[]).await?;
+    let released: Vec<String> = sqlx::query_scalar(TAKE_OVER)
+        .bind(batch(&gone))
+        .bind(RunStatus::Queued.name())
+        .fetch_all(&mut *tx)
+        .await?;
+    runs::ready(&mut tx, &released).await?;
     tx.commit().await?;
     dead.into_iter().for_each(|worker| store.lives.end(worker));
-    Ok(released)
+    Ok(released.len() as u64)
 }
 
 pub(super) async fn disown(
@@ -116,7 +131,7 @@ pub(super) async fn disown(
     Ok(released)
 }
 
-/// Puts what the workers held back to be claimed, but for some runs.
+/// Puts what workers held back to be claimed, but for some runs.
 async fn release(
     tx: &mut SqliteConnection,
     workers: &[String],

@@ -83,6 +83,10 @@ CREATE TABLE indelible.runs (
     held        text,
     -- Who holds it; only they write this row and its journal.
     worker      uuid,
+    -- How many workers in a row were taken over from while they drove it, with no new line in its
+    -- journal since the first of them, and the last line then.
+    take_overs  integer     NOT NULL DEFAULT 0,
+    last_seq    integer,
     -- The flush that last took it from its worker.
     commit_id   uuid,
     commit_at   timestamptz

@@ -79,6 +79,10 @@ CREATE TABLE indelible_runs (
     held        TEXT,
     -- Who holds it; only they write this row and its journal.
     worker      TEXT,
+    -- How many workers in a row were taken over from while they drove it, with no new line in its
+    -- journal since the first of them, and the last line then.
+    take_overs  INTEGER NOT NULL DEFAULT 0,
+    last_seq    INTEGER,
     -- The flush that last took it from its worker.
     commit_id   TEXT,
     commit_at   INTEGER
