@@ -1,6 +1,6 @@
 use crate::journal::{ErrorRecord, RunId};
 use crate::payload::EncodeError;
-use crate::store::{OpenError, StoreError};
+use crate::store::{OpenError, RunStatus, StoreError};
 
 /// What can go wrong between a program and its workflows.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,42 @@ pub enum Error {
     /// No run has this id.
     #[error("there is no run {0}")]
     NoSuchRun(RunId),
+    /// Only a failed run can be retried.
+    #[error("run {run} is {status}: only a failed run is retried")]
+    NotFailed {
+        /// The run.
+        run: RunId,
+        /// Where it stands.
+        status: RunStatus,
+    },
+    /// Only a run that is over can be replayed.
+    #[error("run {run} is {status}: it is replayed once it is over; cancel it to have that sooner")]
+    NotOver {
+        /// The run.
+        run: RunId,
+        /// Where it stands.
+        status: RunStatus,
+    },
+    /// A run has recorded nothing of the state that it was to be forked at.
+    #[error("run {run} has recorded no state `{state}`; it has {}", listed(.states))]
+    NoSuchState {
+        /// The run.
+        run: RunId,
+        /// The state that was asked for.
+        state: String,
+        /// Those that it has recorded.
+        states: Vec<String>,
+    },
+    /// A run was given the input of another workflow.
+    #[error("run {run} is one of `{workflow}`, and the input is one of `{given}`")]
+    OtherWorkflow {
+        /// The run.
+        run: RunId,
+        /// Its workflow's id.
+        workflow: String,
+        /// The id of the workflow that the input is for.
+        given: &'static str,
+    },
     /// A run whose result was awaited has failed.
     #[error("run {run} of `{workflow}` failed: {error}")]
     RunFailed {
@@ -75,3 +111,8 @@ pub enum Error {
 
 /// What most calls to the runtime give.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Names in a message: `none`, or ``a`, `b``.
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { format!("`{}`", names.join("`, `")) }
+}

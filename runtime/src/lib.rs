@@ -84,7 +84,7 @@ macro_rules! race {
 }
 
 pub use self::app::App;
-pub use self::client::{Client, RunHandle, Sending};
+pub use self::client::{Client, Replaying, RunHandle, Sending};
 pub use self::error::{Error, Result};
 pub use self::payload::{EncodeError, Payload};
 pub use self::runtime::{Runtime, RuntimeBuilder};

@@ -63,9 +63,40 @@ impl<T> RunHandle<T> {
         self.client.cancel(self.run, reason).await
     }
 
+    /// Takes the run up again where it failed; see [`Client::retry`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn retry(&self) -> Result<()> {
+        self.client.retry(self.run).await
+    }
+
+    /// Starts a new run with what this one has done before it entered a state; see [`Client::fork`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn fork(&self, at_state: impl fmt::Display + Send) -> Result<Self> {
+        Ok(self.client.handle(self.client.fork(self.run, at_state).await?))
+    }
+
+    /// Starts a new run as this one was; see [`Client::replay`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn replay(&self) -> Result<Self> {
+        Ok(self.client.handle(self.client.replay(self.run).await?))
+    }
+
     /// Waits for the run's end. One that ends in this process is noticed at once, one that ends
     /// elsewhere within two seconds. An outage of the database is waited out.
-    async fn ended(&self) -> Result<RunRecord> {
+    ///
+    /// # Errors
+    ///
+    /// When there is no such run.
+    pub async fn wait(&self) -> Result<RunRecord> {
         let mut ends = self.client.signals.listen_for_ends();
         let mut wait = POLL.0;
         loop {
@@ -97,7 +128,7 @@ impl<T: DeserializeOwned> RunHandle<T> {
     ///
     /// [`Error::RunFailed`] if the run failed, [`Error::RunCancelled`] if it was cancelled; other errors if it could not be asked for.
     pub async fn result(&self) -> Result<T> {
-        let record = self.ended().await?;
+        let record = self.wait().await?;
         if let Some(reason) = record.cancelled {
             let workflow = record.workflow;
             return Err(Error::RunCancelled { run: self.run, workflow, reason });

@@ -3,12 +3,14 @@
 
 mod handle;
 mod sending;
+mod verbs;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use self::handle::RunHandle;
 pub use self::sending::Sending;
+pub use self::verbs::Replaying;
 
 use crate::error::{Error, Result};
 use crate::event::{Catalog, Event, EventId, UntypedEvent};

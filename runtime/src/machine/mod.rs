@@ -30,6 +30,8 @@ use crate::workflow::TriggerData;
 pub(crate) struct Origin {
     pub(crate) trigger: TriggerData,
     pub(crate) seed: Uuid,
+    /// How often it was taken up again after it had failed.
+    pub(crate) retries: u32,
     pub(crate) journal: Vec<Row>,
 }
 
@@ -107,10 +109,11 @@ impl Machine {
         limits: Limits,
         origin: Origin,
     ) -> Self {
-        let Origin { trigger, seed, journal } = origin;
+        let Origin { trigger, seed, retries, journal } = origin;
         let operations = Shared::new(Operations::new(
             trigger.run,
             seed,
+            retries,
             trigger.accepted_at,
             definition.config,
             limits,

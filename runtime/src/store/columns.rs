@@ -2,11 +2,13 @@
 //! Messages have a module of [their own](super::message).
 
 use jiff::Timestamp;
-
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
 use uuid::Uuid;
 
+use super::verbs::Line;
 use super::{StoreError, Then};
-use crate::journal::{Change, Due, Entry, ErrorRecord, Row, Transition};
+use crate::journal::{Change, Due, Entry, ErrorRecord, Row, Transition, TransitionKind};
 use crate::machine::End;
 use crate::payload::Payload;
 
@@ -138,6 +140,25 @@ impl RowColumns {
             transition,
             at,
         })
+    }
+}
+
+/// A line as far as operators' verbs look at it.
+pub(super) struct LineColumns {
+    pub(super) seq: i64,
+    pub(super) key: String,
+    pub(super) transition: String,
+}
+
+impl LineColumns {
+    pub(super) fn line(self) -> Result<Line, StoreError> {
+        let Self { seq, key, transition } = self;
+        let corrupt =
+            || StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): `{transition}`"));
+        let kind: Result<_, serde::de::value::Error> =
+            TransitionKind::deserialize(transition.as_str().into_deserializer());
+        let seq = u32::try_from(seq).map_err(|_| corrupt())?;
+        Ok(Line { seq, transition: kind.map_err(|_| corrupt())?, key: key.clone().into() })
     }
 }
 

@@ -17,17 +17,19 @@ mod migration;
 mod open;
 mod postgres;
 mod sqlite;
+mod verbs;
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 pub use self::error::{OpenError, StoreError};
 pub(crate) use self::open::open;
+pub(crate) use self::verbs::{Fork, Refusal, Replay};
 
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -317,8 +319,18 @@ pub struct RunQuery {
     pub workflow: Option<String>,
     /// Only runs that stand there.
     pub status: Option<RunStatus>,
+    /// Only runs that are over, or only those that are not.
+    pub over: Option<bool>,
     /// Only runs that this one has invoked.
     pub parent: Option<RunId>,
+    /// Only runs that this event has started.
+    pub event: Option<EventId>,
+    /// Only runs that were given this attribute: key and value.
+    pub attribute: Option<(String, String)>,
+    /// Only runs whose trigger was accepted at this time or later.
+    pub since: Option<Timestamp>,
+    /// Only runs whose trigger was accepted before this time.
+    pub before: Option<Timestamp>,
     /// Only runs with a greater id: the last one of the page before.
     pub after: Option<RunId>,
     /// At most so many (100 unless said otherwise), in order of id.
@@ -326,6 +338,30 @@ pub struct RunQuery {
 }
 
 impl RunQuery {
+    /// The names of the statuses that it asks for.
+    fn statuses(&self) -> Vec<&'static str> {
+        let asked = |status: RunStatus| {
+            self.status.is_none_or(|only| only == status)
+                && self.over.is_none_or(|over| over == status.is_over())
+        };
+        RunStatus::NAMES
+            .iter()
+            .filter(|(status, _)| asked(*status))
+            .map(|(_, name)| *name)
+            .collect()
+    }
+
+    /// A lower bound of the ids: no run is older than its id by more than the clocks of the programs
+    /// that start runs differ.
+    fn first(&self) -> Uuid {
+        const SKEW: SignedDuration = SignedDuration::from_hours(24);
+        let after = self.after.map(RunId::as_uuid).unwrap_or_default();
+        let since = self.since.and_then(|since| since.checked_sub(SKEW).ok());
+        let since = since.and_then(|since| u64::try_from(since.as_millisecond()).ok());
+        let lowest = since.map(|millis| Uuid::from_u128(u128::from(millis) << 80));
+        lowest.unwrap_or_default().max(after)
+    }
+
     fn page(&self) -> i64 {
         self.limit.unwrap_or(100).into()
     }
@@ -467,7 +503,24 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// Asks a run to cancel, and makes it ready if it is parked, held or queued; `false` if it is
     /// over or there is none.
-    async fn cancel(&self, run: RunId, reason: &str) -> Result<bool, StoreError>;
+    async fn cancel(&self, run: RunId, reason: &str) -> Result<bool, StoreError> {
+        Ok(self.cancel_all(&[run], reason).await? > 0)
+    }
+
+    /// The same for many runs; gives how many are not over.
+    async fn cancel_all(&self, runs: &[RunId], reason: &str) -> Result<u64, StoreError>;
+
+    /// Takes failed runs up again where they failed: their journals lose what came of that. Gives for
+    /// each run why it was left alone, if it was.
+    async fn retry(&self, runs: &[RunId]) -> Result<Vec<Result<(), Refusal>>, StoreError>;
+
+    /// Starts a run with the part of another's journal that comes before a state. The two have their
+    /// input and their seed in common.
+    async fn fork(&self, fork: &Fork) -> Result<Result<(), Refusal>, StoreError>;
+
+    /// Starts runs as others were that are over. Gives for each why there was none to be started, if
+    /// so.
+    async fn replay(&self, replays: &[Replay]) -> Result<Vec<Result<(), Refusal>>, StoreError>;
 
     /// One run.
     async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError>;

@@ -131,7 +131,8 @@ impl<W: Body> TestRun<W> {
     ) -> Self {
         let journal = kept(&history);
         let clock = Clock::at(journal.last().map_or(trigger.accepted_at, |row| row.at));
-        let origin = Origin { trigger: trigger.clone(), seed: Uuid::from_u128(2), journal };
+        let origin =
+            Origin { trigger: trigger.clone(), seed: Uuid::from_u128(2), retries: 0, journal };
         let definition = Definition::of::<W>();
         let machine = Machine::new(&definition, resources.clone(), Limits::DEFAULT, origin);
         let workflow = PhantomData;

@@ -140,7 +140,8 @@ impl Bench {
         let trigger =
             TriggerData { run, event: None, accepted_at: ACCEPTED_AT, data: Payload::null() };
         let clock = journal.last().map_or(ACCEPTED_AT, |row| row.at);
-        let origin = Origin { trigger, seed: Uuid::from_u128(2), journal: journal.clone() };
+        let origin =
+            Origin { trigger, seed: Uuid::from_u128(2), retries: 0, journal: journal.clone() };
         let resources = Arc::new(Resources::default());
         let machine = Machine::new(&definition, resources, limits, origin);
         Self { machine, clock, journal, taken: Vec::new(), discarded: Vec::new(), end: None }

@@ -15,6 +15,8 @@ use crate::workflow::Backoff;
 pub(crate) struct Keys {
     run: RunId,
     seed: Uuid,
+    /// How often the run was taken up again after it had failed.
+    retries: u32,
     /// The commit time of the outcome delivered last.
     pub(super) now: Timestamp,
     /// How often each path and id was claimed.
@@ -36,10 +38,11 @@ struct Loop {
 }
 
 impl Keys {
-    pub(super) fn new(run: RunId, seed: Uuid, accepted_at: Timestamp) -> Self {
+    pub(super) fn new(run: RunId, seed: Uuid, retries: u32, accepted_at: Timestamp) -> Self {
         Self {
             run,
             seed,
+            retries,
             now: accepted_at,
             claims: HashMap::new(),
             loops: HashMap::new(),
@@ -120,7 +123,12 @@ impl Keys {
     }
 
     fn id_of(&self, name: &str) -> Uuid {
-        let name = format!("{}{name}", self.iteration);
+        // What a retried run does again is not what it did before.
+        let retry = match self.retries {
+            0 => String::new(),
+            n => format!("retry {n}/"),
+        };
+        let name = format!("{retry}{}{name}", self.iteration);
         let hash = Uuid::new_v5(&self.run.as_uuid(), name.as_bytes());
         let millis = self.now.as_millisecond().unsigned_abs();
         let (random, _) = hash.as_bytes().split_at(10);

@@ -157,12 +157,13 @@ impl Operations {
     pub(crate) fn new(
         run: RunId,
         seed: Uuid,
+        retries: u32,
         accepted_at: Timestamp,
         config: Config,
         limits: Limits,
     ) -> Self {
         Self {
-            keys: Keys::new(run, seed, accepted_at),
+            keys: Keys::new(run, seed, retries, accepted_at),
             config,
             limits,
             clock: Timestamp::MIN,

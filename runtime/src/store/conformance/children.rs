@@ -10,7 +10,7 @@ use crate::machine::End;
 use crate::store::{RunQuery, RunStatus, Then};
 use crate::workflow::StepKind;
 
-fn child(detached: bool) -> Child {
+pub(super) fn child(detached: bool) -> Child {
     let (id, seed) = (RunId::new(), Uuid::new_v4());
     Child { id, workflow: ORDER, input: json(r#"{"no": 1}"#), seed, detached }
 }
@@ -19,7 +19,7 @@ fn entry(key: &str, change: Change) -> Entry {
     Entry { key: key.into(), kind: StepKind::Invoke, change }
 }
 
-fn invoke(child: &Child) -> Entry {
+pub(super) fn invoke(child: &Child) -> Entry {
     entry(&child.id.to_string(), Change::Invoke { child: child.clone(), timeout: None })
 }
 

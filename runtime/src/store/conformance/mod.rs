@@ -14,6 +14,7 @@ mod leases;
 mod opening;
 mod texts;
 mod timers;
+mod verbs;
 mod waits;
 mod world;
 
@@ -148,6 +149,21 @@ behaviours! {
         a_child_that_starts_as_its_parent_ends_is_asked_to_cancel,
         an_abandoned_child_is_asked_to_cancel,
         children_are_listed_by_parent,
+    ],
+    verbs: [
+        a_failed_run_is_retried_from_where_it_failed,
+        a_retried_run_has_taken_what_it_had_taken,
+        only_a_failed_run_is_retried,
+        two_retries_at_once_are_one,
+        a_retried_child_can_fail_again,
+        a_fork_has_the_journal_before_a_state,
+        a_fork_has_taken_what_its_part_of_the_journal_has,
+        a_fork_names_the_states_that_there_are,
+        a_fork_of_a_run_in_progress_leaves_it_alone,
+        a_replay_begins_with_the_same_input_or_another,
+        only_what_is_over_is_replayed,
+        many_runs_are_cancelled_at_once,
+        runs_are_found_by_what_is_known_of_them,
     ],
     texts: [
         a_payload_reads_back_byte_for_byte,

@@ -47,23 +47,23 @@ pub(super) const CLAIM: &str = "
             worker = clock.worker, status = $6, started_at = coalesce(run.started_at, clock.at)
         FROM clock, taken WHERE run.id = taken.run_id
         RETURNING run.id, run.workflow, run.event_id, run.accepted_at, run.input, run.seed, run.rank,
-                  run.take_overs
+                  run.take_overs, run.retries
     )
     SELECT clock.at, claimed.id AS run_id, claimed.workflow, claimed.event_id, claimed.accepted_at,
            claimed.input::text AS input, claimed.seed, claimed.rank,
-           claimed.take_overs, NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
+           claimed.take_overs, claimed.retries, NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
            NULL::bigint AS attempt, NULL::timestamptz AS due_at, NULL::uuid AS child,
            NULL::text AS outcome, NULL::text AS error,
            NULL::uuid AS id, NULL::uuid AS hash, NULL::text AS data, NULL::text AS reason
     FROM clock LEFT JOIN claimed ON true
     UNION ALL
-    SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            line.seq, line.key, line.kind, line.transition, line.attempt, line.due_at, line.child,
            line.outcome::text, line.error::text,
            NULL, NULL, NULL, NULL
     FROM claimed JOIN indelible.journal line ON line.run_id = claimed.id
     UNION ALL
-    SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, NULL, message.kind, NULL, NULL, NULL, NULL,
            message.outcome::text, message.error::text,
            message.id, message.hash, event.data::text, message.reason
@@ -167,7 +167,8 @@ fn ranked(run: RunId, row: &PgRow) -> Result<Ranked, StoreError> {
         accepted_at: row.time("accepted_at")?,
         data: row.payload("input")?,
     };
-    let origin = Origin { trigger, seed: row.uuid("seed")?, journal: Vec::new() };
+    let retries = row.try_get::<i32, _>("retries")?.unsigned_abs();
+    let origin = Origin { trigger, seed: row.uuid("seed")?, retries, journal: Vec::new() };
     let run = ClaimedRun {
         workflow: row.try_get("workflow")?,
         origin,

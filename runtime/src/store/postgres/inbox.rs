@@ -49,7 +49,10 @@ pub(super) const ASK_CHILDREN: &str = "
 /// Served by the primary key of runs.
 pub(super) const ASK: &str = "
     INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
-    SELECT id, $2, $3, clock_timestamp(), $4 FROM indelible.runs WHERE id = $1 AND ended_at IS NULL
+    SELECT run.id, asked.id, $3, clock_timestamp(), $4
+    FROM unnest($1::uuid[], $2::uuid[]) AS asked (run_id, id)
+    JOIN indelible.runs run ON run.id = asked.run_id
+    WHERE run.ended_at IS NULL
     RETURNING run_id";
 
 /// Served by `runs_of_worker`, `inbox_untaken` and the primary key of events.
@@ -102,7 +105,7 @@ pub(super) const TOLD: &str = "
 /// Served by the primary key.
 pub(super) const EMPTY: &str = "
     DELETE FROM indelible.inbox message USING unnest($1::uuid[]) AS over (run_id)
-    WHERE message.run_id = over.run_id";
+    WHERE message.run_id = over.run_id AND NOT message.taken";
 
 pub(super) async fn settle(
     connection: &mut PgConnection,
@@ -137,17 +140,17 @@ pub(super) async fn ask_children(
     Ok(asked.fetch_all(connection).await?)
 }
 
-pub(super) async fn cancel(pool: &PgPool, run: RunId, reason: &str) -> Result<bool, StoreError> {
+pub(super) async fn cancel(pool: &PgPool, runs: &[RunId], reason: &str) -> Result<u64, StoreError> {
     let mut connection = pool.acquire().await?;
     let asked: Vec<Uuid> = sqlx::query_scalar(ASK)
-        .bind(run.as_uuid())
-        .bind(MessageId::new().as_uuid())
+        .bind(runs.iter().map(|run| run.as_uuid()).collect::<Vec<_>>())
+        .bind(runs.iter().map(|_| MessageId::new().as_uuid()).collect::<Vec<_>>())
         .bind(CANCEL)
         .bind(reason_text(reason))
         .fetch_all(&mut *connection)
         .await?;
     rouse(&mut connection, &asked).await?;
-    Ok(!asked.is_empty())
+    Ok(asked.len() as u64)
 }
 
 pub(super) async fn messages(

@@ -27,6 +27,7 @@ mod route;
 mod runs;
 mod shapes;
 mod value;
+mod verbs;
 mod waits;
 
 use std::time::Duration;
@@ -39,8 +40,9 @@ use self::claim::Floors;
 use self::inbox::Broom;
 use super::open::Problem;
 use super::{
-    Claim, Claimed, Flushed, Listener, NewEvent, NewRun, Promoted, Recorded, Registration, Router,
-    RunCommit, RunCount, RunQuery, RunRecord, Store, StoreError, Stranded, Worker,
+    Claim, Claimed, Flushed, Fork, Listener, NewEvent, NewRun, Promoted, Recorded, Refusal,
+    Registration, Replay, Router, RunCommit, RunCount, RunQuery, RunRecord, Store, StoreError,
+    Stranded, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -156,8 +158,20 @@ impl Store for PostgresStore {
         inbox::messages(&self.pool, worker).await
     }
 
-    async fn cancel(&self, run: RunId, reason: &str) -> Result<bool, StoreError> {
-        inbox::cancel(&self.pool, run, reason).await
+    async fn cancel_all(&self, runs: &[RunId], reason: &str) -> Result<u64, StoreError> {
+        inbox::cancel(&self.pool, runs, reason).await
+    }
+
+    async fn retry(&self, runs: &[RunId]) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+        verbs::retry(&self.pool, runs).await
+    }
+
+    async fn fork(&self, fork: &Fork) -> Result<Result<(), Refusal>, StoreError> {
+        verbs::fork(&self.pool, fork).await
+    }
+
+    async fn replay(&self, replays: &[Replay]) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+        verbs::replay(&self.pool, replays).await
     }
 
     async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {

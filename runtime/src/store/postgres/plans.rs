@@ -8,11 +8,16 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::connect::SETTINGS;
-use super::{accept, children, claim, flush, inbox, lease, promote, query, route, runs, waits};
+use super::{
+    accept, children, claim, flush, inbox, lease, promote, query, route, runs, verbs, waits,
+};
 use crate::store::conformance::{World, on_postgres};
 
+const LISTED: &str =
+    "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
+
 /// Name, statement, types of its parameters.
-const STATEMENTS: [(&str, &str, &str); 29] = [
+const STATEMENTS: [(&str, &str, &str); 39] = [
     (
         "flush",
         flush::FLUSH,
@@ -39,7 +44,17 @@ const STATEMENTS: [(&str, &str, &str); 29] = [
         "uuid[], text[], text[], boolean[], text, uuid[], text[], uuid[], text[], uuid[], text",
     ),
     ("counts", query::COUNTS, "text"),
-    ("children", query::CHILDREN, "text, uuid, text, text, bigint, uuid"),
+    ("children", query::CHILDREN, LISTED),
+    ("runs", query::RUNS, LISTED),
+    ("runs of an event", query::OF_EVENT, LISTED),
+    ("runs with an attribute", query::WITH_ATTRIBUTE, LISTED),
+    ("lock runs", verbs::LOCK, "uuid[]"),
+    ("lines", verbs::LINES, "uuid[]"),
+    ("cut lines", verbs::CUT, "uuid[], integer[]"),
+    ("revive", verbs::REVIVE, "uuid[], text, text"),
+    ("fork", verbs::FORK, "uuid, uuid, integer[], text, text, text"),
+    ("events that were taken", verbs::HAD, "uuid[], text"),
+    ("replay", verbs::REPLAY, "uuid[], uuid[], uuid[], text[], text, text"),
     ("start", runs::INSERT, "text, uuid[], text[], uuid[], text[], uuid[], timestamptz[], text"),
     (
         "start children",
@@ -61,13 +76,15 @@ const STATEMENTS: [(&str, &str, &str); 29] = [
     ("rouse", inbox::ROUSE, "uuid[], text, text, text, text"),
     ("sweep", inbox::TOLD, "uuid, bigint"),
     ("empty inboxes", inbox::EMPTY, "uuid[]"),
-    ("cancel", inbox::ASK, "uuid, uuid, text, text"),
+    ("cancel", inbox::ASK, "uuid[], uuid[], text, text"),
 ];
 
 const GROW: &str = "
     INSERT INTO indelible.runs (id, app, workflow, status, input, seed, rank, accepted_at)
     SELECT gen_random_uuid(), 'shop', 'on-order', 'completed', '{}', gen_random_uuid(), n, now()
     FROM generate_series(1, 20000) n;
+    INSERT INTO indelible.attributes (run_id, key, app, value)
+    SELECT id, 'customer', app, id::text FROM indelible.runs;
     INSERT INTO indelible.journal (run_id, seq, key, kind, transition, commit_id, at)
     SELECT id, 0, 'a', 'run', 'succeeded', gen_random_uuid(), now() FROM indelible.runs;
     INSERT INTO indelible.events (id, name, data, accepted_at)

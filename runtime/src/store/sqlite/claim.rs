@@ -26,7 +26,7 @@ const TAKE: &str = "
 const HOLD: &str = "
     UPDATE indelible_runs SET worker = ?2, status = ?3, started_at = coalesce(started_at, ?4)
     WHERE id IN (SELECT value FROM json_each(?1))
-    RETURNING id, workflow, event_id, accepted_at, input, seed, rank, take_overs";
+    RETURNING id, workflow, event_id, accepted_at, input, seed, rank, take_overs, retries";
 
 /// The timers of runs that a message has made ready. Served by the primary key.
 const UNPARK: &str = "
@@ -82,6 +82,7 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
                     data: Payload::stored(row.try_get::<String, _>("input")?),
                 },
                 seed: row.uuid("seed")?,
+                retries: row.try_get("retries")?,
                 journal: journals.remove(&run).unwrap_or_default(),
             },
             inbox: inboxes.remove(&run).unwrap_or_default(),

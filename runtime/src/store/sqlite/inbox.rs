@@ -45,7 +45,9 @@ const ASK_CHILDREN: &str = "
 /// Served by the primary key of runs.
 const ASK: &str = "
     INSERT INTO indelible_inbox (run_id, id, kind, at, reason)
-    SELECT id, ?2, ?3, ?4, ?5 FROM indelible_runs WHERE id = ?1 AND ended_at IS NULL
+    SELECT r.id, asked.value ->> 'id', ?2, ?3, ?4
+    FROM json_each(?1) asked JOIN indelible_runs r ON r.id = asked.value ->> 'run'
+    WHERE r.ended_at IS NULL
     RETURNING run_id";
 
 /// Tells the parents of runs that have ended. Served by the primary key of runs.
@@ -56,6 +58,7 @@ pub(super) const TELL_PARENTS: &str = "
     JOIN indelible_runs r ON r.id = ended.value
     JOIN indelible_runs parent ON parent.id = r.parent
     WHERE parent.ended_at IS NULL
+    ON CONFLICT (run_id, id) DO NOTHING
     RETURNING run_id";
 
 /// Asks the attached children of runs that have ended to cancel. Served by
@@ -68,10 +71,17 @@ pub(super) const TELL_CHILDREN: &str = "
     ON CONFLICT (run_id, id) DO NOTHING
     RETURNING run_id";
 
-/// What is left of runs that have ended. Served by the primary keys.
+/// What is left of runs that have ended, but for what a failed one has taken: it may be retried.
+/// Served by the primary keys.
 const FORGET: [&str; 2] = [
     "DELETE FROM indelible_waits WHERE run_id IN (SELECT value FROM json_each(?1))",
-    "DELETE FROM indelible_inbox WHERE run_id IN (SELECT value FROM json_each(?1))",
+    "DELETE FROM indelible_inbox
+     WHERE run_id IN (SELECT value FROM json_each(?1)) AND NOT (
+         taken AND EXISTS (
+             SELECT 1 FROM indelible_runs r
+             WHERE r.id = indelible_inbox.run_id AND r.error IS NOT NULL
+         )
+     )",
 ];
 
 /// Served by `indelible_runs_of_worker`, `indelible_inbox_untaken` and the unique index of events.
@@ -109,6 +119,12 @@ struct SettledRow {
     run: RunId,
     message: MessageId,
     taken: bool,
+}
+
+#[derive(Serialize)]
+struct AskRow {
+    run: RunId,
+    id: MessageId,
 }
 
 #[derive(Serialize)]
@@ -176,13 +192,12 @@ pub(super) async fn tell_of_ends(
 
 pub(super) async fn cancel(
     store: &SqliteStore,
-    run: RunId,
+    runs: &[RunId],
     reason: &str,
-) -> Result<bool, StoreError> {
+) -> Result<u64, StoreError> {
     let mut tx = store.write().await?;
     let asked: Vec<String> = sqlx::query_scalar(ASK)
-        .bind(run.to_string())
-        .bind(MessageId::new().to_string())
+        .bind(batch(runs.iter().map(|run| AskRow { run: *run, id: MessageId::new() })))
         .bind(CANCEL)
         .bind(micros(now()))
         .bind(reason_text(reason))
@@ -190,7 +205,7 @@ pub(super) async fn cancel(
         .await?;
     rouse(&mut tx, &asked).await?;
     tx.commit().await?;
-    Ok(!asked.is_empty())
+    Ok(asked.len() as u64)
 }
 
 /// Makes those of the runs ready that have messages and that nobody drives; gives how many.

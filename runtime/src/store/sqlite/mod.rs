@@ -22,6 +22,7 @@ mod route;
 mod runs;
 mod shapes;
 mod value;
+mod verbs;
 mod waits;
 
 use std::time::Duration;
@@ -33,8 +34,9 @@ use uuid::Uuid;
 use self::life::Lives;
 use super::open::Problem;
 use super::{
-    Claim, Claimed, Flushed, Listener, NewEvent, NewRun, Promoted, Recorded, Registration, Router,
-    RunCommit, RunCount, RunQuery, RunRecord, Store, StoreError, Stranded, Worker,
+    Claim, Claimed, Flushed, Fork, Listener, NewEvent, NewRun, Promoted, Recorded, Refusal,
+    Registration, Replay, Router, RunCommit, RunCount, RunQuery, RunRecord, Store, StoreError,
+    Stranded, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -151,8 +153,20 @@ impl Store for SqliteStore {
         inbox::messages(self, worker).await
     }
 
-    async fn cancel(&self, run: RunId, reason: &str) -> Result<bool, StoreError> {
-        inbox::cancel(self, run, reason).await
+    async fn cancel_all(&self, runs: &[RunId], reason: &str) -> Result<u64, StoreError> {
+        inbox::cancel(self, runs, reason).await
+    }
+
+    async fn retry(&self, runs: &[RunId]) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+        verbs::retry(self, runs).await
+    }
+
+    async fn fork(&self, fork: &Fork) -> Result<Result<(), Refusal>, StoreError> {
+        verbs::fork(self, fork).await
+    }
+
+    async fn replay(&self, replays: &[Replay]) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+        verbs::replay(self, replays).await
     }
 
     async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {

@@ -2,7 +2,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use super::value::Columns as _;
+use super::value::{Columns as _, batch, micros};
 use crate::journal::{Row, RunId};
 use crate::payload::Payload;
 use crate::store::columns::{RowColumns, error_record};
@@ -19,22 +19,48 @@ const JOURNAL: &str = "
     SELECT seq, key, kind, transition, attempt, due_at, child, outcome, error, at
     FROM indelible_journal WHERE run_id = ?1 ORDER BY seq";
 
-/// Served by the primary key, from which it goes on in order until the page is full.
-const RUNS: &str = "
-    SELECT id, workflow, status, event_id, parent, input, accepted_at, started_at, ended_at, output,
-           error, cancelled, held
-    FROM indelible_runs
-    WHERE app = ?1 AND id > ?2 AND (?3 IS NULL OR workflow = ?3) AND (?4 IS NULL OR status = ?4)
-    ORDER BY id LIMIT ?5";
+/// A page of runs in order of id, out of those that a query is narrowed down to; the other conditions
+/// are looked at on the way.
+macro_rules! page {
+    ($from:literal, $narrowed:literal) => {
+        concat!(
+            "
+    SELECT r.id, r.workflow, r.status, r.event_id, r.parent, r.input, r.accepted_at, r.started_at,
+           r.ended_at, r.output, r.error, r.cancelled, r.held
+    FROM ",
+            $from,
+            "
+    WHERE r.app = ?1 AND r.id > ?2 AND (?3 IS NULL OR r.workflow = ?3)
+      AND r.status IN (SELECT value FROM json_each(?4)) AND (?6 IS NULL OR r.parent = ?6)
+      AND (?7 IS NULL OR r.event_id = ?7)
+      AND (?8 IS NULL OR EXISTS (
+          SELECT 1 FROM indelible_attributes a
+          WHERE a.run_id = r.id AND a.key = ?8 AND a.value = ?9
+      ))
+      AND (?10 IS NULL OR r.accepted_at >= ?10) AND (?11 IS NULL OR r.accepted_at < ?11)
+      AND ",
+            $narrowed,
+            "
+    ORDER BY r.id LIMIT ?5"
+        )
+    };
+}
 
-/// The same among the children of one run. Served by `indelible_runs_of_parent`.
-pub(super) const CHILDREN: &str = "
-    SELECT id, workflow, status, event_id, parent, input, accepted_at, started_at, ended_at, output,
-           error, cancelled, held
-    FROM indelible_runs
-    WHERE app = ?1 AND id > ?2 AND (?3 IS NULL OR workflow = ?3) AND (?4 IS NULL OR status = ?4)
-      AND parent = ?6
-    ORDER BY id LIMIT ?5";
+/// Served by the primary key, from which it goes on in order until the page is full.
+const RUNS: &str = page!("indelible_runs r", "true");
+
+/// Among the children of one run. Served by `indelible_runs_of_parent`.
+pub(super) const CHILDREN: &str = page!("indelible_runs r", "r.parent = ?6");
+
+/// Among what one event has started. Served by `indelible_runs_of_event`.
+pub(super) const OF_EVENT: &str = page!("indelible_runs r", "r.event_id = ?7");
+
+/// Among the runs with an attribute. Served by `indelible_attributes_by_value` and the primary key of
+/// runs.
+pub(super) const WITH_ATTRIBUTE: &str = page!(
+    "indelible_attributes named CROSS JOIN indelible_runs r ON r.id = named.run_id",
+    "named.app = ?1 AND named.key = ?8 AND named.value = ?9 AND named.run_id > ?2"
+);
 
 /// Served by `indelible_runs_by_status` alone.
 const COUNTS: &str = "
@@ -56,16 +82,25 @@ pub(super) async fn runs(
     app: &str,
     query: &RunQuery,
 ) -> Result<Vec<RunRecord>, StoreError> {
-    let listed = sqlx::query(if query.parent.is_some() { CHILDREN } else { RUNS })
-        .bind(app)
-        .bind(query.after.map_or(String::new(), |id| id.to_string()))
-        .bind(query.workflow.as_deref())
-        .bind(query.status.map(RunStatus::name))
-        .bind(query.page());
-    let listed = match query.parent {
-        Some(parent) => listed.bind(parent.to_string()),
-        None => listed,
+    let page = match query {
+        RunQuery { parent: Some(_), .. } => CHILDREN,
+        RunQuery { event: Some(_), .. } => OF_EVENT,
+        RunQuery { attribute: Some(_), .. } => WITH_ATTRIBUTE,
+        _ => RUNS,
     };
+    let attribute = query.attribute.as_ref();
+    let listed = sqlx::query(page)
+        .bind(app)
+        .bind(query.first().to_string())
+        .bind(query.workflow.as_deref())
+        .bind(batch(query.statuses()))
+        .bind(query.page())
+        .bind(query.parent.map(|run| run.to_string()))
+        .bind(query.event.map(|event| event.to_string()))
+        .bind(attribute.map(|(key, _)| key))
+        .bind(attribute.map(|(_, value)| value))
+        .bind(query.since.map(micros))
+        .bind(query.before.map(micros));
     let rows = listed.fetch_all(&store.readers).await?;
     rows.iter().map(record).collect()
 }

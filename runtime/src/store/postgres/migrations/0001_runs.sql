@@ -87,6 +87,8 @@ CREATE TABLE indelible.runs (
     -- journal since the first of them, and the last line then.
     take_overs  integer     NOT NULL DEFAULT 0,
     last_seq    integer,
+    -- How often it was taken up again after it had failed.
+    retries     integer     NOT NULL DEFAULT 0,
     -- The flush that last took it from its worker.
     commit_id   uuid,
     commit_at   timestamptz
@@ -94,6 +96,17 @@ CREATE TABLE indelible.runs (
 CREATE INDEX runs_of_worker ON indelible.runs (worker) WHERE worker IS NOT NULL;
 CREATE INDEX runs_by_status ON indelible.runs (app, status, workflow, id);
 CREATE INDEX runs_of_parent ON indelible.runs (parent, id) WHERE parent IS NOT NULL;
+CREATE INDEX runs_of_event ON indelible.runs (event_id, id) WHERE event_id IS NOT NULL;
+
+-- What runs are found by, as whoever started them said.
+CREATE TABLE indelible.attributes (
+    run_id uuid NOT NULL,
+    key    text NOT NULL,
+    app    text NOT NULL,
+    value  text NOT NULL,
+    PRIMARY KEY (run_id, key)
+);
+CREATE INDEX attributes_by_value ON indelible.attributes (app, key, value, run_id);
 
 -- Runs that could start now, and nothing else. A queue: rows come and go, so it is vacuumed early.
 CREATE TABLE indelible.ready (
@@ -126,6 +139,17 @@ CREATE TABLE indelible.journal (
     commit_id  uuid        NOT NULL,
     at         timestamptz NOT NULL,
     PRIMARY KEY (run_id, seq)
+);
+
+-- What operators did to runs: to one that was retried, to one that is made of another.
+CREATE TABLE indelible.interventions (
+    run_id uuid        NOT NULL,
+    at     timestamptz NOT NULL,
+    verb   text        NOT NULL,
+    -- The run that it was made of, and the state before which it begins.
+    source uuid,
+    state  text,
+    PRIMARY KEY (run_id, at)
 );
 
 -- What runs wait for: the hash of an event's name and some of its fields.

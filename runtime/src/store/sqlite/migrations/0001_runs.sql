@@ -83,6 +83,8 @@ CREATE TABLE indelible_runs (
     -- journal since the first of them, and the last line then.
     take_overs  INTEGER NOT NULL DEFAULT 0,
     last_seq    INTEGER,
+    -- How often it was taken up again after it had failed.
+    retries     INTEGER NOT NULL DEFAULT 0,
     -- The flush that last took it from its worker.
     commit_id   TEXT,
     commit_at   INTEGER
@@ -90,6 +92,17 @@ CREATE TABLE indelible_runs (
 CREATE INDEX indelible_runs_of_worker ON indelible_runs (worker) WHERE worker IS NOT NULL;
 CREATE INDEX indelible_runs_by_status ON indelible_runs (app, status, workflow, id);
 CREATE INDEX indelible_runs_of_parent ON indelible_runs (parent, id) WHERE parent IS NOT NULL;
+CREATE INDEX indelible_runs_of_event ON indelible_runs (event_id, id) WHERE event_id IS NOT NULL;
+
+-- What runs are found by, as whoever started them said.
+CREATE TABLE indelible_attributes (
+    run_id TEXT NOT NULL,
+    key    TEXT NOT NULL,
+    app    TEXT NOT NULL,
+    value  TEXT NOT NULL,
+    PRIMARY KEY (run_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_attributes_by_value ON indelible_attributes (app, key, value, run_id);
 
 -- Runs that could start now, and nothing else.
 CREATE TABLE indelible_ready (
@@ -122,6 +135,17 @@ CREATE TABLE indelible_journal (
     commit_id  TEXT    NOT NULL,
     at         INTEGER NOT NULL,
     PRIMARY KEY (run_id, seq)
+) STRICT, WITHOUT ROWID;
+
+-- What operators did to runs: to one that was retried, to one that is made of another.
+CREATE TABLE indelible_interventions (
+    run_id TEXT    NOT NULL,
+    at     INTEGER NOT NULL,
+    verb   TEXT    NOT NULL,
+    -- The run that it was made of, and the state before which it begins.
+    source TEXT,
+    state  TEXT,
+    PRIMARY KEY (run_id, at)
 ) STRICT, WITHOUT ROWID;
 
 -- What runs wait for: the hash of an event's name and some of its fields.

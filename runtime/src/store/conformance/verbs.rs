@@ -1,0 +1,299 @@
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use super::World;
+use super::world::{
+    APP, HOUR, ORDER, PAID, claim, commit, done, done_with, ids, json, only, route, step, wait,
+    waited,
+};
+use crate::event::EventId;
+use crate::id::WorkerId;
+use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
+use crate::machine::End;
+use crate::store::{Fork, NewEvent, NewRun, Refusal, Replay, RunCommit, RunQuery, RunStatus, Then};
+
+fn failed(key: &str) -> Entry {
+    let error = ErrorRecord::new(ErrorKind::Error, "no");
+    Entry { change: Change::Fail { attempt: 3, error, cancelled: None }, ..done(key) }
+}
+
+/// The end of a wait that has taken an event.
+fn received(key: &str, event: EventId) -> Entry {
+    Entry { change: done_with(key, &format!(r#"{{"id":"{event}"}}"#)).change, ..waited(key) }
+}
+
+/// The end of a run because of a step.
+fn failing(step: &str) -> Then {
+    let error = ErrorRecord::new(ErrorKind::Error, "no");
+    Then::End(End::Failed(ErrorRecord { step: Some(step.into()), ..error }))
+}
+
+fn completed() -> Then {
+    Then::End(End::Completed(json("null")))
+}
+
+impl World {
+    /// Starts a run, claims it, and commits this in one.
+    async fn driven(&self, worker: WorkerId, entries: Vec<Entry>, then: Then) -> RunId {
+        let run = self.claimed(worker).await;
+        self.flush(worker, &[commit(run, 0, entries, then)]).await.expect("it is ours");
+        run
+    }
+
+    async fn keys(&self, run: RunId) -> Vec<String> {
+        let journal = self.store.journal(run).await.expect("the store answers");
+        journal.iter().map(|row| row.key.to_string()).collect()
+    }
+}
+
+fn fork(source: RunId, state: &str) -> Fork {
+    Fork { source, id: RunId::new(), state: state.to_owned() }
+}
+
+fn replay(source: RunId) -> Replay {
+    Replay { source, id: RunId::new(), seed: Uuid::new_v4(), input: None }
+}
+
+pub(super) async fn a_failed_run_is_retried_from_where_it_failed(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.driven(worker, vec![done("a"), failed("b")], failing("b")).await;
+    assert_eq!(world.store.retry(&[run]).await.expect("it answers"), [Ok(())]);
+
+    let record = world.store.run(run).await.expect("it answers").expect("it is there");
+    assert_eq!((record.status, record.ended_at, record.error), (RunStatus::Queued, None, None));
+    let claimed = world.claim(worker, 10).await;
+    assert_eq!(ids(&claimed), [run]);
+    assert_eq!(claimed[0].origin.retries, 1);
+    let journal: Vec<_> = claimed[0].origin.journal.iter().map(|row| row.key.as_str()).collect();
+    assert_eq!(journal, ["a"]);
+    // The places that were cut are taken anew.
+    let last = commit(run, 1, vec![done("b")], completed());
+    assert_eq!(world.flush(worker, &[last]).await.expect("it is ours").evicted, []);
+    assert_eq!(world.keys(run).await, ["a", "b"]);
+    assert_eq!(world.status(run).await, RunStatus::Completed);
+}
+
+pub(super) async fn a_retried_run_has_taken_what_it_had_taken(world: World) {
+    world.subscribe(APP, &[PAID]).await;
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    world
+        .flush(worker, &[commit(run, 0, vec![wait("paid", 1)], Then::Continue)])
+        .await
+        .expect("ours");
+    let first = world.send(PAID, 1).await;
+    let message = world.inbox(worker, run).await.remove(0).id;
+    // A loop has dropped the line that says so.
+    let forgotten = commit(run, 1, vec![waited("paid"), wait("paid#1", 1)], Then::Continue);
+    let forgotten = RunCommit { taken: vec![message], ..forgotten };
+    world.flush(worker, &[forgotten]).await.expect("it is ours");
+    let second = world.send(PAID, 1).await;
+    let message = world.inbox(worker, run).await.remove(0).id;
+    let last = commit(run, 3, vec![received("paid#1", second), failed("b")], failing("b"));
+    world.flush(worker, &[RunCommit { taken: vec![message], ..last }]).await.expect("it is ours");
+
+    world.store.retry(&[run]).await.expect("it answers");
+    world.claim(worker, 1).await;
+    let again = commit(run, 4, vec![wait("paid#2", 1)], Then::Continue);
+    world.flush(worker, &[again]).await.expect("it is ours");
+    assert_eq!(world.inbox(worker, run).await, [], "{first} and {second} are not for another wait");
+    world.send(PAID, 1).await;
+    assert_eq!(world.inbox(worker, run).await.len(), 1);
+}
+
+pub(super) async fn only_a_failed_run_is_retried(world: World) {
+    let worker = world.worker(HOUR).await;
+    let completed = world.driven(worker, vec![done("a")], completed()).await;
+    let running = world.claimed(worker).await;
+    let unknown = RunId::new();
+    let answers = world.store.retry(&[completed, running, unknown]).await.expect("it answers");
+    let expected = [
+        Err(Refusal::Standing(RunStatus::Completed)),
+        Err(Refusal::Standing(RunStatus::Running)),
+        Err(Refusal::Unknown),
+    ];
+    assert_eq!(answers, expected);
+    assert_eq!(world.keys(completed).await, ["a"]);
+    assert!(world.claim(worker, 10).await.is_empty());
+}
+
+pub(super) async fn two_retries_at_once_are_one(world: World) {
+    let worker = world.worker(HOUR).await;
+    let other = world.another().await;
+    for _ in 0..10 {
+        let run = world.driven(worker, vec![done("a"), failed("b")], failing("b")).await;
+        let runs = [run];
+        let (one, two) = tokio::join!(world.store.retry(&runs), other.retry(&runs));
+        let answers = [one.expect("it answers").remove(0), two.expect("it answers").remove(0)];
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+        assert!(answers.contains(&Err(Refusal::Standing(RunStatus::Queued))), "{answers:?}");
+        assert_eq!(ids(&world.claim(worker, 10).await), [run]);
+        world.flush(worker, &[only(run, 1, completed())]).await.expect("it is ours");
+    }
+    other.close().await;
+}
+
+pub(super) async fn a_retried_child_can_fail_again(world: World) {
+    let worker = world.worker(HOUR).await;
+    let parent = world.claimed(worker).await;
+    let child = super::children::child(false);
+    let id = child.id;
+    let start = super::children::invoke(&child);
+    world.flush(worker, &[commit(parent, 0, vec![start], Then::Continue)]).await.expect("ours");
+    for _ in 0..2 {
+        assert_eq!(ids(&world.claim(worker, 10).await), [id]);
+        world.flush(worker, &[commit(id, 0, vec![failed("a")], failing("a"))]).await.expect("ours");
+        assert_eq!(world.inbox(worker, parent).await.len(), 1, "the parent is told once");
+        assert_eq!(world.store.retry(&[id]).await.expect("it answers"), [Ok(())]);
+    }
+}
+
+pub(super) async fn a_fork_has_the_journal_before_a_state(world: World) {
+    let worker = world.worker(HOUR).await;
+    let entries = vec![done_with("a", "1"), done_with("b", "2"), done_with("b#1", "3"), done("c")];
+    let run = world.driven(worker, entries, completed()).await;
+    let source = world.store.run(run).await.expect("it answers").expect("it is there");
+    for (state, expected) in
+        [("a", &[][..]), ("b", &["a"]), ("b#1", &["a", "b"]), ("c", &["a", "b", "b#1"])]
+    {
+        let fork = fork(run, state);
+        assert_eq!(world.store.fork(&fork).await.expect("it answers"), Ok(()));
+        let claimed = world.claim(worker, 10).await;
+        assert_eq!(ids(&claimed), [fork.id]);
+        let origin = &claimed[0].origin;
+        let keys: Vec<_> = origin.journal.iter().map(|row| row.key.as_str()).collect();
+        assert_eq!(keys, expected);
+        assert_eq!(
+            origin.trigger.accepted_at, source.accepted_at,
+            "it is what `now()` begins with"
+        );
+        world.flush(worker, &[only(fork.id, 4, completed())]).await.expect("it is ours");
+    }
+    assert_eq!(world.keys(run).await, ["a", "b", "b#1", "c"]);
+    assert_eq!(world.status(run).await, RunStatus::Completed);
+}
+
+pub(super) async fn a_fork_has_taken_what_its_part_of_the_journal_has(world: World) {
+    world.subscribe(APP, &[PAID]).await;
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    let payment = world.send(PAID, 1).await;
+    let entries = vec![wait("paid", 1), received("paid", payment), done("b")];
+    world.flush(worker, &[commit(run, 0, entries, completed())]).await.expect("it is ours");
+
+    for (state, messages) in [("b", 0), ("paid", 1)] {
+        let fork = fork(run, state);
+        assert_eq!(world.store.fork(&fork).await.expect("it answers"), Ok(()));
+        world.claim(worker, 1).await;
+        let again = commit(fork.id, 3, vec![wait("paid#1", 1)], Then::Continue);
+        world.flush(worker, &[again]).await.expect("it is ours");
+        assert_eq!(world.inbox(worker, fork.id).await.len(), messages, "forked at `{state}`");
+    }
+}
+
+pub(super) async fn a_fork_names_the_states_that_there_are(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.driven(worker, vec![done("a"), done("b"), done("b#1")], completed()).await;
+    let states = ["a", "b"].map(ToOwned::to_owned).to_vec();
+    let forked = world.store.fork(&fork(run, "c")).await.expect("it answers");
+    assert_eq!(forked, Err(Refusal::NoSuchState(states)));
+    let unknown = world.store.fork(&fork(RunId::new(), "a")).await.expect("it answers");
+    assert_eq!(unknown, Err(Refusal::Unknown));
+}
+
+pub(super) async fn a_fork_of_a_run_in_progress_leaves_it_alone(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.driven(worker, vec![done("a"), done("b")], Then::Continue).await;
+    let fork = fork(run, "b");
+    assert_eq!(world.store.fork(&fork).await.expect("it answers"), Ok(()));
+    let next = [step(run, 2, "c")];
+    assert_eq!(world.flush(worker, &next).await.expect("it is ours").evicted, []);
+    assert_eq!(world.keys(run).await, ["a", "b", "c"]);
+    assert_eq!(world.keys(fork.id).await, ["a"]);
+}
+
+pub(super) async fn a_replay_begins_with_the_same_input_or_another(world: World) {
+    let run = NewRun::new(ORDER, None, json(r#"{"no":1}"#));
+    world.store.start(APP, std::slice::from_ref(&run)).await.expect("it starts");
+    let worker = world.worker(HOUR).await;
+    world.claim(worker, 1).await;
+    world.flush(worker, &[commit(run.id, 0, vec![done("a")], completed())]).await.expect("ours");
+
+    let same = replay(run.id);
+    let other = Replay { input: Some(json(r#"{"no":2}"#)), ..replay(run.id) };
+    let answers = world.store.replay(&[same.clone(), other.clone()]).await.expect("it answers");
+    assert_eq!(answers, [Ok(()), Ok(())]);
+    let mut claimed = world.claim(worker, 10).await;
+    claimed.sort_by_key(|run| run.origin.trigger.run);
+    assert_eq!(ids(&claimed), [same.id, other.id]);
+    assert_eq!(claimed[0].origin.trigger.data, run.input);
+    assert_eq!(claimed[1].origin.trigger.data.as_str(), r#"{"no":2}"#);
+    assert_eq!(claimed[0].origin.seed, same.seed);
+    assert!(claimed.iter().all(|run| run.origin.journal.is_empty()));
+    assert_eq!(world.keys(run.id).await, ["a"]);
+}
+
+pub(super) async fn only_what_is_over_is_replayed(world: World) {
+    let worker = world.worker(HOUR).await;
+    let over = world.driven(worker, Vec::new(), completed()).await;
+    let running = world.claimed(worker).await;
+    let asked = [replay(running), replay(over), replay(RunId::new())];
+    let answers = world.store.replay(&asked).await.expect("it answers");
+    let expected = [Err(Refusal::Standing(RunStatus::Running)), Ok(()), Err(Refusal::Unknown)];
+    assert_eq!(answers, expected);
+    assert_eq!(ids(&world.claim(worker, 10).await), [asked[1].id]);
+}
+
+pub(super) async fn many_runs_are_cancelled_at_once(world: World) {
+    let worker = world.worker(HOUR).await;
+    let over = world.driven(worker, Vec::new(), completed()).await;
+    let mut runs = world.start(3).await;
+    runs.push(over);
+    assert_eq!(world.store.cancel_all(&runs, "enough").await.expect("it answers"), 3);
+    let claimed = world.claim(worker, 10).await;
+    assert_eq!(ids(&claimed), runs[..3]);
+    assert!(claimed.iter().all(|run| run.inbox.len() == 1));
+}
+
+pub(super) async fn runs_are_found_by_what_is_known_of_them(world: World) {
+    world.subscribe(APP, &[super::world::PLACED]).await;
+    let worker = world.worker(Duration::from_secs(60)).await;
+    let direct = world.driven(worker, Vec::new(), completed()).await;
+    let other = NewRun::new("on-refund", None, json("{}"));
+    world.store.start(APP, std::slice::from_ref(&other)).await.expect("it starts");
+    world.store.start("bank", &[NewRun::new(ORDER, None, json("{}"))]).await.expect("it starts");
+    let event: NewEvent = super::world::event(super::world::PLACED, r#"{"no":1}"#);
+    world.store.accept(None, std::slice::from_ref(&event)).await.expect("it is accepted");
+    route(&*world.store).await;
+    let triggered = ids(&claim(&*world.store, worker, 10).await.expect("it lives"))[0];
+
+    let found = async |query: RunQuery| {
+        let runs = world.store.runs(APP, &query).await.expect("it answers");
+        runs.into_iter().map(|run| run.id).collect::<Vec<_>>()
+    };
+    let all = || RunQuery::default();
+    assert_eq!(found(all()).await, [direct, other.id, triggered]);
+    assert_eq!(found(RunQuery { limit: Some(2), ..all() }).await, [direct, other.id]);
+    assert_eq!(found(RunQuery { after: Some(other.id), ..all() }).await, [triggered]);
+    assert_eq!(found(RunQuery { event: Some(event.id), ..all() }).await, [triggered]);
+    assert_eq!(found(RunQuery { over: Some(true), ..all() }).await, [direct]);
+    assert_eq!(found(RunQuery { over: Some(false), ..all() }).await, [other.id, triggered]);
+    let of = |workflow: &str| RunQuery { workflow: Some(workflow.to_owned()), ..all() };
+    assert_eq!(found(of(ORDER)).await, [direct, triggered]);
+    assert_eq!(
+        found(RunQuery { status: Some(RunStatus::Queued), ..of("on-refund") }).await,
+        [other.id]
+    );
+    assert_eq!(found(RunQuery { over: Some(true), ..of("on-refund") }).await, []);
+
+    let record = world.store.run(other.id).await.expect("it answers").expect("it is there");
+    let (since, next) = (record.accepted_at, record.accepted_at + SignedDuration::from_micros(1));
+    assert_eq!(
+        found(RunQuery { since: Some(since), before: Some(next), ..all() }).await,
+        [other.id]
+    );
+    assert_eq!(found(RunQuery { before: Some(since), ..all() }).await, [direct]);
+    assert_eq!(found(RunQuery { since: Some(next), ..of(ORDER) }).await, [triggered]);
+}

@@ -1,0 +1,229 @@
+//! What operators do to runs that nobody holds. Each verb locks what it changes, so that of two at
+//! once the second finds what the first has made of it.
+
+use std::collections::HashMap;
+
+use sqlx::postgres::PgRow;
+use sqlx::{Connection as _, PgPool, Row as _};
+use uuid::Uuid;
+
+use super::value::Columns as _;
+use crate::journal::RunId;
+use crate::store::columns::LineColumns;
+use crate::store::message::EVENT;
+use crate::store::verbs::{self, FORKED, Fork, Line, REPLAYED, RETRIED, Refusal, Replay, forked};
+use crate::store::{RunStatus, StoreError};
+
+/// Served by the primary key, in its order, so that two that lock the same runs do not wait for one
+/// another in a circle.
+pub(super) const LOCK: &str = "
+    SELECT id, status, error::text AS error FROM indelible.runs
+    WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE";
+
+/// Served by the primary key.
+pub(super) const LINES: &str = "
+    SELECT run_id, seq, key, transition FROM indelible.journal
+    WHERE run_id = ANY ($1) ORDER BY run_id, seq";
+
+/// Served by the primary key.
+pub(super) const CUT: &str = "
+    DELETE FROM indelible.journal line
+    USING unnest($1::uuid[], $2::integer[]) AS cut (run_id, seq)
+    WHERE line.run_id = cut.run_id AND line.seq = cut.seq";
+
+/// Served by the primary key.
+pub(super) const REVIVE: &str = "
+    WITH revived AS (
+        UPDATE indelible.runs SET
+            status = $2, error = NULL, ended_at = NULL, take_overs = 0, last_seq = NULL,
+            retries = retries + 1
+        WHERE id = ANY ($1)
+        RETURNING id, app, workflow, rank
+    ),
+    noted AS (
+        INSERT INTO indelible.interventions (run_id, at, verb)
+        SELECT id, clock_timestamp(), $3 FROM revived
+    )
+    INSERT INTO indelible.ready (run_id, app, workflow, rank)
+    SELECT id, app, workflow, rank FROM revived";
+
+/// What waits in the journals of runs have taken is not for others of their waits. Served by the
+/// primary key of the journal.
+pub(super) const HAD: &str = "
+    INSERT INTO indelible.inbox (run_id, id, kind, at, taken)
+    SELECT DISTINCT ON (run_id, outcome ->> 'id') run_id, (outcome ->> 'id')::uuid, $2, at, true
+    FROM indelible.journal
+    WHERE run_id = ANY ($1) AND kind = 'wait_for_event' AND transition = 'succeeded'
+      AND outcome ->> 'id' IS NOT NULL
+    ON CONFLICT (run_id, id) DO NOTHING";
+
+/// A run with a part of another's journal. Served by the primary keys.
+pub(super) const FORK: &str = "
+    WITH forked AS (
+        INSERT INTO indelible.runs
+            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
+        SELECT $2, app, workflow, $4, event_id, input, seed,
+               (extract(epoch FROM now()) * 1000000)::bigint, accepted_at, since
+        FROM indelible.runs WHERE id = $1
+        RETURNING id, app, workflow, rank
+    ),
+    kept AS MATERIALIZED (
+        SELECT line.* FROM indelible.journal line WHERE line.run_id = $1 AND line.seq = ANY ($3)
+    ),
+    copied AS (
+        INSERT INTO indelible.journal
+            (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
+             at)
+        SELECT $2, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
+               at
+        FROM kept
+    ),
+    noted AS (
+        INSERT INTO indelible.interventions (run_id, at, verb, source, state)
+        SELECT id, now(), $5, $1, $6 FROM forked
+    )
+    INSERT INTO indelible.ready (run_id, app, workflow, rank)
+    SELECT id, app, workflow, rank FROM forked";
+
+/// Runs that begin as others did. Of those that are not over nothing is made. Served by the primary
+/// key.
+pub(super) const REPLAY: &str = "
+    WITH asked AS MATERIALIZED (
+        SELECT source, id, seed, input, place
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) WITH ORDINALITY
+            AS asked (source, id, seed, input, place)
+    ),
+    found AS MATERIALIZED (
+        SELECT asked.place, asked.source, asked.id, asked.seed, run.app, run.workflow, run.event_id,
+               coalesce(asked.input::json, run.input) AS input, run.since, run.status, run.ended_at
+        FROM asked JOIN indelible.runs run ON run.id = asked.source
+    ),
+    started AS (
+        INSERT INTO indelible.runs
+            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
+        SELECT id, app, workflow, $5, event_id, input, seed,
+               (extract(epoch FROM now()) * 1000000)::bigint, now(), since
+        FROM found WHERE ended_at IS NOT NULL
+        RETURNING id, app, workflow, rank
+    ),
+    noted AS (
+        INSERT INTO indelible.interventions (run_id, at, verb, source)
+        SELECT found.id, now(), $6, found.source FROM found WHERE ended_at IS NOT NULL
+    ),
+    released AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank)
+        SELECT id, app, workflow, rank FROM started
+    )
+    SELECT asked.place, found.status, found.ended_at IS NOT NULL AS over
+    FROM asked LEFT JOIN found ON found.place = asked.place ORDER BY asked.place";
+
+pub(super) async fn retry(
+    pool: &PgPool,
+    runs: &[RunId],
+) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+    let ids: Vec<Uuid> = runs.iter().map(|run| run.as_uuid()).collect();
+    let mut tx = pool.begin().await?;
+    let rows = sqlx::query(LOCK).bind(&ids).fetch_all(&mut *tx).await?;
+    let mut standing = HashMap::<RunId, (RunStatus, Option<String>)>::new();
+    for row in &rows {
+        let status: &str = row.try_get("status")?;
+        let status = status.parse().map_err(StoreError::Corrupt)?;
+        standing.insert(row.uuid("id")?, (status, row.try_get("error")?));
+    }
+    let mut journals = HashMap::<RunId, Vec<Line>>::new();
+    for row in &sqlx::query(LINES).bind(&ids).fetch_all(&mut *tx).await? {
+        journals.entry(row.uuid("run_id")?).or_default().push(line(row)?);
+    }
+    let mut revived = Vec::new();
+    let mut cut: (Vec<Uuid>, Vec<i32>) = Default::default();
+    let mut answers = Vec::with_capacity(runs.len());
+    for run in runs {
+        let lines = journals.remove(run).unwrap_or_default();
+        let gone = verbs::cut(standing.get(run), &lines)?;
+        answers.push(gone.map(|gone| {
+            cut.0.extend(gone.iter().map(|_| run.as_uuid()));
+            cut.1.extend(gone.iter().map(|seq| *seq as i32));
+            revived.push(run.as_uuid());
+        }));
+    }
+    sqlx::query(CUT).bind(cut.0).bind(cut.1).execute(&mut *tx).await?;
+    sqlx::query(HAD).bind(&revived).bind(EVENT).execute(&mut *tx).await?;
+    sqlx::query(REVIVE)
+        .bind(revived)
+        .bind(RunStatus::Queued.name())
+        .bind(RETRIED)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(answers)
+}
+
+pub(super) async fn fork(pool: &PgPool, fork: &Fork) -> Result<Result<(), Refusal>, StoreError> {
+    let mut connection = pool.acquire().await?;
+    // What is read is what is copied, whatever the run's worker commits meanwhile.
+    let mut tx = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+    let source = fork.source.as_uuid();
+    let rows = sqlx::query(LINES).bind(vec![source]).fetch_all(&mut *tx).await?;
+    let lines = rows.iter().map(line).collect::<Result<Vec<_>, _>>()?;
+    let kept: Vec<i32> = match forked(&fork.state, &lines) {
+        Ok(kept) => kept.iter().map(|line| line.seq as i32).collect(),
+        Err(refusal) => {
+            let there = sqlx::query(KNOWN).bind(source).fetch_optional(&mut *tx).await?;
+            return Ok(Err(if there.is_some() { refusal } else { Refusal::Unknown }));
+        }
+    };
+    sqlx::query(FORK)
+        .bind(source)
+        .bind(fork.id.as_uuid())
+        .bind(kept)
+        .bind(RunStatus::Queued.name())
+        .bind(FORKED)
+        .bind(&fork.state)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(HAD).bind(vec![fork.id.as_uuid()]).bind(EVENT).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(Ok(()))
+}
+
+/// Served by the primary key.
+const KNOWN: &str = "SELECT FROM indelible.runs WHERE id = $1";
+
+pub(super) async fn replay(
+    pool: &PgPool,
+    replays: &[Replay],
+) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+    let rows = sqlx::query(REPLAY)
+        .bind(replays.iter().map(|replay| replay.source.as_uuid()).collect::<Vec<_>>())
+        .bind(replays.iter().map(|replay| replay.id.as_uuid()).collect::<Vec<_>>())
+        .bind(replays.iter().map(|replay| replay.seed).collect::<Vec<_>>())
+        .bind(
+            replays
+                .iter()
+                .map(|replay| replay.input.as_ref().map(|input| input.as_str()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(RunStatus::Queued.name())
+        .bind(REPLAYED)
+        .fetch_all(pool)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let status: Option<&str> = row.try_get("status")?;
+            let Some(status) = status else { return Ok(Err(Refusal::Unknown)) };
+            Ok(match row.try_get("over")? {
+                true => Ok(()),
+                false => Err(Refusal::Standing(status.parse().map_err(StoreError::Corrupt)?)),
+            })
+        })
+        .collect()
+}
+
+fn line(row: &PgRow) -> Result<Line, StoreError> {
+    LineColumns {
+        seq: row.try_get::<i32, _>("seq")?.into(),
+        key: row.try_get("key")?,
+        transition: row.try_get("transition")?,
+    }
+    .line()
+}

@@ -1,0 +1,243 @@
+//! What operators do to runs. Nobody else writes meanwhile.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::runs;
+use super::value::{Columns as _, batch, micros, now};
+use crate::journal::RunId;
+use crate::store::columns::LineColumns;
+use crate::store::message::EVENT;
+use crate::store::verbs::{self, FORKED, Fork, Line, REPLAYED, RETRIED, Refusal, Replay, forked};
+use crate::store::{RunStatus, StoreError};
+
+/// Served by the primary key.
+const STANDING: &str = "
+    SELECT id, status, error FROM indelible_runs WHERE id IN (SELECT value FROM json_each(?1))";
+
+/// Served by the primary key.
+const LINES: &str = "
+    SELECT run_id, seq, key, transition FROM indelible_journal
+    WHERE run_id IN (SELECT value FROM json_each(?1)) ORDER BY run_id, seq";
+
+/// Served by the primary key.
+const CUT: &str = "
+    DELETE FROM indelible_journal WHERE (run_id, seq) IN (
+        SELECT value ->> 'run', value ->> 'seq' FROM json_each(?1)
+    )";
+
+/// Served by the primary key.
+const REVIVE: &str = "
+    UPDATE indelible_runs SET
+        status = ?2, error = NULL, ended_at = NULL, take_overs = 0, last_seq = NULL,
+        retries = retries + 1
+    WHERE id IN (SELECT value FROM json_each(?1))";
+
+const NOTE: &str = "
+    INSERT INTO indelible_interventions (run_id, at, verb, source, state)
+    SELECT value ->> 'run', ?2, ?3, value ->> 'source', value ->> 'state' FROM json_each(?1)";
+
+/// Served by the primary key.
+const FORK: &str = "
+    INSERT INTO indelible_runs
+        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
+    SELECT ?2, app, workflow, ?3, event_id, input, seed, ?4, accepted_at, since
+    FROM indelible_runs WHERE id = ?1";
+
+/// Served by the primary key.
+const COPY: &str = "
+    INSERT INTO indelible_journal
+        (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at)
+    SELECT ?2, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at
+    FROM indelible_journal
+    WHERE run_id = ?1 AND seq IN (SELECT value FROM json_each(?3))";
+
+/// What waits in the journals of runs have taken is not for others of their waits. Served by the
+/// primary key of the journal.
+const HAD: &str = "
+    INSERT INTO indelible_inbox (run_id, id, kind, at, taken)
+    SELECT DISTINCT run_id, outcome ->> 'id', ?2, at, 1 FROM indelible_journal
+    WHERE run_id IN (SELECT value FROM json_each(?1)) AND kind = 'wait_for_event' AND transition = 'succeeded'
+      AND outcome ->> 'id' IS NOT NULL
+    ON CONFLICT (run_id, id) DO NOTHING";
+
+/// Runs that begin as others did. Served by the primary key.
+const REPLAY: &str = "
+    INSERT INTO indelible_runs
+        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
+    SELECT asked.value ->> 'id', app, workflow, ?2, event_id,
+           coalesce(asked.value ->> 'input', run.input), asked.value ->> 'seed', ?3, ?3, since
+    FROM json_each(?1) asked JOIN indelible_runs run ON run.id = asked.value ->> 'source'
+    WHERE run.ended_at IS NOT NULL";
+
+#[derive(Serialize)]
+struct CutRow {
+    run: RunId,
+    seq: u32,
+}
+
+#[derive(Serialize)]
+struct NoteRow<'a> {
+    run: RunId,
+    source: Option<RunId>,
+    state: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ReplayRow<'a> {
+    source: RunId,
+    id: RunId,
+    seed: Uuid,
+    input: Option<&'a str>,
+}
+
+pub(super) async fn retry(
+    store: &SqliteStore,
+    runs: &[RunId],
+) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+    let mut tx = store.write().await?;
+    let standing = standing(&mut tx, runs).await?;
+    let mut journals = lines(&mut tx, runs).await?;
+    let mut revived = Vec::new();
+    let mut cut = Vec::new();
+    let mut answers = Vec::with_capacity(runs.len());
+    for run in runs {
+        let lines = journals.remove(run).unwrap_or_default();
+        let gone = verbs::cut(standing.get(run), &lines)?;
+        answers.push(gone.map(|gone| {
+            cut.extend(gone.into_iter().map(|seq| CutRow { run: *run, seq }));
+            revived.push(*run);
+        }));
+    }
+    sqlx::query(CUT).bind(batch(cut)).execute(&mut *tx).await?;
+    sqlx::query(HAD).bind(batch(&revived)).bind(EVENT).execute(&mut *tx).await?;
+    sqlx::query(REVIVE)
+        .bind(batch(&revived))
+        .bind(RunStatus::Queued.name())
+        .execute(&mut *tx)
+        .await?;
+    let notes = revived.iter().map(|run| NoteRow { run: *run, source: None, state: None });
+    note(&mut tx, RETRIED, notes).await?;
+    let revived: Vec<_> = revived.iter().map(ToString::to_string).collect();
+    runs::ready(&mut tx, &revived).await?;
+    tx.commit().await?;
+    Ok(answers)
+}
+
+pub(super) async fn fork(
+    store: &SqliteStore,
+    fork: &Fork,
+) -> Result<Result<(), Refusal>, StoreError> {
+    let mut tx = store.write().await?;
+    let lines = lines(&mut tx, &[fork.source]).await?.remove(&fork.source).unwrap_or_default();
+    let kept: Vec<u32> = match forked(&fork.state, &lines) {
+        Ok(kept) => kept.iter().map(|line| line.seq).collect(),
+        Err(refusal) => {
+            let there = !standing(&mut tx, &[fork.source]).await?.is_empty();
+            return Ok(Err(if there { refusal } else { Refusal::Unknown }));
+        }
+    };
+    let (source, id) = (fork.source.to_string(), fork.id.to_string());
+    sqlx::query(FORK)
+        .bind(&source)
+        .bind(&id)
+        .bind(RunStatus::Queued.name())
+        .bind(micros(now()))
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(COPY).bind(&source).bind(&id).bind(batch(kept)).execute(&mut *tx).await?;
+    sqlx::query(HAD).bind(batch([&id])).bind(EVENT).execute(&mut *tx).await?;
+    let state = Some(fork.state.as_str());
+    note(&mut tx, FORKED, [NoteRow { run: fork.id, source: Some(fork.source), state }]).await?;
+    runs::ready(&mut tx, &[id]).await?;
+    tx.commit().await?;
+    Ok(Ok(()))
+}
+
+pub(super) async fn replay(
+    store: &SqliteStore,
+    replays: &[Replay],
+) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+    let mut tx = store.write().await?;
+    let sources: Vec<_> = replays.iter().map(|replay| replay.source).collect();
+    let standing = standing(&mut tx, &sources).await?;
+    let rows = replays.iter().map(|replay| ReplayRow {
+        source: replay.source,
+        id: replay.id,
+        seed: replay.seed,
+        input: replay.input.as_ref().map(|input| input.as_str()),
+    });
+    sqlx::query(REPLAY)
+        .bind(batch(rows))
+        .bind(RunStatus::Queued.name())
+        .bind(micros(now()))
+        .execute(&mut *tx)
+        .await?;
+    let answer = |replay: &Replay| match standing.get(&replay.source) {
+        Some((status, _)) if status.is_over() => Ok(()),
+        Some((status, _)) => Err(Refusal::Standing(*status)),
+        None => Err(Refusal::Unknown),
+    };
+    let started: Vec<_> = replays.iter().filter(|replay| answer(replay).is_ok()).collect();
+    let source = |replay: &Replay| Some(replay.source);
+    let notes = started.iter().map(|replay| NoteRow {
+        run: replay.id,
+        source: source(replay),
+        state: None,
+    });
+    note(&mut tx, REPLAYED, notes).await?;
+    let started: Vec<_> = started.iter().map(|replay| replay.id.to_string()).collect();
+    runs::ready(&mut tx, &started).await?;
+    tx.commit().await?;
+    Ok(replays.iter().map(answer).collect())
+}
+
+async fn note<'n>(
+    tx: &mut SqliteConnection,
+    verb: &str,
+    notes: impl IntoIterator<Item = NoteRow<'n>>,
+) -> Result<(), StoreError> {
+    let notes = sqlx::query(NOTE).bind(batch(notes)).bind(micros(now())).bind(verb);
+    notes.execute(tx).await?;
+    Ok(())
+}
+
+/// Where runs stand, and the errors of those that have failed.
+async fn standing(
+    tx: &mut SqliteConnection,
+    runs: &[RunId],
+) -> Result<HashMap<RunId, (RunStatus, Option<String>)>, StoreError> {
+    let rows = sqlx::query(STANDING).bind(batch(runs)).fetch_all(tx).await?;
+    rows.iter()
+        .map(|row| {
+            let status: &str = row.try_get("status")?;
+            let status = status.parse().map_err(StoreError::Corrupt)?;
+            Ok((row.uuid("id")?.into(), (status, row.try_get("error")?)))
+        })
+        .collect()
+}
+
+async fn lines(
+    tx: &mut SqliteConnection,
+    runs: &[RunId],
+) -> Result<HashMap<RunId, Vec<Line>>, StoreError> {
+    let mut journals = HashMap::<RunId, Vec<Line>>::new();
+    for row in &sqlx::query(LINES).bind(batch(runs)).fetch_all(tx).await? {
+        journals.entry(row.uuid("run_id")?.into()).or_default().push(line(row)?);
+    }
+    Ok(journals)
+}
+
+fn line(row: &SqliteRow) -> Result<Line, StoreError> {
+    LineColumns {
+        seq: row.try_get("seq")?,
+        key: row.try_get("key")?,
+        transition: row.try_get("transition")?,
+    }
+    .line()
+}

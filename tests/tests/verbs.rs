@@ -1,0 +1,188 @@
+//! What operators do to runs while a worker drives them, on both databases.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use indelible::prelude::*;
+use indelible::{Error, RunQuery};
+use indelible_tests::databases::Fresh;
+use indelible_tests::{eventually, on_both_databases};
+
+on_both_databases!(
+    a_failed_run_is_retried_from_the_step_that_failed,
+    a_failed_child_is_invoked_anew_by_a_retry,
+    a_fork_does_again_what_came_from_a_state_on,
+    a_replay_begins_anew_with_another_input,
+    verbs_say_why_they_are_refused,
+    many_runs_are_retried_cancelled_and_replayed,
+);
+
+/// A workshop that is shut at first.
+#[derive(Clone, Default)]
+struct Workshop {
+    open: Arc<AtomicBool>,
+    cut: Arc<AtomicU32>,
+}
+
+impl Workshop {
+    async fn cut(&self, planks: u32) -> Result<u32, Failure> {
+        Ok(self.cut.fetch_add(planks, Ordering::SeqCst) + planks)
+    }
+
+    async fn join(&self, planks: u32) -> Result<String, Failure> {
+        match self.open.load(Ordering::SeqCst) {
+            true => Ok(format!("a table of {planks}")),
+            false => Err(Permanent("the workshop is shut".into()).into()),
+        }
+    }
+}
+
+#[workflow(input, retries = 0)]
+async fn build(
+    planks: u32,
+    step: Step,
+    Resource(shop): Resource<Workshop>,
+) -> Result<String, Failure> {
+    let cut = step.run("cut", shop.cut(planks)).await?;
+    let table = step.run("join", shop.join(planks)).await?;
+    Ok(format!("{table}, {cut} cut"))
+}
+
+/// Has another build it.
+#[workflow(input)]
+async fn order(planks: u32, step: Step) -> Result<String, Failure> {
+    Ok(step.invoke("build", build, planks).await?)
+}
+
+#[workflow(input)]
+async fn wait_for_ever(_input: (), step: Step) -> Result<(), Failure> {
+    step.sleep("long", "1000 days").await;
+    Ok(())
+}
+
+indelible::app! {
+    Carpentry = "carpentry";
+    events: [],
+    workflows: [build, order, wait_for_ever],
+}
+
+async fn open(database: &Fresh) -> (Runtime, Workshop) {
+    let workshop = Workshop::default();
+    let builder = Runtime::builder(Carpentry).database(database.url()).resource(workshop.clone());
+    (builder.start().await.expect("it starts"), workshop)
+}
+
+async fn a_failed_run_is_retried_from_the_step_that_failed(database: Fresh) {
+    let (runtime, workshop) = open(&database).await;
+    let run = runtime.start(build, 4).await.expect("it starts");
+    assert_eq!(run.wait().await.expect("it ends").status, RunStatus::Failed);
+    run.retry().await.expect("it has failed");
+    assert_eq!(run.wait().await.expect("it ends").status, RunStatus::Failed, "it is still shut");
+
+    workshop.open.store(true, Ordering::SeqCst);
+    run.retry().await.expect("it has failed");
+    assert_eq!(run.result().await.expect("it completes"), "a table of 4, 4 cut");
+    let keys: Vec<_> =
+        run.journal().await.expect("its journal").into_iter().map(|row| row.key).collect();
+    assert_eq!(keys, ["cut".into(), "join".into()]);
+    runtime.shutdown().await;
+}
+
+async fn a_failed_child_is_invoked_anew_by_a_retry(database: Fresh) {
+    let (runtime, workshop) = open(&database).await;
+    let run = runtime.start(order, 4).await.expect("it starts");
+    assert_eq!(run.wait().await.expect("it ends").status, RunStatus::Failed);
+    workshop.open.store(true, Ordering::SeqCst);
+    run.retry().await.expect("it has failed");
+    assert_eq!(run.result().await.expect("it completes"), "a table of 4, 8 cut");
+    let children = RunQuery { parent: Some(run.id()), ..RunQuery::default() };
+    assert_eq!(runtime.runs(&children).await.expect("the runs").len(), 2);
+    runtime.shutdown().await;
+}
+
+async fn a_fork_does_again_what_came_from_a_state_on(database: Fresh) {
+    let (runtime, workshop) = open(&database).await;
+    workshop.open.store(true, Ordering::SeqCst);
+    let run = runtime.start(build, 4).await.expect("it starts");
+    assert_eq!(run.result().await.expect("it completes"), "a table of 4, 4 cut");
+    let late = run.fork(BuildState::Join).await.expect("it was there");
+    assert_eq!(late.result().await.expect("it completes"), "a table of 4, 4 cut");
+    let early = run.fork("cut").await.expect("it was there");
+    assert_eq!(early.result().await.expect("it completes"), "a table of 4, 8 cut");
+    runtime.shutdown().await;
+}
+
+async fn a_replay_begins_anew_with_another_input(database: Fresh) {
+    let (runtime, workshop) = open(&database).await;
+    workshop.open.store(true, Ordering::SeqCst);
+    let run = runtime.start(build, 4).await.expect("it starts");
+    run.wait().await.expect("it ends");
+    let same = run.replay().await.expect("it is over");
+    assert_eq!(same.result().await.expect("it completes"), "a table of 4, 8 cut");
+    let other = runtime.replay(run.id()).input(build, 6).await.expect("it is over");
+    let other = runtime.handle::<String>(other);
+    assert_eq!(other.result().await.expect("it completes"), "a table of 6, 14 cut");
+    runtime.shutdown().await;
+}
+
+async fn verbs_say_why_they_are_refused(database: Fresh) {
+    let (runtime, workshop) = open(&database).await;
+    workshop.open.store(true, Ordering::SeqCst);
+    let run = runtime.start(build, 4).await.expect("it starts");
+    run.wait().await.expect("it ends");
+    let asleep = runtime.start(wait_for_ever, ()).await.expect("it starts");
+    let nobody = RunId::new();
+
+    let error = run.retry().await.expect_err("it has completed");
+    assert_eq!(
+        error.to_string(),
+        format!("run {} is completed: only a failed run is retried", run.id())
+    );
+    let error = run.fork("paint").await.expect_err("it has not");
+    let expected = format!("run {} has recorded no state `paint`; it has `cut`, `join`", run.id());
+    assert_eq!(error.to_string(), expected);
+    let error = asleep.replay().await.expect_err("it sleeps");
+    assert!(matches!(error, Error::NotOver { .. }), "{error}");
+    let error = runtime.replay(run.id()).input(order, 4).await.expect_err("it is a `build`");
+    let expected = format!("run {} is one of `build`, and the input is one of `order`", run.id());
+    assert_eq!(error.to_string(), expected);
+    for error in [
+        runtime.retry(nobody).await.expect_err("there is none"),
+        runtime.fork(nobody, "cut").await.expect_err("there is none"),
+        runtime.replay(nobody).await.expect_err("there is none"),
+        runtime.wait(nobody).await.expect_err("there is none"),
+    ] {
+        assert_eq!(error.to_string(), format!("there is no run {nobody}"));
+    }
+    runtime.shutdown().await;
+}
+
+async fn many_runs_are_retried_cancelled_and_replayed(database: Fresh) {
+    let (runtime, workshop) = open(&database).await;
+    let count = async |query: &RunQuery| {
+        let query = RunQuery { limit: Some(1000), ..query.clone() };
+        runtime.runs(&query).await.expect("the runs").len()
+    };
+    let all = RunQuery::default();
+    let with = |status| RunQuery { status: Some(status), ..RunQuery::default() };
+    runtime.start_all(build, vec![1; 130]).await.expect("they start");
+    runtime.start_all(wait_for_ever, vec![(); 130]).await.expect("they start");
+    eventually("all have failed", async || count(&with(RunStatus::Failed)).await == 130).await;
+
+    workshop.open.store(true, Ordering::SeqCst);
+    let some = RunQuery { limit: Some(20), ..all.clone() };
+    assert_eq!(runtime.retry_all(&some).await.expect("it answers"), 20);
+    assert_eq!(runtime.retry_all(&all).await.expect("it answers"), 110);
+    eventually("all have completed", async || count(&with(RunStatus::Completed)).await == 130)
+        .await;
+    assert_eq!(runtime.retry_all(&all).await.expect("it answers"), 0);
+
+    assert_eq!(runtime.replay_all(&all).await.expect("it answers"), 130);
+    eventually("they have, too", async || count(&with(RunStatus::Completed)).await == 260).await;
+
+    let wrong = RunQuery { workflow: Some("build".to_owned()), ..all.clone() };
+    assert_eq!(runtime.cancel_all(&wrong, "enough").await.expect("it answers"), 0);
+    assert_eq!(runtime.cancel_all(&all, "enough").await.expect("it answers"), 130);
+    eventually("all are cancelled", async || count(&with(RunStatus::Cancelled)).await == 130).await;
+    runtime.shutdown().await;
+}
