@@ -28,8 +28,8 @@ pub use crate::event::{Event, EventDef, EventField};
 pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
     Awaited, Body, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext,
-    Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, join, race,
-    try_join,
+    Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, Undo, join, race,
+    try_join, undo, undo_requirements,
 };
 use crate::text;
 pub use crate::workflow::{
@@ -157,6 +157,11 @@ pub const fn definition<W: Body>(_: W) -> Definition {
 /// Stands in the place of a body that was refused.
 pub fn refused<T>() -> T {
     unreachable!("a program with a refused body does not compile")
+}
+
+/// Stands in the place of an undo that was refused.
+pub async fn refused_undo<T>(_: T) -> Result<(), Failure> {
+    refused()
 }
 
 /// Stands around what a step was refused to do, so that nothing else is said about it.

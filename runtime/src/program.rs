@@ -75,7 +75,7 @@ impl Program {
     pub(crate) fn check_resources(&self, resources: &Resources) -> Result<(), Error> {
         for definition in self.workflows.values() {
             let missing =
-                (definition.requirements)().into_iter().find(|needed| !resources.has(needed));
+                definition.requirements().into_iter().find(|needed| !resources.has(needed));
             if let Some(missing) = missing {
                 return Err(Error::MissingResource {
                     workflow: definition.id,

@@ -108,8 +108,51 @@ pub async fn pitfall(
     Ok(())
 }
 
+/// What a trace was left for, to be wiped by an undo.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Left {
+    run: Uuid,
+    step: String,
+    gate: Option<String>,
+}
+
+/// Leaves the trace `undo-{step}`, after which it may wait at a gate.
+async fn come_back(left: Left, Resource(ground): Resource<Ground>) -> Result<(), Failure> {
+    let step = format!("undo-{}", left.step);
+    match &left.gate {
+        Some(gate) => ground.pass(left.run, &step, gate).await?,
+        None => ground.trace(left.run, &step).await?,
+    }
+    Ok(())
+}
+
+async fn set_out(ground: &Ground, left: Left) -> Result<Left, Failure> {
+    ground.trace(left.run, &left.step).await?;
+    Ok(left)
+}
+
+/// Sets out twice and fails; on its way back it may wait at a gate.
+#[workflow]
+pub async fn retreat(
+    event: Errand,
+    step: Step,
+    Resource(ground): Resource<Ground>,
+) -> Result<(), Failure> {
+    let run = step.uuid("run");
+    let left = |step: &str, gate: Option<&String>| Left {
+        run,
+        step: step.to_owned(),
+        gate: gate.cloned(),
+    };
+    step.run("first", set_out(&ground, left("first", None))).undo(come_back).await?;
+    step.run("second", set_out(&ground, left("second", event.gate.as_ref())))
+        .undo(come_back)
+        .await?;
+    Err(Failure::msg("there is no way on"))
+}
+
 indelible::app! {
     pub Fleet = "fleet";
     events: [Errand],
-    workflows: [errand, pitfall],
+    workflows: [errand, pitfall, retreat],
 }

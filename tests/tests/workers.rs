@@ -9,7 +9,7 @@ use indelible::journal::ErrorKind;
 use indelible::prelude::*;
 use indelible::{Client, RunQuery};
 use indelible_tests::eventually;
-use indelible_tests::fleet::{Errand, Fleet, Ground, errand, pitfall};
+use indelible_tests::fleet::{Errand, Fleet, Ground, errand, pitfall, retreat};
 use indelible_tests::postgres::Database;
 use indelible_tests::process::Process;
 
@@ -295,4 +295,32 @@ async fn a_run_that_takes_ten_workers_down_fails_as_a_crash_loop() {
     assert_eq!(error.kind, ErrorKind::CrashLoop);
     assert_eq!(scene.traces("fall").await.len(), 10);
     assert_eq!(run.journal().await.expect("its journal").len(), 1, "its first step is on record");
+}
+
+/// The process that undoes a run's steps is killed in the middle: the next one goes on from there.
+#[tokio::test]
+async fn undoing_goes_on_after_its_worker_was_killed() {
+    let scene = Scene::set().await;
+    let mut worker = scene.worker();
+    let input = Errand { gate: Some("bridge".to_owned()) };
+    let run = scene.client.start(retreat, input).await.expect("it starts");
+    eventually("the last step is being undone", async || {
+        !scene.traces("undo-second").await.is_empty()
+    })
+    .await;
+    assert!(scene.traces("undo-first").await.is_empty());
+    worker.kill();
+    scene.ground.open_gate("bridge").await.expect("the gate opens");
+    let next = scene.worker();
+    let error = run.result().await.expect_err("it has failed");
+    assert!(error.to_string().contains("there is no way on"), "{error}");
+    let by_both = HashMap::from([(worker.pid().into(), 1), (next.pid().into(), 1)]);
+    assert_eq!(scene.traces("undo-second").await, by_both, "it was not committed before");
+    assert_eq!(scene.traces("undo-first").await, HashMap::from([(next.pid().into(), 1)]));
+    for step in ["first", "second"] {
+        assert_eq!(scene.traces(step).await, HashMap::from([(worker.pid().into(), 1)]));
+    }
+    let journal = run.journal().await.expect("its journal");
+    let keys: Vec<_> = journal.iter().map(|row| row.key.as_str()).collect();
+    assert_eq!(keys, ["first", "second", "(undo)", "undo(second)", "undo(first)"]);
 }

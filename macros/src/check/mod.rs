@@ -14,6 +14,7 @@ mod macros;
 mod outcomes;
 mod signature;
 mod triggers;
+mod undos;
 
 pub(crate) use self::attempts::{exits, mutations};
 pub(crate) use self::macros::most_and_least;
@@ -61,6 +62,7 @@ fn body(model: &WorkflowModel, problems: &Problems) {
     events::are_known(model, problems);
     events::are_matched_by_field(model, problems);
     keys::tell_concurrent_steps_apart(model, problems);
+    undos::are_functions(model, problems);
     determinism::is_kept(model, problems);
 }
 

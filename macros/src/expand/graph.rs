@@ -1,5 +1,5 @@
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{ToTokens as _, format_ident, quote};
 
 use crate::model::{Edge, Node, Step, StepId, WorkflowModel, line};
 
@@ -31,12 +31,20 @@ fn state(step: &Step) -> TokenStream {
         Some(helper) => quote!(__private::Option::Some(&<#helper as __private::DurableFn>::GRAPH)),
         None => quote!(__private::Option::None),
     };
+    let undo = match step.undo() {
+        Some(undo) => {
+            let name = undo.to_token_stream().to_string().replace(' ', "");
+            quote!(__private::Option::Some(#name))
+        }
+        None => quote!(__private::Option::None),
+    };
     quote! {
         __private::StateDef {
             id: #id,
             kind: __private::StepKind::#kind,
             line: #line,
             helper: #helper,
+            undo: #undo,
         }
     }
 }

@@ -4,7 +4,7 @@ use syn::{Ident, Pat, ReturnType, Type};
 
 use super::runtime::Runtime;
 use super::state::States;
-use super::{body, graph, waits};
+use super::{body, graph, undos, waits};
 use crate::model::{WorkflowModel, helper_id};
 use crate::problem::Problems;
 
@@ -27,12 +27,14 @@ pub(super) fn expand(helper: WorkflowModel, problems: &Problems) -> TokenStream 
     let id = helper_id(name);
     let mut graph = graph::constant(&helper);
     let mut waits = waits::constant(&helper);
+    let mut undos = undos::constant(&helper);
     let mut block = body::rewrite(&helper, &states, problems);
     let mut lints = None;
     if helper.calls_of_itself().next().is_some() {
         // It was reported, in better words than those for cycles of constants and futures.
         graph = quote!(__private::Graph::EMPTY);
         waits = quote!(&[]);
+        undos = quote!(&[]);
         lints = Some(quote!(#[allow(unused_variables)]));
         block = syn::parse_quote!({ __private::refused() });
     }
@@ -68,6 +70,7 @@ pub(super) fn expand(helper: WorkflowModel, problems: &Problems) -> TokenStream 
         impl __private::DurableFn for #name {
             const GRAPH: __private::Graph = #graph;
             const WAITS: &'static [__private::Awaits] = #waits;
+            const UNDOS: &'static [__private::Undo] = #undos;
         }
     });
     quote! {

@@ -12,6 +12,7 @@ mod loops;
 mod runtime;
 mod state;
 mod triggers;
+mod undos;
 mod waits;
 mod workflow;
 

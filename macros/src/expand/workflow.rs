@@ -5,7 +5,7 @@ use syn::{Attribute, ReturnType};
 
 use super::runtime::Runtime;
 use super::state::States;
-use super::{body, graph, waits};
+use super::{body, graph, undos, waits};
 use crate::model::{Configuration, WorkflowModel};
 use crate::problem::Problems;
 
@@ -142,8 +142,11 @@ fn body(workflow: &WorkflowModel, states: &States<'_>, problems: &Problems) -> T
             }
         }
     });
+    let undos = undos::constant(workflow);
     quote! {
         impl __private::Body for #name {
+            const UNDOS: &'static [__private::Undo] = #undos;
+
             fn requirements() -> __private::Vec<__private::Requirement> {
                 __private::requirements([#(#parameters.requirement()),*])
             }

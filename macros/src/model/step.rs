@@ -124,6 +124,11 @@ impl Step {
         options.flat_map(|option| &option.arguments)
     }
 
+    /// The function that undoes it.
+    pub(crate) fn undo(&self) -> Option<&Expr> {
+        self.arguments_of("undo").find(|undo| matches!(undo, Expr::Path(_)))
+    }
+
     /// Whether it has a name of its own among those of its id.
     pub(crate) fn has_a_key(&self) -> bool {
         self.options.iter().any(|option| option.name == "key")

@@ -21,6 +21,19 @@ pub struct ErrorRecord {
     /// Where a panic happened: file, line and column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// Of a run that failed: what became of the undos of its steps, in the order in which they ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undone: Vec<Undone>,
+}
+
+/// What became of the undo of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    /// The step.
+    pub step: StateKey,
+    /// Why it was not undone; `None` if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorRecord>,
 }
 
 /// The kinds of failure.
@@ -51,7 +64,7 @@ impl ErrorRecord {
     /// An error with a message and no causes. A message is kept up to 16 KiB.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = bounded(message.into());
-        Self { kind, message, causes: Vec::new(), step: None, location: None }
+        Self { kind, message, causes: Vec::new(), step: None, location: None, undone: Vec::new() }
     }
 
     /// Records an error with its chain of causes.
@@ -67,7 +80,10 @@ impl ErrorRecord {
 impl ErrorRecord {
     /// How much text it holds, in bytes.
     pub(crate) fn size(&self) -> usize {
-        self.message.len() + self.causes.iter().map(String::len).sum::<usize>()
+        let undone = self.undone.iter().filter_map(|undone| undone.error.as_ref());
+        self.message.len()
+            + self.causes.iter().map(String::len).sum::<usize>()
+            + undone.map(Self::size).sum::<usize>()
     }
 }
 
@@ -83,11 +99,16 @@ fn bounded(mut message: String) -> String {
     message
 }
 
-/// The message, then its causes: `cannot assign: no moderator: pool timed out`.
+/// The message, then its causes: `cannot assign: no moderator: pool timed out`. Of undos only what
+/// was not undone.
 impl fmt::Display for ErrorRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         self.causes.iter().try_for_each(|cause| write!(f, ": {cause}"))?;
-        self.location.iter().try_for_each(|location| write!(f, " (at {location})"))
+        self.location.iter().try_for_each(|location| write!(f, " (at {location})"))?;
+        self.undone.iter().try_for_each(|Undone { step, error }| match error {
+            Some(error) => write!(f, "; `{step}` was not undone: {error}"),
+            None => Ok(()),
+        })
     }
 }

@@ -25,6 +25,22 @@ impl StateKey {
         &self.0
     }
 
+    /// The key under which a step is undone: no id has parentheses.
+    pub(crate) fn of_undo(step: &Self, occurrence: u32) -> Self {
+        Self::new("", &format!("undo({step})"), occurrence)
+    }
+
+    /// The step that is undone under this key.
+    pub(crate) fn undone(&self) -> Option<Self> {
+        let (step, _) = self.0.strip_prefix("undo(")?.rsplit_once(')')?;
+        Some(step.into())
+    }
+
+    /// The key of the line with which a run begins to undo what it did.
+    pub(crate) fn of_undoing() -> Self {
+        "(undo)".into()
+    }
+
     /// The key without its occurrences: the static state, inside a helper with the path to it.
     pub fn state(&self) -> Cow<'_, str> {
         if !self.0.contains('#') {

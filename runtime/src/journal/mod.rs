@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use self::error::{ErrorKind, ErrorRecord};
+pub use self::error::{ErrorKind, ErrorRecord, Undone};
 pub use self::key::StateKey;
 pub use self::message::{Content, MatchKey, Message, MessageId};
 pub use crate::id::RunId;
@@ -23,7 +23,7 @@ use crate::workflow::StepKind;
 /// One committed line of a run's journal.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// Its place in the journal, from 0.
+    /// Its place in the journal, from 0. There are gaps where a carried loop has dropped lines.
     pub seq: u32,
     /// The step that it is about.
     pub key: StateKey,
@@ -79,12 +79,21 @@ pub enum Transition {
         attempt: u32,
         /// What it gave.
         outcome: Payload,
+        /// Whether it is undone if the run does not complete.
+        undo: bool,
     },
     /// It failed for good, after so many attempts.
     Failed {
         /// How many attempts were made.
         attempt: u32,
         /// Why the last one failed.
+        error: ErrorRecord,
+    },
+    /// The body is over and has not completed: what it did is undone. From here on the run can be
+    /// replayed, not retried.
+    Undoing {
+        /// Why the run fails; of the kind [`Cancelled`](ErrorKind::Cancelled), without a step, why it
+        /// is cancelled.
         error: ErrorRecord,
     },
 }
@@ -109,6 +118,8 @@ pub enum TransitionKind {
     Succeeded,
     /// [`Transition::Failed`]
     Failed,
+    /// [`Transition::Undoing`]
+    Undoing,
 }
 
 /// A line that a machine asks to be committed. What depends on the clock is left open until then.
@@ -159,7 +170,8 @@ pub enum Change {
         /// The child that is asked to cancel.
         cancelled: Option<RunId>,
     },
-    /// Becomes [`Transition::Carried`]. The lines from the loop's last such line on are removed.
+    /// Becomes [`Transition::Carried`]. The lines from the loop's last such line on are removed, but
+    /// for outcomes that may have to be undone.
     Carry {
         /// Which iteration, from 1.
         iteration: u32,
@@ -177,6 +189,8 @@ pub enum Change {
         outcome: Payload,
         /// Events that are accepted in the same commit.
         events: Vec<OutgoingEvent>,
+        /// Whether it is undone if the run does not complete.
+        undo: bool,
     },
     /// Becomes [`Transition::Failed`].
     Fail {
@@ -187,6 +201,20 @@ pub enum Change {
         /// The child that is asked to cancel, where its end was waited for too long.
         cancelled: Option<RunId>,
     },
+    /// Becomes [`Transition::Undoing`].
+    Undo {
+        /// Why.
+        error: ErrorRecord,
+        /// Attached children that are asked to cancel; their ends are waited for first.
+        cancelled: Vec<RunId>,
+    },
+}
+
+impl Change {
+    /// An outcome without events and without an undo.
+    pub(crate) fn succeeded(attempt: u32, outcome: Payload) -> Self {
+        Self::Succeed { attempt, outcome, events: Vec::new(), undo: false }
+    }
 }
 
 /// A run that a step starts.
@@ -237,7 +265,9 @@ impl Change {
             Self::Retry { attempt, after, error } => {
                 Transition::Retrying { attempt, due: Due::After(after).from(at), error }
             }
-            Self::Succeed { attempt, outcome, .. } => Transition::Succeeded { attempt, outcome },
+            Self::Succeed { attempt, outcome, undo, .. } => {
+                Transition::Succeeded { attempt, outcome, undo }
+            }
             Self::Wait { timeout, .. } => {
                 Transition::Waiting { due: timeout.map(|timeout| Due::After(timeout).from(at)) }
             }
@@ -248,6 +278,7 @@ impl Change {
             Self::Abandon { .. } => Transition::Abandoned,
             Self::Carry { iteration, outcome, .. } => Transition::Carried { iteration, outcome },
             Self::Fail { attempt, error, .. } => Transition::Failed { attempt, error },
+            Self::Undo { error, .. } => Transition::Undoing { error },
         }
     }
 }
@@ -301,6 +332,7 @@ impl Transition {
             Self::Carried { .. } => TransitionKind::Carried,
             Self::Succeeded { .. } => TransitionKind::Succeeded,
             Self::Failed { .. } => TransitionKind::Failed,
+            Self::Undoing { .. } => TransitionKind::Undoing,
         }
     }
 

@@ -6,6 +6,7 @@
 //! each, live and on resume alike. So what a body saw first is what it sees again.
 
 mod contradiction;
+mod done;
 #[cfg(test)]
 mod tests;
 
@@ -17,13 +18,16 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use self::contradiction::Trail;
-use crate::journal::{Change, Content, Entry, ErrorKind, ErrorRecord, Message, MessageId, Row};
+use self::done::Done;
+use crate::journal::{
+    Change, Content, Entry, ErrorKind, ErrorRecord, Message, MessageId, Row, StateKey, Transition,
+};
 use crate::payload::Payload;
 use crate::step::{
     BodyFuture, Context as BodyContext, Definition, Fault, HandedIn, Limits, Operations, Resources,
-    Shared, catch_panic,
+    Shared, Undo, UndoingFuture, catch_panic, undoing,
 };
-use crate::workflow::TriggerData;
+use crate::workflow::{StepKind, TriggerData};
 
 /// A run as the store knows it, before a machine is made of it.
 #[derive(Debug, Clone)]
@@ -38,7 +42,11 @@ pub(crate) struct Origin {
 /// See the [module](self).
 pub(crate) struct Machine {
     operations: Shared,
-    body: Option<BodyFuture>,
+    resources: Arc<Resources>,
+    trigger: TriggerData,
+    undos: &'static [Undo],
+    phase: Phase,
+    done: Done,
     /// Committed lines that the body has not seen yet.
     backlog: VecDeque<Row>,
     /// What was given out to be committed, until the driver says that it was.
@@ -50,7 +58,19 @@ pub(crate) struct Machine {
     inbox: VecDeque<Message>,
     seen: HashSet<MessageId>,
     end: EndState,
+    /// Why the run was asked to cancel while it was being undone.
+    asked_to_cancel: Option<String>,
     trail: Trail,
+}
+
+/// What is polled.
+enum Phase {
+    /// The workflow's body.
+    Body(BodyFuture),
+    /// What undoes what the body did.
+    Undoing(UndoingFuture),
+    /// Nothing: the body is over.
+    Over,
 }
 
 /// How a run ended.
@@ -117,22 +137,58 @@ impl Machine {
             trigger.accepted_at,
             definition.config,
             limits,
+            definition.undos,
         ));
         let next_seq = journal.last().map_or(0, |row| row.seq + 1);
         let lines = u32::try_from(journal.len()).unwrap_or(u32::MAX);
-        let context = BodyContext { operations: operations.clone(), resources, trigger };
-        Self {
+        let mut machine = Self {
             operations,
-            body: Some((definition.begin)(context)),
-            backlog: journal.into(),
+            resources,
+            trigger,
+            undos: definition.undos,
+            phase: Phase::Over,
+            done: Done::default(),
+            backlog: VecDeque::new(),
             in_flight: None,
             next_seq,
             lines,
             inbox: VecDeque::new(),
             seen: HashSet::new(),
             end: EndState::Open,
+            asked_to_cancel: None,
             trail: Trail::default(),
+        };
+        machine.resume(definition, journal);
+        machine
+    }
+
+    /// Begins the body, to see its journal again; or, where it is over, goes on undoing what it did,
+    /// whatever has become of its code.
+    fn resume(&mut self, definition: &Definition, mut journal: Vec<Row>) {
+        let over =
+            journal.iter().position(|row| matches!(row.transition, Transition::Undoing { .. }));
+        if let Some(over) = over {
+            self.backlog = journal.split_off(over + 1).into();
+            journal.iter().for_each(|row| self.done.note(row));
+            self.phase = Phase::Undoing(self.undoing());
+        } else {
+            let (kept, seen) = done::part(journal);
+            kept.iter().for_each(|row| self.done.note(row));
+            self.backlog = seen.into();
+            self.phase = Phase::Body((definition.begin)(self.context()));
         }
+    }
+
+    fn context(&self) -> BodyContext {
+        BodyContext {
+            operations: self.operations.clone(),
+            resources: self.resources.clone(),
+            trigger: self.trigger.clone(),
+        }
+    }
+
+    fn undoing(&self) -> UndoingFuture {
+        undoing(self.context(), self.undos, self.done.steps(), self.done.children())
     }
 
     /// The run is told something. What it was told before is not told again.
@@ -201,7 +257,9 @@ impl Machine {
     fn lines_with(&self, entries: &[Entry]) -> u32 {
         entries.iter().zip(self.next_seq..).fold(self.lines, |lines, (entry, seq)| {
             let dropped = match entry.change {
-                Change::Carry { replaces: Some(from), .. } => seq.saturating_sub(from),
+                Change::Carry { replaces: Some(from), .. } => {
+                    seq.saturating_sub(from).saturating_sub(self.done.kept(from, seq))
+                }
                 _ => 0,
             };
             (lines + 1).saturating_sub(dropped)
@@ -225,25 +283,32 @@ impl Machine {
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) {
-        let Some(body) = &mut self.body else { return };
-        let result = match catch_panic(|| body.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(Ok(output))) => End::Completed(output),
-            Ok(Poll::Ready(Err(failure))) => End::Failed(failure.record()),
-            Err(panic) => End::Failed(panic),
+        let end = match &mut self.phase {
+            Phase::Over => return,
+            Phase::Body(body) => match catch_panic(|| body.as_mut().poll(cx)) {
+                Ok(Poll::Pending) => return,
+                Ok(Poll::Ready(Ok(output))) => End::Completed(output),
+                Ok(Poll::Ready(Err(failure))) => End::Failed(failure.record()),
+                Err(panic) => End::Failed(panic),
+            },
+            Phase::Undoing(undoing) => match undoing.as_mut().poll(cx) {
+                Poll::Pending => return,
+                Poll::Ready(()) => self.done.end(None),
+            },
         };
-        self.ended(result);
+        self.ended(end);
     }
 
     /// Passes on what the run was told; a request to cancel ends it. While a commit is under way,
     /// anything else is kept: the wait that it is for may be in that commit.
     fn read_inbox(&mut self) {
         for message in std::mem::take(&mut self.inbox) {
-            match (&message.content, &self.body) {
-                (Content::Cancel { reason }, Some(_)) => {
+            match (&message.content, &self.phase) {
+                (Content::Cancel { reason }, Phase::Body(_)) => {
                     self.ended(End::Cancelled(reason.clone()));
                 }
-                (Content::Cancel { .. }, None) => {}
+                // It is on its way to its end.
+                (Content::Cancel { reason }, _) => self.asked_to_cancel = Some(reason.clone()),
                 _ if self.in_flight.is_some() => {
                     self.inbox.push_back(message);
                     continue;
@@ -256,31 +321,79 @@ impl Machine {
 
     /// A run that can go no further can still be cancelled.
     fn cancelled_at_fault(&mut self) -> bool {
-        let asked = self.inbox.iter().find_map(Message::cancellation);
-        let Some(reason) = asked.map(str::to_owned) else { return false };
-        self.backlog.clear();
+        let asked = self.inbox.iter().find_map(Message::cancellation).map(str::to_owned);
+        let Some(reason) = asked.or_else(|| self.asked_to_cancel.clone()) else { return false };
+        let unseen: Vec<_> = self.backlog.drain(..).collect();
+        unseen.iter().for_each(|row| self.done.note(row));
         self.operations.lock().forgive();
-        // Whatever the body made of a journal that is not its own.
-        self.ended(End::Cancelled(reason));
+        if self.done.is_being_undone() {
+            let left = format!("the run was held, and then cancelled: {reason}");
+            self.ended(self.done.end(Some(&left)));
+        } else {
+            // Whatever the body made of a journal that is not its own.
+            self.ended(End::Cancelled(reason));
+            self.operations.lock().record(self.done.give_up(&unseen));
+        }
         true
     }
 
     fn ended(&mut self, end: End) {
         // Steps that the body held are dropped with it, and with them their futures.
-        let body = self.body.take();
+        let body = std::mem::replace(&mut self.phase, Phase::Over);
         // A panic in a destructor changes nothing about how the body ended.
         let _ = catch_panic(|| drop(body));
-        self.operations.lock().end();
         self.end = EndState::Reached(end);
     }
 
+    /// The driver could not commit what the last [`Turn::Commit`] asked for, and never will: the run
+    /// fails. `true` if it is to be polled again, as there may be something to undo; else the driver
+    /// ends it.
+    pub(crate) fn refused(&mut self, error: ErrorRecord) -> bool {
+        let Some(refused) = self.in_flight.take() else { return false };
+        let is_undoing = |entry: &Entry| matches!(entry.change, Change::Undo { .. });
+        if self.done.is_being_undone() || refused.iter().any(is_undoing) {
+            return false;
+        }
+        self.ended(End::Failed(error));
+        true
+    }
+
+    /// Puts on record, where the body has not completed, that what it did is undone first, or else
+    /// leaves out what goes with the run's end anyway.
+    fn before_the_end(&mut self, entries: &mut Vec<Entry>) {
+        let EndState::Reached(end) = &self.end else { return };
+        let has_undo = |entry: &Entry| matches!(entry.change, Change::Succeed { undo: true, .. });
+        let may_undo = self.done.has_undos(self.undos) || entries.iter().any(has_undo);
+        let error = done::reason(end).filter(|_| may_undo && !self.done.is_being_undone());
+        let Some(error) = error else {
+            return entries.retain(|entry| !matches!(entry.change, Change::Abandon { .. }));
+        };
+        // Attached children are not abandoned, as their ends are waited for.
+        let mut cancelled = Vec::new();
+        entries.retain(|entry| match entry.change {
+            Change::Abandon { cancelled: Some(child) } => {
+                cancelled.push(child);
+                false
+            }
+            _ => true,
+        });
+        let change = Change::Undo { error, cancelled };
+        entries.push(Entry { key: StateKey::of_undoing(), kind: StepKind::Undo, change });
+        self.end = EndState::Open;
+    }
+
     fn deliver(&mut self, row: Row) {
+        self.done.note(&row);
+        if let Transition::Undoing { .. } = row.transition {
+            self.phase = Phase::Undoing(self.undoing());
+            return;
+        }
         let mut operations = self.operations.lock();
         let result =
             operations.deliver(&row.key, row.kind, row.seq, row.transition.clone(), row.at);
         if let Err(mismatch) = result {
             let waiting = operations.waiting();
-            let ended = self.body.is_none();
+            let ended = !matches!(self.phase, Phase::Body(_));
             operations.fail(self.trail.contradiction(&row, &mismatch, &waiting, ended));
         } else {
             self.trail.push(&row);
@@ -297,10 +410,13 @@ impl Machine {
             self.seen.remove(message);
         }
         let limit = self.operations.lock().limits().lines;
-        if matches!(self.end, EndState::Open) && self.lines_with(&entries) > limit {
+        let is_open = matches!(self.end, EndState::Open) && !self.done.is_being_undone();
+        if is_open && self.lines_with(&entries) > limit {
             entries.retain(|entry| entry.change.is_outcome());
             self.ended(End::Failed(too_long(limit)));
+            entries.extend(self.operations.lock().take_handed_in().entries);
         }
+        self.before_the_end(&mut entries);
         let end = match std::mem::replace(&mut self.end, EndState::Open) {
             EndState::Reached(end) => {
                 self.end = EndState::InFlight;

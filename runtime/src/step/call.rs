@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Step;
 use super::durable::{Awaited, Durable};
+use super::undo::Undo;
 use crate::journal::StateKey;
 use crate::workflow::{Awaits, Graph};
 
@@ -52,6 +53,8 @@ pub trait DurableFn {
     const GRAPH: Graph;
     /// What it waits for.
     const WAITS: &'static [Awaits];
+    /// What undoes its steps.
+    const UNDOS: &'static [Undo];
 }
 
 impl Step {

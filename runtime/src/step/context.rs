@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Step;
 use super::error::Failure;
 use super::operations::{Fault, Shared};
+use super::undo::Undo;
 use crate::payload::Payload;
 use crate::workflow::{Awaits, Config, Form, Graph, Input, Trigger, TriggerData, Workflow};
 
@@ -169,6 +170,9 @@ pub trait Body: Workflow {
         None
     }
 
+    /// What undoes its steps: it is there when the body is gone.
+    const UNDOS: &'static [Undo] = &[];
+
     /// Makes its parameters and runs it.
     fn run(context: Context) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
 }
@@ -186,6 +190,7 @@ pub struct Definition {
     pub(crate) waits: &'static [Awaits],
     pub(crate) config: Config,
     pub(crate) graph: Graph,
+    pub(crate) undos: &'static [Undo],
     pub(crate) requirements: fn() -> Vec<Requirement>,
     pub(crate) input_schema: fn() -> Option<schemars::Schema>,
     pub(crate) begin: fn(Context) -> BodyFuture,
@@ -202,6 +207,13 @@ impl Definition {
         self.graph
     }
 
+    /// What has to be lent for its body and for its undos.
+    pub(crate) fn requirements(&self) -> Vec<Requirement> {
+        let mut requirements = (self.requirements)();
+        requirements.extend(Undo::all_requirements(self.undos));
+        requirements
+    }
+
     /// Forgets a workflow's types.
     pub const fn of<W: Body>() -> Self {
         Self {
@@ -212,6 +224,7 @@ impl Definition {
             waits: W::WAITS,
             config: W::CONFIG,
             graph: W::GRAPH,
+            undos: W::UNDOS,
             requirements: W::requirements,
             input_schema: W::input_schema,
             begin: |context| {

@@ -10,6 +10,7 @@ use super::Step;
 use super::durable::{Awaited, Durable};
 use super::error::StepError;
 use super::operations::{Held, Instruction};
+use super::undo::UndoFn;
 use crate::journal::{Change, Child, ErrorKind, ErrorRecord};
 use crate::payload::{EncodeError, Payload};
 use crate::workflow::{Input, State, StepKind, Workflow};
@@ -77,6 +78,16 @@ impl<T> Invoke<T> {
     /// Lets the child go on when this run ends, or no longer waits for it.
     pub fn detached(mut self) -> Self {
         self.held.entering.detached = true;
+        self
+    }
+
+    /// Undoes what the child did if this run fails or is cancelled later: a named `async` function of
+    /// the child's output; see [`Run::undo`](super::Run::undo). A child that is under way at the
+    /// time is cancelled, and undoes what it did by itself.
+    pub fn undo<A>(mut self, function: impl UndoFn<T, A>) -> Self {
+        // It is called through the table that the macro makes of the source.
+        let _ = function;
+        self.held.entering.undo = true;
         self
     }
 

@@ -15,6 +15,8 @@ mod race;
 mod run;
 mod send;
 mod sleep;
+mod undo;
+mod undoing;
 mod wait;
 
 use jiff::Timestamp;
@@ -28,6 +30,9 @@ pub use self::error::{BoxError, Failure, Permanent, RetryAfter, StepError};
 pub use self::run::{Run, RunFuture};
 pub use self::send::{SendEvent, SendEventFuture, SentIds};
 pub use self::sleep::{Sleep, SleepFuture};
+pub use self::undo::{
+    BeginUndo, Lent, UndecodableOutput, Undo, UndoAttempt, UndoFn, undo, undo_requirements,
+};
 pub use crate::payload::Outcome;
 
 pub use self::context::Definition;
@@ -41,6 +46,7 @@ pub(crate) use self::call::Path;
 pub(crate) use self::context::BodyFuture;
 pub(crate) use self::operations::{Fault, HandedIn, Limits, Mismatch, Operations, Shared};
 pub(crate) use self::panic::catch as catch_panic;
+pub(crate) use self::undoing::{UndoingFuture, undoing};
 
 use crate::workflow::State;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::durable::{Awaited, Durable};
 use super::error::{BoxError, Permanent, RetryAfter, StepError, find};
 use super::operations::{Held, Instruction, Resolution};
+use super::undo::UndoFn;
 use super::{Step, panic};
 use crate::journal::{Change, ErrorKind, ErrorRecord};
 use crate::payload::{EncodeError, Outcome, Payload};
@@ -34,20 +35,7 @@ impl Step {
         E: Into<BoxError> + Send + 's,
     {
         let held = Held::claim(self, state, StepKind::Run);
-        let config = *self.operations.lock().config();
-        Run {
-            held,
-            retries: config.retries,
-            backoff: config.backoff,
-            timeout: None,
-            retryable: None,
-            attempt: Box::new(move || Box::pin(attempt())),
-            conversions: Conversions {
-                encode: Payload::encode,
-                decode: Held::decode,
-                error: E::into,
-            },
-        }
+        Run::of(held, move || Box::pin(attempt()))
     }
 }
 
@@ -93,6 +81,26 @@ struct Conversions<T, E> {
     error: fn(E) -> BoxError,
 }
 
+impl<'s, T: Outcome, E: Into<BoxError>> Run<'s, T, E> {
+    /// A step with the workflow's retries.
+    pub(super) fn of(held: Held, attempt: impl FnMut() -> Attempt<'s, T, E> + Send + 's) -> Self {
+        let config = *held.operations().config();
+        Self {
+            held,
+            retries: config.retries,
+            backoff: config.backoff,
+            timeout: None,
+            retryable: None,
+            attempt: Box::new(attempt),
+            conversions: Conversions {
+                encode: Payload::encode,
+                decode: Held::decode,
+                error: E::into,
+            },
+        }
+    }
+}
+
 impl<'s, T, E> Run<'s, T, E> {
     /// How often the step is tried again after its first attempt, in place of the workflow's
     /// `retries`.
@@ -120,6 +128,54 @@ impl<'s, T, E> Run<'s, T, E> {
     /// the same on every resume.
     pub fn key(mut self, name: impl std::fmt::Display) -> Self {
         self.held.rename(&name);
+        self
+    }
+
+    /// Undoes the step if the run fails or is cancelled later: a named `async` function of what the
+    /// step gave and, after that, of resources.
+    ///
+    /// It is not a closure, as it outlives the body. Once the body is gone, the futures in progress
+    /// are dropped and the attached children have stopped, the undos of the steps that have succeeded
+    /// run in reverse order of their commits, each a durable step with the workflow's retries. The
+    /// run's end is committed after them. An undo that fails for good does not keep the others from
+    /// being tried, and leaves the run failed, with what was and what was not undone in its
+    /// [error](crate::journal::ErrorRecord::undone).
+    ///
+    /// An undo runs **at least once**, so let it bear being repeated. It runs for **committed**
+    /// outcomes: an attempt that was under way when the run ended, or that has failed, may have done
+    /// something all the same. Where that matters, let the first step note what the second is about
+    /// to do, and hang the undo on the first.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "order/placed")]
+    /// # struct Placed { order: u32 }
+    /// # struct Stock;
+    /// # impl Stock {
+    /// #     async fn reserve(&self, order: u32) -> Result<u32, Failure> { Ok(order) }
+    /// #     async fn release(&self, reservation: u32) -> Result<(), Failure> { Ok(()) }
+    /// # }
+    /// # async fn charge(order: u32) -> Result<(), Failure> { Ok(()) }
+    /// async fn release(reservation: u32, Resource(stock): Resource<Stock>) -> Result<(), Failure> {
+    ///     stock.release(reservation).await
+    /// }
+    ///
+    /// #[workflow]
+    /// async fn on_placed(
+    ///     event: Placed,
+    ///     step: Step,
+    ///     Resource(stock): Resource<Stock>,
+    /// ) -> Result<(), Failure> {
+    ///     step.run("reserve", stock.reserve(event.order)).undo(release).await?;
+    ///     step.run("charge", charge(event.order)).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn undo<A>(mut self, function: impl UndoFn<T, A>) -> Self {
+        // It is called through the table that the macro makes of the source.
+        let _ = function;
+        self.held.entering.undo = true;
         self
     }
 
@@ -243,7 +299,7 @@ impl<T, E> RunFuture<'_, T, E> {
         self.current = None;
         let held = &self.run.held;
         let change = match result {
-            Ok(outcome) => Change::Succeed { attempt, outcome, events: Vec::new() },
+            Ok(outcome) => Change::succeeded(attempt, outcome),
             Err(Unsuccessful { record: error, again }) => {
                 let wait = match again {
                     _ if attempt > self.run.retries => None,

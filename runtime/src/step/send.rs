@@ -134,7 +134,7 @@ impl<Ids: SentIds> Future for SendEventFuture<Ids> {
                         let ids = events.iter().map(|event| event.id).collect();
                         let outcome = Ids::of(ids).map(|ids| Payload::encode(&ids, usize::MAX));
                         let outcome = outcome.and_then(Result::ok).unwrap_or_else(Payload::null);
-                        Change::Succeed { attempt, outcome, events }
+                        Change::Succeed { attempt, outcome, events, undo: false }
                     }
                     Err(error) => Change::Fail {
                         attempt,

@@ -19,7 +19,10 @@ const INVOKED: &str = "invoked";
 const ABANDONED: &str = "abandoned";
 const CARRIED: &str = "carried";
 const SUCCEEDED: &str = "succeeded";
+/// It succeeded, and a carried loop keeps it, as it may have to be undone.
+pub(super) const UNDOABLE: &str = "undoable";
 const FAILED: &str = "failed";
+const UNDOING: &str = "undoing";
 
 /// A line to be written; its due time is left open until the time of the commit is known.
 pub(super) struct EntryColumns<'a> {
@@ -71,8 +74,8 @@ impl<'a> EntryColumns<'a> {
                 outcome: Some(outcome.as_str()),
                 ..columns
             },
-            Change::Succeed { attempt, outcome, .. } => Self {
-                transition: SUCCEEDED,
+            Change::Succeed { attempt, outcome, undo, .. } => Self {
+                transition: if *undo { UNDOABLE } else { SUCCEEDED },
                 attempt: Some(*attempt),
                 outcome: Some(outcome.as_str()),
                 ..columns
@@ -83,6 +86,9 @@ impl<'a> EntryColumns<'a> {
                 error: Some(error_text(error)),
                 ..columns
             },
+            Change::Undo { error, .. } => {
+                Self { transition: UNDOING, error: Some(error_text(error)), ..columns }
+            }
         }
     }
 }
@@ -129,8 +135,13 @@ impl RowColumns {
             }
             ABANDONED => Transition::Abandoned,
             CARRIED => Transition::Carried { iteration: attempt()?, outcome: outcome_text()? },
-            SUCCEEDED => Transition::Succeeded { attempt: attempt()?, outcome: outcome_text()? },
+            SUCCEEDED | UNDOABLE => Transition::Succeeded {
+                attempt: attempt()?,
+                outcome: outcome_text()?,
+                undo: transition == UNDOABLE,
+            },
             FAILED => Transition::Failed { attempt: attempt()?, error: error()? },
+            UNDOING => Transition::Undoing { error: error()? },
             other => return Err(corrupt(&format!("`{other}` is no transition"))),
         };
         Ok(Row {

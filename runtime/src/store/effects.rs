@@ -18,7 +18,8 @@ pub(super) struct Effects<'a> {
     pub(super) at_rest: Vec<RunId>,
 }
 
-/// Lines that a carried loop no longer needs: from one place of a run's journal to before another.
+/// Lines that a carried loop no longer needs: from one place of a run's journal to before another,
+/// but for outcomes that may have to be undone.
 pub(super) struct DroppedLines {
     pub(super) run: RunId,
     pub(super) from: u32,
@@ -90,6 +91,11 @@ impl<'a> Effects<'a> {
                 }
                 Change::Fail { cancelled: Some(child), .. } => {
                     self.cancel(run, *child, "has waited long enough");
+                }
+                Change::Undo { cancelled, .. } => {
+                    cancelled
+                        .iter()
+                        .for_each(|child| self.cancel(run, *child, "does not complete"));
                 }
                 _ => {}
             }

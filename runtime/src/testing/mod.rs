@@ -49,7 +49,8 @@ impl Bench {
     ///
     /// When the input cannot be stored, or the workflow takes a resource that was not lent.
     pub fn start<W: Body>(self, _workflow: W, input: <W::Input as Input>::Start) -> TestRun<W> {
-        if let Some(missing) = W::requirements().iter().find(|needed| !self.resources.has(needed)) {
+        let requirements = Definition::of::<W>().requirements();
+        if let Some(missing) = requirements.iter().find(|needed| !self.resources.has(needed)) {
             panic!("`{}` takes a resource that was not lent: {}", W::ID, missing.name);
         }
         let data = <W::Input as Input>::encode(&input, Limits::DEFAULT.event)
@@ -239,7 +240,10 @@ fn kept(history: &[Row]) -> Vec<Row> {
             let earlier = journal.iter().position(|line| {
                 line.key == row.key && matches!(line.transition, Transition::Carried { .. })
             });
-            journal.truncate(earlier.unwrap_or(journal.len()));
+            let dropped = journal.split_off(earlier.unwrap_or(journal.len()));
+            let undoable =
+                |row: &Row| matches!(row.transition, Transition::Succeeded { undo: true, .. });
+            journal.extend(dropped.into_iter().filter(undoable));
         }
         journal.push(row.clone());
         journal

@@ -44,7 +44,7 @@ fn story(journal: &[Row], end: Option<&Result<Payload, RunError>>) -> String {
     for row in journal {
         let what = match &row.transition {
             Transition::Retrying { attempt, error, .. } => format!("attempt {attempt}: {error}"),
-            Transition::Succeeded { attempt, outcome } => {
+            Transition::Succeeded { attempt, outcome, .. } => {
                 format!("attempt {attempt}: {}", normalised(outcome))
             }
             Transition::Failed { attempt, error } => format!("attempt {attempt}: {error}"),

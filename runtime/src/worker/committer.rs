@@ -230,7 +230,9 @@ fn size(commit: &RunCommit) -> (usize, usize) {
             }
             Change::Invoke { child, .. } => child.input.as_str().len(),
             Change::Carry { outcome, .. } => outcome.as_str().len(),
-            Change::Retry { error, .. } | Change::Fail { error, .. } => error.size(),
+            Change::Retry { error, .. }
+            | Change::Fail { error, .. }
+            | Change::Undo { error, .. } => error.size(),
             Change::Sleep(_) | Change::Wait { .. } | Change::Abandon { .. } => 0,
         })
         .sum();

@@ -112,7 +112,12 @@ impl Drive {
                             warn!(run = %self.run, workflow = self.workflow, "the run is another worker's now");
                             return None;
                         }
-                        Ok(Commitment::Refused(reason)) => return Some(self.refused(reason)),
+                        Ok(Commitment::Refused(reason)) => {
+                            let error = self.refused(reason);
+                            if !self.machine.refused(error.clone()) {
+                                return Some(Then::End(End::Failed(error)));
+                            }
+                        }
                         // The lease is lost; so is the run.
                         Err(_) => return None,
                     }
@@ -187,11 +192,10 @@ impl Drive {
     }
 
     /// The database does not accept what a step gave: the run fails visibly.
-    fn refused(&self, reason: String) -> Then {
+    fn refused(&self, reason: String) -> ErrorRecord {
         error!(run = %self.run, workflow = self.workflow, reason, "the database refused a row of this run");
         let message = format!("the database refused to store what a step gave: {reason}");
-        let record = ErrorRecord::new(ErrorKind::Unstorable, message.replace('\0', "\u{fffd}"));
-        Then::End(End::Failed(record))
+        ErrorRecord::new(ErrorKind::Unstorable, message.replace('\0', "\u{fffd}"))
     }
 
     fn log_end(&self, end: &End) {

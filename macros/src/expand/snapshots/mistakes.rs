@@ -69,6 +69,7 @@ const _: () = {
         const WAITS: &'static [__private::Awaits] = &[];
     }
     impl __private::Body for on_ticket {
+        const UNDOS: &'static [__private::Undo] = &[];
         fn requirements() -> __private::Vec<__private::Requirement> {
             __private::requirements([__private::parameter::<Step>().requirement()])
         }

@@ -93,18 +93,21 @@ const _: () = {
                     kind: __private::StepKind::Run,
                     line: 1u32,
                     helper: __private::Option::None,
+                    undo: __private::Option::None,
                 },
                 __private::StateDef {
                     id: "rest",
                     kind: __private::StepKind::Sleep,
                     line: 1u32,
                     helper: __private::Option::None,
+                    undo: __private::Option::None,
                 },
                 __private::StateDef {
                     id: "tell",
                     kind: __private::StepKind::Run,
                     line: 1u32,
                     helper: __private::Option::None,
+                    undo: __private::Option::None,
                 },
             ],
             edges: &[
@@ -149,6 +152,7 @@ const _: () = {
         const WAITS: &'static [__private::Awaits] = &[];
     }
     impl __private::Body for on_ticket {
+        const UNDOS: &'static [__private::Undo] = &[];
         fn requirements() -> __private::Vec<__private::Requirement> {
             __private::requirements([
                 __private::parameter::<Step>().requirement(),

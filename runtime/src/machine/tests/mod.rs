@@ -10,6 +10,7 @@ mod lengths;
 mod races;
 mod resuming;
 mod time;
+mod undoing;
 mod waiting;
 
 use std::cell::RefCell;
@@ -24,9 +25,9 @@ use uuid::Uuid;
 
 use super::{Commit, End, Machine, Origin, Turn};
 use crate::__private::durable;
-use crate::journal::{Change, Content, MatchKey, Message, MessageId, Row, RunId};
+use crate::journal::{Change, Content, MatchKey, Message, MessageId, Row, RunId, Transition};
 use crate::payload::Payload;
-use crate::step::{BodyFuture, Context, Definition, Failure, Limits, Resources, Step};
+use crate::step::{BodyFuture, Context, Definition, Failure, Limits, Resources, Step, Undo};
 use crate::workflow::{Backoff, Config, Graph, State, TriggerData};
 
 /// A state by its id, as `#[workflow]` would make a variant for it.
@@ -124,6 +125,15 @@ impl Bench {
     }
 
     fn limited(begin: Begin, journal: Vec<Row>, limits: Limits) -> Self {
+        Self::of(begin, undoing::UNDOS, journal, limits)
+    }
+
+    /// The same in a program that has lost its undos.
+    fn without_undos(begin: Begin, journal: Vec<Row>) -> Self {
+        Self::of(begin, &[], journal, Limits::DEFAULT)
+    }
+
+    fn of(begin: Begin, undos: &'static [Undo], journal: Vec<Row>, limits: Limits) -> Self {
         let definition = Definition {
             id: "tested",
             path: "tested",
@@ -132,6 +142,7 @@ impl Bench {
             waits: &[],
             config: Config::DEFAULT.retries(2).backoff(Backoff::DEFAULT),
             graph: Graph::EMPTY,
+            undos,
             requirements: Vec::new,
             input_schema: || None,
             begin,
@@ -164,7 +175,11 @@ impl Bench {
                 let at = self.clock;
                 for (entry, seq) in entries.into_iter().zip(first_seq..) {
                     if let Change::Carry { replaces: Some(from), .. } = entry.change {
-                        self.journal.retain(|row| row.seq < from);
+                        let is_kept = |row: &Row| match row.transition {
+                            Transition::Succeeded { undo, .. } => undo,
+                            _ => false,
+                        };
+                        self.journal.retain(|row| row.seq < from || is_kept(row));
                     }
                     let transition = entry.change.committed(at);
                     self.journal.push(Row {

@@ -44,6 +44,14 @@ impl Fault {
         Self::Undecodable(format!("the variables of the loop `{key}` cannot be stored: {error}"))
     }
 
+    pub(crate) fn no_undo(key: &StateKey) -> Self {
+        Self::Nondeterminism(format!(
+            "step `{key}` was committed with an undo, and the program has none for it\n  keep \
+             `.undo(function)` in the expression that makes the step, as long as there are \
+             unfinished runs"
+        ))
+    }
+
     fn undecodable(what: &str, type_name: &str, error: &dyn fmt::Display, data: &Payload) -> Self {
         const SHOWN: usize = 200;
         let text = data.as_str();

@@ -46,6 +46,13 @@ impl Held {
         }
     }
 
+    /// A step outside of the body, under a key that nobody else claims.
+    pub(crate) fn at(operations: &Shared, key: StateKey, kind: StepKind) -> Self {
+        let entering = Entering::new(kind);
+        let operations = operations.clone();
+        Self { operations, path: "".into(), id: "", key, entering, entered: false }
+    }
+
     /// Takes a name of the user's in place of the occurrence.
     pub(crate) fn rename(&mut self, name: &dyn fmt::Display) {
         // The user's `Display` may do anything, also with the step handle.

@@ -25,7 +25,7 @@ impl Operations {
                 });
                 let Some(key) = key else { return self.discarded.push(message.id) };
                 let change = match result.clone() {
-                    Ok(outcome) => Change::Succeed { attempt: 1, outcome, events: Vec::new() },
+                    Ok(outcome) => Change::succeeded(1, outcome),
                     Err(error) => Change::Fail { attempt: 1, error, cancelled: None },
                 };
                 self.taken.push(message.id);
@@ -60,16 +60,23 @@ impl Operations {
         }
     }
 
-    /// The run ends: what the world knows of its steps goes with it.
-    pub(crate) fn end(&mut self) {
-        self.unrecorded.clear();
-        self.handed_in.retain(|entry| !matches!(entry.change, Change::Abandon { .. }));
+    /// Enters a step whose child is under way: all that is left to do is to wait for its end.
+    pub(crate) fn await_child(&mut self, key: &StateKey, child: RunId, undo: bool) {
+        self.enter(key, Entering { undo, ..Entering::new(StepKind::Invoke) });
+        if let Some(operation) = self.active.get_mut(key) {
+            operation.status = Status::Invoked { child, due: None };
+        }
+    }
+
+    /// Puts more on record.
+    pub(crate) fn record(&mut self, entries: Vec<Entry>) {
+        self.handed_in.extend(entries);
     }
 
     /// A wait takes the event that it was offered.
     pub(crate) fn take_event(&mut self, key: &StateKey, message: MessageId, outcome: Payload) {
         self.taken.push(message);
-        self.hand_in(key, Change::Succeed { attempt: 1, outcome, events: Vec::new() });
+        self.hand_in(key, Change::succeeded(1, outcome));
     }
 
     /// A wait declines the event that it was offered: the next one may have it.

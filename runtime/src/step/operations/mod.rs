@@ -24,6 +24,7 @@ use crate::journal::{
     Change, Entry, ErrorRecord, MatchKey, Message, MessageId, RunId, StateKey, Transition,
 };
 use crate::payload::Payload;
+use crate::step::undo::Undo;
 use crate::workflow::{Config, StepKind};
 
 /// The most that is stored of something.
@@ -63,6 +64,7 @@ pub(crate) struct Operations {
     pub(crate) keys: Keys,
     config: Config,
     limits: Limits,
+    undos: &'static [Undo],
     /// The driver's time at this poll: never ahead of the database's.
     clock: Timestamp,
     /// Whether every committed line has been delivered, so that new work may begin.
@@ -92,12 +94,14 @@ pub(crate) struct Entering {
     pub(crate) awaited: Option<MatchKey>,
     /// Of an invocation: whether the child goes on without its parent.
     pub(crate) detached: bool,
+    /// Whether it is undone if the run does not complete.
+    pub(crate) undo: bool,
 }
 
 impl Entering {
     /// A step that the world does not know of while it is in progress.
     pub(crate) fn new(kind: StepKind) -> Self {
-        Self { kind, awaited: None, detached: false }
+        Self { kind, awaited: None, detached: false, undo: false }
     }
 }
 
@@ -161,11 +165,13 @@ impl Operations {
         accepted_at: Timestamp,
         config: Config,
         limits: Limits,
+        undos: &'static [Undo],
     ) -> Self {
         Self {
             keys: Keys::new(run, seed, retries, accepted_at),
             config,
             limits,
+            undos,
             clock: Timestamp::MIN,
             live: false,
             draining: false,
@@ -192,6 +198,10 @@ impl Operations {
 
     /// Enters a claimed step: the body now waits for it.
     pub(crate) fn enter(&mut self, key: &StateKey, entering: Entering) {
+        if entering.undo && Undo::find(self.undos, key.as_str()).is_none() {
+            // Better now than when it is needed.
+            self.fail(Fault::no_undo(key));
+        }
         let order = self.entered;
         self.entered += 1;
         let operation = Operation {
@@ -242,10 +252,13 @@ impl Operations {
     }
 
     /// Hands in what happened to a step, to be committed.
-    pub(crate) fn hand_in(&mut self, key: &StateKey, change: Change) {
+    pub(crate) fn hand_in(&mut self, key: &StateKey, mut change: Change) {
         if let Some(operation) = self.active.get_mut(key) {
             operation.status = Status::Committing;
-            let kind = operation.entering.kind;
+            let Entering { kind, undo: has_undo, .. } = operation.entering;
+            if let Change::Succeed { undo, .. } = &mut change {
+                *undo = has_undo;
+            }
             self.handed_in.push(Entry { key: key.clone(), kind, change });
         }
     }
@@ -330,9 +343,11 @@ impl Operations {
             }
             // The body dropped it then, and holds it now.
             Transition::Abandoned => return Err(Mismatch::NotAbandoned),
+            // It is about no step.
+            Transition::Undoing { .. } => return Ok(()),
             Transition::Sleeping { due } => (0, Status::Sleeping { due }),
             Transition::Retrying { attempt, due, .. } => (attempt, Status::BackingOff { due }),
-            Transition::Succeeded { attempt, outcome } => {
+            Transition::Succeeded { attempt, outcome, .. } => {
                 (attempt, Status::Resolved(Resolution { attempts: attempt, outcome: Ok(outcome) }))
             }
             Transition::Failed { attempt, error } => {

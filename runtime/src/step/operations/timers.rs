@@ -15,9 +15,7 @@ impl Operations {
             match operation.status {
                 Status::BackingOff { due } if due <= clock => operation.status = Status::Ready,
                 Status::Sleeping { due } | Status::Waiting { due: Some(due) } if due <= clock => {
-                    let outcome = Payload::null();
-                    let change = Change::Succeed { attempt: 1, outcome, events: Vec::new() };
-                    over.push((due, key.clone(), change));
+                    over.push((due, key.clone(), Change::succeeded(1, Payload::null())));
                 }
                 Status::Invoked { child, due: Some(due) } if due <= clock => {
                     let cancelled = (!operation.entering.detached).then_some(child);

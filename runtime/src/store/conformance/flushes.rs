@@ -9,7 +9,9 @@ use super::world::{
     APP, HOUR, ORDER, commit, done, done_with, ids, json, numbered, only, step, wait_for,
 };
 use crate::event::EventId;
-use crate::journal::{Change, Child, Due, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId};
+use crate::journal::{
+    Change, Child, Content, Due, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId, Transition,
+};
 use crate::machine::End;
 use crate::store::{Routing, RunCount, RunQuery, RunStatus, StoreError, StoredEvent, Then};
 use crate::workflow::StepKind;
@@ -39,7 +41,7 @@ pub(super) async fn a_flush_reads_back_as_the_machine_saw_it(world: World) {
         seed: Uuid::new_v4(),
         detached: true,
     };
-    let entries = vec![
+    let mut entries = vec![
         entry("a", Change::Sleep(Due::After(wait))),
         entry("b", Change::Sleep(Due::After(Duration::MAX))),
         entry(
@@ -57,6 +59,10 @@ pub(super) async fn a_flush_reads_back_as_the_machine_saw_it(world: World) {
         entry("l", Change::Abandon { cancelled: None }),
         entry("m", Change::Carry { iteration: 4, outcome: json("[1,  2]"), replaces: None }),
     ];
+    let undoable =
+        Change::Succeed { attempt: 2, outcome: json("1"), events: Vec::new(), undo: true };
+    entries.push(entry("n", undoable));
+    entries.push(entry("o", Change::Undo { error: error("why"), cancelled: Vec::new() }));
     let batch = [commit(run, 0, entries.clone(), Then::Continue)];
     let flushed = world.flush(worker, &batch).await.expect("it is ours");
 
@@ -150,6 +156,50 @@ pub(super) async fn a_carried_loop_keeps_the_lines_of_its_last_iteration(world: 
     assert_eq!(again.at, flushed.at);
 }
 
+pub(super) async fn a_carried_loop_keeps_outcomes_that_may_be_undone(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    let carry = |iteration: u32, replaces| {
+        entry("loop", Change::Carry { iteration, outcome: json("null"), replaces })
+    };
+    let undoable = || {
+        let (outcome, events) = (json("7"), Vec::new());
+        entry("reserve", Change::Succeed { attempt: 1, outcome, events, undo: true })
+    };
+    let first = vec![carry(1, None), done("a"), undoable(), carry(2, Some(0)), undoable()];
+    world.flush(worker, &[commit(run, 0, first, Then::Continue)]).await.expect("it is ours");
+    let second = vec![done("a"), carry(3, Some(3))];
+    world.flush(worker, &[commit(run, 5, second, Then::Continue)]).await.expect("it is ours");
+    let journal = world.store.journal(run).await.expect("it answers");
+    let lines: Vec<_> = journal.iter().map(|row| (row.seq, row.key.as_str())).collect();
+    assert_eq!(lines, [(2, "reserve"), (4, "reserve"), (6, "loop")]);
+    let Transition::Succeeded { outcome, undo: true, .. } = &journal[1].transition else {
+        panic!("{journal:?}")
+    };
+    assert_eq!(outcome.as_str(), "7");
+}
+
+pub(super) async fn children_of_a_run_that_is_undone_are_asked_to_cancel(world: World) {
+    let worker = world.worker(HOUR).await;
+    let parent = world.claimed(worker).await;
+    let child = Child {
+        id: RunId::new(),
+        workflow: ORDER,
+        input: json("{}"),
+        seed: Uuid::new_v4(),
+        detached: false,
+    };
+    let id = child.id;
+    let invoked = entry("ship", Change::Invoke { child, timeout: None });
+    world.flush(worker, &[commit(parent, 0, vec![invoked], Then::Continue)]).await.expect("ours");
+    let claimed = world.claim(worker, 10).await;
+    assert_eq!(claimed.len(), 1);
+    let undo = entry("(undo)", Change::Undo { error: error("why"), cancelled: vec![id] });
+    world.flush(worker, &[commit(parent, 1, vec![undo], Then::Continue)]).await.expect("ours");
+    let inbox = world.inbox(worker, id).await;
+    assert!(matches!(&inbox[0].content, Content::Cancel { .. }), "{inbox:?}");
+}
+
 pub(super) async fn evicted_runs_leave_the_rest_of_the_batch_committed(world: World) {
     let worker = world.worker(HOUR).await;
     let other = world.worker(HOUR).await;
@@ -188,7 +238,7 @@ pub(super) async fn events_are_accepted_with_their_checkpoint(world: World) {
             data: json(r#"{"no": 1}"#),
         });
         let events = events.collect();
-        entry("send", Change::Succeed { attempt: 1, outcome: json("null"), events })
+        entry("send", Change::Succeed { attempt: 1, outcome: json("null"), events, undo: false })
     };
     let batch = [
         commit(

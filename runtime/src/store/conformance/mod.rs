@@ -99,6 +99,8 @@ behaviours! {
         a_batch_that_is_sent_twice_is_committed_once,
         an_outcome_is_committed_at_most_once,
         a_carried_loop_keeps_the_lines_of_its_last_iteration,
+        a_carried_loop_keeps_outcomes_that_may_be_undone,
+        children_of_a_run_that_is_undone_are_asked_to_cancel,
         evicted_runs_leave_the_rest_of_the_batch_committed,
         events_are_accepted_with_their_checkpoint,
         a_run_that_has_ended_is_over,

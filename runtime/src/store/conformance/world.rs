@@ -188,11 +188,7 @@ pub(in crate::store) fn done(key: &str) -> Entry {
 }
 
 pub(in crate::store) fn done_with(key: &str, outcome: &str) -> Entry {
-    Entry {
-        key: key.into(),
-        kind: StepKind::Run,
-        change: Change::Succeed { attempt: 1, outcome: json(outcome), events: Vec::new() },
-    }
+    Entry { key: key.into(), kind: StepKind::Run, change: Change::succeeded(1, json(outcome)) }
 }
 
 /// The reasons of the cancellations that an inbox consists of.

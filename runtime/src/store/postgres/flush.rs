@@ -9,6 +9,7 @@ use super::value::Columns as _;
 use super::{children, inbox, waits};
 use crate::id::WorkerId;
 use crate::journal::RunId;
+use crate::store::columns::UNDOABLE;
 use crate::store::effects::{DroppedLines, Effects};
 use crate::store::message::{CANCEL, CHILD_ENDED};
 use crate::store::{Flushed, RunCommit, RunStatus, StoreError};
@@ -144,12 +145,13 @@ pub(super) const FLUSH_ENDS: &str = flush!(
     "ARRAY(SELECT run_id FROM told)"
 );
 
-/// A carried loop's lines of earlier iterations, also those of the same batch. Served by the primary
-/// key.
+/// A carried loop's lines of earlier iterations, also those of the same batch, but for outcomes that
+/// may have to be undone. Served by the primary key.
 pub(super) const DROP: &str = "
     DELETE FROM indelible.journal line
     USING unnest($1::uuid[], $2::integer[], $3::integer[]) AS dropped (run_id, first, before)
-    WHERE line.run_id = dropped.run_id AND line.seq >= dropped.first AND line.seq < dropped.before";
+    WHERE line.run_id = dropped.run_id AND line.seq >= dropped.first AND line.seq < dropped.before
+      AND line.transition <> $4";
 
 /// Served by the primary keys of journal and runs. A commit without lines has left its id on the
 /// run that it took from its worker.
@@ -296,6 +298,7 @@ async fn drop_lines(
         .bind(dropped.iter().map(|dropped| dropped.run.as_uuid()).collect::<Vec<_>>())
         .bind(dropped.iter().map(|dropped| dropped.from as i32).collect::<Vec<_>>())
         .bind(dropped.iter().map(|dropped| dropped.before as i32).collect::<Vec<_>>())
+        .bind(UNDOABLE)
         .execute(connection)
         .await?;
     Ok(())

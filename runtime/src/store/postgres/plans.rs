@@ -63,7 +63,7 @@ const STATEMENTS: [(&str, &str, &str); 39] = [
     ),
     ("mark deliveries", route::MARK, "text, bigint[]"),
     ("remove deliveries", route::REMOVE, "text, bigint[]"),
-    ("drop lines", flush::DROP, "uuid[], integer[], integer[]"),
+    ("drop lines", flush::DROP, "uuid[], integer[], integer[], text"),
     ("begin waits", waits::BEGIN, "uuid[], text[], uuid[], boolean[]"),
     ("end waits", waits::END, "uuid[], text[]"),
     ("look for events", waits::LOOK, "uuid[], text[], text"),

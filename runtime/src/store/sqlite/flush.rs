@@ -12,7 +12,7 @@ use super::value::{Columns as _, batch, micros, now, time, uuid};
 use super::{inbox, lease, runs, waits};
 use crate::id::WorkerId;
 use crate::journal::{Change, RunId};
-use crate::store::columns::{EntryColumns, LeaveColumns};
+use crate::store::columns::{EntryColumns, LeaveColumns, UNDOABLE};
 use crate::store::effects::{DroppedLines, Effects};
 use crate::store::{Flushed, RunCommit, StoreError, Then};
 
@@ -43,14 +43,15 @@ const INSERT_TIMERS: &str = "
     SELECT value ->> 'run', value ->> 'due_at'
     FROM json_each(?1) WHERE value ->> 'due_at' IS NOT NULL";
 
-/// A carried loop's lines of earlier iterations, also those of the same batch. Served by the primary
-/// key.
+/// A carried loop's lines of earlier iterations, also those of the same batch, but for outcomes that
+/// may have to be undone. Served by the primary key.
 pub(super) const DROP: &str = "
     DELETE FROM indelible_journal WHERE (run_id, seq) IN (
         SELECT j.run_id, j.seq
         FROM json_each(?1) d
         CROSS JOIN indelible_journal j ON j.run_id = d.value ->> 'run'
             AND j.seq >= d.value ->> 'from' AND j.seq < d.value ->> 'before'
+            AND j.transition <> ?2
     )";
 
 /// Served by the primary keys of journal and runs. A commit without lines has left its id on the
@@ -146,7 +147,7 @@ async fn write(
     }
     if !effects.dropped.is_empty() {
         let dropped = batch(effects.dropped.iter().map(DroppedRow::of));
-        sqlx::query(DROP).bind(dropped).execute(&mut *tx).await?;
+        sqlx::query(DROP).bind(dropped).bind(UNDOABLE).execute(&mut *tx).await?;
     }
     runs::start_children(tx, &effects.children, at).await?;
     // The events of the same batch come after its waits.

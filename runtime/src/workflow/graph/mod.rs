@@ -56,6 +56,8 @@ pub struct StateDef {
     pub line: u32,
     /// The graph of the helper that is called.
     pub helper: Option<&'static Graph>,
+    /// The function that undoes it, as it stands in the source.
+    pub undo: Option<&'static str>,
 }
 
 /// One place in a graph may follow another.
@@ -118,10 +120,12 @@ pub enum StepKind {
     Derive,
     /// Calls a helper, whose steps are checkpointed under its name. It has no checkpoint of its own.
     Helper,
+    /// Undoes what another step did. It stands in journals, under that step's key, and in no graph.
+    Undo,
 }
 
 impl StepKind {
-    const NAMES: [(Self, &'static str); 8] = [
+    const NAMES: [(Self, &'static str); 9] = [
         (Self::Run, "run"),
         (Self::Sleep, "sleep"),
         (Self::SendEvent, "send_event"),
@@ -130,6 +134,7 @@ impl StepKind {
         (Self::Carried, "carried"),
         (Self::Derive, "derive"),
         (Self::Helper, "helper"),
+        (Self::Undo, "undo"),
     ];
 }
 

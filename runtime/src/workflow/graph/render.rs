@@ -10,6 +10,9 @@ impl Graph {
         let mut text = String::from("stateDiagram-v2\n");
         for (index, state) in self.states.iter().enumerate() {
             let _ = writeln!(text, "    s{index} : {}", state.id);
+            if let Some(undo) = state.undo {
+                let _ = writeln!(text, "    note right of s{index} : undo {}", mermaid_text(undo));
+            }
         }
         for node in self.places() {
             match node {
@@ -40,7 +43,10 @@ impl Graph {
         let mut text =
             format!("digraph {} {{\n    node [shape=box, style=rounded];\n", quoted(name));
         for (index, state) in self.states.iter().enumerate() {
-            let label = quoted(state.id);
+            let label = match state.undo {
+                Some(undo) => quoted(&format!("{} (undo {undo})", state.id)),
+                None => quoted(state.id),
+            };
             let _ =
                 writeln!(text, "    s{index} [label={label}, tooltip=\"line {}\"];", state.line);
         }
@@ -128,9 +134,15 @@ mod tests {
 
     const GRAPH: Graph = Graph {
         states: &[
-            StateDef { id: "fetch", kind: StepKind::Run, line: 3, helper: None },
-            StateDef { id: "tell", kind: StepKind::Run, line: 5, helper: None },
-            StateDef { id: "rest", kind: StepKind::Sleep, line: 6, helper: None },
+            StateDef { id: "fetch", kind: StepKind::Run, line: 3, helper: None, undo: None },
+            StateDef {
+                id: "tell",
+                kind: StepKind::Run,
+                line: 5,
+                helper: None,
+                undo: Some("untell"),
+            },
+            StateDef { id: "rest", kind: StepKind::Sleep, line: 6, helper: None, undo: None },
         ],
         edges: &[
             Edge { from: Node::Start, to: Node::State(0), condition: "" },
@@ -151,6 +163,7 @@ mod tests {
 stateDiagram-v2
     s0 : fetch
     s1 : tell
+    note right of s1 : undo untell
     s2 : rest
     state failed
     state fork0 <<fork>>
@@ -172,6 +185,7 @@ stateDiagram-v2
         let dot = GRAPH.to_dot("on-ticket");
         assert!(dot.starts_with("digraph \"on-ticket\" {"), "{dot}");
         assert!(dot.contains("s0 [label=\"fetch\", tooltip=\"line 3\"];"), "{dot}");
+        assert!(dot.contains("s1 [label=\"tell (undo untell)\", tooltip=\"line 5\"];"), "{dot}");
         assert!(dot.contains("s0 -> failed [label=\"name == \\\"x\\\"\"];"), "{dot}");
         assert_eq!(dot.matches(" -> ").count(), GRAPH.edges.len());
     }

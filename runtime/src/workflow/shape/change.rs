@@ -1,5 +1,6 @@
 use std::fmt;
 
+use super::UNDO;
 use crate::workflow::StepKind;
 
 /// What a change is a change of.
@@ -63,6 +64,12 @@ pub(crate) enum Change {
     },
     /// Nothing that a run would notice.
     Redrawn,
+    SettingAdded {
+        setting: String,
+    },
+    SettingRemoved {
+        setting: String,
+    },
 
     EventAdded,
     EventRemoved,
@@ -116,6 +123,7 @@ impl Change {
             | Self::TriggerAdded { .. }
             | Self::StepAppended { .. }
             | Self::Redrawn
+            | Self::SettingAdded { .. }
             | Self::EventAdded
             | Self::FieldAdded { .. }
             | Self::FieldOptional { .. }
@@ -190,6 +198,16 @@ impl Change {
                 instead: "keep the ways between the steps, or begin a workflow of another id for new runs"
                     .to_owned(),
             },
+            Self::SettingRemoved { setting } => {
+                let step = setting.strip_prefix(UNDO)?.trim();
+                Harm {
+                    why: format!(
+                        "an unfinished run may have committed `{step}` to be undone if it fails; then it finds no undo, and is held"
+                    ),
+                    instead: "keep the undo, if need be with nothing in it, until the runs that may have passed the step are over"
+                        .to_owned(),
+                }
+            }
             Self::EventRemoved => Harm {
                 why: "those that were accepted and not yet routed would start nothing, and unfinished runs that wait for one would wait in vain"
                     .to_owned(),
@@ -274,6 +292,8 @@ impl fmt::Display for Change {
                 let gone = gone.iter().map(|(from, to)| format!("{to} no longer follows {from}"));
                 f.write_str(&come.chain(gone).collect::<Vec<_>>().join(", "))
             }
+            Self::SettingAdded { setting } => write!(f, "`{setting}` was added"),
+            Self::SettingRemoved { setting } => write!(f, "`{setting}` was removed"),
             Self::Redrawn => f.write_str("drawn anew, the same for every run"),
             Self::FieldAdded { path } => write!(f, "the optional field `{path}` is new"),
             Self::FieldRemoved { path } => write!(f, "the field `{path}` was removed"),

@@ -54,6 +54,10 @@ impl WorkflowShape {
             removed.map(|event| Change::TriggerRemoved { event: event.clone() }).collect();
         changes.extend(added.map(|event| Change::TriggerAdded { event: event.clone() }));
         changes.extend(widening::compare(&self.input, &new.input));
+        let removed = self.settings.difference(&new.settings);
+        changes.extend(removed.map(|setting| Change::SettingRemoved { setting: setting.clone() }));
+        let added = new.settings.difference(&self.settings);
+        changes.extend(added.map(|setting| Change::SettingAdded { setting: setting.clone() }));
         changes.extend(flow(&self.flow, &new.flow));
         changes
     }

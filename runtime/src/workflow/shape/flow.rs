@@ -193,7 +193,13 @@ mod tests {
     #[test]
     fn a_flow_stands_in_the_order_of_its_steps_whatever_the_order_of_the_edges() {
         const HELPER: Graph = Graph {
-            states: &[StateDef { id: "mail", kind: StepKind::Run, line: 20, helper: None }],
+            states: &[StateDef {
+                id: "mail",
+                kind: StepKind::Run,
+                line: 20,
+                helper: None,
+                undo: None,
+            }],
             edges: &[
                 Edge { from: Node::Start, to: Node::Fork(0), condition: "wanted" },
                 Edge { from: Node::Start, to: Node::End, condition: "else" },
@@ -204,10 +210,22 @@ mod tests {
             allowed: &[],
         };
         const STATES: &[StateDef] = &[
-            StateDef { id: "fetch", kind: StepKind::Run, line: 3, helper: None },
-            StateDef { id: "tell", kind: StepKind::Helper, line: 5, helper: Some(&HELPER) },
-            StateDef { id: "rest", kind: StepKind::Sleep, line: 6, helper: None },
-            StateDef { id: "tell", kind: StepKind::Helper, line: 9, helper: Some(&HELPER) },
+            StateDef { id: "fetch", kind: StepKind::Run, line: 3, helper: None, undo: None },
+            StateDef {
+                id: "tell",
+                kind: StepKind::Helper,
+                line: 5,
+                helper: Some(&HELPER),
+                undo: None,
+            },
+            StateDef { id: "rest", kind: StepKind::Sleep, line: 6, helper: None, undo: None },
+            StateDef {
+                id: "tell",
+                kind: StepKind::Helper,
+                line: 9,
+                helper: Some(&HELPER),
+                undo: None,
+            },
         ];
         const EDGES: [Edge; 9] = [
             Edge { from: Node::Start, to: Node::State(0), condition: "" },

@@ -2,7 +2,8 @@
 //! programs compare.
 //!
 //! **In a workflow's shape:** its id; the events that start it, or the fields of its input; its steps
-//! in the order of the source, each with its kind and with what may follow it. **In an event's:** its
+//! in the order of the source, each with its kind and with what may follow it; its settings, which say
+//! what becomes of a run that does not complete. **In an event's:** its
 //! name and its fields, each with its type and whether it is required.
 //!
 //! **Not in it**, because a run that resumes does not notice: source lines, the text of conditions,
@@ -44,6 +45,8 @@ pub(crate) struct WorkflowShape {
     pub(crate) triggers: BTreeSet<String>,
     /// What it takes when it is only started directly, if that has a schema.
     pub(crate) input: Fields,
+    /// What becomes of a run that does not complete: `undo reserve`.
+    pub(crate) settings: BTreeSet<String>,
     pub(crate) flow: Flow,
 }
 
@@ -98,6 +101,19 @@ impl Shapes {
     }
 }
 
+/// The words with which a setting begins.
+const UNDO: &str = "undo";
+const SETTINGS: &[&str] = &[UNDO];
+
+/// The steps that have an undo, those of helpers with the way to them.
+fn undos(graph: &Graph, path: &str) -> impl Iterator<Item = String> {
+    let steps = graph.states.iter().flat_map(|state| match state.helper {
+        Some(helper) => undos(helper, &format!("{path}{}/", state.id)).collect(),
+        None => state.undo.map(|_| format!("{path}{}", state.id)).into_iter().collect::<Vec<_>>(),
+    });
+    steps.collect::<Vec<_>>().into_iter()
+}
+
 impl WorkflowShape {
     /// The shape of a workflow with this graph.
     pub(crate) fn new(
@@ -108,6 +124,7 @@ impl WorkflowShape {
         Self {
             triggers: triggers.into_iter().map(str::to_owned).collect(),
             input: input.map(Fields::of).unwrap_or_default(),
+            settings: undos(graph, "").map(|step| format!("{UNDO} {step}")).collect(),
             flow: Flow::of(graph),
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::fields::split;
-use super::{Field, Fields, Flow, Line, Place, Shapes, Subject, WorkflowShape};
+use super::{Field, Fields, Flow, Line, Place, SETTINGS, Shapes, Subject, WorkflowShape};
 use crate::workflow::StepKind;
 
 /// The text's own version; it changes when an older reader would misunderstand it.
@@ -54,6 +54,7 @@ impl fmt::Display for WorkflowShape {
         for (path, field) in &self.input.0 {
             writeln!(f, "    input {path}{field}")?;
         }
+        self.settings.iter().try_for_each(|setting| writeln!(f, "    {setting}"))?;
         self.flow.0.iter().try_for_each(|line| writeln!(f, "    {line}"))
     }
 }
@@ -210,6 +211,10 @@ impl Draft {
         if let Some(input) = content.strip_prefix("input ") {
             return field(&mut self.shape.input, input);
         }
+        if SETTINGS.iter().any(|word| content.split(' ').next() == Some(word)) {
+            self.shape.settings.insert(content.to_owned());
+            return Ok(());
+        }
         let (place, next) = content.split_once(" -> ").unwrap_or((content, ""));
         let place = match bracketed(place) {
             Some(place) => place?,
@@ -308,6 +313,7 @@ event order/placed
 
 workflow on-order
     on order/placed
+    undo reserve
     (start) -> (fork 1)
     (fork 1) -> reserve, end
     run reserve -> (join 1)

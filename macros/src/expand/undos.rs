@@ -1,0 +1,38 @@
+use std::collections::HashSet;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned as _;
+
+use crate::model::{Step, StepId, WorkflowModel};
+
+/// What undoes the steps of a body, as a constant: it is called when the body is gone.
+pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
+    let mut helpers = HashSet::new();
+    let undos = workflow.steps.iter().filter_map(|step| {
+        let StepId::Literal(id) = &step.id else { return None };
+        match &step.helper {
+            Some(helper) => helpers.insert(id.value()).then(|| {
+                quote!(__private::Undo::Helper {
+                    id: #id,
+                    undos: <#helper as __private::DurableFn>::UNDOS,
+                })
+            }),
+            None => undo(id, step),
+        }
+    });
+    quote!(&[#(#undos),*])
+}
+
+fn undo(id: &syn::LitStr, step: &Step) -> Option<TokenStream> {
+    let function = step.undo()?;
+    let span = function.span();
+    let [context, output] = ["context", "output"].map(|name| Ident::new(name, Span::mixed_site()));
+    Some(quote_spanned! {span=>
+        __private::Undo::Step {
+            id: #id,
+            requirements: || __private::undo_requirements(#function),
+            begin: |#context, #output| __private::undo(#function, #context, #output),
+        }
+    })
+}

@@ -1,0 +1,383 @@
+use super::invoking::Child;
+use super::*;
+use crate::journal::{ErrorKind, ErrorRecord, Transition};
+use crate::step::{Undo, undo};
+
+/// What undoes the steps of these tests, by their ids.
+pub(super) const UNDOS: &[Undo] =
+    &[taken_back("reserve"), taken_back("charge"), taken_back("ask"), refused("refuse")];
+
+const fn taken_back(id: &'static str) -> Undo {
+    Undo::Step {
+        id,
+        requirements: Vec::new,
+        begin: |context, output| undo(take_back, context, output),
+    }
+}
+
+const fn refused(id: &'static str) -> Undo {
+    Undo::Step {
+        id,
+        requirements: Vec::new,
+        begin: |context, output| undo(refuse, context, output),
+    }
+}
+
+async fn take_back(output: u32) -> Result<(), Failure> {
+    effect(format!("take back {output}"), ()).await
+}
+
+async fn forget(_: String) -> Result<(), Failure> {
+    effect("forget", ()).await
+}
+
+async fn refuse(_: u32) -> Result<(), Failure> {
+    Err(Failure::msg("it cannot be taken back"))
+}
+
+/// An order that fails when it is shipped.
+fn order() -> Begin {
+    workflow!(async |step| {
+        durable(step.run(At("reserve"), || effect("reserve", 1)).undo(take_back)).await?;
+        durable(step.run(At("note"), || effect("note", 2))).await?;
+        durable(step.run(At("charge"), || effect("charge", 3)).undo(take_back)).await?;
+        ship(&step).await
+    })
+}
+
+async fn ship(step: &Step) -> Result<(), Failure> {
+    let ship = || async { Err::<(), _>(Failure::msg("no ship")) };
+    Ok(durable(step.run(At("ship"), ship).retries(0)).await?)
+}
+
+fn failed(end: End) -> ErrorRecord {
+    match end {
+        End::Failed(error) => error,
+        end => panic!("it did not fail: {end:?}"),
+    }
+}
+
+fn cancel(reason: &str) -> Message {
+    Message { id: Uuid::new_v4().into(), content: Content::Cancel { reason: reason.to_owned() } }
+}
+
+fn undone(error: &ErrorRecord) -> Vec<(&str, bool)> {
+    error.undone.iter().map(|undone| (undone.step.as_str(), undone.error.is_none())).collect()
+}
+
+#[test]
+fn a_failed_run_undoes_its_steps_in_reverse_order_of_commit() {
+    effects();
+    let mut bench = Bench::new(order());
+    let error = failed(bench.finish());
+    assert_eq!(error.message, "no ship");
+    assert_eq!(undone(&error), [("charge", true), ("reserve", true)]);
+    assert_eq!(effects(), ["reserve", "note", "charge", "take back 3", "take back 1"]);
+    let lines = ["reserve", "note", "charge", "ship", "(undo)", "undo(charge)", "undo(reserve)"];
+    assert_eq!(bench.keys(), lines);
+}
+
+#[test]
+fn undoing_goes_on_wherever_it_was_interrupted() {
+    let mut whole = Bench::new(order());
+    let end = whole.finish();
+    for length in 0..=whole.journal.len() {
+        effects();
+        let mut resumed = Bench::resumed(order(), whole.journal[..length].to_vec());
+        assert_eq!(resumed.finish(), end, "resumed after {length} lines");
+        assert_eq!(resumed.keys(), whole.keys());
+        // The first lines are those of four steps and of the beginning.
+        let undone = length.saturating_sub(5);
+        let expected = &["take back 3", "take back 1"][undone..];
+        let effects = effects();
+        assert!(effects.ends_with(&expected.iter().map(|e| e.to_string()).collect::<Vec<_>>()));
+        assert_eq!(effects.iter().filter(|e| e.starts_with("take")).count(), expected.len());
+    }
+}
+
+/// Once it has begun, the code of the body has no part in it.
+#[test]
+fn undoing_does_not_need_the_body() {
+    let mut whole = Bench::new(order());
+    let end = whole.finish();
+    let other = workflow!(async |step| {
+        if step.now() >= ACCEPTED_AT {
+            panic!("the body runs");
+        }
+        Ok(())
+    });
+    for length in 5..=whole.journal.len() {
+        assert_eq!(Bench::resumed(other, whole.journal[..length].to_vec()).finish(), end);
+    }
+}
+
+#[test]
+fn a_run_that_completes_or_has_done_nothing_undoes_nothing() {
+    effects();
+    let completes = workflow!(async |step| {
+        Ok(durable(step.run(At("reserve"), || effect("reserve", 1)).undo(take_back)).await?)
+    });
+    assert_eq!(Bench::new(completes).finish(), completed("1"));
+    let fails = workflow!(async |step| { ship(&step).await });
+    let mut bench = Bench::new(fails);
+    assert!(failed(bench.finish()).undone.is_empty());
+    assert_eq!(bench.keys(), ["ship"]);
+    assert_eq!(effects(), ["reserve"]);
+}
+
+#[test]
+fn a_cancelled_run_undoes_its_steps_once() {
+    close_all();
+    effects();
+    let begin = workflow!(async |step| {
+        durable(step.run(At("reserve"), || effect("reserve", 1)).undo(take_back)).await?;
+        Ok(durable(step.run(At("charge"), || gated("charge")).undo(forget)).await?)
+    });
+    let mut bench = Bench::new(begin);
+    assert_eq!(bench.rest(), Poll::Pending);
+    bench.machine.receive(cancel("enough"));
+    assert!(bench.turn().is_none());
+    bench.machine.receive(cancel("enough, I said"));
+    assert_eq!(bench.finish(), End::Cancelled("enough".to_owned()));
+    assert_eq!(effects(), ["reserve", "take back 1"], "the charge was dropped");
+    assert_eq!(bench.taken.len(), 2);
+    for length in 2..=bench.journal.len() {
+        let mut resumed = Bench::resumed(begin, bench.journal[..length].to_vec());
+        resumed.machine.receive(cancel("once more"));
+        assert_eq!(resumed.finish(), End::Cancelled("enough".to_owned()));
+    }
+}
+
+#[test]
+fn an_outcome_that_was_handed_in_when_the_body_ended_is_undone() {
+    effects();
+    let begin = workflow!(async |step| {
+        let reserve = durable(step.run(At("reserve"), || effect("reserve", 1)).undo(take_back));
+        let charge = durable(step.run(At("charge"), || effect("charge", 3)).undo(take_back));
+        let both = crate::step::try_join((ship(&step), async {
+            let _ = crate::step::join((reserve, charge)).await;
+            Ok(())
+        }));
+        both.await.map(drop)
+    });
+    let mut bench = Bench::new(begin);
+    let error = failed(bench.finish());
+    assert_eq!(undone(&error), [("charge", true), ("reserve", true)]);
+    assert_eq!(bench.keys()[3..], ["(undo)", "undo(charge)", "undo(reserve)"]);
+}
+
+#[test]
+fn an_undo_is_tried_again_and_one_that_fails_for_good_leaves_the_others_their_turn() {
+    effects();
+    let begin = workflow!(async |step| {
+        durable(step.run(At("reserve"), || effect("reserve", 1)).undo(take_back)).await?;
+        durable(step.run(At("refuse"), || effect("refuse", 2)).undo(refuse)).await?;
+        ship(&step).await
+    });
+    let mut bench = Bench::new(begin);
+    let error = failed(bench.finish());
+    assert_eq!(undone(&error), [("refuse", false), ("reserve", true)]);
+    assert_eq!(error.to_string(), "no ship; `refuse` was not undone: it cannot be taken back");
+    let attempts = bench.keys().iter().filter(|key| *key == "undo(refuse)").count();
+    assert_eq!(attempts, 3, "two retries, as the workflow says");
+    assert_eq!(effects(), ["reserve", "refuse", "take back 1"]);
+}
+
+#[test]
+fn a_cancelled_run_with_something_that_cannot_be_undone_has_failed() {
+    let begin = workflow!(async |step| {
+        durable(step.run(At("refuse"), || effect("refuse", 2)).undo(refuse)).await?;
+        Ok(durable(step.run(At("wait"), || gated("wait"))).await?)
+    });
+    close_all();
+    let mut bench = Bench::new(begin);
+    assert_eq!(bench.rest(), Poll::Pending);
+    bench.machine.receive(cancel("enough"));
+    let error = failed(bench.finish());
+    assert_eq!(error.message, "the run was cancelled: enough");
+    assert_eq!(undone(&error), [("refuse", false)]);
+}
+
+/// Reserves something in each of three iterations.
+fn rounds() -> Begin {
+    workflow!(async |step| {
+        durable(step.run(At("charge"), || effect("charge", 0)).undo(take_back)).await?;
+        let mut n = 0;
+        loop {
+            (n,) = durable(step.carried(At("loop"), (n,))).await;
+            if n == 3 {
+                break;
+            }
+            n += 1;
+            durable(step.run(At("note"), || effect("note", ()))).await?;
+            let reserve = step.run(At("reserve"), || async move { effect("reserve", n).await });
+            durable(reserve.undo(take_back)).await?;
+        }
+        ship(&step).await
+    })
+}
+
+#[test]
+fn a_carried_loop_keeps_what_an_undo_needs() {
+    effects();
+    let mut whole = Bench::new(rounds());
+    let mut journals = vec![Vec::new()];
+    while whole.turn().is_none() {
+        journals.push(whole.journal.clone());
+    }
+    let end = whole.end.clone().expect("it has ended");
+    let lines = ["charge", "reserve", "reserve", "reserve", "loop", "ship", "(undo)"];
+    assert_eq!(whole.keys()[..7], lines);
+    let taken_back = ["take back 3", "take back 2", "take back 1", "take back 0"];
+    assert!(effects().ends_with(&taken_back.map(str::to_owned)));
+
+    for journal in journals {
+        let mut resumed = Bench::resumed(rounds(), journal);
+        assert_eq!(resumed.finish(), end);
+        assert_eq!(resumed.keys(), whole.keys());
+    }
+}
+
+#[test]
+fn loops_one_after_the_other_keep_their_own() {
+    let begin = workflow!(async |step| {
+        for at in ["first", "second"] {
+            let mut n = 0;
+            loop {
+                (n,) = durable(step.carried(At(at), (n,))).await;
+                if n == 3 {
+                    break;
+                }
+                n += 1;
+                let reserve = step.run(At("reserve"), || async move { effect("reserve", n).await });
+                durable(reserve.key(at).undo(take_back)).await?;
+            }
+            durable(step.run(At("charge"), || effect("charge", 0)).undo(take_back)).await?;
+        }
+        ship(&step).await
+    });
+    let mut whole = Bench::new(begin);
+    let mut journals = vec![Vec::new()];
+    while whole.turn().is_none() {
+        journals.push(whole.journal.clone());
+    }
+    effects();
+    for journal in journals {
+        let mut resumed = Bench::resumed(begin, journal);
+        assert_eq!(resumed.finish(), whole.end.clone().expect("it has ended"));
+        assert_eq!(resumed.keys(), whole.keys());
+    }
+}
+
+/// Reserves, and then asks a child.
+fn asking() -> Begin {
+    workflow!(async |step| {
+        durable(step.run(At("reserve"), || effect("reserve", 1)).undo(take_back)).await?;
+        Ok(durable(step.invoke(At("ask"), Child, 20).undo(take_back)).await?)
+    })
+}
+
+fn child_of(bench: &Bench) -> RunId {
+    let child = bench.journal.iter().find_map(|row| match row.transition {
+        Transition::Invoked { child, .. } => Some(child),
+        _ => None,
+    });
+    child.expect("one was invoked")
+}
+
+fn ended(child: RunId, result: Result<Payload, ErrorRecord>) -> Message {
+    let content = Content::ChildEnded { child, result };
+    Message { id: child.as_uuid().into(), content }
+}
+
+#[test]
+fn attached_children_stop_before_anything_is_undone() {
+    effects();
+    let mut bench = Bench::new(asking());
+    assert_eq!(bench.rest(), Poll::Ready(Turn::Idle { until: None }));
+    let child = child_of(&bench);
+    bench.machine.receive(cancel("enough"));
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    let Change::Undo { cancelled, .. } = &commit.entries[0].change else { panic!("{commit:?}") };
+    assert_eq!(*cancelled, [child]);
+    // As if the process had died: the next one is asked once more.
+    let mut bench = Bench::resumed(asking(), bench.journal);
+    bench.machine.receive(cancel("enough"));
+    assert_eq!(bench.rest(), Poll::Ready(Turn::Idle { until: None }));
+    assert_eq!(effects(), ["reserve"]);
+
+    let mut bench = Bench::resumed(asking(), bench.journal);
+    assert_eq!(bench.rest(), Poll::Ready(Turn::Idle { until: None }));
+    let stopped = ErrorRecord::new(ErrorKind::Cancelled, "its parent has ended");
+    bench.machine.receive(ended(child, Err(stopped)));
+    assert_eq!(bench.finish(), End::Cancelled("enough".to_owned()));
+    assert_eq!(effects(), ["take back 1"]);
+    assert_eq!(bench.keys(), ["reserve", "ask", "(undo)", "ask", "undo(reserve)"]);
+}
+
+#[test]
+fn a_child_that_completes_after_all_is_undone() {
+    effects();
+    let mut bench = Bench::new(asking());
+    let _ = bench.rest();
+    bench.machine.receive(cancel("enough"));
+    let _ = bench.rest();
+    bench.machine.receive(ended(child_of(&bench), Ok(Payload::stored("42"))));
+    assert_eq!(bench.finish(), End::Cancelled("enough".to_owned()));
+    assert_eq!(effects(), ["reserve", "take back 42", "take back 1"]);
+    for length in 3..=bench.journal.len() {
+        let mut resumed = Bench::resumed(asking(), bench.journal[..length].to_vec());
+        resumed.machine.receive(ended(child_of(&bench), Ok(Payload::stored("42"))));
+        assert_eq!(resumed.finish(), End::Cancelled("enough".to_owned()));
+        assert_eq!(resumed.keys(), bench.keys());
+    }
+}
+
+#[test]
+fn an_undo_that_the_program_no_longer_has_holds_the_run_until_it_is_cancelled() {
+    let mut whole = Bench::new(order());
+    whole.finish();
+    let begun: Vec<_> = whole.journal[..6].to_vec();
+    let mut held = Bench::without_undos(order(), begun.clone());
+    let fault = held.fault();
+    assert!(fault.starts_with("step `reserve` was committed with an undo"), "{fault}");
+
+    let mut held = Bench::without_undos(order(), begun);
+    held.machine.receive(cancel("give up"));
+    let error = failed(held.finish());
+    assert_eq!(undone(&error), [("charge", true), ("reserve", false)]);
+    assert!(error.to_string().contains("the run was held, and then cancelled: give up"));
+}
+
+#[test]
+fn a_held_run_that_is_cancelled_undoes_what_its_journal_says() {
+    effects();
+    let mut whole = Bench::new(order());
+    whole.finish();
+    effects();
+    let other = workflow!(async |step| {
+        durable(step.run(At("another"), || effect("another", ()))).await?;
+        Ok(())
+    });
+    let mut held = Bench::resumed(other, whole.journal[..3].to_vec());
+    held.machine.receive(cancel("give up"));
+    assert_eq!(held.finish(), End::Cancelled("give up".to_owned()));
+    assert_eq!(effects(), ["take back 3", "take back 1"]);
+}
+
+#[test]
+fn a_refused_commit_fails_the_run_and_what_it_did_is_undone() {
+    effects();
+    let mut bench = Bench::new(order());
+    assert!(bench.turn().is_none());
+    let Poll::Ready(Turn::Commit(_)) = bench.poll() else { panic!("no commit") };
+    let refusal = ErrorRecord::new(ErrorKind::Unstorable, "it has no form");
+    assert!(bench.machine.refused(refusal.clone()));
+    let error = failed(bench.finish());
+    assert_eq!(
+        (error.message.as_str(), undone(&error)),
+        ("it has no form", vec![("reserve", true)])
+    );
+    assert_eq!(effects(), ["reserve", "note", "take back 1"]);
+    assert!(!bench.machine.refused(refusal), "nothing is under way");
+}
