@@ -19,6 +19,8 @@ mod machine;
 mod payload;
 mod program;
 mod runtime;
+#[cfg(test)]
+mod simulation;
 pub mod step;
 mod store;
 #[cfg(feature = "testing")]

@@ -8,6 +8,8 @@ use super::error::{BoxError, Permanent, RetryAfter, StepError, find};
 use super::operations::{Held, Instruction, Resolution};
 use super::undo::UndoFn;
 use super::{Step, panic};
+#[cfg(test)]
+use crate::journal::StateKey;
 use crate::journal::{Change, ErrorKind, ErrorRecord};
 use crate::payload::{EncodeError, Outcome, Payload};
 use crate::workflow::{Backoff, State, StepKind};
@@ -184,6 +186,14 @@ impl<'s, T, E> Run<'s, T, E> {
     pub fn retry_if(mut self, retryable: impl Fn(&E) -> bool + Send + 's) -> Self {
         self.retryable = Some(Box::new(retryable));
         self
+    }
+}
+
+#[cfg(test)]
+impl<T, E> Run<'_, T, E> {
+    /// The key that it has claimed.
+    pub(crate) fn state_key(&self) -> &StateKey {
+        self.held.key()
     }
 }
 

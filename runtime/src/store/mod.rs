@@ -6,7 +6,7 @@
 
 mod columns;
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 mod dedupe;
 mod effects;
 mod error;

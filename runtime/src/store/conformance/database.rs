@@ -1,6 +1,6 @@
 //! A database of its own for each test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -12,7 +12,7 @@ const SERVER: &str = "INDELIBLE_TEST_DATABASE_URL";
 
 /// A new and empty database.
 #[derive(Debug)]
-pub(in crate::store) struct TestDatabase(Kind);
+pub(crate) struct TestDatabase(Kind);
 
 #[derive(Debug)]
 enum Kind {
@@ -26,7 +26,7 @@ impl TestDatabase {
     /// # Panics
     ///
     /// When there is no such server, with a message that says how to get one.
-    pub(in crate::store) async fn postgres() -> Self {
+    pub(crate) async fn postgres() -> Self {
         let Ok(url) = std::env::var(SERVER) else {
             panic!(
                 "this test needs Postgres: run it with `cargo run -p xtask -- test`, or set {SERVER}"
@@ -44,15 +44,26 @@ impl TestDatabase {
     /// # Panics
     ///
     /// When the folder for temporary files cannot be written.
-    pub(in crate::store) fn sqlite() -> Self {
-        let folder = std::env::temp_dir().join(format!("indelible-test-{}", Uuid::new_v4()));
+    pub(crate) fn sqlite() -> Self {
+        Self::sqlite_in(&std::env::temp_dir())
+    }
+
+    /// The same in memory, where the system has files there: for a test that makes many commits and
+    /// no power failures.
+    pub(crate) fn sqlite_in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::sqlite_in(memory) } else { Self::sqlite() }
+    }
+
+    fn sqlite_in(folder: &Path) -> Self {
+        let folder = folder.join(format!("indelible-test-{}", Uuid::new_v4()));
         std::fs::create_dir_all(&folder)
             .unwrap_or_else(|error| panic!("cannot create {}: {error}", folder.display()));
         Self(Kind::Sqlite { folder })
     }
 
     /// The URL to open it with.
-    pub(in crate::store) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match &self.0 {
             Kind::Postgres { server, name } => {
                 server.as_ref().clone().database(name).to_url_lossy().to_string()
@@ -61,12 +72,19 @@ impl TestDatabase {
         }
     }
 
+    /// A connection of the test's own, if it is Postgres.
+    pub(super) async fn connect_to_postgres(&self) -> Option<PgConnection> {
+        let Kind::Postgres { server, name } = &self.0 else { return None };
+        let options = server.as_ref().clone().database(name).disable_statement_logging();
+        Some(PgConnection::connect_with(&options).await.expect("it is there"))
+    }
+
     /// Runs a statement in it, beside whatever is tested.
     ///
     /// # Panics
     ///
     /// When the statement fails.
-    pub(in crate::store) async fn execute(&self, sql: &str) {
+    pub(crate) async fn execute(&self, sql: &str) {
         match &self.0 {
             Kind::Postgres { server, name } => {
                 run(&server.as_ref().clone().database(name), sql.to_owned()).await;
@@ -99,7 +117,7 @@ impl TestDatabase {
     /// # Panics
     ///
     /// When there is no such table.
-    pub(in crate::store) async fn rows(&self, table: &str) -> i64 {
+    pub(crate) async fn rows(&self, table: &str) -> i64 {
         let counted = match &self.0 {
             Kind::Postgres { server, name } => {
                 let options = server.as_ref().clone().database(name);
@@ -121,7 +139,7 @@ impl TestDatabase {
     }
 
     /// Removes it with all that is in it, whoever is still connected.
-    pub(in crate::store) async fn remove(self) {
+    pub(crate) async fn remove(self) {
         match self.0 {
             Kind::Postgres { server, name } => {
                 // `WITH (FORCE)` is there from version 13 on, the oldest that is supported.

@@ -5,6 +5,7 @@
 
 mod children;
 mod claims;
+mod clock;
 mod database;
 mod deploys;
 mod events;
@@ -18,6 +19,9 @@ mod verbs;
 mod waits;
 mod world;
 
+pub(crate) use self::clock::StoppedClock;
+pub(in crate::store) use self::clock::stopped_at;
+pub(crate) use self::database::TestDatabase;
 pub(in crate::store) use self::world::{
     APP, HOUR, ORDER, PAID, PLACED, World, claim, commit, done, done_with, ids, json, on_postgres,
     on_sqlite, only, route, step, wait,

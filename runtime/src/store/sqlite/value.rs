@@ -10,6 +10,10 @@ use crate::store::StoreError;
 
 /// The time now, to the microsecond: as exact as what is stored.
 pub(super) fn now() -> Timestamp {
+    #[cfg(test)]
+    if let Some(time) = crate::store::conformance::stopped_at() {
+        return time;
+    }
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }

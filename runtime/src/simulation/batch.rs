@@ -1,0 +1,289 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::APP;
+use super::body::{Interpreted, Signal};
+use super::faults::Faults;
+use super::lab::Lab;
+use super::plan::{Case, Deed, NUMBERS, Scenario};
+use super::random::{Random, mix};
+use super::story::{Story, tell};
+use super::worker::Simulated;
+use crate::event::{Event as _, EventId};
+use crate::id::RunId;
+use crate::journal::MatchKey;
+use crate::payload::Payload;
+use crate::store::conformance::{StoppedClock, TestDatabase};
+use crate::store::{NewEvent, NewRun, Registration, Routing, Store, StoredEvent, open};
+use crate::workflow::Workflow;
+
+/// Starts a run by event.
+const STARTED: &str = "simulation/started";
+
+/// From this second on every case is sent what any of its runs may still wait for.
+const RESCUE: u64 = 1_000;
+
+/// When no run can be left.
+const TOO_LATE: u64 = 3_000;
+
+/// Some cases, driven together on one database.
+pub(super) struct Batch<'c> {
+    cases: &'c [Case],
+    database: TestDatabase,
+    store: Arc<dyn Store>,
+    clock: StoppedClock,
+    now: Timestamp,
+    workers: Vec<Simulated>,
+}
+
+impl<'c> Batch<'c> {
+    /// Nothing goes wrong with a single worker: this is what all others are held against.
+    pub(super) async fn undisturbed(cases: &'c [Case], database: TestDatabase) -> Self {
+        let mut batch = Self::open(cases, database).await;
+        batch.join(Faults::none()).await;
+        batch
+    }
+
+    /// Two workers, with which much goes wrong.
+    pub(super) async fn disturbed(
+        cases: &'c [Case],
+        database: TestDatabase,
+        random: &mut Random,
+    ) -> Self {
+        let mut batch = Self::open(cases, database).await;
+        for _ in 0..2 {
+            batch.join(Faults::many(Random::new(random.next()))).await;
+        }
+        batch
+    }
+
+    async fn open(cases: &'c [Case], database: TestDatabase) -> Self {
+        let now = second(0);
+        let clock = StoppedClock::of(&database, now).await;
+        let store = open(&database.url()).await.expect("the database can be opened");
+        let registration = Registration {
+            app: APP.to_owned(),
+            workflows: vec![Interpreted::ID.to_owned()],
+            subscriptions: vec![STARTED.to_owned(), Signal::NAME.to_owned()],
+        };
+        store.register(&registration).await.expect("an app can register");
+        Self { cases, database, store, clock, now, workers: Vec::new() }
+    }
+
+    async fn join(&mut self, faults: Faults) {
+        let lab = match self.workers.first() {
+            Some(worker) => worker.lab().clone(),
+            None => Lab::default(),
+        };
+        self.workers.push(Simulated::join(self.store.clone(), lab, faults).await);
+    }
+
+    /// Drives all cases to their end, and tells what became of them.
+    pub(super) async fn run(mut self) -> BTreeMap<RunId, Story> {
+        self.begin().await;
+        let mut rescue = RESCUE;
+        loop {
+            self.settle().await;
+            if self.now == second(rescue) {
+                let unfinished = self.unfinished().await;
+                assert!(rescue < TOO_LATE, "runs wait for ever: {unfinished:?}");
+                self.rescue(rescue, unfinished).await;
+                rescue += 10;
+                continue;
+            }
+            let next = match self.next().await {
+                Some(next) => next.min(second(rescue)),
+                None if self.unfinished().await.is_empty() => break,
+                None => second(rescue),
+            };
+            self.set(next).await;
+            self.deeds().await;
+        }
+        self.assert_nothing_is_left().await;
+        let stories = tell(&*self.store).await;
+        self.store.close().await;
+        self.clock.release().await;
+        self.database.remove().await;
+        stories
+    }
+
+    async fn begin(&mut self) {
+        let number = |case: &Case| case.scenario.case;
+        // What came before a run's trigger is nothing to its waits.
+        let early = self.cases.iter().map(number).filter(|number| number.is_multiple_of(3));
+        self.accept(early.map(|case| signal(case, u64::MAX, case * NUMBERS, 50)).collect()).await;
+        let (by_event, directly): (Vec<_>, Vec<_>) =
+            self.cases.iter().partition(|case| case.by_event);
+        let input =
+            |case: &Case| Payload::encode(&case.scenario, usize::MAX).expect("it can be written");
+        let runs = directly.iter().map(|case| new_run(number(case), None, input(case)));
+        self.store.start(APP, &runs.collect::<Vec<_>>()).await.expect("they can be started");
+        let started = by_event.iter().map(|case| event(&[number(case), 0], STARTED, input(case)));
+        self.accept(started.collect()).await;
+    }
+
+    /// Lets everything happen that happens at this time. What runs are told comes last, one thing
+    /// after the other, so that it comes at the same point of each run whatever crashes before.
+    async fn settle(&mut self) {
+        loop {
+            let mut progress = false;
+            for worker in &mut self.workers {
+                progress |= worker.round(self.now).await;
+            }
+            if progress || self.promote().await || self.route().await {
+                continue;
+            }
+            if self.recover().await {
+                continue;
+            }
+            let mut told = false;
+            for worker in &mut self.workers {
+                told |= worker.tell().await;
+            }
+            if !told && !self.promote().await {
+                return;
+            }
+        }
+    }
+
+    async fn promote(&self) -> bool {
+        self.store.promote(1000).await.expect("the store answers").runs > 0
+    }
+
+    async fn route(&self) -> bool {
+        self.store.route(APP, 1000, &routing).await.expect("the store answers") > 0
+    }
+
+    /// Brings forward what is made good some seconds after a process died between a commit and its
+    /// look; whether one may have.
+    async fn recover(&mut self) -> bool {
+        let torn = self.workers.iter_mut().any(|worker| std::mem::take(&mut worker.torn));
+        if torn {
+            self.clock.when_quiet().await;
+            let overdue = "
+                UPDATE indelible.waits SET made_at = made_at - interval '1 hour' WHERE NOT looked";
+            if let StoppedClock::Postgres(_) = self.clock {
+                self.database.execute(overdue).await;
+            }
+            // One of its own: the other may have swept a moment ago.
+            let store = open(&self.database.url()).await.expect("the database can be opened");
+            while store.promote(1000).await.expect("the store answers").runs > 0 {}
+            store.close().await;
+        }
+        torn
+    }
+
+    /// The next time at which something happens by itself.
+    async fn next(&self) -> Option<Timestamp> {
+        let promoted = self.store.promote(1000).await.expect("the store answers");
+        let parked = promoted.next.map(|wait| {
+            let wait = Duration::from_micros(wait.as_nanos().div_ceil(1000) as u64);
+            self.now + SignedDuration::try_from(wait).expect("no timer is that far away")
+        });
+        let deeds = self.cases.iter().flat_map(|case| &case.deeds);
+        let deeds = deeds.map(|(at, _)| second(*at)).filter(|at| *at > self.now);
+        let held = self.workers.iter().filter_map(Simulated::next_due);
+        deeds.chain(held).chain(parked).min()
+    }
+
+    async fn set(&mut self, now: Timestamp) {
+        self.now = now;
+        self.clock.set(now).await;
+    }
+
+    async fn deeds(&self) {
+        let mut events = Vec::new();
+        for case in self.cases {
+            let number = case.scenario.case;
+            for (nth, (_, deed)) in
+                case.deeds.iter().enumerate().filter(|(_, (at, _))| second(*at) == self.now)
+            {
+                match deed {
+                    Deed::Send { no, value } => {
+                        events.push(signal(number, nth as u64, *no, *value))
+                    }
+                    Deed::Cancel => {
+                        let cancelled = self.store.cancel(run_id(number), "no longer wanted");
+                        cancelled.await.expect("the store answers");
+                    }
+                }
+            }
+        }
+        self.accept(events).await;
+    }
+
+    async fn rescue(&self, second: u64, cases: BTreeSet<u64>) {
+        let each = |case| (0..NUMBERS).map(move |no| (case, no));
+        let events = cases
+            .into_iter()
+            .flat_map(each)
+            .map(|(case, no)| signal(case, mix(second, no), case * NUMBERS + no, u64::MAX));
+        self.accept(events.collect()).await;
+    }
+
+    async fn accept(&self, events: Vec<NewEvent>) {
+        for events in events.chunks(1000) {
+            self.store.accept(None, events).await.expect("they are accepted");
+        }
+    }
+
+    /// The cases with runs that are not over.
+    async fn unfinished(&self) -> BTreeSet<u64> {
+        let stories = tell(&*self.store).await;
+        let unfinished = stories.values().filter(|story| !story.status.is_over());
+        unfinished.map(|story| story.case).collect()
+    }
+
+    async fn assert_nothing_is_left(&self) {
+        for table in ["waits", "timers", "inbox", "ready", "deliveries"] {
+            let rows = self.database.rows(table).await;
+            assert_eq!(rows, 0, "so many rows are left in `{table}`");
+        }
+    }
+}
+
+/// What the app makes of an event.
+fn routing(event: &StoredEvent) -> Routing {
+    if event.name == STARTED {
+        let scenario: Scenario = event.data.decode().expect("it is a scenario");
+        let run = new_run(scenario.case, Some(event.id), event.data.clone());
+        return Routing { runs: vec![run], keys: Vec::new() };
+    }
+    let data = event.data.decode().expect("it is JSON");
+    let keys = vec![MatchKey::of(&event.name, &data, &["no"])];
+    Routing { runs: Vec::new(), keys }
+}
+
+fn signal(case: u64, nth: u64, no: u64, value: u64) -> NewEvent {
+    let data = Payload::encode(&Signal { no, value }, usize::MAX).expect("it can be written");
+    event(&[case, 1, nth], Signal::NAME, data)
+}
+
+fn event(parts: &[u64], name: &str, data: Payload) -> NewEvent {
+    let (id, name) = (id(parts).into(), name.to_owned());
+    NewEvent { id, name, data, idempotency_key: None, runs: None }
+}
+
+fn new_run(case: u64, event: Option<EventId>, input: Payload) -> NewRun {
+    let seed = id(&[case, 2]);
+    NewRun { id: run_id(case), workflow: Interpreted::ID.to_owned(), event, input, seed }
+}
+
+/// The same ids whatever happens, as much is derived from them.
+fn run_id(case: u64) -> RunId {
+    id(&[case, 3]).into()
+}
+
+fn id(parts: &[u64]) -> Uuid {
+    let high = parts.iter().fold(1, |hash, part| mix(hash, *part));
+    Uuid::from_u64_pair(high, mix(high, 0))
+}
+
+/// So many seconds after everything has begun.
+fn second(nth: u64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(2_000_000_000 + nth as i64)
+}

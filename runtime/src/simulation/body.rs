@@ -1,0 +1,353 @@
+//! The one workflow of the simulation: it does what its input says.
+//!
+//! It is written as `#[workflow]` would compile it, by hand: the macro wants each step in the source
+//! with an id of its own, and here they come as data.
+
+use std::collections::HashSet;
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::task::Poll;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::lab::Lab;
+use super::plan::{Failing, IDS, Node, Scenario, Work};
+use super::random::mix;
+use crate::__private::{durable, join, race, try_join};
+use crate::event::Event as _;
+use crate::journal::{RunId, StateKey};
+use crate::step::{
+    Body, BoxError, Context, Failure, Permanent, Race2, Race3, Requirement, Resource, RetryAfter,
+    Run, Step,
+};
+use crate::workflow::{Awaits, Backoff, Config, Direct, Graph, State, Workflow};
+
+/// What runs wait for.
+#[derive(Debug, crate::Event, Serialize, Deserialize, schemars::JsonSchema)]
+#[event(name = "simulation/signal")]
+pub(super) struct Signal {
+    pub(super) no: u64,
+    pub(super) value: u64,
+}
+
+/// A state by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Nth(usize);
+
+static NAMES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| (0..IDS).map(|nth| &*format!("s{nth}").leak()).collect());
+
+impl State for Nth {
+    const ALL: &'static [Self] = &[];
+
+    fn id(self) -> &'static str {
+        NAMES[self.0]
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interpreted;
+
+impl Workflow for Interpreted {
+    type Input = Direct<Scenario>;
+    type Output = u64;
+    type State = Nth;
+    const ID: &'static str = "interpreted";
+    const PATH: &'static str = "interpreted";
+    // Failures are tried again at once, so that cases keep to the same few points in time.
+    const CONFIG: Config =
+        Config { backoff: Backoff::new(Duration::ZERO, Duration::ZERO), ..Config::DEFAULT };
+    const GRAPH: Graph = Graph::EMPTY;
+    const WAITS: &'static [Awaits] = &[Awaits::Event { event: Signal::NAME, fields: &["no"] }];
+}
+
+impl Body for Interpreted {
+    fn requirements() -> Vec<Requirement> {
+        Vec::new()
+    }
+
+    async fn run(context: Context) -> Result<u64, Failure> {
+        let Direct(scenario) = context.input::<Direct<Scenario>>().await;
+        let Resource(lab) = context.extract::<Resource<Lab>>();
+        let run = context.trigger.run;
+        let interpreter = Interpreter { step: context.extract(), run, case: scenario.case, lab };
+        match interpreter.top(&scenario.plan).await {
+            Ok(seen) | Err(Stop::Return(seen)) => Ok(seen),
+            Err(Stop::Fail(failure)) => Err(failure),
+        }
+    }
+}
+
+/// Why a body does not go on.
+enum Stop {
+    Return(u64),
+    Fail(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Fail(error.into())
+    }
+}
+
+type Going<'a> = Pin<Box<dyn Future<Output = Result<u64, Stop>> + Send + 'a>>;
+
+struct Interpreter {
+    step: Step,
+    run: RunId,
+    case: u64,
+    lab: Arc<Lab>,
+}
+
+impl Interpreter {
+    /// The body itself. What it has seen so far goes into all that it does later, so that whatever
+    /// differs once differs in the end.
+    async fn top(&self, plan: &[Node]) -> Result<u64, Stop> {
+        let mut seen = 0;
+        for node in plan {
+            seen = match node {
+                Node::Carried { id, times, body } => self.carried(*id, *times, body, seen).await?,
+                node => self.one(node, seen).await?,
+            };
+        }
+        Ok(seen)
+    }
+
+    async fn carried(&self, id: usize, times: u64, body: &[Node], seen: u64) -> Result<u64, Stop> {
+        let (mut nth, mut seen) = (0, seen);
+        loop {
+            (nth, seen) = durable(self.step.carried(Nth(id), (nth, seen))).await;
+            if nth == times {
+                return Ok(seen);
+            }
+            nth += 1;
+            seen = self.all(body, seen).await?;
+        }
+    }
+
+    fn all<'a>(&'a self, plan: &'a [Node], mut seen: u64) -> Going<'a> {
+        Box::pin(async move {
+            for node in plan {
+                seen = self.one(node, seen).await?;
+            }
+            Ok(seen)
+        })
+    }
+
+    /// A branch of a join or a race: it ends for itself alone.
+    fn branch<'a>(&'a self, plan: &'a [Node], seen: u64) -> Going<'a> {
+        Box::pin(async move {
+            match self.all(plan, seen).await {
+                Err(Stop::Return(seen)) => Ok(seen),
+                other => other,
+            }
+        })
+    }
+
+    async fn one(&self, node: &Node, seen: u64) -> Result<u64, Stop> {
+        let step = &self.step;
+        Ok(match node {
+            Node::Run { id, work, fatal } => match durable(self.work(*id, work, None)).await {
+                Ok(value) => mix(seen, value),
+                Err(error) if *fatal => return Err(error.into()),
+                Err(error) => mix(seen, hash(&error.to_string())),
+            },
+            Node::Sleep { id, seconds } => {
+                durable(step.sleep(Nth(*id), Duration::from_secs(*seconds))).await;
+                mix(seen, 1)
+            }
+            Node::Wait { id, no, at_least, timeout, from_now } => {
+                let mut wait =
+                    step.wait_for_event::<Signal>(Nth(*id)).on_field(|fields| fields.no, *no);
+                if *from_now {
+                    wait = wait.from_now();
+                }
+                if let Some(seconds) = timeout {
+                    wait = wait.timeout(Duration::from_secs(*seconds));
+                }
+                if let Some(least) = *at_least {
+                    wait = wait.filter(move |signal| signal.value >= least);
+                }
+                match durable(wait).await {
+                    Some(signal) => {
+                        let id = signal.id.as_uuid().as_u64_pair();
+                        mix(mix(seen, signal.data.value), mix(id.0, id.1))
+                    }
+                    None => mix(seen, 2),
+                }
+            }
+            Node::Invoke { id, plan, timeout, detached, fatal } => {
+                let scenario = Scenario { case: self.case, plan: plan.clone() };
+                let mut child = step.invoke(Nth(*id), Interpreted, scenario);
+                if let Some(seconds) = timeout {
+                    child = child.timeout(Duration::from_secs(*seconds));
+                }
+                if *detached {
+                    child = child.detached();
+                }
+                match durable(child).await {
+                    Ok(value) => mix(seen, value),
+                    Err(error) if *fatal => return Err(error.into()),
+                    Err(error) => mix(seen, hash(&error.to_string())),
+                }
+            }
+            Node::Send { id, no, values } => {
+                let signals = values.iter().map(|value| Signal { no: *no, value: *value });
+                let ids = durable(step.send_events(Nth(*id), signals)).await?;
+                let distinct: HashSet<_> = ids.iter().collect();
+                assert_eq!(distinct.len(), values.len(), "each event has an id of its own");
+                ids.iter().fold(seen, |seen, id| mix(seen, id.as_uuid().as_u64_pair().1))
+            }
+            Node::Derive { id } => {
+                let now = step.now().as_microsecond().unsigned_abs();
+                let uuid = step.uuid(Nth(*id)).as_u64_pair();
+                let random = step.random(Nth(*id)).to_bits();
+                [now, uuid.0, uuid.1, random].into_iter().fold(seen, mix)
+            }
+            Node::Branch { then, otherwise } => {
+                self.all(if seen.is_multiple_of(2) { then } else { otherwise }, seen).await?
+            }
+            Node::Loop { times, body } => {
+                let mut seen = seen;
+                for _ in 0..*times {
+                    seen = self.all(body, seen).await?;
+                }
+                seen
+            }
+            Node::Join { branches } => {
+                let results = match branches.as_slice() {
+                    [a, b] => {
+                        let (a, b) = join((self.branch(a, seen), self.branch(b, seen))).await;
+                        vec![a, b]
+                    }
+                    [a, b, c] => {
+                        let [a, b, c] = [a, b, c].map(|branch| self.branch(branch, seen));
+                        let (a, b, c) = join((a, b, c)).await;
+                        vec![a, b, c]
+                    }
+                    other => unreachable!("{} branches", other.len()),
+                };
+                results
+                    .into_iter()
+                    .try_fold(seen, |seen, value| Ok::<_, Stop>(mix(seen, value?)))?
+            }
+            Node::TryJoin { branches } => {
+                let results = match branches.as_slice() {
+                    [a, b] => try_join((self.branch(a, seen), self.branch(b, seen)))
+                        .await
+                        .map(|(a, b)| vec![a, b]),
+                    [a, b, c] => {
+                        let [a, b, c] = [a, b, c].map(|branch| self.branch(branch, seen));
+                        try_join((a, b, c)).await.map(|(a, b, c)| vec![a, b, c])
+                    }
+                    other => unreachable!("{} branches", other.len()),
+                };
+                match results {
+                    Ok(values) => values.into_iter().fold(seen, mix),
+                    Err(Stop::Fail(failure)) => mix(seen, hash(&failure.to_string())),
+                    Err(stop) => return Err(stop),
+                }
+            }
+            Node::Race { branches } => {
+                let (nth, won) = match branches.as_slice() {
+                    [a, b] => match race((self.branch(a, seen), self.branch(b, seen))).await {
+                        Race2::A(won) => (0, won),
+                        Race2::B(won) => (1, won),
+                    },
+                    [a, b, c] => {
+                        let [a, b, c] = [a, b, c].map(|branch| self.branch(branch, seen));
+                        match race((a, b, c)).await {
+                            Race3::A(won) => (0, won),
+                            Race3::B(won) => (1, won),
+                            Race3::C(won) => (2, won),
+                        }
+                    }
+                    other => unreachable!("{} branches", other.len()),
+                };
+                mix(mix(seen, nth), won?)
+            }
+            Node::JoinAll { id, items, limit, work } => {
+                let steps = (0..*items).map(|item| self.work(*id, work, Some(item)));
+                let results = durable(step.join_all(steps).limit(*limit)).await;
+                results.into_iter().fold(seen, |seen, result| match result {
+                    Ok(value) => mix(seen, value),
+                    Err(error) => mix(seen, hash(&error.to_string())),
+                })
+            }
+            Node::Helper { id, body } => {
+                let step = step.enter(&format!("h{id}"));
+                let (run, case, lab) = (self.run, self.case, self.lab.clone());
+                Self { step, run, case, lab }.all(body, seen).await?
+            }
+            Node::Return if seen.is_multiple_of(3) => return Err(Stop::Return(seen)),
+            Node::Return => seen,
+            Node::Fail { panic: false } => {
+                return Err(Stop::Fail(Failure::msg(format!("failed at {seen}"))));
+            }
+            Node::Fail { panic: true } => panic!("panicked at {seen}"),
+            Node::Carried { .. } => unreachable!("such loops stand in the body itself"),
+        })
+    }
+
+    fn work(&self, id: usize, work: &Work, item: Option<u64>) -> Run<'static, u64, BoxError> {
+        // The key is claimed when the step is built.
+        let key = Arc::new(OnceLock::new());
+        let attempt = {
+            let (key, lab, run, work) = (key.clone(), self.lab.clone(), self.run, work.clone());
+            move || attempt(key.clone(), lab.clone(), run, work.clone())
+        };
+        let mut step = self.step.run(Nth(id), attempt).retries(work.retries as u32);
+        if let Failing::Hang(seconds) = work.how {
+            step = step.timeout(Duration::from_secs(seconds));
+        }
+        if let Some(item) = item {
+            step = step.key(item);
+        }
+        key.get_or_init(|| step.state_key().clone());
+        step
+    }
+}
+
+/// One attempt of a step.
+async fn attempt(
+    key: Arc<OnceLock<StateKey>>,
+    lab: Arc<Lab>,
+    run: RunId,
+    work: Work,
+) -> Result<u64, BoxError> {
+    let key = key.get().expect("the step was built before it is polled");
+    let failed = lab.begin(run, key);
+    for _ in 0..work.polls {
+        yield_once().await;
+    }
+    if failed >= work.fails {
+        return Ok(work.value);
+    }
+    let error = || BoxError::from(format!("attempt {failed} failed"));
+    match work.how {
+        Failing::Error => Err(error()),
+        Failing::Later => Err(RetryAfter(error(), Duration::from_secs(10)).into()),
+        Failing::Permanent => Err(Permanent(error()).into()),
+        Failing::Panic => panic!("attempt {failed} panicked"),
+        Failing::Hang(_) => pending().await,
+    }
+}
+
+/// Is ready at the second poll, and asks for it.
+async fn yield_once() {
+    let mut polled = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut polled, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0, |hash, byte| mix(hash, u64::from(byte)))
+}

@@ -1,0 +1,285 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::APP;
+use super::body::Interpreted;
+use super::faults::{Fault, Faults};
+use super::lab::Lab;
+use crate::id::WorkerId;
+use crate::journal::{Message, RunId};
+use crate::machine::{Commit, Machine, Turn};
+use crate::step::{Definition, Limits, Resources};
+use crate::store::{Claim, Flushed, RunCommit, Store, StoreError, Then, Worker};
+use crate::workflow::Workflow;
+
+/// A worker without tasks: each of its rounds claims what is ready, polls all machines and commits
+/// what they ask for, and in each something may go wrong.
+pub(super) struct Simulated {
+    store: Arc<dyn Store>,
+    lab: Lab,
+    resources: Arc<Resources>,
+    id: WorkerId,
+    runs: BTreeMap<RunId, Driven>,
+    faults: Faults,
+    /// Whether a flush may have been committed without the look that follows it.
+    pub(super) torn: bool,
+}
+
+/// A run in the hands of a worker.
+struct Driven {
+    machine: Machine,
+    woken: Arc<Woken>,
+    /// What has come for it since it was claimed, to be passed on when all else is quiet.
+    inbox: Vec<Message>,
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Simulated {
+    pub(super) async fn join(store: Arc<dyn Store>, lab: Lab, faults: Faults) -> Self {
+        let mut resources = Resources::default();
+        resources.insert(lab.clone());
+        let resources = Arc::new(resources);
+        let id = join(&*store).await;
+        Self { store, lab, resources, id, runs: BTreeMap::new(), faults, torn: false }
+    }
+
+    pub(super) fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    /// Does what there is to do at this time; whether there was anything.
+    pub(super) async fn round(&mut self, clock: Timestamp) -> bool {
+        let claimed = self.claim().await;
+        let (mut batch, stirred) = self.poll(clock);
+        let progress = claimed || stirred || !batch.is_empty();
+        while !batch.is_empty() {
+            // All in one as a rule; else so that some of it is committed and some is not.
+            let size = self.faults.part_of(batch.len());
+            let rest = batch.split_off(size);
+            if !self.commit(&batch).await {
+                break;
+            }
+            batch = rest;
+        }
+        progress
+    }
+
+    async fn claim(&mut self) -> bool {
+        let workflows = [Interpreted::ID.to_owned()];
+        let limit = self.faults.claim_limit();
+        let claim = Claim { worker: self.id, app: APP, workflows: &workflows, limit };
+        let claimed = self
+            .store
+            .claim(claim)
+            .await
+            .unwrap_or_else(|error| {
+                panic!("{} can claim in {}: {error}", self.id, self.store.name())
+            })
+            .runs;
+        if !claimed.is_empty() && self.faults.claim_is_unanswered() {
+            let driven: Vec<_> = self.runs.keys().copied().collect();
+            let given_back = self.store.disown(self.id, &driven).await.expect("it is disowned");
+            assert_eq!(given_back, claimed.len() as u64, "just what was claimed is given back");
+            return true;
+        }
+        let found = !claimed.is_empty();
+        for run in claimed {
+            let id = run.origin.trigger.run;
+            self.lab.claimed(id, &run.origin.journal);
+            let definition = Definition::of::<Interpreted>();
+            let resources = self.resources.clone();
+            let machine = Machine::new(&definition, resources, Limits::DEFAULT, run.origin);
+            let woken = Arc::new(Woken(AtomicBool::new(true)));
+            let earlier = self.runs.insert(id, Driven { machine, woken, inbox: run.inbox });
+            assert!(earlier.is_none(), "{id} is claimed while it is driven");
+        }
+        found
+    }
+
+    /// Polls what can go on; gives what is to be committed.
+    fn poll(&mut self, clock: Timestamp) -> (Vec<RunCommit>, bool) {
+        let mut batch = Vec::new();
+        let mut stirred = false;
+        for (run, driven) in &mut self.runs {
+            let due = driven.machine.next_due().is_some_and(|due| due <= clock);
+            if !driven.woken.0.swap(false, Ordering::Relaxed) && !due {
+                continue;
+            }
+            let waker = Waker::from(driven.woken.clone());
+            let turn = driven.machine.poll(clock, &mut Context::from_waker(&waker));
+            let only = |then| RunCommit {
+                run: *run,
+                first_seq: 0,
+                entries: Vec::new(),
+                taken: Vec::new(),
+                discarded: Vec::new(),
+                then,
+            };
+            match turn {
+                Poll::Pending => stirred |= driven.woken.0.load(Ordering::Relaxed),
+                Poll::Ready(Turn::Commit(commit)) => {
+                    let Commit { first_seq, entries, taken, discarded, end } = commit;
+                    let then = end.map_or(Then::Continue, Then::End);
+                    batch.push(RunCommit { run: *run, first_seq, entries, taken, discarded, then });
+                }
+                // What has come for it is to be passed on first.
+                Poll::Ready(Turn::Idle { .. }) if !driven.inbox.is_empty() => {}
+                Poll::Ready(Turn::Idle { until: Some(_) }) if self.faults.keeps_in_memory() => {}
+                Poll::Ready(Turn::Idle { until }) => batch.push(only(Then::Park(until))),
+                Poll::Ready(Turn::Drained) => batch.push(only(Then::Release)),
+                Poll::Ready(turn @ (Turn::Held(_) | Turn::Ended)) => {
+                    panic!("run {run}: {turn:?}")
+                }
+            }
+        }
+        (batch, stirred)
+    }
+
+    /// Commits, or fails to; whether the worker lives on.
+    async fn commit(&mut self, batch: &[RunCommit]) -> bool {
+        let commit = Uuid::now_v7();
+        let flushed = match self.faults.of_flush() {
+            None => self.flush(commit, batch).await,
+            Some(Fault::UnansweredAndLost) => {
+                let landed = self.landed(commit, batch).await;
+                assert!(landed.is_none_or(|_| batch.iter().all(RunCommit::is_traceless)));
+                self.flush(commit, batch).await
+            }
+            Some(Fault::Unanswered) => {
+                let first = self.flush(commit, batch).await;
+                match self.landed(commit, batch).await {
+                    Some(landed) => landed,
+                    None => {
+                        assert!(batch.iter().all(RunCommit::is_traceless), "the flush has landed");
+                        first
+                    }
+                }
+            }
+            Some(Fault::SentTwice) => {
+                let first = self.flush(commit, batch).await;
+                // Each of its runs may have left with the first, and is evicted then.
+                match self.store.flush(self.id, commit, batch).await {
+                    Ok(_) => first,
+                    Err(error) => panic!("a flush that is sent twice is refused: {error}"),
+                }
+            }
+            Some(Fault::Killed) => return self.killed().await,
+            Some(Fault::KilledBehind) => {
+                self.flush(commit, batch).await;
+                return self.killed().await;
+            }
+            Some(Fault::Torn) => {
+                let flush = self.store.flush(self.id, commit, batch);
+                let moment = Duration::from_micros(self.faults.moment());
+                // Whatever has become of it by then.
+                let _ = tokio::time::timeout(moment, flush).await;
+                self.torn = true;
+                return self.killed().await;
+            }
+            Some(Fault::Late) => {
+                let id = self.id;
+                self.taken_over().await;
+                let late = self.store.flush(id, commit, batch).await;
+                assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
+                return false;
+            }
+            Some(Fault::Leaves) => {
+                self.runs.clear();
+                self.store.leave(self.id).await.expect("it can leave");
+                self.id = join(&*self.store).await;
+                return false;
+            }
+        };
+        self.answer(batch, &flushed);
+        true
+    }
+
+    async fn flush(&self, commit: Uuid, batch: &[RunCommit]) -> Flushed {
+        match self.store.flush(self.id, commit, batch).await {
+            Ok(flushed) => {
+                assert!(flushed.evicted.is_empty(), "{:?} are ours", flushed.evicted);
+                flushed
+            }
+            Err(error) => panic!("a live worker can commit: {error}"),
+        }
+    }
+
+    async fn landed(&self, commit: Uuid, batch: &[RunCommit]) -> Option<Flushed> {
+        self.store.landed(commit, batch).await.expect("the store answers")
+    }
+
+    fn answer(&mut self, batch: &[RunCommit], flushed: &Flushed) {
+        for commit in batch {
+            if !matches!(commit.then, Then::Continue) {
+                self.runs.remove(&commit.run);
+                continue;
+            }
+            self.lab.committed(commit.run, commit.first_seq, &commit.entries, flushed.at);
+            if let Some(driven) = self.runs.get_mut(&commit.run) {
+                driven.machine.committed(flushed.at);
+                driven.woken.0.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The process dies, another takes over, and it starts again.
+    async fn killed(&mut self) -> bool {
+        self.taken_over().await;
+        false
+    }
+
+    async fn taken_over(&mut self) {
+        self.runs.clear();
+        // A lease that has run out. The one of a flush that still goes on is left alone until then.
+        while self.store.renew(self.id, Duration::ZERO).await.is_ok() {
+            self.store.take_over().await.expect("the store answers");
+        }
+        self.id = join(&*self.store).await;
+    }
+
+    /// Passes on what has come for the runs; whether there was anything.
+    pub(super) async fn tell(&mut self) -> bool {
+        let mut told: HashMap<RunId, Vec<Message>> = HashMap::new();
+        if !self.runs.is_empty() {
+            for (run, message) in self.store.messages(self.id).await.expect("the store answers") {
+                told.entry(run).or_default().push(message);
+            }
+        }
+        let mut any = false;
+        for (run, driven) in &mut self.runs {
+            driven.inbox.clear();
+            for message in told.remove(run).unwrap_or_default() {
+                driven.machine.receive(message);
+                driven.woken.0.store(true, Ordering::Relaxed);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// When something falls due in memory.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.runs.values().filter_map(|driven| driven.machine.next_due()).min()
+    }
+}
+
+async fn join(store: &dyn Store) -> WorkerId {
+    const LEASE: Duration = Duration::from_secs(1_000_000_000);
+    let id = WorkerId::new();
+    let worker = Worker { id, app: APP.to_owned(), host: "simulated".to_owned(), pid: 1 };
+    store.join(&worker, LEASE).await.expect("a worker can join");
+    id
+}
