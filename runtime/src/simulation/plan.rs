@@ -121,8 +121,13 @@ pub(super) struct Case {
 
 #[derive(Debug, Clone)]
 pub(super) enum Deed {
-    Send { no: u64, value: u64 },
+    Send {
+        no: u64,
+        value: u64,
+    },
     Cancel,
+    /// Takes the run up again if it has failed.
+    Retry,
 }
 
 /// How much of a run has to be the same whatever crashes when.
@@ -167,6 +172,9 @@ fn deeds(case: u64, random: &mut Random) -> Vec<(u64, Deed)> {
         .collect();
     if random.percent(12) {
         deeds.push((random.below(8) * 10 + 9, Deed::Cancel));
+    }
+    if random.percent(25) {
+        deeds.push((random.below(12) * 10 + 8, Deed::Retry));
     }
     deeds.sort_by_key(|(second, _)| *second);
     deeds
