@@ -32,6 +32,8 @@ use proc_macro::TokenStream;
 /// | `id = "on-ticket-created"` | the name by which the store knows it | the function's name in kebab-case |
 /// | `retries = 2` | how often a failed step is tried again | 4 |
 /// | `backoff(initial = "1s", max = "1h")` | how long it waits before that, doubling | `1s`, `1h` |
+/// | `on(E, if = event.amount > 1_000)` | which events of a type start it; the condition sees the event as `event` | all |
+/// | `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)` | when it starts by itself; its first parameter is a `Tick`. What was missed while no worker lived is caught up with by a run for the last tick (`one`), for `all`, or `none` | never; `UTC`, `one` |
 /// | `input` | the first parameter is no event: the workflow is only ever started directly | |
 /// | `allow(determinism, reason = "..")` | turns a rule off, here or above a statement of the body; the reason is shown in the graph | |
 /// | `crate = path` | where the crate `indelible` is found | found in `Cargo.toml` |
@@ -77,7 +79,7 @@ pub fn derive_event(item: TokenStream) -> TokenStream {
 }
 
 /// Makes an enum what starts a workflow, where there are several triggers: each variant holds an event,
-/// or `Received<E>` of one. It becomes the workflow's first parameter.
+/// or `Received<E>` of one, or the `Tick` of a schedule. It becomes the workflow's first parameter.
 ///
 /// ```text
 /// #[derive(Triggers)]

@@ -9,7 +9,7 @@ pub use std::{
     marker::{Copy, Send},
     module_path,
     option::Option,
-    primitive::usize,
+    primitive::{bool, usize},
     result::Result,
     str::FromStr,
     stringify,
@@ -32,9 +32,11 @@ pub use crate::step::{
     try_join, undo, undo_requirements,
 };
 use crate::text;
+pub use crate::workflow::fits::*;
 pub use crate::workflow::{
-    Allowed, Awaits, Backoff, Cause, Config, Direct, Edge, Form, Graph, Input, Node, State,
-    StateDef, StepKind, Trigger, TriggerData, Undecodable, UnknownState, Workflow,
+    Allowed, Awaits, Backoff, CatchUp, Cause, Config, Cron, Direct, Edge, Filter, Form, Graph,
+    Input, Node, State, StateDef, StepKind, Trigger, TriggerData, Undecodable, UnknownState,
+    Workflow, read,
 };
 use crate::workflow::{misfit, unnamed};
 

@@ -1,14 +1,19 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use tracing::error;
+
 use crate::app::App;
 use crate::error::Error;
 use crate::event::{Catalog, EventId};
 use crate::journal::MatchKey;
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
-use crate::store::{NewEvent, NewRun, Registration, Routing, StoredEvent};
-use crate::workflow::{Awaits, Trigger};
+use crate::store::{
+    Blocked, DueSchedule, Firing, NewEvent, NewRun, Registration, Routing, Schedule, StoredEvent,
+};
+use crate::workflow::{Awaits, Due, Tick, Trigger};
 
 /// An app as a running process knows it: its workflows without their types, its events by name.
 pub(crate) struct Program {
@@ -28,8 +33,10 @@ impl Program {
             A::workflows().into_iter().map(|definition| (definition.id, definition)).collect();
         let mut started_by: HashMap<_, Vec<_>> = HashMap::new();
         for definition in workflows.values() {
-            for Trigger::Event(name) in definition.triggers {
-                started_by.entry(*name).or_default().push(definition.id);
+            for trigger in definition.triggers {
+                if let Trigger::Event(name) = trigger {
+                    started_by.entry(*name).or_default().push(definition.id);
+                }
             }
         }
         let mut awaited_on: HashMap<_, BTreeSet<_>> = HashMap::new();
@@ -60,6 +67,7 @@ impl Program {
         Registration {
             app: self.app.to_owned(),
             workflows: self.workflow_ids(),
+            schedules: self.schedules(),
             subscriptions: self
                 .started_by
                 .keys()
@@ -98,28 +106,77 @@ impl Program {
         // An event that may be waited for is looked at behind its commit, so that neither it nor a
         // wait can miss the other.
         let awaited = self.awaited_on.contains_key(name);
-        let runs = (!awaited).then(|| self.runs_of(name, id, &data));
+        let started = (!awaited).then(|| self.started(name, id, &data, None));
+        let runs = started.filter(|started| started.blocked.is_empty()).map(|started| started.runs);
         NewEvent { id, name: name.to_owned(), data, idempotency_key, runs }
     }
 
     /// What the app makes of an event.
     pub(crate) fn route(&self, event: &StoredEvent) -> Routing {
-        let runs = self.runs_of(&event.name, event.id, &event.data);
+        let only = event.only.as_deref();
+        let started = self.started(&event.name, event.id, &event.data, only);
+        for Blocked { workflow, reason } in &started.blocked {
+            error!(workflow, event = %event.id, name = event.name, "{reason}; the event waits for a program that can tell");
+        }
         let sets = self.awaited_on.get(&*event.name).into_iter().flatten();
         let keys = match event.data.decode::<serde_json::Value>() {
-            Ok(data) => sets.map(|fields| MatchKey::of(&event.name, &data, fields)).collect(),
-            // The store keeps nothing but JSON.
-            Err(_) => Vec::new(),
+            Ok(data) if only.is_none() => {
+                sets.map(|fields| MatchKey::of(&event.name, &data, fields)).collect()
+            }
+            // Who waits for it was told the first time. The store keeps nothing but JSON.
+            _ => Vec::new(),
         };
-        Routing { runs, keys }
+        Routing { keys, ..started }
     }
 
-    fn runs_of(&self, name: &str, event: EventId, data: &Payload) -> Vec<NewRun> {
+    /// The runs that an event starts, of one workflow or of all.
+    fn started(&self, name: &str, event: EventId, data: &Payload, only: Option<&str>) -> Routing {
+        let mut routing = Routing::default();
         let workflows = self.started_by.get(name).map(Vec::as_slice).unwrap_or_default();
-        let run = |workflow: &&Definition| {
-            NewRun::new(workflow.id, Some(event), workflow.form.data(name, data))
+        let workflows = workflows.iter().filter(|id| only.is_none_or(|only| only == **id));
+        for definition in workflows.filter_map(|id| self.workflows.get(id)) {
+            let mut filters = definition.filters.iter().filter(|filter| filter.event == name);
+            match filters.try_fold(true, |passes, filter| Ok(passes && filter.passes(data)?)) {
+                Ok(true) => {
+                    let data = definition.form.data(name, data);
+                    routing.runs.push(NewRun::new(definition.id, Some(event), data));
+                }
+                Ok(false) => {}
+                Err(reason) => {
+                    let workflow = definition.id.to_owned();
+                    routing.blocked.push(Blocked { workflow, reason });
+                }
+            }
+        }
+        routing
+    }
+
+    /// The schedules of its workflows.
+    pub(crate) fn schedules(&self) -> Vec<Schedule> {
+        let workflows = self.workflows.values();
+        let schedules = workflows.filter_map(|definition| {
+            let rule = definition.config.cron?.rule();
+            Some(Schedule { workflow: definition.id.to_owned(), rule })
+        });
+        schedules.collect()
+    }
+
+    /// What a schedule of its starts.
+    pub(crate) fn fire(&self, due: &DueSchedule) -> Firing {
+        let scheduled = self.workflows.get(&*due.workflow);
+        let Some((definition, cron)) = scheduled.and_then(|w| Some((w, w.config.cron?))) else {
+            // Not one of its own, which the store does not ask about.
+            return Firing { runs: Vec::new(), next: due.due.unwrap_or(Timestamp::MAX) };
         };
-        workflows.iter().filter_map(|id| self.workflows.get(id)).map(|w| run(&w)).collect()
+        let Due { ticks, next } = cron.due(due.due, due.now);
+        let mut previous = due.last;
+        let runs = ticks.into_iter().map(|scheduled_at| {
+            let tick = Tick { previous: previous.replace(scheduled_at), ..Tick::at(scheduled_at) };
+            let data = Payload::stored(tick.to_json());
+            let data = definition.form.data(Trigger::Tick.name(), &data);
+            NewRun { scheduled_at: Some(scheduled_at), ..NewRun::new(definition.id, None, data) }
+        });
+        Firing { runs: runs.collect(), next }
     }
 }
 

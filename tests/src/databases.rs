@@ -1,5 +1,7 @@
 //! A database of either kind, for tests that run on both.
 
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+
 use crate::postgres::Database;
 
 /// A fresh database that vanishes with this value.
@@ -30,6 +32,27 @@ impl Fresh {
         match self {
             Self::Postgres(_) => Self::postgres().await,
             Self::Sqlite(_) => Self::sqlite().await,
+        }
+    }
+
+    /// Changes what it holds.
+    ///
+    /// # Panics
+    ///
+    /// When it does not accept the statement.
+    pub async fn execute(&self, statement: String) {
+        let statement = AssertSqlSafe(statement);
+        match self {
+            Self::Postgres(database) => {
+                let connection = PgConnection::connect(database.url()).await;
+                let mut connection = connection.expect("the server answers");
+                sqlx::query(statement).execute(&mut connection).await.expect("it is accepted");
+            }
+            Self::Sqlite(_) => {
+                let connection = SqliteConnection::connect(&self.url()).await;
+                let mut connection = connection.expect("the file opens");
+                sqlx::query(statement).execute(&mut connection).await.expect("it is accepted");
+            }
         }
     }
 

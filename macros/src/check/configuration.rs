@@ -1,3 +1,9 @@
+use std::collections::HashSet;
+
+use quote::ToTokens as _;
+use syn::visit::{self, Visit};
+use syn::{Expr, Ident, PatIdent};
+
 use crate::model::WorkflowModel;
 use crate::parse::{is_kebab_case, to_kebab_case};
 use crate::problem::{Problem, Problems};
@@ -32,5 +38,88 @@ pub(crate) fn backoff_grows(model: &WorkflowModel, problems: &Problems) {
             Problem::at(place, "the first wait is longer than the longest")
                 .note("the wait doubles with each attempt, from `initial` up to `max`"),
         );
+    }
+}
+
+/// What is only ever started directly has nothing that starts it by itself.
+pub(crate) fn an_input_has_no_trigger(model: &WorkflowModel, problems: &Problems) {
+    let configuration = &model.configuration;
+    if !configuration.direct {
+        return;
+    }
+    let filters = configuration.filters.iter().map(|filter| &filter.name);
+    let batch = configuration.batch.iter().map(|batch| &batch.name);
+    for name in filters.chain(&configuration.scheduled).chain(batch) {
+        problems.report(
+            Problem::at(name, format!("`{name}` and `input` contradict one another"))
+                .note("with `input` the workflow is only ever started directly, by no event and at no time")
+                .help("remove `input`, and take what starts the workflow as the first parameter"),
+        );
+    }
+}
+
+/// An event has one condition.
+pub(crate) fn filters_are_unique(model: &WorkflowModel, problems: &Problems) {
+    let mut seen = HashSet::new();
+    for filter in &model.configuration.filters {
+        if !seen.insert(filter.event.to_token_stream().to_string()) {
+            problems.report(
+                Problem::at(&filter.event, "this event has a condition already")
+                    .help("join the two with `&&` or `||`"),
+            );
+        }
+    }
+}
+
+/// Conditions and keys see the event and nothing else: they are asked before there is a run.
+pub(crate) fn conditions_see_the_event(model: &WorkflowModel, problems: &Problems) {
+    let mut names = Bindings::default();
+    model.parameters().for_each(|parameter| names.visit_pat(&parameter.pat));
+    let filters = model.configuration.filters.iter().map(|filter| &filter.condition);
+    let key = model.configuration.batch.iter().filter_map(|batch| batch.key.as_ref());
+    for expression in filters.chain(key) {
+        let mut captures = Captures { names: &names.0, found: Vec::new() };
+        captures.visit_expr(expression);
+        for name in captures.found {
+            problems.report(
+                Problem::at(name, format!("`{name}` is not there yet"))
+                    .note(
+                        "conditions and keys are asked before there is a run; they see the event \
+                         as `event`, and nothing else",
+                    )
+                    .help("on(PaymentReceived, if = event.amount > 1_000)"),
+            );
+        }
+    }
+}
+
+/// The names that patterns bind, but for `event`.
+#[derive(Default)]
+struct Bindings(HashSet<String>);
+
+impl<'a> Visit<'a> for Bindings {
+    fn visit_pat_ident(&mut self, pattern: &'a PatIdent) {
+        if pattern.ident != "event" {
+            self.0.insert(pattern.ident.to_string());
+        }
+        visit::visit_pat_ident(self, pattern);
+    }
+}
+
+/// Where an expression uses one of these names.
+struct Captures<'n, 'a> {
+    names: &'n HashSet<String>,
+    found: Vec<&'a Ident>,
+}
+
+impl<'a> Visit<'a> for Captures<'_, 'a> {
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        if let Expr::Path(path) = expression
+            && let Some(name) = path.path.get_ident()
+            && self.names.contains(&name.to_string())
+        {
+            self.found.push(name);
+        }
+        visit::visit_expr(self, expression);
     }
 }

@@ -11,6 +11,7 @@ mod helper;
 mod loops;
 mod runtime;
 mod state;
+mod triggered;
 mod triggers;
 mod undos;
 mod waits;

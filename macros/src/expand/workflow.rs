@@ -5,7 +5,7 @@ use syn::{Attribute, ReturnType};
 
 use super::runtime::Runtime;
 use super::state::States;
-use super::{body, graph, undos, waits};
+use super::{body, graph, triggered, undos, waits};
 use crate::model::{Configuration, WorkflowModel};
 use crate::problem::Problems;
 
@@ -62,6 +62,8 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
     let configuration = configuration(&workflow.configuration);
     let graph = graph::constant(workflow);
     let waits = waits::constant(workflow);
+    let triggered = triggered::constants(&workflow.configuration);
+    let checks = triggered::checks(workflow);
     quote! {
         impl __private::Workflow for #name {
             type Input = #input;
@@ -74,7 +76,9 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
             const CONFIG: __private::Config = #configuration;
             const GRAPH: __private::Graph = #graph;
             const WAITS: &'static [__private::Awaits] = #waits;
+            #triggered
         }
+        #checks
     }
 }
 
@@ -107,7 +111,8 @@ fn configuration(configuration: &Configuration) -> TokenStream {
         let backoff = body::backoff(backoff);
         quote!(.backoff(#backoff))
     });
-    quote!(__private::Config::DEFAULT #retries #backoff)
+    let triggered = triggered::configured(configuration);
+    quote!(__private::Config::DEFAULT #retries #backoff #triggered)
 }
 
 /// `impl Body`: the function itself, with its body rewritten, and what calls it.

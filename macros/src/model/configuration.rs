@@ -3,7 +3,7 @@ use std::time::Duration;
 use proc_macro2::TokenStream;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
 
-use super::Allowance;
+use super::{Allowance, Batch, Cron, Filter};
 use crate::parse::{Argument, Value, did_you_mean, parse_arguments, parse_duration};
 use crate::problem::{Problem, Problems};
 
@@ -15,6 +15,12 @@ pub(crate) struct Configuration {
     pub(crate) backoff: Option<Backoff>,
     /// `input`: the workflow is only ever started directly.
     pub(crate) direct: bool,
+    /// `on(E, if = ..)`
+    pub(crate) filters: Vec<Filter>,
+    pub(crate) cron: Option<Cron>,
+    /// The word `cron`, also of one that was refused.
+    pub(crate) scheduled: Option<Ident>,
+    pub(crate) batch: Option<Batch>,
     /// `allow(rule, reason = "..")`
     pub(crate) allowances: Vec<Allowance>,
     /// `crate = path`
@@ -28,7 +34,10 @@ pub(crate) struct Backoff {
     pub(crate) max: Option<(Duration, LitStr)>,
 }
 
-const KNOWN: &[&str] = &["id", "retries", "backoff", "input", "allow", "crate"];
+const KNOWN: &[&str] = &["id", "retries", "backoff", "on", "cron", "input", "allow", "crate"];
+
+/// Those that may be given several times.
+const REPEATED: &[&str] = &["allow", "on"];
 
 impl Configuration {
     pub(crate) fn new(arguments: Vec<Argument>, problems: &Problems) -> Self {
@@ -39,7 +48,7 @@ impl Configuration {
                 problems.report(Problem::at(&argument.name, format!("`{first}` is given twice")));
                 continue;
             }
-            if argument.name != "allow" {
+            if !REPEATED.iter().any(|name| argument.name == name) {
                 seen.push(argument.name.clone());
             }
             configuration.take(argument, problems);
@@ -75,6 +84,12 @@ impl Configuration {
                 Problem::at(&name, "`backoff` takes its arguments in parentheses")
                     .help("backoff(initial = \"1s\", max = \"1h\")"),
             ),
+            ("on", value) => self.filters.extend(Filter::parse(name, value, problems)),
+            ("cron", value) => {
+                self.cron = Cron::parse(&name, value, problems);
+                self.scheduled = Some(name);
+            }
+            ("batch", value) => self.batch = Batch::parse(name, value, problems),
             ("input", Value::Flag) => self.direct = true,
             ("input", _) => problems.report(
                 Problem::at(&name, "`input` stands alone")

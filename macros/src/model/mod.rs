@@ -2,10 +2,13 @@
 //! be understood; that is for the rules in [`check`](crate::check).
 
 mod allowance;
+mod batch;
 mod carried;
 mod configuration;
+mod cron;
 mod event;
 mod event_fields;
+mod filter;
 mod graph;
 mod step;
 mod steps;
@@ -13,10 +16,13 @@ mod triggers;
 mod workflow;
 
 pub(crate) use self::allowance::Allowance;
+pub(crate) use self::batch::Batch;
 pub(crate) use self::carried::{CarriedLoop, is_carried};
 pub(crate) use self::configuration::{Backoff, Configuration};
+pub(crate) use self::cron::Cron;
 pub(crate) use self::event::EventModel;
 pub(crate) use self::event_fields::EventField;
+pub(crate) use self::filter::Filter;
 pub(crate) use self::graph::{Edge, Graph, Node};
 pub(crate) use self::step::{Method, Step, StepId, helper_id, line, matched};
 pub(crate) use self::steps::{occurrences, steps, steps_in};

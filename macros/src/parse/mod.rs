@@ -3,18 +3,22 @@
 
 mod app;
 mod arguments;
+mod cron;
 mod derive;
 mod duration;
 mod macros;
 mod name;
 mod suggestion;
 mod workflow;
+mod zone;
 
 pub(crate) use self::app::AppSyntax;
 pub(crate) use self::arguments::{Argument, Value, parse_arguments};
+pub(crate) use self::cron::check_cron;
 pub(crate) use self::derive::DeriveSyntax;
 pub(crate) use self::duration::parse_duration;
 pub(crate) use self::macros::{Concurrency, MacroArguments, RaceBranch, concurrency, parse_race};
 pub(crate) use self::name::{event_name_flaw, is_kebab_case, to_kebab_case, variant_name};
 pub(crate) use self::suggestion::did_you_mean;
 pub(crate) use self::workflow::WorkflowSyntax;
+pub(crate) use self::zone::parse_zone;

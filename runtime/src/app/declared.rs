@@ -64,8 +64,9 @@ impl Declared {
         let workflow = &self.workflows[index];
         let mut trigger = 0;
         while trigger < workflow.triggers.len() {
-            let Trigger::Event(name) = workflow.triggers[trigger];
-            if !self.declares(name) {
+            if let Trigger::Event(name) = workflow.triggers[trigger]
+                && !self.declares(name)
+            {
                 Message::EMPTY
                     .push("`")
                     .push(workflow.path)

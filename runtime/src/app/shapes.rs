@@ -7,7 +7,7 @@ impl Shapes {
     pub(crate) fn of<A: App>() -> Self {
         let events = A::events().into_iter();
         let workflows = A::workflows().into_iter().map(|definition| {
-            let triggers = definition.triggers.iter().map(|Trigger::Event(name)| *name);
+            let triggers = definition.triggers.iter().map(Trigger::name);
             let input = (definition.input_schema)();
             let input = input.as_ref().map(|schema| schema.as_value());
             let shape = WorkflowShape::new(triggers, input, &definition.graph);

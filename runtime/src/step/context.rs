@@ -10,7 +10,7 @@ use super::error::Failure;
 use super::operations::{Fault, Shared};
 use super::undo::Undo;
 use crate::payload::Payload;
-use crate::workflow::{Awaits, Config, Form, Graph, Input, Trigger, TriggerData, Workflow};
+use crate::workflow::{Awaits, Config, Filter, Form, Graph, Input, Trigger, TriggerData, Workflow};
 
 /// What a program lends its workflows, by type.
 #[derive(Default)]
@@ -187,6 +187,7 @@ pub struct Definition {
     pub(crate) path: &'static str,
     pub(crate) triggers: &'static [Trigger],
     pub(crate) form: Form,
+    pub(crate) filters: &'static [Filter],
     pub(crate) waits: &'static [Awaits],
     pub(crate) config: Config,
     pub(crate) graph: Graph,
@@ -219,8 +220,9 @@ impl Definition {
         Self {
             id: W::ID,
             path: W::PATH,
-            triggers: <W::Input as Input>::TRIGGERS,
+            triggers: W::TRIGGERS,
             form: <W::Input as Input>::FORM,
+            filters: W::FILTERS,
             waits: W::WAITS,
             config: W::CONFIG,
             graph: W::GRAPH,

@@ -58,6 +58,8 @@ pub(crate) struct NewRun {
     pub(crate) event: Option<EventId>,
     pub(crate) input: Payload,
     pub(crate) seed: Uuid,
+    /// When it was due, if a schedule starts it.
+    pub(crate) scheduled_at: Option<Timestamp>,
 }
 
 /// What an app makes of an event.
@@ -67,12 +69,23 @@ pub(crate) struct Routing {
     pub(crate) runs: Vec<NewRun>,
     /// Its keys, for each set of fields that one of the app's workflows waits on.
     pub(crate) keys: Vec<MatchKey>,
+    /// The workflows that cannot tell what they make of it.
+    pub(crate) blocked: Vec<Blocked>,
+}
+
+/// A workflow whose condition fails for an event. The event is kept for it until a program
+/// registers, and started for the others.
+#[derive(Debug, Clone)]
+pub(crate) struct Blocked {
+    pub(crate) workflow: String,
+    pub(crate) reason: String,
 }
 
 impl NewRun {
     /// A run with a seed of its own.
     pub(crate) fn new(workflow: &str, event: Option<EventId>, input: Payload) -> Self {
-        Self { id: RunId::new(), workflow: workflow.to_owned(), event, input, seed: Uuid::new_v4() }
+        let (id, seed, workflow) = (RunId::new(), Uuid::new_v4(), workflow.to_owned());
+        Self { id, workflow, event, input, seed, scheduled_at: None }
     }
 }
 
@@ -83,6 +96,43 @@ pub(crate) struct StoredEvent {
     pub(crate) name: String,
     pub(crate) data: Payload,
     pub(crate) accepted_at: Timestamp,
+    /// The one workflow that is asked about it, if it was kept for that one.
+    pub(crate) only: Option<String>,
+}
+
+/// When a workflow starts by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    pub(crate) workflow: String,
+    /// A schedule whose rule is another begins anew.
+    pub(crate) rule: String,
+}
+
+/// A schedule that is due, or was never looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct DueSchedule {
+    pub(crate) workflow: String,
+    pub(crate) due: Option<Timestamp>,
+    /// The last tick that has started a run.
+    pub(crate) last: Option<Timestamp>,
+    /// The time in the database.
+    pub(crate) now: Timestamp,
+}
+
+/// What a schedule starts.
+#[derive(Debug, Clone)]
+pub(crate) struct Firing {
+    /// In order of time.
+    pub(crate) runs: Vec<NewRun>,
+    /// When it is due again.
+    pub(crate) next: Timestamp,
+}
+
+impl Firing {
+    /// The last tick that has started a run.
+    fn last(&self) -> Option<Timestamp> {
+        self.runs.last().and_then(|run| run.scheduled_at)
+    }
 }
 
 /// What an app registers when it starts.
@@ -92,6 +142,7 @@ pub(crate) struct Registration {
     pub(crate) workflows: Vec<String>,
     /// The names of the events that start one of its workflows or are waited for by one.
     pub(crate) subscriptions: Vec<String>,
+    pub(crate) schedules: Vec<Schedule>,
 }
 
 /// Unfinished runs of a workflow that the registering program does not have.
@@ -296,6 +347,8 @@ pub struct RunRecord {
     pub parent: Option<RunId>,
     /// The event's data, or the input.
     pub input: Payload,
+    /// When it was due, if a schedule has started it.
+    pub scheduled_at: Option<Timestamp>,
     /// When its trigger was accepted.
     pub accepted_at: Timestamp,
     /// When a worker first took it up.
@@ -381,6 +434,9 @@ pub struct RunCount {
 /// Says what an app makes of an event.
 pub(crate) type Router<'a> = &'a (dyn Fn(&StoredEvent) -> Routing + Send + Sync);
 
+/// Says what a schedule starts.
+pub(crate) type Timetable<'a> = &'a (dyn Fn(&DueSchedule) -> Firing + Send + Sync);
+
 /// Durable storage of runs.
 ///
 /// Every method is one transaction, or several where the documentation says so. What a method
@@ -392,7 +448,7 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// Replaces what is known of an app's subscriptions and workflows (while a worker of the app lives,
     /// which may be of another version, it only adds subscriptions), makes ready the held runs of its
-    /// workflows, and names the workflows with unfinished runs that it does not have.
+    /// workflows, delivers the events again that its workflows are blocked by, and names the workflows with unfinished runs that it does not have.
     async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError>;
 
     /// Replaces the shape of a registered workflow; gives the one that it had.
@@ -428,6 +484,16 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// that neither a wait nor its event can miss the other. Gives how many deliveries there were.
     async fn route(&self, app: &str, limit: usize, router: Router<'_>)
     -> Result<usize, StoreError>;
+
+    /// Starts what is due of an app's schedules, as `timetable` says, and moves them on in the same
+    /// transaction. Only schedules that stand in the store as they are given count: those of another
+    /// version are its own. `Promoted::runs` is how many runs were started.
+    async fn fire(
+        &self,
+        app: &str,
+        schedules: &[Schedule],
+        timetable: Timetable<'_>,
+    ) -> Result<Promoted, StoreError>;
 
     /// Makes ready what is due, up to `limit` runs, oldest first. It also finishes what a process left
     /// undone that died between a commit and its look: waits that have not looked for their events,

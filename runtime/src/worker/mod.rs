@@ -12,6 +12,7 @@ mod hints;
 mod inbox;
 mod lease;
 mod router;
+mod schedules;
 mod signals;
 mod timers;
 
@@ -122,6 +123,7 @@ async fn live_once(env: &Arc<Env>, lease: Lease) {
     let mut committing = Box::pin(committing);
     services.spawn(router::route(env.clone()));
     services.spawn(timers::promote(env.clone()));
+    services.spawn(schedules::fire(env.clone()));
     services.spawn(lease::take_over(env.clone()));
     services.spawn(hints::listen(env.clone()));
     services.spawn(hints::announce(env.clone()));

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use super::Cron;
+
 /// How a workflow is run, as its attribute says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Config {
@@ -7,11 +9,13 @@ pub struct Config {
     pub retries: u32,
     /// How long a failed step waits before it is tried again.
     pub backoff: Backoff,
+    /// When it starts by itself, if it has a schedule.
+    pub cron: Option<Cron>,
 }
 
 impl Config {
-    /// Four retries with the default backoff.
-    pub const DEFAULT: Self = Self { retries: 4, backoff: Backoff::DEFAULT };
+    /// Four retries with the default backoff, and no schedule.
+    pub const DEFAULT: Self = Self { retries: 4, backoff: Backoff::DEFAULT, cron: None };
 
     /// Sets how often a failed step is tried again.
     #[must_use]
@@ -23,6 +27,12 @@ impl Config {
     #[must_use]
     pub const fn backoff(self, backoff: Backoff) -> Self {
         Self { backoff, ..self }
+    }
+
+    /// Sets when it starts by itself.
+    #[must_use]
+    pub const fn cron(self, cron: Cron) -> Self {
+        Self { cron: Some(cron), ..self }
     }
 }
 

@@ -2,8 +2,11 @@
 //! Bodies and the steps in them live in [`step`](crate::step).
 
 mod config;
+mod filter;
+pub(crate) mod fits;
 mod graph;
 mod input;
+mod schedule;
 #[cfg_attr(
     not(feature = "cli"),
     allow(
@@ -18,8 +21,11 @@ mod trigger;
 use std::fmt;
 
 pub use self::config::{Backoff, Config};
+pub use self::filter::{Filter, read};
 pub use self::graph::{Allowed, Edge, Graph, Node, StateDef, StepKind};
 pub use self::input::{Direct, Input, TriggerData};
+pub(crate) use self::schedule::Due;
+pub use self::schedule::{CatchUp, Cron, Tick};
 pub use self::trigger::{Cause, Form, Trigger, Undecodable};
 pub(crate) use self::trigger::{misfit, unnamed};
 use crate::payload::Outcome;
@@ -45,6 +51,11 @@ pub trait Workflow: Copy + Send + Sync + 'static {
     /// The path of the function, for messages.
     #[doc(hidden)]
     const PATH: &'static str;
+    /// What starts it by itself.
+    const TRIGGERS: &'static [Trigger] = <Self::Input as Input>::TRIGGERS;
+    /// Which of its events start it.
+    #[doc(hidden)]
+    const FILTERS: &'static [Filter] = &[];
     /// Its configuration.
     const CONFIG: Config;
     /// Its states and how they follow one another.

@@ -12,13 +12,16 @@ use crate::payload::{EncodeError, Payload};
 pub enum Trigger {
     /// Every event of this name.
     Event(&'static str),
+    /// Every point in time of its schedule.
+    Tick,
 }
 
 impl Trigger {
-    /// What it is called where several start one workflow: an event's own name.
+    /// What it is called where several start one workflow: an event's own name, or `tick`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Event(name) => name,
+            Self::Tick => "tick",
         }
     }
 }
@@ -52,7 +55,7 @@ impl Form {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` starts no workflow, so no variant of `Triggers` holds it",
     label = "not an event",
-    note = "each variant holds what starts the workflow: an event type (`#[derive(Event)]`) or `Received<E>` of one"
+    note = "each variant holds what starts the workflow: an event type (`#[derive(Event)]`), `Received<E>` of one, or `Tick`"
 )]
 pub trait Cause: Sized + Send + 'static {
     /// What starts a workflow with it.

@@ -8,6 +8,7 @@ mod link;
 mod lower;
 mod source;
 
+pub(super) use self::source::as_written;
 use syn::{Block, Ident};
 
 /// How the states of a body follow one another.

@@ -1,7 +1,7 @@
 use proc_macro2::{Delimiter, LineColumn, TokenStream, TokenTree};
 
 /// Tokens as they stand in the source, on one line: spaces are kept where the source has any.
-pub(super) fn as_written(tokens: TokenStream) -> String {
+pub(in crate::model) fn as_written(tokens: TokenStream) -> String {
     let mut text = String::new();
     let mut end = None;
     write(tokens, &mut text, &mut end);

@@ -139,6 +139,7 @@ impl Bench {
             path: "tested",
             triggers: &[],
             form: crate::workflow::Form::Bare,
+            filters: &[],
             waits: &[],
             config: Config::DEFAULT.retries(2).backoff(Backoff::DEFAULT),
             graph: Graph::EMPTY,

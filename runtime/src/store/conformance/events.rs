@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use super::World;
 use super::world::{APP, HOUR, ORDER, event, ids, json};
 use crate::event::EventId;
-use crate::store::{NewEvent, NewRun, Routing, Store, StoredEvent};
+use crate::store::{Blocked, NewEvent, NewRun, Routing, Store, StoredEvent};
 
 const PLACED: &str = "order/placed";
 
@@ -17,7 +17,7 @@ fn keyed(name: &str, key: &str) -> NewEvent {
 /// Starts one run for an event.
 fn one(event: &StoredEvent) -> Routing {
     let run = NewRun::new(ORDER, Some(event.id), event.data.clone());
-    Routing { runs: vec![run], keys: Vec::new() }
+    Routing { runs: vec![run], ..Routing::default() }
 }
 
 /// Routes all that waits for an app; gives the events.
@@ -186,4 +186,34 @@ pub(super) async fn two_routers_share_the_deliveries(world: World) {
     let worker = world.worker(HOUR).await;
     assert_eq!(world.claim(worker, 1000).await.len(), 300);
     other.close().await;
+}
+
+pub(super) async fn a_condition_that_fails_blocks_only_its_workflow(world: World) {
+    world.subscribe(APP, &[PLACED]).await;
+    let id = world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted")[0];
+    let blocked = || Blocked { workflow: ORDER.to_owned(), reason: "it panicked\0".to_owned() };
+    let failing = |event: &StoredEvent| {
+        assert_eq!(event.only, None);
+        let run = NewRun::new("another", Some(event.id), event.data.clone());
+        Routing { runs: vec![run], blocked: vec![blocked()], ..Routing::default() }
+    };
+    assert_eq!(world.store.route(APP, 10, &failing).await.expect("it routes"), 1);
+    assert_eq!(world.store.route(APP, 10, &failing).await.expect("it routes"), 0);
+    let worker = world.worker(HOUR).await;
+    assert_eq!(world.claim(worker, 10).await.len(), 0, "the other workflow is not claimed for");
+
+    // The next program can tell.
+    world.subscribe(APP, &[PLACED]).await;
+    let fixed = |event: &StoredEvent| {
+        assert_eq!((event.id, event.only.as_deref()), (id, Some(ORDER)));
+        one(event)
+    };
+    assert_eq!(world.store.route(APP, 10, &fixed).await.expect("it routes"), 1);
+    let claimed = world.claim(worker, 10).await;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].origin.trigger.event, Some(id));
+    world.subscribe(APP, &[PLACED]).await;
+    assert_eq!(world.store.route(APP, 10, &fixed).await.expect("it routes"), 0);
+    let runs = world.store.runs(APP, &crate::store::RunQuery::default()).await;
+    assert_eq!(runs.expect("it answers").len(), 2);
 }

@@ -13,6 +13,7 @@ mod flushes;
 mod inboxes;
 mod leases;
 mod opening;
+mod schedules;
 mod texts;
 mod timers;
 mod verbs;
@@ -73,6 +74,7 @@ behaviours! {
         events_are_routed_in_order_of_acceptance,
         two_routers_share_the_deliveries,
         a_panicking_router_leaves_its_deliveries,
+        a_condition_that_fails_blocks_only_its_workflow,
     ],
     claims: [
         runs_are_claimed_in_order_of_acceptance,
@@ -117,6 +119,12 @@ behaviours! {
         a_parked_run_is_ready_when_it_is_due,
         no_timer_fires_early,
         as_many_as_asked_for_are_promoted_oldest_first,
+    ],
+    schedules: [
+        a_schedule_fires_when_it_is_due_and_never_early,
+        a_schedule_is_kept_until_its_rule_changes,
+        the_last_tick_is_known_to_the_next,
+        two_workers_start_one_run_a_tick,
     ],
     waits: [
         an_event_before_its_wait_is_found,

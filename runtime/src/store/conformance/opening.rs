@@ -62,6 +62,7 @@ pub(super) async fn workflows_that_are_gone_are_named_while_runs_need_them(world
         app: APP.to_owned(),
         workflows: workflows.iter().map(ToString::to_string).collect(),
         subscriptions: Vec::new(),
+        schedules: Vec::new(),
     };
     let stranded = world.store.register(&with(&["another"])).await.expect("it registers");
     assert_eq!(stranded, [Stranded { workflow: ORDER.to_owned(), runs: 2 }]);

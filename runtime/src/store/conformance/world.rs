@@ -77,6 +77,7 @@ impl World {
             app: app.to_owned(),
             workflows: vec![ORDER.to_owned()],
             subscriptions: events.iter().map(ToString::to_string).collect(),
+            schedules: Vec::new(),
         };
         self.store.register(&registration).await.expect("an app can register");
     }
@@ -159,7 +160,8 @@ pub(in crate::store) async fn route(store: &dyn Store) {
         let start = || NewRun::new(ORDER, Some(event.id), event.data.clone());
         let runs = if event.name == PLACED { vec![start()] } else { Vec::new() };
         let data = event.data.decode().expect("it is JSON");
-        Routing { runs, keys: vec![MatchKey::of(&event.name, &data, &["no"])] }
+        let keys = vec![MatchKey::of(&event.name, &data, &["no"])];
+        Routing { runs, keys, ..Routing::default() }
     };
     while store.route(APP, 100, &router).await.expect("it routes") > 0 {}
 }

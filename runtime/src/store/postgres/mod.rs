@@ -25,6 +25,7 @@ mod races;
 mod register;
 mod route;
 mod runs;
+mod schedules;
 mod shapes;
 mod value;
 mod verbs;
@@ -41,8 +42,8 @@ use self::inbox::Broom;
 use super::open::Problem;
 use super::{
     Claim, Claimed, Flushed, Fork, Listener, NewEvent, NewRun, Promoted, Recorded, Refusal,
-    Registration, Replay, Router, RunCommit, RunCount, RunQuery, RunRecord, Store, StoreError,
-    Stranded, Worker,
+    Registration, Replay, Router, RunCommit, RunCount, RunQuery, RunRecord, Schedule, Store,
+    StoreError, Stranded, Timetable, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -107,6 +108,15 @@ impl Store for PostgresStore {
         router: Router<'_>,
     ) -> Result<usize, StoreError> {
         route::route(&self.pool, app, limit, router).await
+    }
+
+    async fn fire(
+        &self,
+        app: &str,
+        schedules: &[Schedule],
+        timetable: Timetable<'_>,
+    ) -> Result<Promoted, StoreError> {
+        schedules::fire(&self.pool, app, schedules, timetable).await
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, StoreError> {

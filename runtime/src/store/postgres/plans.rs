@@ -55,7 +55,11 @@ const STATEMENTS: [(&str, &str, &str); 39] = [
     ("fork", verbs::FORK, "uuid, uuid, integer[], text, text, text"),
     ("events that were taken", verbs::HAD, "uuid[], text"),
     ("replay", verbs::REPLAY, "uuid[], uuid[], uuid[], text[], text, text"),
-    ("start", runs::INSERT, "text, uuid[], text[], uuid[], text[], uuid[], timestamptz[], text"),
+    (
+        "start",
+        runs::INSERT,
+        "text, uuid[], text[], uuid[], text[], uuid[], timestamptz[], timestamptz[], text",
+    ),
     (
         "start children",
         children::START,

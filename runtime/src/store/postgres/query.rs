@@ -10,8 +10,8 @@ use crate::store::{RunCount, RunQuery, RunRecord, RunStatus, StoreError};
 
 /// Served by the primary key.
 const RUN: &str = "
-    SELECT id, workflow, status, event_id, parent, input::text AS input, accepted_at, started_at,
-           ended_at, output::text AS output, error::text AS error, cancelled, held
+    SELECT id, workflow, status, event_id, parent, input::text AS input, accepted_at, scheduled_at,
+           started_at, ended_at, output::text AS output, error::text AS error, cancelled, held
     FROM indelible.runs WHERE id = $1";
 
 /// Served by the primary key.
@@ -28,7 +28,7 @@ macro_rules! page {
             $with,
             "
     SELECT run.id, run.workflow, run.status, run.event_id, run.parent, run.input::text AS input,
-           run.accepted_at, run.started_at, run.ended_at, run.output::text AS output,
+           run.accepted_at, run.scheduled_at, run.started_at, run.ended_at, run.output::text AS output,
            run.error::text AS error, run.cancelled, run.held
     FROM ",
             $from,
@@ -154,6 +154,7 @@ fn record(row: &PgRow) -> Result<RunRecord, StoreError> {
         event: row.uuid_or_null("event_id")?,
         parent: row.uuid_or_null("parent")?,
         input: row.payload("input")?,
+        scheduled_at: row.time_or_null("scheduled_at")?,
         accepted_at: row.time("accepted_at")?,
         started_at: row.time_or_null("started_at")?,
         ended_at: row.time_or_null("ended_at")?,

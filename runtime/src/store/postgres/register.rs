@@ -39,20 +39,45 @@ const TRY_HELD: &str = "
     WHERE app = $1 AND status = $2 AND workflow = ANY ($3)
     ON CONFLICT DO NOTHING";
 
+/// Events that an earlier program could not tell what to make of: this one may. Served by the primary
+/// key of blocked.
+const UNBLOCK: &str = "
+    WITH freed AS (
+        DELETE FROM indelible.blocked WHERE app = $1 AND workflow = ANY ($2)
+        RETURNING event_id, workflow
+    )
+    INSERT INTO indelible.deliveries (app, event_id, workflow)
+    SELECT $1, event_id, workflow FROM freed ORDER BY event_id";
+
+const FORGET_SCHEDULES: &str = "
+    DELETE FROM indelible.schedules WHERE app = $1 AND workflow <> ALL ($2)";
+
+/// A schedule whose rule has changed begins anew.
+const SCHEDULE: &str = "
+    INSERT INTO indelible.schedules AS known (app, workflow, rule)
+    SELECT $1, workflow, rule
+    FROM unnest($2::text[], $3::text[]) AS schedule (workflow, rule)
+    ON CONFLICT (app, workflow) DO UPDATE SET rule = excluded.rule, due_at = NULL
+    WHERE known.rule <> excluded.rule";
+
 pub(super) async fn register(
     pool: &PgPool,
     registration: &Registration,
 ) -> Result<Vec<Stranded>, StoreError> {
-    let Registration { app, workflows, subscriptions } = registration;
+    let Registration { app, workflows, subscriptions, schedules } = registration;
+    let (scheduled, rules): (Vec<&str>, Vec<&str>) =
+        schedules.iter().map(|schedule| (&*schedule.workflow, &*schedule.rule)).unzip();
     let unfinished: Vec<&str> = RunStatus::unfinished().collect();
     let mut tx = pool.begin().await?;
     sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
     for statement in [UNSUBSCRIBE, SUBSCRIBE] {
         sqlx::query(statement).bind(app).bind(subscriptions).execute(&mut *tx).await?;
     }
-    for statement in [FORGET_WORKFLOWS, INSERT_WORKFLOWS] {
+    for statement in [FORGET_WORKFLOWS, INSERT_WORKFLOWS, UNBLOCK] {
         sqlx::query(statement).bind(app).bind(workflows).execute(&mut *tx).await?;
     }
+    sqlx::query(FORGET_SCHEDULES).bind(app).bind(&scheduled).execute(&mut *tx).await?;
+    sqlx::query(SCHEDULE).bind(app).bind(scheduled).bind(rules).execute(&mut *tx).await?;
     let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
         .bind(app)
         .bind(unfinished)

@@ -1,24 +1,32 @@
 use sqlx::{PgConnection, PgPool, Row as _};
+use uuid::Uuid;
 
 use super::value::{Columns as _, Time};
 use super::waits::EventKeys;
 use super::{OVERDUE, inbox, runs};
 use crate::event::EventId;
-use crate::store::{Router, StoreError, StoredEvent};
+use crate::store::{Blocked, Router, StoreError, StoredEvent};
 
 /// The oldest deliveries that nobody else routes at this moment, also those whose router died before
 /// they had looked for waits. Served by the primary keys of deliveries and events.
 pub(super) const TAKE: &str = "
     WITH oldest AS MATERIALIZED (
-        SELECT seq, event_id, routed_at FROM indelible.deliveries
+        SELECT seq, event_id, workflow, routed_at FROM indelible.deliveries
         WHERE app = $1 AND (routed_at IS NULL OR routed_at <= now() - $3 * interval '1 second')
         ORDER BY seq LIMIT $2
         FOR UPDATE SKIP LOCKED
     )
-    SELECT oldest.seq, oldest.routed_at IS NOT NULL AS routed,
+    SELECT oldest.seq, oldest.routed_at IS NOT NULL AS routed, oldest.workflow,
            event.id, event.name, event.data::text AS data, event.accepted_at
     FROM oldest JOIN indelible.events event ON event.id = oldest.event_id
     ORDER BY oldest.seq";
+
+/// Served by the primary key.
+pub(super) const BLOCK: &str = "
+    INSERT INTO indelible.blocked (app, workflow, event_id, reason)
+    SELECT $1, workflow, event_id, reason
+    FROM unnest($2::text[], $3::uuid[], $4::text[]) AS blocked (workflow, event_id, reason)
+    ON CONFLICT DO NOTHING";
 
 /// Served by the primary key.
 pub(super) const MARK: &str = "
@@ -43,7 +51,7 @@ pub(super) async fn route(
         .bind(OVERDUE.as_secs_f64())
         .fetch_all(&mut *tx)
         .await?;
-    let mut started = Vec::new();
+    let (mut started, mut blocked) = (Vec::new(), Vec::new());
     let mut keys = EventKeys::default();
     let (mut done, mut looking) = (Vec::new(), Vec::new());
     for row in &rows {
@@ -52,11 +60,13 @@ pub(super) async fn route(
             name: row.try_get("name")?,
             data: row.payload("data")?,
             accepted_at: row.time("accepted_at")?,
+            only: row.try_get("workflow")?,
         };
         let routing = router(&event);
         if !row.try_get::<bool, _>("routed")? {
             let at = Time(event.accepted_at);
             started.extend(routing.runs.into_iter().map(|run| (run, at)));
+            blocked.extend(routing.blocked.into_iter().map(|blocked| (event.id, blocked)));
         }
         let seq = row.try_get::<i64, _>("seq")?;
         if routing.keys.is_empty() {
@@ -67,6 +77,7 @@ pub(super) async fn route(
         keys.push(event.id, &routing.keys);
     }
     runs::insert(&mut tx, app, &started).await?;
+    block(&mut tx, app, &blocked).await?;
     remove(&mut tx, app, &done).await?;
     if looking.is_empty() {
         tx.commit().await?;
@@ -80,6 +91,30 @@ pub(super) async fn route(
     inbox::rouse(&mut connection, &told).await?;
     remove(&mut connection, app, &looking).await?;
     Ok(rows.len())
+}
+
+/// Keeps events for the workflows that cannot tell what to make of them.
+async fn block(
+    connection: &mut PgConnection,
+    app: &str,
+    blocked: &[(EventId, Blocked)],
+) -> Result<(), StoreError> {
+    if blocked.is_empty() {
+        return Ok(());
+    }
+    let workflows: Vec<&str> = blocked.iter().map(|(_, blocked)| &*blocked.workflow).collect();
+    let events: Vec<Uuid> = blocked.iter().map(|(event, _)| event.as_uuid()).collect();
+    // Postgres has no NUL in text.
+    let reasons = blocked.iter().map(|(_, blocked)| blocked.reason.replace('\0', "\u{fffd}"));
+    let reasons: Vec<String> = reasons.collect();
+    sqlx::query(BLOCK)
+        .bind(app)
+        .bind(workflows)
+        .bind(events)
+        .bind(reasons)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn remove(

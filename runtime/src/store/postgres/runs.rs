@@ -13,12 +13,14 @@ use crate::store::{NewRun, RunStatus, StoreError};
 pub(super) const INSERT: &str = "
     WITH started AS (
         INSERT INTO indelible.runs
-            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
-        SELECT run.id, $1, run.workflow, $8, run.event_id, run.input::json, run.seed,
+            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at,
+             since)
+        SELECT run.id, $1, run.workflow, $9, run.event_id, run.input::json, run.seed,
                (extract(epoch FROM run.accepted_at) * 1000000)::bigint, run.accepted_at,
-               coalesce(event.since, pg_current_snapshot())
-        FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::timestamptz[])
-            AS run (id, workflow, event_id, input, seed, accepted_at)
+               run.scheduled_at, coalesce(event.since, pg_current_snapshot())
+        FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::timestamptz[],
+                    $8::timestamptz[])
+            AS run (id, workflow, event_id, input, seed, accepted_at, scheduled_at)
         LEFT JOIN indelible.events event ON event.id = run.event_id
         ON CONFLICT (id) DO NOTHING
         RETURNING id, app, workflow, rank
@@ -77,9 +79,11 @@ pub(super) async fn insert(
     }
     let arrays: RunArrays<'_> = runs.iter().map(|(run, _)| run).collect();
     let times: Vec<Time> = runs.iter().map(|(_, at)| *at).collect();
+    let scheduled: Vec<_> = runs.iter().map(|(run, _)| run.scheduled_at.map(Time)).collect();
     arrays
         .bind(sqlx::query(INSERT).bind(app))
         .bind(times)
+        .bind(scheduled)
         .bind(RunStatus::Queued.name())
         .execute(connection)
         .await?;

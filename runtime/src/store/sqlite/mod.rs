@@ -20,6 +20,7 @@ mod query;
 mod register;
 mod route;
 mod runs;
+mod schedules;
 mod shapes;
 mod value;
 mod verbs;
@@ -35,8 +36,8 @@ use self::life::Lives;
 use super::open::Problem;
 use super::{
     Claim, Claimed, Flushed, Fork, Listener, NewEvent, NewRun, Promoted, Recorded, Refusal,
-    Registration, Replay, Router, RunCommit, RunCount, RunQuery, RunRecord, Store, StoreError,
-    Stranded, Worker,
+    Registration, Replay, Router, RunCommit, RunCount, RunQuery, RunRecord, Schedule, Store,
+    StoreError, Stranded, Timetable, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -102,6 +103,15 @@ impl Store for SqliteStore {
         router: Router<'_>,
     ) -> Result<usize, StoreError> {
         route::route(self, app, limit, router).await
+    }
+
+    async fn fire(
+        &self,
+        app: &str,
+        schedules: &[Schedule],
+        timetable: Timetable<'_>,
+    ) -> Result<Promoted, StoreError> {
+        schedules::fire(self, app, schedules, timetable).await
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, StoreError> {

@@ -10,8 +10,8 @@ use crate::store::{RunCount, RunQuery, RunRecord, RunStatus, StoreError};
 
 /// Served by the primary key.
 const RUN: &str = "
-    SELECT id, workflow, status, event_id, parent, input, accepted_at, started_at, ended_at, output,
-           error, cancelled, held
+    SELECT id, workflow, status, event_id, parent, input, accepted_at, scheduled_at, started_at,
+           ended_at, output, error, cancelled, held
     FROM indelible_runs WHERE id = ?1";
 
 /// Served by the primary key.
@@ -25,8 +25,8 @@ macro_rules! page {
     ($from:literal, $narrowed:literal) => {
         concat!(
             "
-    SELECT r.id, r.workflow, r.status, r.event_id, r.parent, r.input, r.accepted_at, r.started_at,
-           r.ended_at, r.output, r.error, r.cancelled, r.held
+    SELECT r.id, r.workflow, r.status, r.event_id, r.parent, r.input, r.accepted_at, r.scheduled_at,
+           r.started_at, r.ended_at, r.output, r.error, r.cancelled, r.held
     FROM ",
             $from,
             "
@@ -128,6 +128,7 @@ fn record(row: &SqliteRow) -> Result<RunRecord, StoreError> {
         event: row.uuid_or_null("event_id")?.map(Into::into),
         parent: row.uuid_or_null("parent")?.map(Into::into),
         input: Payload::stored(row.try_get::<String, _>("input")?),
+        scheduled_at: row.time_or_null("scheduled_at")?,
         accepted_at: row.time("accepted_at")?,
         started_at: row.time_or_null("started_at")?,
         ended_at: row.time_or_null("ended_at")?,

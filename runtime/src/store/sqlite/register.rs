@@ -38,11 +38,36 @@ const TRY_HELD: &str = "
     WHERE app = ?1 AND status = ?2 AND workflow IN (SELECT value FROM json_each(?3))
     ON CONFLICT DO NOTHING";
 
+/// Events that an earlier program could not tell what to make of: this one may. Served by the primary
+/// key of blocked.
+const UNBLOCK: &str = "
+    INSERT INTO indelible_deliveries (app, event_id, workflow)
+    SELECT app, event_id, workflow FROM indelible_blocked
+    WHERE app = ?1 AND workflow IN (SELECT value FROM json_each(?2))
+    ORDER BY event_id";
+
+/// Served by the primary key.
+const FORGET_BLOCKED: &str = "
+    DELETE FROM indelible_blocked
+    WHERE app = ?1 AND workflow IN (SELECT value FROM json_each(?2))";
+
+const FORGET_SCHEDULES: &str = "
+    DELETE FROM indelible_schedules
+    WHERE app = ?1 AND workflow NOT IN (SELECT value ->> 0 FROM json_each(?2))";
+
+/// A schedule whose rule has changed begins anew.
+const SCHEDULE: &str = "
+    INSERT INTO indelible_schedules (app, workflow, rule)
+    SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2) WHERE true
+    ON CONFLICT (app, workflow) DO UPDATE SET rule = excluded.rule, due_at = NULL
+    WHERE rule <> excluded.rule";
+
 pub(super) async fn register(
     store: &SqliteStore,
     registration: &Registration,
 ) -> Result<Vec<Stranded>, StoreError> {
-    let Registration { app, workflows, subscriptions } = registration;
+    let Registration { app, workflows, subscriptions, schedules } = registration;
+    let schedules = batch(schedules.iter().map(|schedule| (&schedule.workflow, &schedule.rule)));
     let mut tx = store.write().await?;
     sqlx::query(UNSUBSCRIBE).bind(app).bind(micros(now())).execute(&mut *tx).await?;
     sqlx::query(SUBSCRIBE).bind(app).bind(batch(subscriptions)).execute(&mut *tx).await?;
@@ -53,6 +78,12 @@ pub(super) async fn register(
         .bind(micros(now()))
         .execute(&mut *tx)
         .await?;
+    for statement in [UNBLOCK, FORGET_BLOCKED] {
+        sqlx::query(statement).bind(app).bind(batch(workflows)).execute(&mut *tx).await?;
+    }
+    for statement in [FORGET_SCHEDULES, SCHEDULE] {
+        sqlx::query(statement).bind(app).bind(&schedules).execute(&mut *tx).await?;
+    }
     let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
         .bind(app)
         .bind(batch(RunStatus::unfinished()))

@@ -12,9 +12,10 @@ use crate::store::{NewRun, RunStatus, StoreError};
 /// index of events.
 const INSERT: &str = "
     INSERT INTO indelible_runs
-        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
+        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at, since)
     SELECT value ->> 'id', ?1, value ->> 'workflow', ?2, value ->> 'event', value ->> 'input',
-           value ->> 'seed', value ->> 'accepted_at', value ->> 'accepted_at', coalesce(
+           value ->> 'seed', value ->> 'accepted_at', value ->> 'accepted_at',
+           value ->> 'scheduled_at', coalesce(
                (SELECT e.seq FROM indelible_events e WHERE e.id = value ->> 'event'),
                (SELECT max(seq) FROM indelible_events), 0
            )
@@ -46,6 +47,7 @@ struct RunRow<'a> {
     input: &'a str,
     seed: uuid::Uuid,
     accepted_at: i64,
+    scheduled_at: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -99,6 +101,7 @@ pub(super) async fn insert<'a>(
             input: run.input.as_str(),
             seed: run.seed,
             accepted_at: micros(accepted_at),
+            scheduled_at: run.scheduled_at.map(micros),
         })
         .collect();
     if rows.is_empty() {

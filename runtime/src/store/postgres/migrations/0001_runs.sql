@@ -22,9 +22,21 @@ CREATE TABLE indelible.deliveries (
     app       text   NOT NULL,
     seq       bigint GENERATED ALWAYS AS IDENTITY,
     event_id  uuid   NOT NULL,
+    -- The one workflow that it is for, if it was blocked.
+    workflow  text,
     -- When its runs were started and its keys written. It stays until it has looked for waits.
     routed_at timestamptz,
     PRIMARY KEY (app, seq)
+);
+
+-- Events that a workflow cannot tell what to make of. They are delivered to it again when a program
+-- registers.
+CREATE TABLE indelible.blocked (
+    app      text NOT NULL,
+    workflow text NOT NULL,
+    event_id uuid NOT NULL,
+    reason   text NOT NULL,
+    PRIMARY KEY (app, workflow, event_id)
 );
 
 -- Idempotency keys of events, while they are remembered.
@@ -44,6 +56,18 @@ CREATE TABLE indelible.workflows (
     -- What unfinished runs rest on, as the program that registered last has it.
     shape         text,
     PRIMARY KEY (app, id)
+);
+
+-- When workflows start by themselves. Whoever locks a row that is due starts its runs and moves it on.
+CREATE TABLE indelible.schedules (
+    app      text NOT NULL,
+    workflow text NOT NULL,
+    rule     text NOT NULL,
+    -- Unknown until a worker has looked at the rule.
+    due_at   timestamptz,
+    -- The last tick that has started a run.
+    last_at  timestamptz,
+    PRIMARY KEY (app, workflow)
 );
 
 -- Lives of workers. Whoever deletes a row takes over what it held. Renewing touches no key, so that
@@ -72,6 +96,8 @@ CREATE TABLE indelible.runs (
     -- The time of acceptance in microseconds, less what its priority is worth: the lower, the sooner.
     rank        bigint      NOT NULL,
     accepted_at timestamptz NOT NULL,
+    -- When it was due, if a schedule has started it.
+    scheduled_at timestamptz,
     -- What was committed when its trigger was accepted: events that are not in it came later.
     since       pg_snapshot NOT NULL DEFAULT pg_current_snapshot(),
     started_at  timestamptz,

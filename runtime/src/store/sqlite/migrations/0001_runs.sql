@@ -20,9 +20,21 @@ CREATE TABLE indelible_subscriptions (
 CREATE TABLE indelible_deliveries (
     seq      INTEGER PRIMARY KEY,
     app      TEXT NOT NULL,
-    event_id TEXT NOT NULL
+    event_id TEXT NOT NULL,
+    -- The one workflow that it is for, if it was blocked.
+    workflow TEXT
 ) STRICT;
 CREATE INDEX indelible_deliveries_in_order ON indelible_deliveries (app, seq);
+
+-- Events that a workflow cannot tell what to make of. They are delivered to it again when a program
+-- registers.
+CREATE TABLE indelible_blocked (
+    app      TEXT NOT NULL,
+    workflow TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    reason   TEXT NOT NULL,
+    PRIMARY KEY (app, workflow, event_id)
+) STRICT, WITHOUT ROWID;
 
 -- Idempotency keys of events, while they are remembered.
 CREATE TABLE indelible_dedupe (
@@ -41,6 +53,18 @@ CREATE TABLE indelible_workflows (
     -- What unfinished runs rest on, as the program that registered last has it.
     shape         TEXT,
     PRIMARY KEY (app, id)
+) STRICT, WITHOUT ROWID;
+
+-- When workflows start by themselves. Whoever finds a row that is due starts its runs and moves it on.
+CREATE TABLE indelible_schedules (
+    app      TEXT NOT NULL,
+    workflow TEXT NOT NULL,
+    rule     TEXT NOT NULL,
+    -- Unknown until a worker has looked at the rule.
+    due_at   INTEGER,
+    -- The last tick that has started a run.
+    last_at  INTEGER,
+    PRIMARY KEY (app, workflow)
 ) STRICT, WITHOUT ROWID;
 
 -- Lives of workers. Whoever deletes a row takes over what it held.
@@ -68,6 +92,8 @@ CREATE TABLE indelible_runs (
     -- The time of acceptance, less what its priority is worth: the lower, the sooner.
     rank        INTEGER NOT NULL,
     accepted_at INTEGER NOT NULL,
+    -- When it was due, if a schedule has started it.
+    scheduled_at INTEGER,
     -- The last event when its trigger was accepted: those after it came later.
     since       INTEGER NOT NULL,
     started_at  INTEGER,

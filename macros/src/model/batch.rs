@@ -1,0 +1,99 @@
+use std::time::Duration;
+
+use syn::{Expr, ExprLit, Ident, Lit};
+
+use super::configuration::string;
+use crate::parse::{Argument, Value, did_you_mean, parse_arguments, parse_duration};
+use crate::problem::{Problem, Problems};
+
+const EXAMPLE: &str = "batch(max = 100, timeout = \"5s\", key = event.user_id)";
+
+/// The most events of one batch: all of them are one run's input.
+const MOST: u32 = 1_000;
+/// The longest that the first of them waits.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// `batch(max = 100, timeout = "5s", key = event.user_id)`
+pub(crate) struct Batch {
+    /// The word `batch`.
+    pub(crate) name: Ident,
+    pub(crate) max: u32,
+    pub(crate) timeout: Duration,
+    pub(crate) key: Option<Expr>,
+}
+
+impl Batch {
+    pub(super) fn parse(name: Ident, value: Value, problems: &Problems) -> Option<Self> {
+        let Value::List(tokens) = value else {
+            problems.report(
+                Problem::at(&name, "`batch` takes its arguments in parentheses").help(EXAMPLE),
+            );
+            return None;
+        };
+        let (mut max, mut timeout, mut key) = (None, None, None);
+        let (mut has_max, mut has_timeout) = (false, false);
+        for Argument { name, value } in parse_arguments(tokens, problems) {
+            match (name.to_string().as_str(), value) {
+                ("max", value) => {
+                    has_max = true;
+                    max = problems.ok(bound(&name, value));
+                }
+                ("timeout", value) => {
+                    has_timeout = true;
+                    timeout = problems.ok(wait(&name, value));
+                }
+                ("key", Value::Expr(expression)) => key = Some(expression),
+                ("key", _) => problems.report(
+                    Problem::at(&name, "`key` takes an expression over the event")
+                        .help("key = event.user_id"),
+                ),
+                (unknown, _) => problems.report(
+                    Problem::at(&name, format!("`batch` has no argument `{unknown}`"))
+                        .help(did_you_mean(unknown, &["max", "timeout", "key"])),
+                ),
+            }
+        }
+        for (given, missing) in [(has_max, "max"), (has_timeout, "timeout")] {
+            if !given {
+                problems.report(
+                    Problem::at(&name, format!("`batch` has no `{missing}`"))
+                        .note(
+                            "a batch is complete when it is full, or when its first event has \
+                             waited for so long",
+                        )
+                        .help(EXAMPLE),
+                );
+            }
+        }
+        Some(Self { name, max: max?, timeout: timeout?, key })
+    }
+}
+
+fn bound(name: &Ident, value: Value) -> Result<u32, Problem> {
+    let what = format!("`max` takes a whole number from 2 to {MOST}");
+    let (number, place) = match &value {
+        Value::Expr(Expr::Lit(ExprLit { lit: Lit::Int(literal), .. })) => {
+            (literal.base10_parse::<u32>().ok(), quote::quote!(#literal))
+        }
+        Value::Expr(other) => (None, quote::quote!(#other)),
+        _ => (None, quote::quote!(#name)),
+    };
+    number.filter(|number| (2..=MOST).contains(number)).ok_or_else(|| {
+        Problem::at(&place, what)
+            .note("one event is no batch, and all events of one are the input of one run")
+            .help("max = 100")
+    })
+}
+
+fn wait(name: &Ident, value: Value) -> Result<Duration, Problem> {
+    let literal = string(name, value, "\"5s\"")?;
+    let timeout = parse_duration(&literal)?;
+    if timeout.is_zero() || timeout > LONGEST {
+        return Err(Problem::at(
+            &literal,
+            "a batch waits for more than nothing and at most a week",
+        )
+        .help("timeout = \"5s\""));
+    }
+    Ok(timeout)
+}

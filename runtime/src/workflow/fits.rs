@@ -1,0 +1,55 @@
+//! A workflow's options, held against its first parameter while the program is compiled.
+
+use super::Trigger;
+use crate::text::{Message, same};
+
+/// Starts the workflow: what `on(E, if = ..)` speaks of.
+#[track_caller]
+pub const fn filter_has_its_trigger(triggers: &[Trigger], event: &str) {
+    let mut index = 0;
+    while index < triggers.len() {
+        if same(triggers[index].name(), event) {
+            return;
+        }
+        index += 1;
+    }
+    Message::EMPTY
+        .push("`")
+        .push(event)
+        .push("` does not start this workflow: its first parameter does not take it, so the ")
+        .push("condition would never be asked")
+        .panic();
+}
+
+const fn ticks(triggers: &[Trigger]) -> bool {
+    let mut index = 0;
+    while index < triggers.len() {
+        if matches!(triggers[index], Trigger::Tick) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+/// A schedule starts the workflow with a `Tick`.
+#[track_caller]
+pub const fn cron_has_its_tick(triggers: &[Trigger]) {
+    if !ticks(triggers) {
+        Message::EMPTY
+            .push("`cron` starts a workflow with a `Tick`, and this one's first parameter takes ")
+            .push("none: write `tick: Tick`, or give the enum of its triggers a variant for it")
+            .panic();
+    }
+}
+
+/// A `Tick` comes from a schedule.
+#[track_caller]
+pub const fn tick_has_its_cron(triggers: &[Trigger]) {
+    if ticks(triggers) {
+        Message::EMPTY
+            .push("nothing would give this workflow its `Tick`: say when, as ")
+            .push("`#[workflow(cron(\"0 9 * * 1-5\", tz = \"Europe/Paris\"))]`")
+            .panic();
+    }
+}
