@@ -69,6 +69,7 @@ impl<'c> Batch<'c> {
             app: APP.to_owned(),
             workflows: vec![Interpreted::ID.to_owned()],
             subscriptions: vec![STARTED.to_owned(), Signal::NAME.to_owned()],
+            schedules: Vec::new(),
         };
         store.register(&registration).await.expect("an app can register");
         Self { cases, database, store, clock, now, workers: Vec::new() }
@@ -259,11 +260,11 @@ fn routing(event: &StoredEvent) -> Routing {
     if event.name == STARTED {
         let scenario: Scenario = event.data.decode().expect("it is a scenario");
         let run = new_run(scenario.case, Some(event.id), event.data.clone());
-        return Routing { runs: vec![run], keys: Vec::new() };
+        return Routing { runs: vec![run], ..Routing::default() };
     }
     let data = event.data.decode().expect("it is JSON");
     let keys = vec![MatchKey::of(&event.name, &data, &["no"])];
-    Routing { runs: Vec::new(), keys }
+    Routing { keys, ..Routing::default() }
 }
 
 fn signal(case: u64, nth: u64, no: u64, value: u64) -> NewEvent {
@@ -278,7 +279,7 @@ fn event(parts: &[u64], name: &str, data: Payload) -> NewEvent {
 
 fn new_run(case: u64, event: Option<EventId>, input: Payload) -> NewRun {
     let seed = id(&[case, 2]);
-    NewRun { id: run_id(case), workflow: Interpreted::ID.to_owned(), event, input, seed }
+    NewRun { id: run_id(case), seed, ..NewRun::new(Interpreted::ID, event, input) }
 }
 
 /// The same ids whatever happens, as much is derived from them.
