@@ -90,6 +90,7 @@ pub use self::client::{Client, Replaying, RunHandle, Sending};
 pub use self::error::{Error, Result};
 pub use self::payload::{EncodeError, Payload};
 pub use self::runtime::{Runtime, RuntimeBuilder};
+pub use self::step::Tx;
 pub use self::store::{OpenError, RunCount, RunQuery, RunRecord, RunStatus, StoreError};
 pub use self::workflow::Workflow;
 

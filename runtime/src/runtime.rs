@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::program::Program;
 use crate::step::{Limits, Resources};
 use crate::store;
-use crate::worker::{Env, Signals, Worker, WorkerConfig};
+use crate::worker::{Env, Signals, StoreTransactions, Worker, WorkerConfig};
 use crate::workflow::shape::Shapes;
 
 const MAX_CONCURRENCY: usize = 1_000_000;
@@ -181,10 +181,16 @@ impl<A: App> RuntimeBuilder<A> {
         for departed in deploy::reshape(&*client.store, &Shapes::of::<A>()).await? {
             departed.warn();
         }
+        let mut resources = self.resources;
+        resources.transact_in(Arc::new(StoreTransactions::new(
+            client.store.clone(),
+            client.signals.clone(),
+            self.worker.lease,
+        )));
         let worker = Worker::start(Env {
             store: client.store.clone(),
             program,
-            resources: Arc::new(self.resources),
+            resources: Arc::new(resources),
             signals: client.signals.clone(),
             config: self.worker,
             stopping: CancellationToken::new(),

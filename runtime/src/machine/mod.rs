@@ -24,8 +24,8 @@ use crate::journal::{
 };
 use crate::payload::Payload;
 use crate::step::{
-    BodyFuture, Context as BodyContext, Definition, Fault, HandedIn, Limits, Operations, Resources,
-    Shared, Undo, UndoingFuture, catch_panic, undoing,
+    BodyFuture, Context as BodyContext, Definition, Fault, HandedIn, Limits, Open, Operations,
+    Resources, Rollback, Shared, Undo, UndoingFuture, catch_panic, undoing,
 };
 use crate::workflow::{StepKind, TriggerData};
 
@@ -120,6 +120,9 @@ pub(crate) struct Commit {
     pub(crate) discarded: Vec<MessageId>,
     /// The run's end, if this is it.
     pub(crate) end: Option<End>,
+    /// The transaction of a step that this is the last statement of. Then there is one line, its
+    /// outcome, and nothing else.
+    pub(crate) transaction: Option<Open>,
 }
 
 impl Machine {
@@ -130,7 +133,7 @@ impl Machine {
         origin: Origin,
     ) -> Self {
         let Origin { trigger, seed, retries, journal } = origin;
-        let operations = Shared::new(Operations::new(
+        let operations = Operations::new(
             trigger.run,
             seed,
             retries,
@@ -138,7 +141,8 @@ impl Machine {
             definition.config,
             limits,
             definition.undos,
-        ));
+        );
+        let operations = Shared::new(operations.transacting_in(resources.database()));
         let next_seq = journal.last().map_or(0, |row| row.seq + 1);
         let lines = u32::try_from(journal.len()).unwrap_or(u32::MAX);
         let mut machine = Self {
@@ -264,6 +268,14 @@ impl Machine {
             };
             (lines + 1).saturating_sub(dropped)
         })
+    }
+
+    /// The transaction that the last [`Turn::Commit`] was to be part of was not committed, and its
+    /// line neither.
+    pub(crate) fn rolled_back(&mut self, rollback: Rollback) {
+        let entries = self.in_flight.take().unwrap_or_default();
+        let mut operations = self.operations.lock();
+        entries.iter().for_each(|entry| operations.rolled_back(&entry.key, rollback.clone()));
     }
 
     /// Begins no further step or attempt: those in progress go on, their outcomes are committed.
@@ -404,12 +416,32 @@ impl Machine {
         if self.in_flight.is_some() {
             return Poll::Pending;
         }
+        let first_seq = self.next_seq;
+        let limit = self.operations.lock().limits().lines;
+        let transaction = self.operations.lock().take_transaction();
+        if let Some((entry, open)) = transaction {
+            let entries = vec![entry];
+            if self.lines_with(&entries) <= limit {
+                self.in_flight = Some(entries.clone());
+                return Poll::Ready(Turn::Commit(Commit {
+                    first_seq,
+                    entries,
+                    taken: Vec::new(),
+                    discarded: Vec::new(),
+                    end: None,
+                    transaction: Some(open),
+                }));
+            }
+            self.ended(End::Failed(too_long(limit)));
+        }
+        if self.operations.lock().is_locked() {
+            return Poll::Pending;
+        }
         let HandedIn { mut entries, taken, discarded } = self.operations.lock().take_handed_in();
         for message in &discarded {
             // A later wait may be told of it again.
             self.seen.remove(message);
         }
-        let limit = self.operations.lock().limits().lines;
         let is_open = matches!(self.end, EndState::Open) && !self.done.is_being_undone();
         if is_open && self.lines_with(&entries) > limit {
             entries.retain(|entry| entry.change.is_outcome());
@@ -433,8 +465,14 @@ impl Machine {
         };
         if !(entries.is_empty() && taken.is_empty() && discarded.is_empty()) || end.is_some() {
             self.in_flight = Some(entries.clone());
-            let first_seq = self.next_seq;
-            return Poll::Ready(Turn::Commit(Commit { first_seq, entries, taken, discarded, end }));
+            return Poll::Ready(Turn::Commit(Commit {
+                first_seq,
+                entries,
+                taken,
+                discarded,
+                end,
+                transaction: None,
+            }));
         }
         let mut operations = self.operations.lock();
         if operations.is_empty() {

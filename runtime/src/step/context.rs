@@ -8,26 +8,39 @@ use std::sync::Arc;
 use super::Step;
 use super::error::Failure;
 use super::operations::{Fault, Shared};
+use super::transaction::Database;
 use super::undo::Undo;
 use crate::payload::Payload;
 use crate::workflow::{Awaits, Config, Filter, Form, Graph, Input, Trigger, TriggerData, Workflow};
 
 /// What a program lends its workflows, by type.
 #[derive(Default)]
-pub struct Resources(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+pub struct Resources {
+    lent: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    database: Option<Arc<dyn Database>>,
+}
 
 impl Resources {
     /// Lends a value; a second one of the same type takes the place of the first.
     pub fn insert<T: Send + Sync + 'static>(&mut self, resource: T) {
-        self.0.insert(TypeId::of::<T>(), Arc::new(resource));
+        self.lent.insert(TypeId::of::<T>(), Arc::new(resource));
+    }
+
+    /// Steps' transactions begin there.
+    pub(crate) fn transact_in(&mut self, database: Arc<dyn Database>) {
+        self.database = Some(database);
+    }
+
+    pub(crate) fn database(&self) -> Option<Arc<dyn Database>> {
+        self.database.clone()
     }
 
     pub(crate) fn has(&self, requirement: &Requirement) -> bool {
-        self.0.contains_key(&requirement.id)
+        self.lent.contains_key(&requirement.id)
     }
 
     fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.0.get(&TypeId::of::<T>())?.clone().downcast().ok()
+        self.lent.get(&TypeId::of::<T>())?.clone().downcast().ok()
     }
 }
 

@@ -15,6 +15,7 @@ mod race;
 mod run;
 mod send;
 mod sleep;
+mod transaction;
 mod undo;
 mod undoing;
 mod wait;
@@ -30,6 +31,7 @@ pub use self::error::{BoxError, Failure, Permanent, RetryAfter, StepError};
 pub use self::run::{Run, RunFuture};
 pub use self::send::{SendEvent, SendEventFuture, SentIds};
 pub use self::sleep::{Sleep, SleepFuture};
+pub use self::transaction::Tx;
 pub use self::undo::{
     BeginUndo, Lent, UndecodableOutput, Undo, UndoAttempt, UndoFn, undo, undo_requirements,
 };
@@ -46,6 +48,7 @@ pub(crate) use self::call::Path;
 pub(crate) use self::context::BodyFuture;
 pub(crate) use self::operations::{Fault, HandedIn, Limits, Mismatch, Operations, Shared};
 pub(crate) use self::panic::catch as catch_panic;
+pub(crate) use self::transaction::{Connection, Database, Open, Rollback, conflicts};
 pub(crate) use self::undoing::{UndoingFuture, undoing};
 
 use crate::workflow::State;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::durable::{Awaited, Durable};
 use super::error::{BoxError, Permanent, RetryAfter, StepError, find};
 use super::operations::{Held, Instruction, Resolution};
+use super::transaction::{Open, Rollback, is_conflict};
 use super::undo::UndoFn;
 use super::{Step, panic};
 #[cfg(test)]
@@ -14,7 +15,7 @@ use crate::journal::{Change, ErrorKind, ErrorRecord};
 use crate::payload::{EncodeError, Outcome, Payload};
 use crate::workflow::{Backoff, State, StepKind};
 
-type Attempt<'s, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 's>>;
+pub(super) type Attempt<'s, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 's>>;
 type Retryable<'s, E> = Box<dyn Fn(&E) -> bool + Send + 's>;
 
 impl Step {
@@ -63,7 +64,7 @@ impl Step {
     }
 }
 
-/// A step that runs a future; await it. See [`Step::run`].
+/// A step that runs a future; await it. See [`Step::run`] and [`Step::transaction`].
 #[must_use = "a step does nothing until it is awaited"]
 pub struct Run<'s, T, E> {
     held: Held,
@@ -71,6 +72,8 @@ pub struct Run<'s, T, E> {
     backoff: Backoff,
     timeout: Option<Duration>,
     retryable: Option<Retryable<'s, E>>,
+    /// Where its transaction is, if it is one.
+    open: Option<Open>,
     attempt: Box<dyn FnMut() -> Attempt<'s, T, E> + Send + 's>,
     conversions: Conversions<T, E>,
 }
@@ -83,9 +86,13 @@ struct Conversions<T, E> {
     error: fn(E) -> BoxError,
 }
 
-impl<'s, T: Outcome, E: Into<BoxError>> Run<'s, T, E> {
+impl<'s, T, E> Run<'s, T, E> {
     /// A step with the workflow's retries.
-    pub(super) fn of(held: Held, attempt: impl FnMut() -> Attempt<'s, T, E> + Send + 's) -> Self {
+    pub(super) fn of(held: Held, attempt: impl FnMut() -> Attempt<'s, T, E> + Send + 's) -> Self
+    where
+        T: Outcome,
+        E: Into<BoxError>,
+    {
         let config = *held.operations().config();
         Self {
             held,
@@ -93,6 +100,7 @@ impl<'s, T: Outcome, E: Into<BoxError>> Run<'s, T, E> {
             backoff: config.backoff,
             timeout: None,
             retryable: None,
+            open: None,
             attempt: Box::new(attempt),
             conversions: Conversions {
                 encode: Payload::encode,
@@ -101,9 +109,14 @@ impl<'s, T: Outcome, E: Into<BoxError>> Run<'s, T, E> {
             },
         }
     }
-}
 
-impl<'s, T, E> Run<'s, T, E> {
+    /// Its attempts are transactions, which pass through `open`.
+    pub(super) fn transacted(mut self, open: Open) -> Self {
+        self.timeout = self.held.operations().transaction_limit();
+        self.open = Some(open);
+        self
+    }
+
     /// How often the step is tried again after its first attempt, in place of the workflow's
     /// `retries`.
     pub fn retries(mut self, retries: u32) -> Self {
@@ -121,7 +134,8 @@ impl<'s, T, E> Run<'s, T, E> {
     ///
     /// In a workflow a literal is checked at compile time: `.timeout("30s")`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        let limit = self.open.as_ref().and(self.held.operations().transaction_limit());
+        self.timeout = Some(limit.map_or(timeout, |limit| limit.min(timeout)));
         self
     }
 
@@ -206,7 +220,7 @@ impl<'s, T, E> Awaited for Run<'s, T, E> {
     type Fut = RunFuture<'s, T, E>;
 
     fn into_awaited(self) -> Self::Fut {
-        RunFuture { run: self, current: None }
+        RunFuture { run: self, current: None, conflicts: 0 }
     }
 }
 
@@ -214,7 +228,12 @@ impl<'s, T, E> Awaited for Run<'s, T, E> {
 pub struct RunFuture<'s, T, E> {
     run: Run<'s, T, E>,
     current: Option<(u32, Attempt<'s, T, E>)>,
+    /// How often in a row its transaction was in the way of another.
+    conflicts: u32,
 }
+
+/// How often a transaction is run again at once before a conflict counts as a failed attempt.
+const MAX_CONFLICTS: u32 = 10;
 
 /// How an attempt ended that did not end well.
 struct Unsuccessful {
@@ -223,6 +242,8 @@ struct Unsuccessful {
 }
 
 enum Again {
+    /// At once, as the same attempt.
+    Anew,
     Never,
     Backoff,
     After(Duration),
@@ -234,20 +255,27 @@ impl<T, E> Future for RunFuture<'_, T, E> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
-            match this.run.held.poll(this.run.timeout, cx) {
+            // A transaction's time counts from its beginning, not while it waits for a connection.
+            let timeout = if this.run.open.is_some() { None } else { this.run.timeout };
+            match this.run.held.poll(timeout, cx) {
                 Instruction::Take(resolution) => {
                     return (this.run.conversions.decode)(&this.run.held, resolution);
                 }
                 Instruction::Consider(_) | Instruction::Wait => return Poll::Pending,
-                Instruction::Begin { attempt } => match panic::catch(|| (this.run.attempt)()) {
-                    Ok(future) => this.current = Some((attempt, future)),
-                    Err(record) => {
-                        this.end(attempt, Err(Unsuccessful { record, again: Again::Backoff }));
-                    }
-                },
+                Instruction::Begin { attempt } => this.begin(attempt),
                 Instruction::Continue { expired } => {
                     let (attempt, result) = ready!(this.drive(expired, cx));
                     this.end(attempt, result);
+                }
+                Instruction::BeginAgain { attempt, rollback } => {
+                    let (record, again) = match rollback {
+                        Rollback::Undeserved(record) => (record, this.after_conflict()),
+                        Rollback::Deserved(record) if record.kind == ErrorKind::Permanent => {
+                            (record, Again::Never)
+                        }
+                        Rollback::Deserved(record) => (record, Again::Backoff),
+                    };
+                    this.end(attempt, Err(Unsuccessful { record, again }));
                 }
             }
         }
@@ -255,6 +283,13 @@ impl<T, E> Future for RunFuture<'_, T, E> {
 }
 
 impl<T, E> RunFuture<'_, T, E> {
+    fn begin(&mut self, attempt: u32) {
+        match panic::catch(|| (self.run.attempt)()) {
+            Ok(future) => self.current = Some((attempt, future)),
+            Err(record) => self.end(attempt, Err(Unsuccessful { record, again: Again::Backoff })),
+        }
+    }
+
     /// Polls the attempt in progress.
     fn drive(
         &mut self,
@@ -265,7 +300,13 @@ impl<T, E> RunFuture<'_, T, E> {
             return Poll::Pending;
         };
         let attempt = *attempt;
-        let result = match panic::catch(|| future.as_mut().poll(cx)) {
+        let polled = panic::catch(|| future.as_mut().poll(cx));
+        if let Some(open) = &self.run.open
+            && open.has_begun()
+        {
+            self.run.held.operations().set_deadline(self.run.held.key(), self.run.timeout);
+        }
+        let result = match polled {
             Ok(Poll::Ready(Ok(value))) => self.encode(&value),
             Ok(Poll::Ready(Err(error))) => Err(self.classify(error)),
             Ok(Poll::Pending) if expired => {
@@ -291,10 +332,12 @@ impl<T, E> RunFuture<'_, T, E> {
         })
     }
 
-    fn classify(&self, error: E) -> Unsuccessful {
+    fn classify(&mut self, error: E) -> Unsuccessful {
         let refused = self.run.retryable.as_ref().is_some_and(|retryable| !retryable(&error));
         let error = (self.run.conversions.error)(error);
-        let (kind, again) = if refused || find::<Permanent>(&error).is_some() {
+        let (kind, again) = if self.run.open.is_some() && is_conflict(&error) {
+            (ErrorKind::Error, self.after_conflict())
+        } else if refused || find::<Permanent>(&error).is_some() {
             (ErrorKind::Permanent, Again::Never)
         } else if let Some(RetryAfter(_, wait)) = find(&error) {
             (ErrorKind::Error, Again::After(*wait))
@@ -304,16 +347,45 @@ impl<T, E> RunFuture<'_, T, E> {
         Unsuccessful { record: ErrorRecord::of(kind, &*error), again }
     }
 
-    /// Hands in how the attempt ended.
+    /// Another transaction was in the way: that is no failure of this one, unless it happens again and
+    /// again.
+    fn after_conflict(&mut self) -> Again {
+        self.conflicts += 1;
+        if self.conflicts > MAX_CONFLICTS { Again::Backoff } else { Again::Anew }
+    }
+
+    /// Hands in how the attempt ended, or makes it anew.
     fn end(&mut self, attempt: u32, result: Result<Payload, Unsuccessful>) {
         self.current = None;
+        let result = match (&self.run.open, result) {
+            (Some(open), Ok(outcome)) if open.is_given_back() => {
+                return self.run.held.hand_in_transaction(attempt, outcome, open.clone());
+            }
+            (Some(_), Ok(_)) => Err(Unsuccessful {
+                record: ErrorRecord::new(
+                    ErrorKind::Permanent,
+                    "the transaction was kept beyond the end of its closure",
+                ),
+                again: Again::Never,
+            }),
+            (Some(open), Err(unsuccessful)) => {
+                // What it did is rolled back.
+                drop(open.take());
+                Err(unsuccessful)
+            }
+            (None, result) => result,
+        };
+        if let Err(Unsuccessful { again: Again::Anew, .. }) = result {
+            return self.begin(attempt);
+        }
+        self.conflicts = 0;
         let held = &self.run.held;
         let change = match result {
             Ok(outcome) => Change::succeeded(attempt, outcome),
             Err(Unsuccessful { record: error, again }) => {
                 let wait = match again {
                     _ if attempt > self.run.retries => None,
-                    Again::Never => None,
+                    Again::Never | Again::Anew => None,
                     Again::After(wait) => Some(wait),
                     Again::Backoff => {
                         Some(held.operations().keys.backoff(&self.run.backoff, held.key(), attempt))

@@ -56,7 +56,7 @@ async fn stopped(
     let mut completed = Vec::new();
     poll_fn(|cx| {
         // Outcomes come one at a time, so this is the order of their commits.
-        children.retain(|(key, _)| match operations.lock().poll(key, None, cx) {
+        children.retain(|(key, _)| match operations.lock().poll(key, StepKind::Invoke, None, cx) {
             Instruction::Take(resolution) => {
                 let undoable = resolution.outcome.ok();
                 let undoable = undoable.filter(|_| Undo::find(undos, key.as_str()).is_some());

@@ -36,6 +36,7 @@ use crate::id::WorkerId;
 use crate::journal::{Entry, ErrorRecord, MatchKey, Message, MessageId, Row, RunId, StateKey};
 use crate::machine::{End, Origin};
 use crate::payload::Payload;
+use crate::step::{Connection, Rollback};
 
 /// An event to be accepted.
 #[derive(Debug, Clone)]
@@ -256,6 +257,15 @@ pub(crate) struct Flushed {
     /// Whether other runs were started or told something, or parked ones made ready: whoever drives
     /// them should look.
     pub(crate) stirred: bool,
+}
+
+/// What became of a step's transaction.
+#[derive(Debug)]
+pub(crate) enum Concluded {
+    /// It is committed, unless its run was evicted.
+    Committed(Flushed),
+    /// Nothing of it is.
+    RolledBack(Rollback),
 }
 
 /// What is due has been made ready.
@@ -563,6 +573,33 @@ pub(crate) trait Store: Send + Sync + 'static {
         commit: Uuid,
         batch: &[RunCommit],
     ) -> Result<Option<Flushed>, StoreError>;
+
+    /// Whether nobody else can write while a transaction is open.
+    fn has_one_writer(&self) -> bool;
+
+    /// Begins a transaction of the user's.
+    async fn begin(&self) -> Result<Connection, StoreError>;
+
+    /// Commits the outcome of a step as the last statement of its transaction. Its one line carries
+    /// `commit`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::LeaseLost`] and [`StoreError::Refused`] as in [`flush`](Self::flush): nothing was
+    /// written. [`StoreError::Unavailable`] if it is not known whether the transaction was committed;
+    /// [`concluded`](Self::concluded) tells.
+    async fn conclude(
+        &self,
+        transaction: Connection,
+        worker: WorkerId,
+        commit: Uuid,
+        run: &RunCommit,
+    ) -> Result<Concluded, StoreError>;
+
+    /// What became of a transaction whose reply was lost, once it is over: `None` if it was rolled back
+    /// or the run is another worker's.
+    async fn concluded(&self, commit: Uuid, run: &RunCommit)
+    -> Result<Option<Flushed>, StoreError>;
 
     /// What lies in the inboxes of the runs that a worker holds, oldest first.
     async fn messages(&self, worker: WorkerId) -> Result<Vec<(RunId, Message)>, StoreError>;

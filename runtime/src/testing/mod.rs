@@ -8,6 +8,7 @@
 
 mod clock;
 mod replay;
+mod transactions;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -15,9 +16,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use sqlx::{PgPool, SqlitePool};
 use uuid::Uuid;
 
 use self::clock::Clock;
+use self::transactions::Lent;
 use crate::journal::{ErrorRecord, Row, RunId, Transition};
 use crate::machine::{Commit, End, Machine, Origin, Turn};
 use crate::payload::Payload;
@@ -40,6 +43,24 @@ impl Bench {
     #[must_use]
     pub fn resource<T: Send + Sync + 'static>(mut self, resource: T) -> Self {
         self.resources.insert(resource);
+        self
+    }
+
+    /// Where its transactions run: each is committed there, with nothing but what its closure did. What
+    /// was committed stays there when the run is resumed from before.
+    #[must_use]
+    pub fn postgres(self, pool: PgPool) -> Self {
+        self.transact_in(Lent::Postgres(pool))
+    }
+
+    /// As [`postgres`](Self::postgres), in SQLite.
+    #[must_use]
+    pub fn sqlite(self, pool: SqlitePool) -> Self {
+        self.transact_in(Lent::Sqlite(pool))
+    }
+
+    fn transact_in(mut self, lent: Lent) -> Self {
+        self.resources.transact_in(Arc::new(lent));
         self
     }
 
@@ -142,43 +163,53 @@ impl<W: Body> TestRun<W> {
 
     /// Runs up to and including its next commit; `false` if it is over and there was none.
     pub async fn commit(&mut self) -> bool {
-        if self.end.is_some() {
+        while self.end.is_none() {
+            let Self { machine, clock, .. } = self;
+            match poll_fn(|cx| clock.drive(machine, cx)).await {
+                Turn::Commit(commit) => {
+                    if self.write(commit).await {
+                        return true;
+                    }
+                }
+                Turn::Held(fault) => self.end = Some(Err(RunError::Held(fault.to_string()))),
+                Turn::Idle { .. } => panic!(
+                    "`{}` waits for an event or for another run, and here is nobody to tell it: {}",
+                    W::ID,
+                    self.machine.waiting()
+                ),
+                Turn::Drained | Turn::Ended => {
+                    unreachable!("no one drains the run, and nobody asks for more after its end")
+                }
+            }
+        }
+        false
+    }
+
+    /// Commits what the machine asks for; `false` if that was part of a transaction that was rolled
+    /// back.
+    async fn write(&mut self, commit: Commit) -> bool {
+        let Commit { first_seq, entries, end, transaction, .. } = commit;
+        if let Some(open) = transaction
+            && let Err(rollback) = transactions::commit(open).await
+        {
+            self.machine.rolled_back(rollback);
             return false;
         }
-        let Self { machine, clock, .. } = self;
-        match poll_fn(|cx| clock.drive(machine, cx)).await {
-            Turn::Commit(Commit { first_seq, entries, end, .. }) => {
-                let at = self.clock.commit();
-                if !entries.is_empty() {
-                    self.history.extend(entries.into_iter().zip(first_seq..).map(
-                        |(entry, seq)| {
-                            let transition = entry.change.committed(at);
-                            Row { seq, key: entry.key, kind: entry.kind, transition, at }
-                        },
-                    ));
-                    self.commits.push(self.history.len());
-                }
-                self.end = end.map(|end| match end {
-                    End::Completed(output) => Ok(output),
-                    End::Failed(error) => Err(RunError::Failed(error)),
-                    End::Cancelled(reason) => Err(RunError::Cancelled(reason)),
-                });
-                self.machine.committed(at);
-                true
-            }
-            Turn::Held(fault) => {
-                self.end = Some(Err(RunError::Held(fault.to_string())));
-                false
-            }
-            Turn::Idle { .. } => panic!(
-                "`{}` waits for an event or for another run, and here is nobody to tell it: {}",
-                W::ID,
-                self.machine.waiting()
-            ),
-            Turn::Drained | Turn::Ended => {
-                unreachable!("no one drains the run, and nobody asks for more after its end")
-            }
+        let at = self.clock.commit();
+        if !entries.is_empty() {
+            self.history.extend(entries.into_iter().zip(first_seq..).map(|(entry, seq)| {
+                let transition = entry.change.committed(at);
+                Row { seq, key: entry.key, kind: entry.kind, transition, at }
+            }));
+            self.commits.push(self.history.len());
         }
+        self.end = end.map(|end| match end {
+            End::Completed(output) => Ok(output),
+            End::Failed(error) => Err(RunError::Failed(error)),
+            End::Cancelled(reason) => Err(RunError::Cancelled(reason)),
+        });
+        self.machine.committed(at);
+        true
     }
 
     /// Runs to its end and gives what it gave.

@@ -12,6 +12,7 @@ use super::clock::DatabaseClock;
 use crate::id::WorkerId;
 use crate::journal::Change;
 use crate::machine::End;
+use crate::step::Rollback;
 use crate::store::{Flushed, RunCommit, StoreError, Then};
 
 /// The most rows in one flush.
@@ -19,7 +20,7 @@ const MAX_ROWS: usize = 1000;
 /// The most bytes of payload in one flush, but for a single run that has more.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// How long a flush waits before it is tried again, at first and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+pub(super) const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// What became of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub(crate) enum Commitment {
     Evicted,
     /// The database does not accept it; nothing of it was written.
     Refused(String),
+    /// Nothing is left of the step's transaction that it was part of.
+    RolledBack(Rollback),
 }
 
 /// Hands commits to the group committer.

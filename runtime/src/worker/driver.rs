@@ -3,8 +3,9 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
@@ -12,9 +13,10 @@ use super::Env;
 use super::clock::DatabaseClock;
 use super::committer::{Commitment, Committer};
 use super::inbox::{Inbox, Inboxes};
+use super::transactions::Transactions;
 use crate::journal::{ErrorKind, ErrorRecord, Message, RunId};
 use crate::machine::{Commit, End, Machine, Turn};
-use crate::step::catch_panic;
+use crate::step::{Open, catch_panic};
 use crate::store::{ClaimedRun, RunCommit, Then};
 
 /// A run whose next timer is no further away than this is kept in memory.
@@ -29,7 +31,25 @@ pub(crate) struct Driver {
     pub(crate) env: Arc<Env>,
     pub(crate) clock: Arc<DatabaseClock>,
     pub(crate) committer: Committer,
+    pub(crate) transactions: Transactions,
     pub(crate) inboxes: Arc<Inboxes>,
+}
+
+impl Driver {
+    /// Commits what a machine asks for; `None` if the lease is lost before that is done.
+    fn commit(
+        &self,
+        commit: RunCommit,
+        transaction: Option<Open>,
+    ) -> BoxFuture<'static, Option<Commitment>> {
+        match transaction {
+            None => self.committer.submit(commit).map(Result::ok).boxed(),
+            Some(open) => {
+                let open = open.take().expect("a transaction is handed in once");
+                self.transactions.clone().commit(open, commit).boxed()
+            }
+        }
+    }
 }
 
 /// Drives one run until it ends, parks, is held, or is no longer this worker's.
@@ -89,7 +109,7 @@ struct Drive {
     machine: Machine,
     inbox: Inbox,
     /// The commit under way, if there is one.
-    commit: Option<oneshot::Receiver<Commitment>>,
+    commit: Option<BoxFuture<'static, Option<Commitment>>>,
 }
 
 impl Drive {
@@ -107,19 +127,20 @@ impl Drive {
                 commitment = async { commit.as_mut().expect("checked").await }, if commit.is_some() => {
                     self.commit = None;
                     match commitment {
-                        Ok(Commitment::Committed(at)) => self.committed(at),
-                        Ok(Commitment::Evicted) => {
+                        Some(Commitment::Committed(at)) => self.committed(at),
+                        Some(Commitment::RolledBack(rollback)) => machine.rolled_back(rollback),
+                        Some(Commitment::Evicted) => {
                             warn!(run = %self.run, workflow = self.workflow, "the run is another worker's now");
                             return None;
                         }
-                        Ok(Commitment::Refused(reason)) => {
+                        Some(Commitment::Refused(reason)) => {
                             let error = self.refused(reason);
                             if !self.machine.refused(error.clone()) {
                                 return Some(Then::End(End::Failed(error)));
                             }
                         }
                         // The lease is lost; so is the run.
-                        Err(_) => return None,
+                        None => return None,
                     }
                     continue;
                 }
@@ -136,14 +157,14 @@ impl Drive {
             };
             match turn {
                 Turn::Commit(commit) => {
-                    let Commit { first_seq, entries, taken, discarded, end } = commit;
+                    let Commit { first_seq, entries, taken, discarded, end, transaction } = commit;
                     if let Some(end) = &end {
                         self.log_end(end);
                     }
                     let then = end.map_or(Then::Continue, Then::End);
                     let run = self.run;
                     let commit = RunCommit { run, first_seq, entries, taken, discarded, then };
-                    self.commit = Some(self.driver.committer.submit(commit));
+                    self.commit = Some(self.driver.commit(commit, transaction));
                 }
                 Turn::Idle { until } => {
                     let clock = &self.driver.clock;

@@ -15,6 +15,7 @@ mod router;
 mod schedules;
 mod signals;
 mod timers;
+mod transactions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +27,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, info, warn};
 
 pub(crate) use self::signals::Signals;
+pub(crate) use self::transactions::StoreTransactions;
 
 use self::claimer::Runs;
 use self::clock::DatabaseClock;
 use self::driver::Driver;
 use self::inbox::Inboxes;
 use self::lease::Lease;
+use self::transactions::Transactions;
 use crate::id::WorkerId;
 use crate::program::{Lent, Program};
 use crate::store::{Store, StoreError};
@@ -129,7 +132,8 @@ async fn live_once(env: &Arc<Env>, lease: Lease) {
     services.spawn(hints::announce(env.clone()));
     let inboxes = Arc::new(Inboxes::default());
     services.spawn(inbox::tell(env.clone(), worker, inboxes.clone()));
-    let driver = Driver { env: env.clone(), clock, committer, inboxes };
+    let transactions = Transactions { env: env.clone(), worker, clock: clock.clone() };
+    let driver = Driver { env: env.clone(), clock, committer, transactions, inboxes };
     let runs = Runs::default();
     let mut claiming = Box::pin(claimer::claim(driver, worker, runs.clone()));
     tokio::select! {

@@ -10,6 +10,7 @@ mod lengths;
 mod races;
 mod resuming;
 mod time;
+mod transactions;
 mod undoing;
 mod waiting;
 
@@ -125,15 +126,26 @@ impl Bench {
     }
 
     fn limited(begin: Begin, journal: Vec<Row>, limits: Limits) -> Self {
-        Self::of(begin, undoing::UNDOS, journal, limits)
+        Self::of(begin, undoing::UNDOS, journal, limits, Resources::default())
     }
 
     /// The same in a program that has lost its undos.
     fn without_undos(begin: Begin, journal: Vec<Row>) -> Self {
-        Self::of(begin, &[], journal, Limits::DEFAULT)
+        Self::of(begin, &[], journal, Limits::DEFAULT, Resources::default())
     }
 
-    fn of(begin: Begin, undos: &'static [Undo], journal: Vec<Row>, limits: Limits) -> Self {
+    /// With resources.
+    fn lent(begin: Begin, resources: Resources) -> Self {
+        Self::of(begin, &[], Vec::new(), Limits::DEFAULT, resources)
+    }
+
+    fn of(
+        begin: Begin,
+        undos: &'static [Undo],
+        journal: Vec<Row>,
+        limits: Limits,
+        resources: Resources,
+    ) -> Self {
         let definition = Definition {
             id: "tested",
             path: "tested",
@@ -154,8 +166,7 @@ impl Bench {
         let clock = journal.last().map_or(ACCEPTED_AT, |row| row.at);
         let origin =
             Origin { trigger, seed: Uuid::from_u128(2), retries: 0, journal: journal.clone() };
-        let resources = Arc::new(Resources::default());
-        let machine = Machine::new(&definition, resources, limits, origin);
+        let machine = Machine::new(&definition, Arc::new(resources), limits, origin);
         Self { machine, clock, journal, taken: Vec::new(), discarded: Vec::new(), end: None }
     }
 
@@ -167,7 +178,7 @@ impl Bench {
     fn turn(&mut self) -> Option<Poll<Turn>> {
         match self.poll() {
             Poll::Ready(Turn::Commit(commit)) => {
-                let Commit { first_seq, entries, taken, discarded, end } = commit;
+                let Commit { first_seq, entries, taken, discarded, end, .. } = commit;
                 let next_seq = self.journal.last().map_or(0, |row| row.seq + 1);
                 assert_eq!(first_seq, next_seq);
                 self.taken.extend(taken);

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::{Entering, Fault, Instruction, Operations, Resolution, Shared};
 use crate::journal::{Change, StateKey};
-use crate::step::{Step, StepError};
+use crate::payload::Payload;
+use crate::step::{Open, Step, StepError};
 use crate::workflow::{State, StepKind};
 
 /// A step that the body holds: its claimed key, and its entry once it was polled. Dropping it
@@ -74,11 +75,16 @@ impl Held {
             self.entered = true;
             operations.enter(&self.key, self.entering);
         }
-        operations.poll(&self.key, timeout, cx)
+        operations.poll(&self.key, self.entering.kind, timeout, cx)
     }
 
     pub(crate) fn hand_in(&self, change: Change) {
         self.operations.lock().hand_in(&self.key, change);
+    }
+
+    /// Hands in an attempt whose transaction has only its commit before it.
+    pub(crate) fn hand_in_transaction(&self, attempt: u32, outcome: Payload, open: Open) {
+        self.operations.lock().hand_in_transaction(&self.key, attempt, outcome, open);
     }
 
     /// Gives the committed outcome to the body. One that no longer decodes holds the run: the body

@@ -92,6 +92,8 @@ impl Operations {
         let Some(operation) = self.active.remove(key) else { return };
         let entering = operation.entering;
         self.handed_in.retain(|entry| entry.key != *key || entry.change.is_outcome());
+        // A transaction that is not on its way yet goes with its step.
+        self.transactions.retain(|(entry, _)| entry.key != *key);
         if let Some(message) = operation.offer {
             self.offer(message, operation.order + 1);
         }
@@ -99,6 +101,10 @@ impl Operations {
         match operation.status {
             Status::Waiting { .. } => self.take_back(key, entering, None),
             Status::Invoked { child, .. } => self.take_back(key, entering, Some(child)),
+            // Others may have waited for its end.
+            Status::Running { .. } if entering.kind == StepKind::Transaction => {
+                self.wake(|operation| matches!(operation.status, Status::Ready));
+            }
             _ => {}
         }
     }

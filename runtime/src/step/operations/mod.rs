@@ -6,8 +6,9 @@ mod held;
 mod keys;
 mod messages;
 mod timers;
+mod transactions;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Waker};
@@ -24,6 +25,7 @@ use crate::journal::{
     Change, Entry, ErrorRecord, MatchKey, Message, MessageId, RunId, StateKey, Transition,
 };
 use crate::payload::Payload;
+use crate::step::transaction::{Database, Open, Rollback};
 use crate::step::undo::Undo;
 use crate::workflow::{Config, StepKind};
 
@@ -65,6 +67,8 @@ pub(crate) struct Operations {
     config: Config,
     limits: Limits,
     undos: &'static [Undo],
+    /// Where the steps' transactions begin.
+    database: Option<Arc<dyn Database>>,
     /// The driver's time at this poll: never ahead of the database's.
     clock: Timestamp,
     /// Whether every committed line has been delivered, so that new work may begin.
@@ -79,6 +83,10 @@ pub(crate) struct Operations {
     unrecorded: BTreeMap<StateKey, Abandoned>,
     entered: u64,
     handed_in: Vec<Entry>,
+    /// Transactions that were handed in, each to be committed by itself.
+    transactions: VecDeque<(Entry, Open)>,
+    /// Whether a commit is under way.
+    is_committing: bool,
     /// Messages that have had their effect, with what was handed in.
     taken: Vec<MessageId>,
     /// Messages that nothing waits for.
@@ -125,6 +133,8 @@ enum Status {
     Running { deadline: Option<Timestamp> },
     /// What it handed in waits for its commit.
     Committing,
+    /// Its attempt had ended well, but was not committed.
+    RolledBack(Rollback),
     /// It sleeps; the end is an outcome of its own.
     Sleeping { due: Timestamp },
     /// It waits for its next attempt.
@@ -147,6 +157,8 @@ pub(crate) struct Resolution {
 pub(crate) enum Instruction {
     /// Begin this attempt (from 1).
     Begin { attempt: u32 },
+    /// The attempt's transaction was rolled back: make it again, or let it fail.
+    BeginAgain { attempt: u32, rollback: Rollback },
     /// Go on with the attempt; it has run out of time if `expired`.
     Continue { expired: bool },
     /// Look at this event: take it, or decline it.
@@ -172,6 +184,7 @@ impl Operations {
             config,
             limits,
             undos,
+            database: None,
             clock: Timestamp::MIN,
             live: false,
             draining: false,
@@ -180,10 +193,18 @@ impl Operations {
             unrecorded: BTreeMap::new(),
             entered: 0,
             handed_in: Vec::new(),
+            transactions: VecDeque::new(),
+            is_committing: false,
             taken: Vec::new(),
             discarded: Vec::new(),
             fault: None,
         }
+    }
+
+    /// Its transactions begin there.
+    pub(crate) fn transacting_in(mut self, database: Option<Arc<dyn Database>>) -> Self {
+        self.database = database;
+        self
     }
 
     // What the steps in the body call.
@@ -219,19 +240,26 @@ impl Operations {
     pub(crate) fn poll(
         &mut self,
         key: &StateKey,
+        kind: StepKind,
         timeout: Option<Duration>,
         cx: &mut Context<'_>,
     ) -> Instruction {
+        let may_begin = self.live && !self.draining && self.fault.is_none() && self.may_begin(kind);
         let Some(operation) = self.active.get_mut(key) else {
             return Instruction::Wait;
         };
         operation.waker = Some(cx.waker().clone());
         match &operation.status {
-            Status::Ready if self.live && !self.draining && self.fault.is_none() => {
+            Status::Ready if may_begin => {
                 let deadline = timeout
                     .map(|timeout| self.clock.saturating_add(timeout).unwrap_or(Timestamp::MAX));
                 operation.status = Status::Running { deadline };
                 Instruction::Begin { attempt: operation.attempts + 1 }
+            }
+            Status::RolledBack(rollback) => {
+                let (attempt, rollback) = (operation.attempts + 1, rollback.clone());
+                operation.status = Status::Running { deadline: None };
+                Instruction::BeginAgain { attempt, rollback }
             }
             Status::Running { deadline } => Instruction::Continue {
                 expired: deadline.is_some_and(|deadline| deadline <= self.clock),
@@ -298,14 +326,17 @@ impl Operations {
     /// Committed lines have come that are to be delivered first.
     pub(crate) fn go_back(&mut self) {
         self.live = false;
+        self.is_committing = false;
     }
 
     pub(crate) fn take_handed_in(&mut self) -> HandedIn {
-        HandedIn {
+        let handed_in = HandedIn {
             entries: std::mem::take(&mut self.handed_in),
             taken: std::mem::take(&mut self.taken),
             discarded: std::mem::take(&mut self.discarded),
-        }
+        };
+        self.is_committing = !handed_in.is_empty();
+        handed_in
     }
 
     /// Delivers a committed line to its step.
@@ -373,7 +404,10 @@ impl Operations {
     pub(crate) fn is_drained(&self) -> bool {
         self.draining
             && !self.active.values().any(|operation| {
-                matches!(operation.status, Status::Running { .. } | Status::Committing)
+                matches!(
+                    operation.status,
+                    Status::Running { .. } | Status::Committing | Status::RolledBack(_)
+                )
             })
     }
 
@@ -406,4 +440,11 @@ pub(crate) struct HandedIn {
     pub(crate) entries: Vec<Entry>,
     pub(crate) taken: Vec<MessageId>,
     pub(crate) discarded: Vec<MessageId>,
+}
+
+impl HandedIn {
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { entries, taken, discarded } = self;
+        entries.is_empty() && taken.is_empty() && discarded.is_empty()
+    }
 }

@@ -16,6 +16,7 @@ mod opening;
 mod schedules;
 mod texts;
 mod timers;
+mod transactions;
 mod verbs;
 mod waits;
 mod world;
@@ -114,6 +115,16 @@ behaviours! {
         a_held_run_is_tried_again_by_the_next_program,
         what_leaves_no_trace_is_not_taken_for_evicted,
         runs_are_listed_and_counted,
+    ],
+    transactions: [
+        a_transaction_commits_with_its_outcome,
+        a_transaction_that_is_dropped_leaves_nothing,
+        a_lost_lease_rolls_a_transaction_back,
+        an_evicted_runs_transaction_is_rolled_back,
+        a_refused_outcome_rolls_its_transaction_back,
+        a_deferred_constraint_is_the_transactions_fault,
+        a_transaction_that_ended_within_its_closure_is_recognised,
+        a_transactions_end_is_known_by_its_commit_id,
     ],
     timers: [
         a_parked_run_is_ready_when_it_is_due,

@@ -35,8 +35,18 @@ pub(super) const SETTINGS: [(&str, &str); 7] = [
     ("idle_in_transaction_session_timeout", "60s"),
 ];
 
+/// What a user's transaction is set to: one that is forgotten has an end.
+const LENT_SETTINGS: [(&str, &str); 1] = [("idle_in_transaction_session_timeout", "60s")];
+
+/// The connections of a store.
+pub(super) struct Pools {
+    pub(super) pool: PgPool,
+    /// For the user's transactions: set up as the user's database is.
+    pub(super) lent: PgPool,
+}
+
 /// Connects, checks the server and brings the schema up to date.
-pub(super) async fn connect(url: &str) -> Result<PgPool, Problem> {
+pub(super) async fn connect(url: &str) -> Result<Pools, Problem> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| {
             Problem::new(
@@ -46,10 +56,15 @@ pub(super) async fn connect(url: &str) -> Result<PgPool, Problem> {
             )
         })?
         .application_name("indelible")
-        .options(SETTINGS)
         .disable_statement_logging();
+    let lent = pool(options.clone().options(LENT_SETTINGS));
+    let options = options.options(SETTINGS);
     within(PATIENCE, prepare(&options)).await?;
-    Ok(PgPoolOptions::new()
+    Ok(Pools { pool: pool(options), lent })
+}
+
+fn pool(options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
         .max_connections(8)
         .acquire_timeout(PATIENCE)
         .idle_timeout(Duration::from_secs(10 * 60))
@@ -59,7 +74,7 @@ pub(super) async fn connect(url: &str) -> Result<PgPool, Problem> {
         .before_acquire(|connection, known| {
             Box::pin(async move { Ok(known.idle_for < TRUSTED || connection.ping().await.is_ok()) })
         })
-        .connect_lazy_with(options))
+        .connect_lazy_with(options)
 }
 
 async fn within<T>(

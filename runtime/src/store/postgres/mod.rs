@@ -27,6 +27,7 @@ mod route;
 mod runs;
 mod schedules;
 mod shapes;
+mod transaction;
 mod value;
 mod verbs;
 mod waits;
@@ -38,16 +39,18 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use self::claim::Floors;
+use self::connect::Pools;
 use self::inbox::Broom;
 use super::open::Problem;
 use super::{
-    Claim, Claimed, Flushed, Fork, Listener, NewEvent, NewRun, Promoted, Recorded, Refusal,
-    Registration, Replay, Router, RunCommit, RunCount, RunQuery, RunRecord, Schedule, Store,
-    StoreError, Stranded, Timetable, Worker,
+    Claim, Claimed, Concluded, Flushed, Fork, Listener, NewEvent, NewRun, Promoted, Recorded,
+    Refusal, Registration, Replay, Router, RunCommit, RunCount, RunQuery, RunRecord, Schedule,
+    Store, StoreError, Stranded, Timetable, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::journal::{Message, Row, RunId};
+use crate::step::Connection;
 
 /// How long the look that follows a commit may take before another process makes it good.
 const OVERDUE: Duration = Duration::from_secs(2);
@@ -55,14 +58,16 @@ const OVERDUE: Duration = Duration::from_secs(2);
 /// See the [module](self).
 pub(super) struct PostgresStore {
     pool: PgPool,
+    /// For the user's transactions.
+    lent: PgPool,
     floors: Floors,
     broom: Broom,
 }
 
 impl PostgresStore {
     pub(super) async fn open(url: &str) -> Result<Self, Problem> {
-        let pool = connect::connect(url).await?;
-        Ok(Self { pool, floors: Floors::default(), broom: Broom::default() })
+        let Pools { pool, lent } = connect::connect(url).await?;
+        Ok(Self { pool, lent, floors: Floors::default(), broom: Broom::default() })
     }
 }
 
@@ -164,6 +169,35 @@ impl Store for PostgresStore {
         flush::landed(&self.pool, commit, batch).await
     }
 
+    fn has_one_writer(&self) -> bool {
+        false
+    }
+
+    async fn begin(&self) -> Result<Connection, StoreError> {
+        transaction::begin(&self.lent).await
+    }
+
+    async fn conclude(
+        &self,
+        transaction: Connection,
+        worker: WorkerId,
+        commit: Uuid,
+        run: &RunCommit,
+    ) -> Result<Concluded, StoreError> {
+        let Connection::Postgres(tx) = transaction else {
+            unreachable!("it was begun in this store");
+        };
+        transaction::conclude(tx, worker, commit, run).await
+    }
+
+    async fn concluded(
+        &self,
+        commit: Uuid,
+        run: &RunCommit,
+    ) -> Result<Option<Flushed>, StoreError> {
+        transaction::concluded(&self.pool, commit, run).await
+    }
+
     async fn messages(&self, worker: WorkerId) -> Result<Vec<(RunId, Message)>, StoreError> {
         inbox::messages(&self.pool, worker).await
     }
@@ -209,6 +243,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
+        self.lent.close().await;
         self.pool.close().await;
     }
 }

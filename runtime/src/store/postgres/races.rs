@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{flush, lease};
+use super::{flush, lease, transaction};
 use crate::journal::RunId;
+use crate::step::{Connection, Rollback};
 use crate::store::conformance::{HOUR, World, claim, commit, done, ids, on_postgres, only, step};
-use crate::store::{RunStatus, StoreError, Then};
+use crate::store::{Concluded, RunStatus, StoreError, Then};
 
 /// Nothing that must not wait takes this long; what waits in vain, waits longer.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -214,6 +215,122 @@ async fn a_cut_connection_is_a_passing_trouble() {
             assert!(trouble < 20, "it does not come back");
         }
         assert!(world.store.run(RunId::new()).await.expect("it answers").is_none());
+    })
+    .await;
+}
+
+/// Begins a transaction on a connection that can be looked into.
+async fn begun(world: &World) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let Connection::Postgres(tx) = world.store.begin().await.expect("it begins") else {
+        panic!("not in Postgres")
+    };
+    tx
+}
+
+#[tokio::test]
+async fn a_transaction_in_the_way_of_another_is_told_so() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let runs = [world.claimed(worker).await, world.claimed(worker).await];
+        sqlx::raw_sql("CREATE TABLE stock (left_over INTEGER); INSERT INTO stock VALUES (1)")
+            .execute(&mut connection(&world).await)
+            .await
+            .expect("a table");
+        let mut open = [begun(&world).await, begun(&world).await];
+        // Each takes the last one.
+        for tx in &mut open {
+            sqlx::query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+                .execute(&mut **tx)
+                .await
+                .expect("no statement has come before");
+            let left: i64 = sqlx::query_scalar("SELECT sum(left_over) FROM stock")
+                .fetch_one(&mut **tx)
+                .await
+                .expect("it answers");
+            assert_eq!(left, 1);
+        }
+        for tx in &mut open {
+            sqlx::query("INSERT INTO stock VALUES (-1)").execute(&mut **tx).await.expect("it may");
+        }
+        let [first, second] = open;
+        let conclude = |tx, run: RunId| {
+            let open = Connection::Postgres(tx);
+            let commit = step(run, 0, "take");
+            let store = world.store.clone();
+            async move { store.conclude(open, worker, Uuid::now_v7(), &commit).await }
+        };
+        let concluded = conclude(first, runs[0]).await;
+        assert!(matches!(concluded, Ok(Concluded::Committed(_))), "{concluded:?}");
+        let concluded = conclude(second, runs[1]).await;
+        assert!(
+            matches!(concluded, Ok(Concluded::RolledBack(Rollback::Undeserved(_)))),
+            "{concluded:?}"
+        );
+        assert_eq!(world.lines(runs[1]).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_statement_that_failed_unnoticed_is_the_transactions_fault() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let run = world.claimed(worker).await;
+        let mut tx = begun(&world).await;
+        let _ = sqlx::query("SELECT 1 / 0").execute(&mut *tx).await;
+        let commit = step(run, 0, "pay");
+        let open = Connection::Postgres(tx);
+        let concluded = world.store.conclude(open, worker, Uuid::now_v7(), &commit).await;
+        let Ok(Concluded::RolledBack(Rollback::Deserved(error))) = concluded else {
+            panic!("{concluded:?}")
+        };
+        assert!(error.message.contains("its error was passed over"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lost_transaction_is_waited_for_until_it_is_over() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let run = world.claimed(worker).await;
+        let (sent, pay) = (Uuid::now_v7(), step(run, 0, "pay"));
+        let mut tx = begun(&world).await;
+        transaction::write(&mut tx, worker, sent, &pay).await.expect("it is ours");
+
+        let concluded = tokio::spawn({
+            let (store, pay) = (world.store.clone(), pay.clone());
+            async move { store.concluded(sent, &pay).await }
+        });
+        until_one_waits(&world).await;
+        assert!(!concluded.is_finished());
+        tx.commit().await.expect("it commits after all");
+        let concluded = concluded.await.expect("it does not panic").expect("it answers");
+        assert!(concluded.is_some(), "the commit was not waited for");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_transaction_whose_connection_breaks_is_not_committed() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let run = world.claimed(worker).await;
+        let mut tx = begun(&world).await;
+        let backend: i32 =
+            sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *tx).await.expect("one");
+        sqlx::query("SELECT pg_terminate_backend($1)")
+            .bind(backend)
+            .execute(&mut connection(&world).await)
+            .await
+            .expect("it is told");
+        let commit = step(run, 0, "pay");
+        let open = Connection::Postgres(tx);
+        let concluded = world.store.conclude(open, worker, Uuid::now_v7(), &commit).await;
+        assert!(
+            matches!(concluded, Ok(Concluded::RolledBack(Rollback::Undeserved(_)))),
+            "{concluded:?}"
+        );
     })
     .await;
 }

@@ -2,10 +2,10 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{ConnectOptions, Connection as _};
 use tokio::time::Instant;
 
 use super::SqliteStore;
@@ -39,6 +39,18 @@ pub(super) async fn connect(url: &str) -> Result<SqliteStore, Problem> {
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A transaction of the user's that was ended behind our back leaves one that nobody
+            // closes.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    if !connection.is_in_transaction() {
+                        return Ok(true);
+                    }
+                    // What was dropped is rolled back before this is answered.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
     };
     let writer = pool(1).connect_lazy_with(options.clone().journal_mode(SqliteJournalMode::Wal));
     migrate_patiently(&writer).await.map_err(|error| problem(error, options.get_filename()))?;

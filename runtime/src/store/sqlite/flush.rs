@@ -97,20 +97,33 @@ pub(super) async fn flush(
     batch: &[RunCommit],
 ) -> Result<Flushed, StoreError> {
     let mut tx = store.write().await?;
-    lease::hold(&mut tx, worker).await?;
-    let at = now();
-    let owned = owned(&mut tx, worker, batch).await?;
-    let (ours, evicted): (Vec<_>, Vec<_>) =
-        batch.iter().partition(|commit| owned.contains(&commit.run));
-    let stirred = match write(&mut tx, commit, &ours, at).await {
+    match flush_in(&mut tx, worker, commit, batch).await {
         // The batch has come before, and its reply was lost.
         Err(error) if error.is_duplicate() => {
             tx.rollback().await?;
-            return landed(store, commit, batch).await?.ok_or(error);
+            landed(store, commit, batch).await?.ok_or(error)
         }
-        written => written?,
-    };
-    tx.commit().await?;
+        Err(error) => Err(error),
+        Ok(flushed) => {
+            tx.commit().await?;
+            Ok(flushed)
+        }
+    }
+}
+
+/// Writes a batch in an open transaction.
+pub(super) async fn flush_in(
+    tx: &mut SqliteConnection,
+    worker: WorkerId,
+    commit: Uuid,
+    batch: &[RunCommit],
+) -> Result<Flushed, StoreError> {
+    lease::hold(tx, worker).await?;
+    let at = now();
+    let owned = owned(tx, worker, batch).await?;
+    let (ours, evicted): (Vec<_>, Vec<_>) =
+        batch.iter().partition(|commit| owned.contains(&commit.run));
+    let stirred = write(tx, commit, &ours, at).await?;
     Ok(Flushed { at, evicted: evicted.iter().map(|commit| commit.run).collect(), stirred })
 }
 

@@ -22,10 +22,12 @@ mod route;
 mod runs;
 mod schedules;
 mod shapes;
+mod transaction;
 mod value;
 mod verbs;
 mod waits;
 
+use std::slice;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,13 +37,14 @@ use uuid::Uuid;
 use self::life::Lives;
 use super::open::Problem;
 use super::{
-    Claim, Claimed, Flushed, Fork, Listener, NewEvent, NewRun, Promoted, Recorded, Refusal,
-    Registration, Replay, Router, RunCommit, RunCount, RunQuery, RunRecord, Schedule, Store,
-    StoreError, Stranded, Timetable, Worker,
+    Claim, Claimed, Concluded, Flushed, Fork, Listener, NewEvent, NewRun, Promoted, Recorded,
+    Refusal, Registration, Replay, Router, RunCommit, RunCount, RunQuery, RunRecord, Schedule,
+    Store, StoreError, Stranded, Timetable, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::journal::{Message, Row, RunId};
+use crate::step::Connection;
 
 /// See the [module](self).
 pub(super) struct SqliteStore {
@@ -157,6 +160,35 @@ impl Store for SqliteStore {
         batch: &[RunCommit],
     ) -> Result<Option<Flushed>, StoreError> {
         flush::landed(self, commit, batch).await
+    }
+
+    fn has_one_writer(&self) -> bool {
+        true
+    }
+
+    async fn begin(&self) -> Result<Connection, StoreError> {
+        transaction::begin(self).await
+    }
+
+    async fn conclude(
+        &self,
+        transaction: Connection,
+        worker: WorkerId,
+        commit: Uuid,
+        run: &RunCommit,
+    ) -> Result<Concluded, StoreError> {
+        let Connection::Sqlite(tx) = transaction else {
+            unreachable!("it was begun in this store");
+        };
+        transaction::conclude(tx, worker, commit, run).await
+    }
+
+    async fn concluded(
+        &self,
+        commit: Uuid,
+        run: &RunCommit,
+    ) -> Result<Option<Flushed>, StoreError> {
+        flush::landed(self, commit, slice::from_ref(run)).await
     }
 
     async fn messages(&self, worker: WorkerId) -> Result<Vec<(RunId, Message)>, StoreError> {

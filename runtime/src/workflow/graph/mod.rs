@@ -106,6 +106,8 @@ pub struct Allowed {
 pub enum StepKind {
     /// Runs a future of the user's.
     Run,
+    /// Runs statements of the user's in the transaction of its own checkpoint.
+    Transaction,
     /// Waits for a time.
     Sleep,
     /// Sends events.
@@ -125,8 +127,9 @@ pub enum StepKind {
 }
 
 impl StepKind {
-    const NAMES: [(Self, &'static str); 9] = [
+    const NAMES: [(Self, &'static str); 10] = [
         (Self::Run, "run"),
+        (Self::Transaction, "transaction"),
         (Self::Sleep, "sleep"),
         (Self::SendEvent, "send_event"),
         (Self::WaitForEvent, "wait_for_event"),

@@ -1,0 +1,241 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+
+use super::error::{BoxError, Permanent, find};
+use super::operations::Held;
+use super::run::{Attempt, Run};
+use super::{Outcome, Step};
+use crate::journal::ErrorRecord;
+use crate::workflow::{State, StepKind};
+
+impl Step {
+    /// Runs SQL statements of the user's in a transaction of the database that keeps the run, and
+    /// commits the step's outcome as the last statement of the same transaction: **exactly once**.
+    /// Either all that the statements did and the outcome are there, or nothing of it is.
+    ///
+    /// The closure gets the open transaction as a [`Tx`] and begins none of its own; it must neither
+    /// commit nor roll back. It may be run again, after a serialisation failure or a deadlock at once,
+    /// after an error of its own as [`run`](Self::run) is; what an attempt did to the database is
+    /// rolled back first. So it should do nothing but talk to the database through its `Tx`, and
+    /// `#[workflow]` refuses it to await anything else.
+    ///
+    /// On Postgres the transaction is one at the database's default isolation level; for another let
+    /// `SET TRANSACTION ISOLATION LEVEL SERIALIZABLE` be its first statement. It runs on a connection
+    /// that is set up as the user's database is, of which a process has eight.
+    ///
+    /// On SQLite nobody else can write to the file in the meantime, so the transaction ends after two
+    /// seconds (a shorter [`timeout`](Run::timeout) may be set), and it reaches the tables of the
+    /// file in which the runs are kept.
+    ///
+    /// In a workflow the closure is written `async |tx| { .. }`.
+    pub fn transaction<'s, S, F, Fut, T, E>(&self, state: S, work: F) -> Run<'s, T, E>
+    where
+        S: State,
+        F: FnMut(Tx) -> Fut + Send + 's,
+        Fut: Future<Output = Result<T, E>> + Send + 's,
+        T: Outcome,
+        E: Into<BoxError> + Send + 's,
+    {
+        let database = self.operations.lock().database();
+        let open = Open::default();
+        let work = Arc::new(Mutex::new(work));
+        let attempt = {
+            let open = open.clone();
+            move || {
+                let (open, database, work) = (open.clone(), database.clone(), work.clone());
+                Box::pin(async move {
+                    let Some(database) = database else {
+                        panic!("there is no database here for a transaction");
+                    };
+                    let tx = open.begin(database.begin().await);
+                    // It may have panicked before; it is the user's, and is only called.
+                    let future =
+                        (*work.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))(tx);
+                    future.await
+                }) as Attempt<'s, T, E>
+            }
+        };
+        Run::of(Held::claim(self, state, StepKind::Transaction), attempt).transacted(open)
+    }
+
+    /// As [`transaction`](Self::transaction), for a step that outlives what its closure uses: it holds
+    /// `values`, and each attempt gets a clone of them.
+    #[doc(hidden)]
+    pub fn transaction_with<'s, S, A, F, Fut, T, E>(
+        &self,
+        state: S,
+        values: A,
+        mut work: F,
+    ) -> Run<'s, T, E>
+    where
+        S: State,
+        A: Clone + Send + 's,
+        F: FnMut(A, Tx) -> Fut + Send + 's,
+        Fut: Future<Output = Result<T, E>> + Send + 's,
+        T: Outcome,
+        E: Into<BoxError> + Send + 's,
+    {
+        self.transaction(state, move |tx| work(values.clone(), tx))
+    }
+}
+
+/// The open transaction of a [`Step::transaction`].
+///
+/// ```
+/// use indelible::prelude::*;
+/// use indelible::testing::Bench;
+///
+/// #[workflow(input)]
+/// async fn pay(order: i64, step: Step) -> Result<u64, Failure> {
+///     let paid = step.transaction("mark-paid", async |tx| {
+///         let update = sqlx::query("UPDATE orders SET paid = TRUE WHERE id = $1").bind(order);
+///         Ok(update.execute(tx.sqlite()?).await?.rows_affected())
+///     });
+///     Ok(paid.await?)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+/// # sqlx::query("CREATE TABLE orders (id INTEGER PRIMARY KEY, paid BOOLEAN)").execute(&pool).await.unwrap();
+/// # sqlx::query("INSERT INTO orders VALUES (7, FALSE)").execute(&pool).await.unwrap();
+/// let mut run = Bench::new().sqlite(pool).start(pay, 7);
+/// assert_eq!(run.finish().await, Ok(1));
+/// # }
+/// ```
+pub struct Tx {
+    open: Open,
+    connection: Option<Connection>,
+}
+
+impl Tx {
+    /// The connection, if runs are kept in Postgres: an sqlx `Executor`.
+    ///
+    /// # Errors
+    ///
+    /// When runs are kept in another database; no further attempt is made then.
+    pub fn postgres(&mut self) -> Result<&mut PgConnection, Permanent> {
+        match &mut self.connection {
+            Some(Connection::Postgres(transaction)) => Ok(transaction),
+            _ => Err(other_database("Postgres")),
+        }
+    }
+
+    /// The connection, if runs are kept in SQLite: an sqlx `Executor`.
+    ///
+    /// # Errors
+    ///
+    /// When runs are kept in another database; no further attempt is made then.
+    pub fn sqlite(&mut self) -> Result<&mut SqliteConnection, Permanent> {
+        match &mut self.connection {
+            Some(Connection::Sqlite(transaction)) => Ok(transaction),
+            _ => Err(other_database("SQLite")),
+        }
+    }
+}
+
+fn other_database(wanted: &str) -> Permanent {
+    let error = format!(
+        "the transaction asks for {wanted}, and the program's runs are kept in another database"
+    );
+    Permanent(error.into())
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        self.open.lock().connection = self.connection.take();
+    }
+}
+
+/// A transaction, on whichever database it is.
+pub(crate) enum Connection {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>),
+    /// None at all: for the machine's own tests.
+    #[cfg(test)]
+    Pretended,
+}
+
+/// Where transactions begin.
+#[async_trait]
+pub(crate) trait Database: Send + Sync {
+    /// Begins one. It waits as long as there is no connection to be had.
+    async fn begin(&self) -> Connection;
+
+    /// How long one may take, where nobody else can write before it ends: not even the other branches
+    /// of its run.
+    fn limit(&self) -> Option<Duration>;
+}
+
+/// A step's transaction on its way from its closure to its checkpoint: dropping it rolls it back.
+#[derive(Clone, Default)]
+pub(crate) struct Open(Arc<Mutex<Place>>);
+
+#[derive(Default)]
+struct Place {
+    connection: Option<Connection>,
+    /// Whether one has begun since it was last asked.
+    has_begun: bool,
+}
+
+impl Open {
+    fn lock(&self) -> MutexGuard<'_, Place> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn begin(&self, connection: Connection) -> Tx {
+        self.lock().has_begun = true;
+        Tx { open: self.clone(), connection: Some(connection) }
+    }
+
+    /// Whether a transaction has begun since this was last asked.
+    pub(super) fn has_begun(&self) -> bool {
+        std::mem::take(&mut self.lock().has_begun)
+    }
+
+    /// The transaction, if its closure has given it back.
+    pub(crate) fn take(&self) -> Option<Connection> {
+        self.lock().connection.take()
+    }
+
+    pub(super) fn is_given_back(&self) -> bool {
+        self.lock().connection.is_some()
+    }
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Open")
+    }
+}
+
+impl PartialEq for Open {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Why nothing is left of a transaction whose closure had ended well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rollback {
+    /// By no fault of its own: another was in its way, or the database went away.
+    Undeserved(ErrorRecord),
+    /// The database refused to commit it.
+    Deserved(ErrorRecord),
+}
+
+/// Whether a transaction's error says that another one was in its way, and nothing else is wrong.
+pub(super) fn is_conflict(error: &BoxError) -> bool {
+    find(error).is_some_and(|error: &sqlx::Error| conflicts(error))
+}
+
+/// By Postgres' appendix "Error Codes": a serialisation failure or a deadlock. SQLite has but one
+/// writer.
+pub(crate) fn conflicts(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("40001" | "40P01"))
+}

@@ -1,0 +1,119 @@
+//! The user's transactions. They run on connections of their own, which are set up as the user's
+//! database is and not as the engine's are.
+
+use std::slice;
+
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use uuid::Uuid;
+
+use super::connect::SETTINGS;
+use super::flush::{landed, send};
+use crate::id::WorkerId;
+use crate::journal::{ErrorKind, ErrorRecord};
+use crate::step::{Connection, Rollback, conflicts};
+use crate::store::{Concluded, Flushed, RunCommit, StoreError};
+
+/// The setting is gone with its transaction, so it tells whether that is still the same.
+const BEGIN: &str = "BEGIN; SET LOCAL indelible.transaction = 'open'";
+
+/// From here on the engine's settings hold, and the run's row is locked until the transaction is over
+/// one way or the other. Served by the primary key.
+const HOLD: &str = "
+    WITH settings AS MATERIALIZED (
+        SELECT count(set_config(setting.name, setting.value, TRUE))
+        FROM unnest($2::text[], $3::text[]) AS setting (name, value)
+    )
+    SELECT current_setting('indelible.transaction', TRUE) IS NOT DISTINCT FROM 'open'
+    FROM settings, indelible.runs run WHERE run.id = $1 FOR NO KEY UPDATE OF run";
+
+/// Waits until a transaction of which nothing more was heard is over. Served by the primary key.
+const AWAIT: &str = "SELECT FROM indelible.runs WHERE id = $1 FOR UPDATE";
+
+pub(super) async fn begin(pool: &PgPool) -> Result<Connection, StoreError> {
+    Ok(Connection::Postgres(pool.begin_with(BEGIN).await?))
+}
+
+pub(super) async fn conclude(
+    mut tx: Transaction<'static, Postgres>,
+    worker: WorkerId,
+    commit: Uuid,
+    run: &RunCommit,
+) -> Result<Concluded, StoreError> {
+    let flushed = match write(&mut tx, worker, commit, run).await {
+        Ok(Some(flushed)) => flushed,
+        Ok(None) => return Ok(Concluded::RolledBack(ended_by_itself())),
+        Err(StoreError::Unavailable(error)) => {
+            return Ok(Concluded::RolledBack(before_the_commit(&error)));
+        }
+        Err(error) => return Err(error),
+    };
+    if !flushed.evicted.is_empty() {
+        // Whether the server hears of it or not, nothing is committed.
+        let _ = tx.rollback().await;
+        return Ok(Concluded::Committed(flushed));
+    }
+    match tx.commit().await {
+        Ok(()) => Ok(Concluded::Committed(flushed)),
+        Err(error) if conflicts(&error) => Ok(Concluded::RolledBack(undeserved(&error))),
+        // Constraints that are deferred are checked only now.
+        Err(error @ sqlx::Error::Database(_)) => {
+            let record = ErrorRecord::of(ErrorKind::Error, &error);
+            Ok(Concluded::RolledBack(Rollback::Deserved(record)))
+        }
+        // The reply is lost; the commit may not be.
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Adds the outcome to a transaction; `None` if it is no longer the one that was begun.
+pub(super) async fn write(
+    tx: &mut PgConnection,
+    worker: WorkerId,
+    commit: Uuid,
+    run: &RunCommit,
+) -> Result<Option<Flushed>, StoreError> {
+    let (names, values): (Vec<_>, Vec<_>) = SETTINGS.into_iter().unzip();
+    let is_open = sqlx::query_scalar(HOLD)
+        .bind(run.run.as_uuid())
+        .bind(names)
+        .bind(values)
+        .fetch_optional(&mut *tx)
+        .await?;
+    match is_open {
+        Some(true) => Ok(Some(send(tx, worker, commit, slice::from_ref(run)).await?.flushed)),
+        Some(false) => Ok(None),
+        // The run is gone, and its lease with it.
+        None => Err(StoreError::LeaseLost),
+    }
+}
+
+pub(super) async fn concluded(
+    pool: &PgPool,
+    commit: Uuid,
+    run: &RunCommit,
+) -> Result<Option<Flushed>, StoreError> {
+    sqlx::query(AWAIT).bind(run.run.as_uuid()).execute(pool).await?;
+    landed(pool, commit, slice::from_ref(run)).await
+}
+
+/// Nothing is committed of a transaction that fails before its commit.
+fn before_the_commit(error: &sqlx::Error) -> Rollback {
+    const IN_FAILED_TRANSACTION: &str = "25P02";
+    let code = error.as_database_error().and_then(|error| error.code());
+    if code.as_deref() == Some(IN_FAILED_TRANSACTION) {
+        let message = "a statement of the transaction failed, and its error was passed over: \
+                       Postgres commits nothing after that";
+        return Rollback::Deserved(ErrorRecord::new(ErrorKind::Permanent, message));
+    }
+    undeserved(error)
+}
+
+fn undeserved(error: &sqlx::Error) -> Rollback {
+    Rollback::Undeserved(ErrorRecord::of(ErrorKind::Error, error))
+}
+
+fn ended_by_itself() -> Rollback {
+    let message = "the transaction was committed or rolled back within its closure, so it is not \
+                   known what of it is left";
+    Rollback::Deserved(ErrorRecord::new(ErrorKind::Permanent, message))
+}

@@ -1,0 +1,56 @@
+//! The user's transactions: on the one connection that writes.
+
+use std::slice;
+
+use sqlx::{Sqlite, Transaction};
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::flush::flush_in;
+use crate::id::WorkerId;
+use crate::journal::{ErrorKind, ErrorRecord};
+use crate::step::{Connection, Rollback};
+use crate::store::{Concluded, RunCommit, StoreError};
+
+pub(super) async fn begin(store: &SqliteStore) -> Result<Connection, StoreError> {
+    let mut tx = store.write().await?;
+    // It is gone with its transaction, so it tells whether that is still the same.
+    sqlx::query("SAVEPOINT indelible").execute(&mut *tx).await?;
+    Ok(Connection::Sqlite(tx))
+}
+
+pub(super) async fn conclude(
+    mut tx: Transaction<'static, Sqlite>,
+    worker: WorkerId,
+    commit: Uuid,
+    run: &RunCommit,
+) -> Result<Concluded, StoreError> {
+    if sqlx::query("RELEASE indelible").execute(&mut *tx).await.is_err() {
+        let message = "the transaction was committed or rolled back within its closure, so it is \
+                       not known what of it is left";
+        let record = ErrorRecord::new(ErrorKind::Permanent, message);
+        return Ok(Concluded::RolledBack(Rollback::Deserved(record)));
+    }
+    let flushed = match flush_in(&mut tx, worker, commit, slice::from_ref(run)).await {
+        Ok(flushed) => flushed,
+        Err(StoreError::Unavailable(error)) => return Ok(Concluded::RolledBack(failed(&error))),
+        Err(error) => return Err(error),
+    };
+    if !flushed.evicted.is_empty() {
+        tx.rollback().await?;
+        return Ok(Concluded::Committed(flushed));
+    }
+    match tx.commit().await {
+        Ok(()) => Ok(Concluded::Committed(flushed)),
+        Err(error) => Ok(Concluded::RolledBack(failed(&error))),
+    }
+}
+
+/// Deferred constraints are checked by the commit; anything else is no fault of the transaction's.
+fn failed(error: &sqlx::Error) -> Rollback {
+    let record = ErrorRecord::of(ErrorKind::Error, error);
+    match error.as_database_error() {
+        Some(refusal) if refusal.is_foreign_key_violation() => Rollback::Deserved(record),
+        _ => Rollback::Undeserved(record),
+    }
+}

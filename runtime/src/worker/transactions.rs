@@ -1,0 +1,113 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::Env;
+use super::clock::DatabaseClock;
+use super::committer::{Commitment, RETRY};
+use super::signals::Signals;
+use crate::id::WorkerId;
+use crate::journal::{ErrorKind, ErrorRecord};
+use crate::step::{Connection, Database, Rollback};
+use crate::store::{Concluded, RunCommit, Store, StoreError};
+
+/// How long a transaction may take where it keeps everybody else from writing, and the part of the
+/// lease that it may take: the lease has to be renewed in the meantime.
+const LIMIT: (Duration, u32) = (Duration::from_secs(2), 4);
+
+/// Where the transactions of a worker's runs begin: in its store.
+pub(crate) struct StoreTransactions {
+    store: Arc<dyn Store>,
+    signals: Arc<Signals>,
+    limit: Option<Duration>,
+}
+
+impl StoreTransactions {
+    pub(crate) fn new(store: Arc<dyn Store>, signals: Arc<Signals>, lease: Duration) -> Self {
+        let limit = store.has_one_writer().then(|| LIMIT.0.min(lease / LIMIT.1));
+        Self { store, signals, limit }
+    }
+}
+
+#[async_trait]
+impl Database for StoreTransactions {
+    async fn begin(&self) -> Connection {
+        let mut wait = RETRY.0;
+        loop {
+            match self.store.begin().await {
+                Ok(connection) => return connection,
+                Err(error) => self.signals.outage(&error),
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(RETRY.1);
+        }
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        self.limit
+    }
+}
+
+/// Commits the outcomes of transactions under one lease, each on the connection of its transaction.
+#[derive(Clone)]
+pub(crate) struct Transactions {
+    pub(crate) env: Arc<Env>,
+    pub(crate) worker: WorkerId,
+    pub(crate) clock: Arc<DatabaseClock>,
+}
+
+impl Transactions {
+    /// Commits one; `None` if the lease is lost.
+    pub(crate) async fn commit(self, open: Connection, run: RunCommit) -> Option<Commitment> {
+        let id = Uuid::now_v7();
+        let Self { env, worker, clock } = self;
+        let concluded = match env.store.conclude(open, worker, id, &run).await {
+            Err(StoreError::Unavailable(error)) => {
+                let error = StoreError::Unavailable(error);
+                env.signals.outage(&error);
+                found(&env, id, &run, &error).await
+            }
+            concluded => concluded,
+        };
+        match concluded {
+            Ok(Concluded::Committed(flushed)) => {
+                clock.observe(flushed.at);
+                env.signals.answered();
+                Some(match flushed.evicted.is_empty() {
+                    true => Commitment::Committed(flushed.at),
+                    false => Commitment::Evicted,
+                })
+            }
+            Ok(Concluded::RolledBack(rollback)) => Some(Commitment::RolledBack(rollback)),
+            Err(StoreError::Refused(error)) => Some(Commitment::Refused(error.to_string())),
+            Err(StoreError::Corrupt(reason)) => Some(Commitment::Refused(reason)),
+            Err(StoreError::LeaseLost | StoreError::Closed | StoreError::Unavailable(_)) => None,
+        }
+    }
+}
+
+/// Finds out what became of a transaction whose reply was lost.
+async fn found(
+    env: &Env,
+    id: Uuid,
+    run: &RunCommit,
+    lost: &StoreError,
+) -> Result<Concluded, StoreError> {
+    let mut wait = RETRY.0;
+    loop {
+        match env.store.concluded(id, run).await {
+            Ok(Some(flushed)) => return Ok(Concluded::Committed(flushed)),
+            Ok(None) => {
+                let record = ErrorRecord::of(ErrorKind::Error, lost);
+                return Ok(Concluded::RolledBack(Rollback::Undeserved(record)));
+            }
+            Err(error @ StoreError::Unavailable(_)) => env.signals.outage(&error),
+            Err(error) => return Err(error),
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(RETRY.1);
+    }
+}
