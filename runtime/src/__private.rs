@@ -28,8 +28,8 @@ pub use crate::event::{Event, EventDef, EventField};
 pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
     Awaited, Body, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext,
-    Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, Undo, join, race,
-    try_join, undo, undo_requirements,
+    Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, Tx, Undo, join,
+    race, try_join, undo, undo_requirements,
 };
 use crate::text;
 pub use crate::workflow::fits::*;
@@ -170,6 +170,12 @@ pub async fn refused_undo<T>(_: T) -> Result<(), Failure> {
 pub fn once<Fut>(attempt: impl FnOnce() -> Fut) -> impl FnMut() -> Fut {
     let mut attempt = Some(attempt);
     move || (attempt.take().expect("a program with a refused step does not compile"))()
+}
+
+/// As [`once`], around what a transaction was refused to do.
+pub fn once_with<Fut>(work: impl FnOnce(Tx) -> Fut) -> impl FnMut(Tx) -> Fut {
+    let mut work = Some(work);
+    move |tx| (work.take().expect("a program with a refused step does not compile"))(tx)
 }
 
 /// A field's value as it is matched on; one that has no form in JSON counts as `null`, like one that

@@ -13,6 +13,7 @@ mod keys;
 mod macros;
 mod outcomes;
 mod signature;
+mod transactions;
 mod triggers;
 mod undos;
 
@@ -57,6 +58,8 @@ fn body(model: &WorkflowModel, problems: &Problems) {
     attempts::do_not_nest(model, problems);
     attempts::keep_control_flow(model, problems);
     attempts::do_not_mutate(model, problems);
+    transactions::take_a_closure(model, problems);
+    transactions::await_only_themselves(model, problems);
     outcomes::are_used(model, problems);
     macros::hide_no_await(model, problems);
     macros::join_some(model, problems);

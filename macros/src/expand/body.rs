@@ -5,15 +5,17 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Block, Expr, ExprAsync, ExprAwait, ExprClosure, ExprLit, ExprMethodCall, Item, Lit, Macro,
-    Stmt, parse_quote,
+    Block, Expr, ExprAsync, ExprAwait, ExprClosure, ExprLit, ExprMethodCall, Item, Lit, Macro, Pat,
+    PatIdent, Stmt, parse_quote,
 };
 
 use super::runtime::constant;
 use super::state::States;
 use super::{concurrency, loops};
 use crate::check;
-use crate::model::{Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, matched};
+use crate::model::{
+    Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, matched, transaction_mut,
+};
 use crate::parse::{Concurrency, MacroArguments, concurrency as concurrency_of, parse_duration};
 use crate::problem::Problems;
 
@@ -173,6 +175,17 @@ impl Rewrite<'_> {
                         None => {}
                     }
                 }
+                Method::Transaction => {
+                    let outer = std::mem::replace(&mut self.inside_step, true);
+                    self.visit_expr_mut(argument);
+                    self.inside_step = outer;
+                    let refused = step.attempt.as_ref().is_some_and(is_refused);
+                    let passing = if refused { &[] } else { self.passing(step) };
+                    if !passing.is_empty() {
+                        call.method = Ident::new("transaction_with", call.method.span());
+                    }
+                    *argument = self.work(passing, refused, argument);
+                }
                 Method::Sleep => {
                     self.duration(argument);
                     self.visit_expr_mut(argument);
@@ -232,6 +245,43 @@ impl Rewrite<'_> {
         };
         // An `async` closure borrows what it finds around it and owns what it is given.
         Expr::Verbatim(quote!((#(#clones,)*), async |(#(#values,)*)| #future))
+    }
+
+    /// A transaction's closure, which owns its transaction and borrows all else, with a clone of each
+    /// value that may be gone by then.
+    ///
+    /// One that was refused takes a form about which rustc has nothing to add.
+    fn work(&self, values: &[Ident], refused: bool, argument: &mut Expr) -> Expr {
+        let Some(closure) = transaction_mut(argument) else {
+            return Expr::Verbatim(quote!(async |_: __private::Tx| {
+                __private::refused::<__private::Result<(), __private::Failure>>()
+            }));
+        };
+        if let Expr::Block(block) = &mut *closure.body
+            && gives_only_ok(&block.block)
+        {
+            self.settle_error(&mut block.block);
+        }
+        // Its methods take it as `&mut`, so nothing is gained by having that written each time.
+        let name = match &closure.inputs[0] {
+            Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) => {
+                quote!(#[allow(unused_mut)] mut #ident: __private::Tx)
+            }
+            typed @ Pat::Type(_) => typed.to_token_stream(),
+            other => quote!(#other: __private::Tx),
+        };
+        let body = &closure.body;
+        if refused {
+            return Expr::Verbatim(quote!(__private::once_with(async |#name| #body)));
+        }
+        if values.is_empty() {
+            return Expr::Verbatim(quote!(async |#name| #body));
+        }
+        let clones = values.iter().map(|value| {
+            let span = value.span();
+            quote_spanned!(span=> __private::Clone::clone(&#value))
+        });
+        Expr::Verbatim(quote!((#(#clones,)*), async |(#(#values,)*), #name| #body))
     }
 
     fn lazy(&self, argument: &mut Expr) -> Expr {

@@ -24,7 +24,9 @@ pub(crate) use self::event::EventModel;
 pub(crate) use self::event_fields::EventField;
 pub(crate) use self::filter::Filter;
 pub(crate) use self::graph::{Edge, Graph, Node};
-pub(crate) use self::step::{Method, Step, StepId, helper_id, line, matched};
+pub(crate) use self::step::{
+    Method, Step, StepId, helper_id, line, matched, transaction, transaction_mut,
+};
 pub(crate) use self::steps::{occurrences, steps, steps_in};
 pub(crate) use self::triggers::TriggersModel;
 pub(crate) use self::workflow::WorkflowModel;

@@ -1,7 +1,7 @@
 use proc_macro2::Span;
 use syn::{
-    Expr, ExprCall, ExprLit, ExprMethodCall, GenericArgument, Ident, Lit, LitStr, Path,
-    PathArguments, Type,
+    Expr, ExprCall, ExprClosure, ExprLit, ExprMethodCall, GenericArgument, Ident, Lit, LitStr,
+    Path, PathArguments, Type,
 };
 
 use crate::parse::{to_kebab_case, variant_name};
@@ -10,6 +10,7 @@ use crate::parse::{to_kebab_case, variant_name};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Run,
+    Transaction,
     Sleep,
     SleepUntil,
     SendEvent,
@@ -28,6 +29,7 @@ impl Method {
     fn of(name: &Ident) -> Option<Self> {
         Some(match name.to_string().as_str() {
             "run" => Self::Run,
+            "transaction" => Self::Transaction,
             "sleep" => Self::Sleep,
             "sleep_until" => Self::SleepUntil,
             "send_event" => Self::SendEvent,
@@ -44,7 +46,12 @@ impl Method {
     fn arguments(self) -> usize {
         match self {
             Self::Invoke => 3,
-            Self::Run | Self::Sleep | Self::SleepUntil | Self::SendEvent | Self::SendEvents => 2,
+            Self::Run
+            | Self::Transaction
+            | Self::Sleep
+            | Self::SleepUntil
+            | Self::SendEvent
+            | Self::SendEvents => 2,
             Self::WaitForEvent | Self::Uuid | Self::Random => 1,
             Self::Call | Self::Carried => 0,
         }
@@ -59,6 +66,7 @@ impl Method {
     pub(crate) fn kind(self) -> &'static str {
         match self {
             Self::Run => "Run",
+            Self::Transaction => "Transaction",
             Self::Sleep | Self::SleepUntil => "Sleep",
             Self::SendEvent | Self::SendEvents => "SendEvent",
             Self::WaitForEvent => "WaitForEvent",
@@ -76,7 +84,7 @@ pub(crate) struct Step {
     /// The method's name, as it stands in the source.
     pub(crate) name: Ident,
     pub(crate) id: StepId,
-    /// What `run` does: ordinary code, apart from the body.
+    /// What `run` or `transaction` does: ordinary code, apart from the body.
     pub(crate) attempt: Option<Expr>,
     /// The helper that is called.
     pub(crate) helper: Option<Path>,
@@ -216,7 +224,7 @@ impl Step {
         let mut step = Self::new(method, call.method.clone(), id);
         let second = call.args.get(before);
         match method {
-            Method::Run => step.attempt = second.cloned(),
+            Method::Run | Method::Transaction => step.attempt = second.cloned(),
             Method::WaitForEvent => {
                 let named = call.turbofish.as_ref().and_then(|turbofish| turbofish.args.first());
                 step.event = named.and_then(event_type);
@@ -290,6 +298,26 @@ impl StepOption {
     pub(super) fn of(call: &ExprMethodCall) -> Self {
         let arguments = call.args.iter().cloned().collect();
         Self { name: call.method.clone(), arguments }
+    }
+}
+
+/// Reads what a transaction does: `async |tx| ..`.
+pub(crate) fn transaction(work: &Expr) -> Option<&ExprClosure> {
+    match ungrouped(work) {
+        Expr::Closure(closure) if closure.asyncness.is_some() && closure.inputs.len() == 1 => {
+            Some(closure)
+        }
+        _ => None,
+    }
+}
+
+/// The same, to be rewritten.
+pub(crate) fn transaction_mut(work: &mut Expr) -> Option<&mut ExprClosure> {
+    transaction(work)?;
+    match work {
+        Expr::Group(group) => transaction_mut(&mut group.expr),
+        Expr::Closure(closure) => Some(closure),
+        _ => None,
     }
 }
 
