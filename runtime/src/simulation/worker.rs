@@ -131,7 +131,7 @@ impl Simulated {
             match turn {
                 Poll::Pending => stirred |= driven.woken.0.load(Ordering::Relaxed),
                 Poll::Ready(Turn::Commit(commit)) => {
-                    let Commit { first_seq, entries, taken, discarded, end } = commit;
+                    let Commit { first_seq, entries, taken, discarded, end, .. } = commit;
                     let then = end.map_or(Then::Continue, Then::End);
                     batch.push(RunCommit { run: *run, first_seq, entries, taken, discarded, then });
                 }
