@@ -34,6 +34,7 @@ use proc_macro::TokenStream;
 /// | `backoff(initial = "1s", max = "1h")` | how long it waits before that, doubling | `1s`, `1h` |
 /// | `on(E, if = event.amount > 1_000)` | which events of a type start it; the condition sees the event as `event` | all |
 /// | `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)` | when it starts by itself; its first parameter is a `Tick`. What was missed while no worker lived is caught up with by a run for the last tick (`one`), for `all`, or `none` | never; `UTC`, `one` |
+/// | `batch(max = 100, timeout = "5s", key = event.user_id)` | gathers events into one run: until there are `max` of one key, or the first has waited for `timeout`; its first parameter is a `Vec<E>` | a run for each event |
 /// | `input` | the first parameter is no event: the workflow is only ever started directly | |
 /// | `allow(determinism, reason = "..")` | turns a rule off, here or above a statement of the body; the reason is shown in the graph | |
 /// | `crate = path` | where the crate `indelible` is found | found in `Cargo.toml` |

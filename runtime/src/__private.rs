@@ -34,9 +34,9 @@ pub use crate::step::{
 use crate::text;
 pub use crate::workflow::fits::*;
 pub use crate::workflow::{
-    Allowed, Awaits, Backoff, CatchUp, Cause, Config, Cron, Direct, Edge, Filter, Form, Graph,
-    Input, Node, State, StateDef, StepKind, Trigger, TriggerData, Undecodable, UnknownState,
-    Workflow, read,
+    Allowed, Awaits, Backoff, Batch, Batched, CatchUp, Cause, Config, Cron, Direct, Edge, Filter,
+    Form, Graph, Input, Key, Node, State, StateDef, StepKind, Trigger, TriggerData, Undecodable,
+    UnknownState, Workflow, key_text, read,
 };
 use crate::workflow::{misfit, unnamed};
 

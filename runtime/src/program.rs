@@ -11,7 +11,8 @@ use crate::journal::MatchKey;
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
-    Blocked, DueSchedule, Firing, NewEvent, NewRun, Registration, Routing, Schedule, StoredEvent,
+    Batched, Blocked, DueSchedule, Firing, NewEvent, NewRun, Registration, Routing, Schedule,
+    StoredEvent,
 };
 use crate::workflow::{Awaits, Due, Tick, Trigger};
 
@@ -107,7 +108,8 @@ impl Program {
         // wait can miss the other.
         let awaited = self.awaited_on.contains_key(name);
         let started = (!awaited).then(|| self.started(name, id, &data, None));
-        let runs = started.filter(|started| started.blocked.is_empty()).map(|started| started.runs);
+        let is_whole = |routing: &Routing| routing.blocked.is_empty() && routing.batched.is_empty();
+        let runs = started.filter(is_whole).map(|started| started.runs);
         NewEvent { id, name: name.to_owned(), data, idempotency_key, runs }
     }
 
@@ -135,20 +137,17 @@ impl Program {
         let workflows = self.started_by.get(name).map(Vec::as_slice).unwrap_or_default();
         let workflows = workflows.iter().filter(|id| only.is_none_or(|only| only == **id));
         for definition in workflows.filter_map(|id| self.workflows.get(id)) {
-            let mut filters = definition.filters.iter().filter(|filter| filter.event == name);
-            match filters.try_fold(true, |passes, filter| Ok(passes && filter.passes(data)?)) {
-                Ok(true) => {
-                    let data = definition.form.data(name, data);
-                    routing.runs.push(NewRun::new(definition.id, Some(event), data));
-                }
-                Ok(false) => {}
-                Err(reason) => {
-                    let workflow = definition.id.to_owned();
-                    routing.blocked.push(Blocked { workflow, reason });
-                }
+            if let Err(reason) = start(definition, name, event, data, &mut routing) {
+                let workflow = definition.id.to_owned();
+                routing.blocked.push(Blocked { workflow, reason });
             }
         }
         routing
+    }
+
+    /// Whether some workflow gathers events, so that their order matters.
+    pub(crate) fn gathers(&self) -> bool {
+        self.workflows.values().any(|workflow| workflow.config.batch.is_some())
     }
 
     /// The schedules of its workflows.
@@ -178,6 +177,34 @@ impl Program {
         });
         Firing { runs: runs.collect(), next }
     }
+}
+
+/// Adds what a workflow makes of an event that is one of its triggers.
+///
+/// # Errors
+///
+/// When the workflow cannot tell: a condition or a key of its fails.
+fn start(
+    workflow: &Definition,
+    name: &str,
+    event: EventId,
+    data: &Payload,
+    routing: &mut Routing,
+) -> Result<(), String> {
+    for filter in workflow.filters.iter().filter(|filter| filter.event == name) {
+        if !filter.passes(data)? {
+            return Ok(());
+        }
+    }
+    if let Some(batch) = workflow.config.batch {
+        let key = workflow.batch_key.map(|key| key.of(data)).transpose()?.unwrap_or_default();
+        let (workflow, max, timeout) = (workflow.id.to_owned(), batch.max(), batch.timeout());
+        routing.batched.push(Batched { workflow, key, max, timeout });
+    } else {
+        let data = workflow.form.data(name, data);
+        routing.runs.push(NewRun::new(workflow.id, Some(event), data));
+    }
+    Ok(())
 }
 
 /// What a process lends its runs: shared by all machines.

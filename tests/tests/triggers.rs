@@ -11,6 +11,9 @@ on_both_databases!(
     a_condition_that_panics_blocks_only_its_workflow,
     a_schedule_starts_what_was_missed,
     a_schedule_starts_a_variant_of_several_triggers,
+    events_are_gathered_by_key_until_the_batch_is_full,
+    a_batch_that_does_not_fill_starts_in_time,
+    a_batch_survives_its_worker,
 );
 
 #[derive(Debug, Event, Serialize, Deserialize, JsonSchema)]
@@ -86,6 +89,30 @@ async fn close_the_books(closing: Closing) -> Result<String, Failure> {
     })
 }
 
+#[derive(Debug, Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "account/booked")]
+struct Booked {
+    account: u32,
+    cents: u32,
+}
+
+/// Adds up what is booked on an account, five at a time.
+#[workflow(
+    batch(max = 5, timeout = "1h", key = event.account),
+    on(Booked, if = event.cents > 0),
+)]
+async fn add_up(bookings: Vec<Booked>, step: Step) -> Result<(u32, Vec<u32>), Failure> {
+    step.run("look", async { Ok::<_, Failure>(()) }).await?;
+    let account = bookings.first().map_or(0, |booked| booked.account);
+    Ok((account, bookings.into_iter().map(|booked| booked.cents).collect()))
+}
+
+/// Gathers all that is audited within a moment.
+#[workflow(batch(max = 1_000, timeout = "300ms"))]
+async fn report(audits: Vec<Audited>) -> Result<Vec<u32>, Failure> {
+    Ok(audits.into_iter().map(|audited| audited.account).collect())
+}
+
 /// Has an account closed.
 #[workflow(input)]
 async fn close(account: u32, step: Step) -> Result<String, Failure> {
@@ -94,8 +121,8 @@ async fn close(account: u32, step: Step) -> Result<String, Failure> {
 
 indelible::app! {
     Bank = "bank";
-    events: [Opened, Closed, Audited],
-    workflows: [describe, greet, divide, every_year, close_the_books, close],
+    events: [Opened, Closed, Audited, Booked],
+    workflows: [describe, greet, divide, every_year, close_the_books, add_up, report, close],
 }
 
 async fn open(database: &Fresh) -> Runtime {
@@ -235,5 +262,51 @@ async fn a_schedule_starts_a_variant_of_several_triggers(database: Fresh) {
     let closed =
         async || outputs(&runtime, "close-the-books").await == ["-01-01T07:30:00Z", "asked 0"];
     eventually("the books are closed twice", closed).await;
+    runtime.shutdown().await;
+}
+
+async fn events_are_gathered_by_key_until_the_batch_is_full(database: Fresh) {
+    let runtime = open(&database).await;
+    for cents in 0..=12 {
+        for account in [1, 2] {
+            runtime.send(Booked { account, cents }).await.expect("accepted");
+        }
+    }
+    let of =
+        |account: u32| [(account, (1..=5).collect::<Vec<u32>>()), (account, (6..=10).collect())];
+    let expected = [of(1), of(2)].concat();
+    let full = async || outputs_of::<(u32, Vec<u32>)>(&runtime, "add-up").await == expected;
+    eventually("four batches are full", full).await;
+
+    let by_hand = vec![Booked { account: 9, cents: 1 }];
+    let run = runtime.start(add_up, by_hand).await.expect("it starts");
+    assert_eq!(run.result().await.expect("it completes"), (9, vec![1]));
+    runtime.shutdown().await;
+}
+
+async fn a_batch_that_does_not_fill_starts_in_time(database: Fresh) {
+    let runtime = open(&database).await;
+    for account in 1..=40 {
+        runtime.send(Audited { account }).await.expect("accepted");
+    }
+    let reported = async || outputs_of::<Vec<u32>>(&runtime, "report").await.concat().len() == 40;
+    eventually("all are reported", reported).await;
+    let all = outputs_of::<Vec<u32>>(&runtime, "report").await.concat();
+    assert_eq!(all, (1..=40).collect::<Vec<u32>>());
+    runtime.shutdown().await;
+}
+
+async fn a_batch_survives_its_worker(database: Fresh) {
+    let runtime = open(&database).await;
+    for cents in 1..=4 {
+        runtime.send(Booked { account: 1, cents }).await.expect("accepted");
+    }
+    runtime.shutdown().await;
+    let runtime = open(&database).await;
+    runtime.send(Booked { account: 1, cents: 5 }).await.expect("accepted");
+    let full = async || {
+        outputs_of::<(u32, Vec<u32>)>(&runtime, "add-up").await == [(1, vec![1, 2, 3, 4, 5])]
+    };
+    eventually("the batch is full", full).await;
     runtime.shutdown().await;
 }

@@ -48,8 +48,7 @@ pub(crate) fn an_input_has_no_trigger(model: &WorkflowModel, problems: &Problems
         return;
     }
     let filters = configuration.filters.iter().map(|filter| &filter.name);
-    let batch = configuration.batch.iter().map(|batch| &batch.name);
-    for name in filters.chain(&configuration.scheduled).chain(batch) {
+    for name in filters.chain(&configuration.scheduled).chain(&configuration.batched) {
         problems.report(
             Problem::at(name, format!("`{name}` and `input` contradict one another"))
                 .note("with `input` the workflow is only ever started directly, by no event and at no time")
@@ -75,9 +74,10 @@ pub(crate) fn filters_are_unique(model: &WorkflowModel, problems: &Problems) {
 pub(crate) fn conditions_see_the_event(model: &WorkflowModel, problems: &Problems) {
     let mut names = Bindings::default();
     model.parameters().for_each(|parameter| names.visit_pat(&parameter.pat));
-    let filters = model.configuration.filters.iter().map(|filter| &filter.condition);
+    let filters = model.configuration.filters.iter();
+    let filters = filters.map(|filter| (&filter.condition, "if = event.amount > 1_000"));
     let key = model.configuration.batch.iter().filter_map(|batch| batch.key.as_ref());
-    for expression in filters.chain(key) {
+    for (expression, example) in filters.chain(key.map(|key| (key, "key = event.user_id"))) {
         let mut captures = Captures { names: &names.0, found: Vec::new() };
         captures.visit_expr(expression);
         for name in captures.found {
@@ -87,7 +87,7 @@ pub(crate) fn conditions_see_the_event(model: &WorkflowModel, problems: &Problem
                         "conditions and keys are asked before there is a run; they see the event \
                          as `event`, and nothing else",
                     )
-                    .help("on(PaymentReceived, if = event.amount > 1_000)"),
+                    .help(example),
             );
         }
     }

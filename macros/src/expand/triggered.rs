@@ -9,11 +9,36 @@ use super::runtime::constant;
 use crate::model::{Batch, Configuration, Cron, Filter, WorkflowModel};
 
 /// The constants of `impl Workflow`.
-pub(super) fn constants(configuration: &Configuration) -> TokenStream {
+pub(super) fn constants(workflow: &WorkflowModel) -> TokenStream {
+    let configuration = &workflow.configuration;
     let filters = configuration.filters.iter().map(filter);
     let filters = (!configuration.filters.is_empty())
         .then(|| quote!(const FILTERS: &'static [__private::Filter] = &[#(#filters),*];));
-    quote!(#filters)
+    let key = batch_key(workflow);
+    quote!(#filters #key)
+}
+
+/// The key of its batches: a closure over the event that its list is of.
+fn batch_key(workflow: &WorkflowModel) -> Option<TokenStream> {
+    let batch = workflow.configuration.batch.as_ref()?;
+    let (key, text, name) = (batch.key.as_ref()?, batch.key_text(), event_name());
+    let list = list(workflow)?;
+    let of = quote_spanned!(key.span()=> |#name: &#list::Event| __private::key_text(&(#key)));
+    Some(quote! {
+        const BATCH_KEY: __private::Option<__private::Key> = __private::Option::Some(
+            __private::Key::new(#text, |data| __private::read(data, #of))
+        );
+    })
+}
+
+/// The first parameter as what a batch is given as. It is asked for with one span, so that rustc says
+/// once if it is no list.
+fn list(workflow: &WorkflowModel) -> Option<TokenStream> {
+    let configuration = &workflow.configuration;
+    let (name, first) = (configuration.batched.as_ref()?, workflow.parameters().next()?);
+    let ty = &first.ty;
+    let is_input = workflow.has_a_signature() && !configuration.direct;
+    is_input.then(|| quote_spanned!(name.span()=> <#ty as __private::Batched>))
 }
 
 /// The calls that add to its `Config`.
@@ -47,13 +72,21 @@ pub(super) fn checks(workflow: &WorkflowModel) -> TokenStream {
             );
         }
     });
-    let (span, check) = match &configuration.scheduled {
-        Some(name) => (name.span(), quote_spanned!(name.span()=> cron_has_its_tick)),
-        None => (first.ty.span(), quote_spanned!(first.ty.span()=> tick_has_its_cron)),
-    };
-    let triggers = triggers(span);
-    let tick = quote_spanned!(span=> const _: () = __private::#check(#triggers););
-    quote!(#(#filters)* #tick)
+    let schedule = configuration.scheduled.as_ref().map(|name| {
+        let triggers = triggers(name.span());
+        quote_spanned!(name.span()=> const _: () = __private::cron_has_its_tick(#triggers);)
+    });
+    let batch = list(workflow).map(|list| {
+        let span = configuration.batched.as_ref().map_or(Span::call_site(), Ident::span);
+        quote_spanned!(span=> const _: &str = <#list::Event as __private::Event>::NAME;)
+    });
+    // What was refused is not missing.
+    let is_whole = configuration.scheduled.is_some() == configuration.cron.is_some()
+        && configuration.batched.is_some() == configuration.batch.is_some();
+    let served = is_whole.then(
+        || quote_spanned!(first.ty.span()=> const _: () = __private::input_is_served::<#name>();),
+    );
+    quote!(#(#filters)* #schedule #batch #served)
 }
 
 /// A closure that captures nothing, over an event that is read where it is asked.

@@ -62,7 +62,7 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
     let configuration = configuration(&workflow.configuration);
     let graph = graph::constant(workflow);
     let waits = waits::constant(workflow);
-    let triggered = triggered::constants(&workflow.configuration);
+    let triggered = triggered::constants(workflow);
     let checks = triggered::checks(workflow);
     quote! {
         impl __private::Workflow for #name {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use syn::{Expr, ExprLit, Ident, Lit};
 
 use super::configuration::string;
+use super::graph::as_written;
 use crate::parse::{Argument, Value, did_you_mean, parse_arguments, parse_duration};
 use crate::problem::{Problem, Problems};
 
@@ -15,18 +16,22 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// `batch(max = 100, timeout = "5s", key = event.user_id)`
 pub(crate) struct Batch {
-    /// The word `batch`.
-    pub(crate) name: Ident,
     pub(crate) max: u32,
     pub(crate) timeout: Duration,
     pub(crate) key: Option<Expr>,
 }
 
 impl Batch {
-    pub(super) fn parse(name: Ident, value: Value, problems: &Problems) -> Option<Self> {
+    /// The key as it stands in the source.
+    pub(crate) fn key_text(&self) -> String {
+        let key = &self.key;
+        as_written(quote::quote!(#key))
+    }
+
+    pub(super) fn parse(name: &Ident, value: Value, problems: &Problems) -> Option<Self> {
         let Value::List(tokens) = value else {
             problems.report(
-                Problem::at(&name, "`batch` takes its arguments in parentheses").help(EXAMPLE),
+                Problem::at(name, "`batch` takes its arguments in parentheses").help(EXAMPLE),
             );
             return None;
         };
@@ -56,7 +61,7 @@ impl Batch {
         for (given, missing) in [(has_max, "max"), (has_timeout, "timeout")] {
             if !given {
                 problems.report(
-                    Problem::at(&name, format!("`batch` has no `{missing}`"))
+                    Problem::at(name, format!("`batch` has no `{missing}`"))
                         .note(
                             "a batch is complete when it is full, or when its first event has \
                              waited for so long",
@@ -65,7 +70,7 @@ impl Batch {
                 );
             }
         }
-        Some(Self { name, max: max?, timeout: timeout?, key })
+        Some(Self { max: max?, timeout: timeout?, key })
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Configuration {
     /// The word `cron`, also of one that was refused.
     pub(crate) scheduled: Option<Ident>,
     pub(crate) batch: Option<Batch>,
+    /// The word `batch`, also of one that was refused.
+    pub(crate) batched: Option<Ident>,
     /// `allow(rule, reason = "..")`
     pub(crate) allowances: Vec<Allowance>,
     /// `crate = path`
@@ -34,7 +36,8 @@ pub(crate) struct Backoff {
     pub(crate) max: Option<(Duration, LitStr)>,
 }
 
-const KNOWN: &[&str] = &["id", "retries", "backoff", "on", "cron", "input", "allow", "crate"];
+const KNOWN: &[&str] =
+    &["id", "retries", "backoff", "on", "cron", "batch", "input", "allow", "crate"];
 
 /// Those that may be given several times.
 const REPEATED: &[&str] = &["allow", "on"];
@@ -89,7 +92,10 @@ impl Configuration {
                 self.cron = Cron::parse(&name, value, problems);
                 self.scheduled = Some(name);
             }
-            ("batch", value) => self.batch = Batch::parse(name, value, problems),
+            ("batch", value) => {
+                self.batch = Batch::parse(&name, value, problems);
+                self.batched = Some(name);
+            }
             ("input", Value::Flag) => self.direct = true,
             ("input", _) => problems.report(
                 Problem::at(&name, "`input` stands alone")

@@ -158,7 +158,7 @@ impl<'c> Batch<'c> {
     }
 
     async fn route(&self) -> bool {
-        self.store.route(APP, 1000, &routing).await.expect("the store answers") > 0
+        self.store.route(APP, 1000, false, &routing).await.expect("the store answers") > 0
     }
 
     /// Brings forward what is made good some seconds after a process died between a commit and its

@@ -11,7 +11,9 @@ use super::operations::{Fault, Shared};
 use super::transaction::Database;
 use super::undo::Undo;
 use crate::payload::Payload;
-use crate::workflow::{Awaits, Config, Filter, Form, Graph, Input, Trigger, TriggerData, Workflow};
+use crate::workflow::{
+    Awaits, Config, Filter, Form, Graph, Input, Key, Trigger, TriggerData, Workflow,
+};
 
 /// What a program lends its workflows, by type.
 #[derive(Default)]
@@ -201,6 +203,7 @@ pub struct Definition {
     pub(crate) triggers: &'static [Trigger],
     pub(crate) form: Form,
     pub(crate) filters: &'static [Filter],
+    pub(crate) batch_key: Option<Key>,
     pub(crate) waits: &'static [Awaits],
     pub(crate) config: Config,
     pub(crate) graph: Graph,
@@ -236,6 +239,7 @@ impl Definition {
             triggers: W::TRIGGERS,
             form: <W::Input as Input>::FORM,
             filters: W::FILTERS,
+            batch_key: W::BATCH_KEY,
             waits: W::WAITS,
             config: W::CONFIG,
             graph: W::GRAPH,

@@ -12,6 +12,7 @@ mod effects;
 mod error;
 #[cfg(test)]
 mod flush_cost;
+mod gathered;
 mod message;
 mod migration;
 mod open;
@@ -72,6 +73,19 @@ pub(crate) struct Routing {
     pub(crate) keys: Vec<MatchKey>,
     /// The workflows that cannot tell what they make of it.
     pub(crate) blocked: Vec<Blocked>,
+    /// The workflows that gather it with others.
+    pub(crate) batched: Vec<Batched>,
+}
+
+/// The batch that an event is added to.
+#[derive(Debug, Clone)]
+pub(crate) struct Batched {
+    pub(crate) workflow: String,
+    pub(crate) key: String,
+    /// With so many events it is complete.
+    pub(crate) max: u32,
+    /// How long its first event waits.
+    pub(crate) timeout: Duration,
 }
 
 /// A workflow whose condition fails for an event. The event is kept for it until a program
@@ -492,8 +506,21 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// for waits of the app with those keys, puts each event into the inbox of every run that has
     /// one (once a run), and makes ready those that are parked; only then are the deliveries gone, so
     /// that neither a wait nor its event can miss the other. Gives how many deliveries there were.
-    async fn route(&self, app: &str, limit: usize, router: Router<'_>)
-    -> Result<usize, StoreError>;
+    ///
+    /// Events that are gathered go into their batches, and batches that are full start their runs.
+    /// `in_turn` has the routers of an app take turns, so that what they gather is in order of
+    /// acceptance.
+    async fn route(
+        &self,
+        app: &str,
+        limit: usize,
+        in_turn: bool,
+        router: Router<'_>,
+    ) -> Result<usize, StoreError>;
+
+    /// Starts the runs of an app's batches whose first event has waited long enough, up to `limit`
+    /// of them.
+    async fn complete(&self, app: &str, limit: usize) -> Result<Promoted, StoreError>;
 
     /// Starts what is due of an app's schedules, as `timetable` says, and moves them on in the same
     /// transaction. Only schedules that stand in the store as they are given count: those of another

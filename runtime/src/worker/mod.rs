@@ -4,6 +4,7 @@
 //! A worker has *lives*. A life is one lease: when it is lost, everything that ran under it is
 //! aborted, and the worker begins another.
 
+mod batches;
 mod claimer;
 mod clock;
 mod committer;
@@ -127,6 +128,7 @@ async fn live_once(env: &Arc<Env>, lease: Lease) {
     services.spawn(router::route(env.clone()));
     services.spawn(timers::promote(env.clone()));
     services.spawn(schedules::fire(env.clone()));
+    services.spawn(batches::complete(env.clone()));
     services.spawn(lease::take_over(env.clone()));
     services.spawn(hints::listen(env.clone()));
     services.spawn(hints::announce(env.clone()));

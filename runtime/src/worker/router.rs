@@ -16,10 +16,12 @@ pub(crate) async fn route(env: Arc<Env>) {
 
 async fn route_once(env: &Env) -> Result<Next, StoreError> {
     let program = &env.program;
-    let routed = env.store.route(program.app, BATCH, &|event| program.route(event)).await?;
+    let router = |event: &_| program.route(event);
+    let routed = env.store.route(program.app, BATCH, program.gathers(), &router).await?;
     if routed > 0 {
         env.signals.ready.notify_one();
         env.signals.messages.notify_one();
+        env.signals.batches.notify_one();
         env.signals.announcement.notify_one();
     }
     Ok(if routed == BATCH { Next::Again } else { Next::Within(env.config.poll_interval) })

@@ -16,6 +16,8 @@ pub(crate) struct Signals {
     pub(crate) messages: Notify,
     /// A timer may be due earlier than was known.
     pub(crate) timers: Notify,
+    /// A batch may be due earlier than was known.
+    pub(crate) batches: Notify,
     /// Other processes are to be told that there is work.
     pub(crate) announcement: Notify,
     /// Runs that have ended.
@@ -31,6 +33,7 @@ impl Default for Signals {
             deliveries: Notify::new(),
             messages: Notify::new(),
             timers: Notify::new(),
+            batches: Notify::new(),
             announcement: Notify::new(),
             ended: broadcast::channel(1024).0,
             away: AtomicBool::new(false),

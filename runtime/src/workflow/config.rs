@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::Cron;
+use super::{Batch, Cron};
 
 /// How a workflow is run, as its attribute says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,11 +11,14 @@ pub struct Config {
     pub backoff: Backoff,
     /// When it starts by itself, if it has a schedule.
     pub cron: Option<Cron>,
+    /// How its events are gathered, if it takes a list of them.
+    pub batch: Option<Batch>,
 }
 
 impl Config {
-    /// Four retries with the default backoff, and no schedule.
-    pub const DEFAULT: Self = Self { retries: 4, backoff: Backoff::DEFAULT, cron: None };
+    /// Four retries with the default backoff, without schedule or batches.
+    pub const DEFAULT: Self =
+        Self { retries: 4, backoff: Backoff::DEFAULT, cron: None, batch: None };
 
     /// Sets how often a failed step is tried again.
     #[must_use]
@@ -33,6 +36,12 @@ impl Config {
     #[must_use]
     pub const fn cron(self, cron: Cron) -> Self {
         Self { cron: Some(cron), ..self }
+    }
+
+    /// Sets how its events are gathered.
+    #[must_use]
+    pub const fn batch(self, batch: Batch) -> Self {
+        Self { batch: Some(batch), ..self }
     }
 }
 

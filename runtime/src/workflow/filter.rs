@@ -41,6 +41,34 @@ impl fmt::Debug for Filter {
     }
 }
 
+/// What tells the batches of a workflow apart: `batch(.., key = expression)`.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Key {
+    /// As it stands in the source.
+    expression: &'static str,
+    of: fn(&Payload) -> Result<String, Undecodable>,
+}
+
+impl Key {
+    /// An expression over the data of an event.
+    pub const fn new(
+        expression: &'static str,
+        of: fn(&Payload) -> Result<String, Undecodable>,
+    ) -> Self {
+        Self { expression, of }
+    }
+
+    /// The key of an event.
+    ///
+    /// # Errors
+    ///
+    /// When the expression panics, or the data is not of the event's type.
+    pub(crate) fn of(&self, data: &Payload) -> Result<String, String> {
+        asked(self.of, data, &format_args!("the key `{}`", self.expression))
+    }
+}
+
 /// Asks the user's code about an event's data; says why there is no answer.
 fn asked<T>(
     question: fn(&Payload) -> Result<T, Undecodable>,

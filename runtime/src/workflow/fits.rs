@@ -1,6 +1,6 @@
 //! A workflow's options, held against its first parameter while the program is compiled.
 
-use super::Trigger;
+use super::{Form, Input, Trigger, Workflow};
 use crate::text::{Message, same};
 
 /// Starts the workflow: what `on(E, if = ..)` speaks of.
@@ -43,13 +43,21 @@ pub const fn cron_has_its_tick(triggers: &[Trigger]) {
     }
 }
 
-/// A `Tick` comes from a schedule.
+/// A `Tick` comes from a schedule, a list from batches.
 #[track_caller]
-pub const fn tick_has_its_cron(triggers: &[Trigger]) {
-    if ticks(triggers) {
+pub const fn input_is_served<W: Workflow>() {
+    if ticks(W::TRIGGERS) && W::CONFIG.cron.is_none() {
         Message::EMPTY
             .push("nothing would give this workflow its `Tick`: say when, as ")
             .push("`#[workflow(cron(\"0 9 * * 1-5\", tz = \"Europe/Paris\"))]`")
+            .panic();
+    }
+    if matches!(<W::Input as Input>::FORM, Form::Listed) && W::CONFIG.batch.is_none() {
+        Message::EMPTY
+            .push(
+                "nothing would gather events for this workflow's list: say how many and how long, ",
+            )
+            .push("as `#[workflow(batch(max = 100, timeout = \"5s\"))]`")
             .panic();
     }
 }

@@ -1,6 +1,7 @@
 //! What a workflow is: its name, what starts it, how it is configured, the graph of its states.
 //! Bodies and the steps in them live in [`step`](crate::step).
 
+mod batch;
 mod config;
 mod filter;
 pub(crate) mod fits;
@@ -20,8 +21,10 @@ mod trigger;
 
 use std::fmt;
 
+pub(crate) use self::batch::listed;
+pub use self::batch::{Batch, Batched, key_text};
 pub use self::config::{Backoff, Config};
-pub use self::filter::{Filter, read};
+pub use self::filter::{Filter, Key, read};
 pub use self::graph::{Allowed, Edge, Graph, Node, StateDef, StepKind};
 pub use self::input::{Direct, Input, TriggerData};
 pub(crate) use self::schedule::Due;
@@ -56,6 +59,9 @@ pub trait Workflow: Copy + Send + Sync + 'static {
     /// Which of its events start it.
     #[doc(hidden)]
     const FILTERS: &'static [Filter] = &[];
+    /// What tells its batches apart.
+    #[doc(hidden)]
+    const BATCH_KEY: Option<Key> = None;
     /// Its configuration.
     const CONFIG: Config;
     /// Its states and how they follow one another.

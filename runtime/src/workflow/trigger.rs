@@ -4,6 +4,7 @@ use serde::de::Error as _;
 use serde_json::value::RawValue;
 
 use super::TriggerData;
+use super::batch::listed;
 use crate::event::{Event, Received};
 use crate::payload::{EncodeError, Payload};
 
@@ -38,6 +39,8 @@ pub enum Form {
     Bare,
     /// Under the name of the trigger, as one of several.
     Named,
+    /// As one of a list.
+    Listed,
 }
 
 impl Form {
@@ -46,6 +49,7 @@ impl Form {
         match self {
             Self::Bare => data.clone(),
             Self::Named => named(event, data),
+            Self::Listed => listed([data]),
         }
     }
 }

@@ -151,9 +151,7 @@ const _: () = {
         };
         const WAITS: &'static [__private::Awaits] = &[];
     }
-    const _: () = __private::tick_has_its_cron(
-        <on_ticket as __private::Workflow>::TRIGGERS,
-    );
+    const _: () = __private::input_is_served::<on_ticket>();
     impl __private::Body for on_ticket {
         const UNDOS: &'static [__private::Undo] = &[];
         fn requirements() -> __private::Vec<__private::Requirement> {

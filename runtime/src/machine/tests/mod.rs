@@ -152,6 +152,7 @@ impl Bench {
             triggers: &[],
             form: crate::workflow::Form::Bare,
             filters: &[],
+            batch_key: None,
             waits: &[],
             config: Config::DEFAULT.retries(2).backoff(Backoff::DEFAULT),
             graph: Graph::EMPTY,

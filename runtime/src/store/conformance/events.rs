@@ -27,7 +27,7 @@ async fn routed(store: &dyn Store, app: &str) -> Vec<EventId> {
         seen.lock().expect("no router panics here").push(event.id);
         one(event)
     };
-    while store.route(app, 100, &router).await.expect("it routes") > 0 {}
+    while store.route(app, 100, false, &router).await.expect("it routes") > 0 {}
     seen.into_inner().expect("no router panics here")
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn events_are_routed_in_order_of_acceptance(world: World) {
         seen.lock().expect("no router panics here").push(event.id);
         Routing::default()
     };
-    while world.store.route(APP, 4, &router).await.expect("it routes") > 0 {}
+    while world.store.route(APP, 4, false, &router).await.expect("it routes") > 0 {}
     assert_eq!(seen.into_inner().expect("no router panics here"), expected);
 }
 
@@ -152,7 +152,7 @@ pub(super) async fn a_panicking_router_leaves_its_deliveries(world: World) {
             0 => one(event),
             _ => panic!("a filter of the user's"),
         };
-        store.route(APP, 10, &router).await.map(drop)
+        store.route(APP, 10, false, &router).await.map(drop)
     });
     assert!(routing.await.expect_err("the router panicked").is_panic());
     // What it had taken comes back when its transaction has been rolled back.
@@ -176,7 +176,7 @@ pub(super) async fn two_routers_share_the_deliveries(world: World) {
             seen.lock().expect("no router panics here").push(event.id);
             one(event)
         };
-        while store.route(APP, 7, &router).await.expect("it routes") > 0 {}
+        while store.route(APP, 7, false, &router).await.expect("it routes") > 0 {}
         seen.into_inner().expect("no router panics here")
     });
     let mut seen = join_all(routing).await.concat();
@@ -197,8 +197,8 @@ pub(super) async fn a_condition_that_fails_blocks_only_its_workflow(world: World
         let run = NewRun::new("another", Some(event.id), event.data.clone());
         Routing { runs: vec![run], blocked: vec![blocked()], ..Routing::default() }
     };
-    assert_eq!(world.store.route(APP, 10, &failing).await.expect("it routes"), 1);
-    assert_eq!(world.store.route(APP, 10, &failing).await.expect("it routes"), 0);
+    assert_eq!(world.store.route(APP, 10, false, &failing).await.expect("it routes"), 1);
+    assert_eq!(world.store.route(APP, 10, false, &failing).await.expect("it routes"), 0);
     let worker = world.worker(HOUR).await;
     assert_eq!(world.claim(worker, 10).await.len(), 0, "the other workflow is not claimed for");
 
@@ -208,12 +208,12 @@ pub(super) async fn a_condition_that_fails_blocks_only_its_workflow(world: World
         assert_eq!((event.id, event.only.as_deref()), (id, Some(ORDER)));
         one(event)
     };
-    assert_eq!(world.store.route(APP, 10, &fixed).await.expect("it routes"), 1);
+    assert_eq!(world.store.route(APP, 10, false, &fixed).await.expect("it routes"), 1);
     let claimed = world.claim(worker, 10).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].origin.trigger.event, Some(id));
     world.subscribe(APP, &[PLACED]).await;
-    assert_eq!(world.store.route(APP, 10, &fixed).await.expect("it routes"), 0);
+    assert_eq!(world.store.route(APP, 10, false, &fixed).await.expect("it routes"), 0);
     let runs = world.store.runs(APP, &crate::store::RunQuery::default()).await;
     assert_eq!(runs.expect("it answers").len(), 2);
 }

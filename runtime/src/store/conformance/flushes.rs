@@ -259,7 +259,7 @@ pub(super) async fn events_are_accepted_with_their_checkpoint(world: World) {
         seen.lock().expect("no router panics here").push(event.name.clone());
         Routing::default()
     };
-    world.store.route(APP, 10, &router).await.expect("it routes");
+    world.store.route(APP, 10, false, &router).await.expect("it routes");
     assert_eq!(seen.into_inner().expect("no router panics here"), ["order/sent", "order/paid"]);
 }
 

@@ -3,6 +3,7 @@
 //! A behaviour is a function of a [`World`]; the list below makes a test of it for each kind of
 //! database. What only one kind can show stands beside its implementation.
 
+mod batches;
 mod children;
 mod claims;
 mod clock;
@@ -130,6 +131,12 @@ behaviours! {
         a_parked_run_is_ready_when_it_is_due,
         no_timer_fires_early,
         as_many_as_asked_for_are_promoted_oldest_first,
+    ],
+    batches: [
+        a_full_batch_starts_one_run,
+        a_batch_starts_when_its_first_event_has_waited,
+        events_of_different_keys_are_not_mixed,
+        each_event_is_in_one_batch_whoever_routes_it,
     ],
     schedules: [
         a_schedule_fires_when_it_is_due_and_never_early,

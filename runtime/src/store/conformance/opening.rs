@@ -97,6 +97,6 @@ async fn delivered(world: &World) -> Vec<String> {
         seen.lock().expect("no test panics here").push(event.name.clone());
         Routing::default()
     };
-    world.store.route(APP, 10, &router).await.expect("it routes");
+    world.store.route(APP, 10, false, &router).await.expect("it routes");
     seen.into_inner().expect("no test panics here")
 }

@@ -163,7 +163,7 @@ pub(in crate::store) async fn route(store: &dyn Store) {
         let keys = vec![MatchKey::of(&event.name, &data, &["no"])];
         Routing { runs, keys, ..Routing::default() }
     };
-    while store.route(APP, 100, &router).await.expect("it routes") > 0 {}
+    while store.route(APP, 100, false, &router).await.expect("it routes") > 0 {}
 }
 
 pub(in crate::store) fn ids(claimed: &[ClaimedRun]) -> Vec<RunId> {

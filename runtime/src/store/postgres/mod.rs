@@ -6,6 +6,7 @@
 
 mod accept;
 mod batch;
+mod batches;
 mod children;
 mod claim;
 mod connect;
@@ -110,9 +111,14 @@ impl Store for PostgresStore {
         &self,
         app: &str,
         limit: usize,
+        in_turn: bool,
         router: Router<'_>,
     ) -> Result<usize, StoreError> {
-        route::route(&self.pool, app, limit, router).await
+        route::route(&self.pool, app, limit, in_turn, router).await
+    }
+
+    async fn complete(&self, app: &str, limit: usize) -> Result<Promoted, StoreError> {
+        batches::complete(&self.pool, app, limit).await
     }
 
     async fn fire(

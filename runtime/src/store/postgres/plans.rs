@@ -9,7 +9,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::connect::SETTINGS;
 use super::{
-    accept, children, claim, flush, inbox, lease, promote, query, route, runs, verbs, waits,
+    accept, batches, children, claim, flush, inbox, lease, promote, query, route, runs, verbs,
+    waits,
 };
 use crate::store::conformance::{World, on_postgres};
 
@@ -17,7 +18,7 @@ const LISTED: &str =
     "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
 
 /// Name, statement, types of its parameters.
-const STATEMENTS: [(&str, &str, &str); 39] = [
+const STATEMENTS: [(&str, &str, &str); 46] = [
     (
         "flush",
         flush::FLUSH,
@@ -80,6 +81,13 @@ const STATEMENTS: [(&str, &str, &str); 39] = [
     ("rouse", inbox::ROUSE, "uuid[], text, text, text, text"),
     ("sweep", inbox::TOLD, "uuid, bigint"),
     ("empty inboxes", inbox::EMPTY, "uuid[]"),
+    ("add to batches", batches::OPEN, "text, text[], text[], bigint[], timestamptz[]"),
+    ("due batches", batches::DUE, "text, bigint"),
+    ("next batch", batches::NEXT, "text"),
+    ("events of batches", batches::EVENTS, "text, text[], text[]"),
+    ("take from batches", batches::TAKE, "text, text[], text[], bigint[]"),
+    ("close batches", batches::CLOSE, "text, text[], text[]"),
+    ("keep batches", batches::KEEP, "text, text[], text[], bigint[], timestamptz[]"),
     ("cancel", inbox::ASK, "uuid[], uuid[], text, text"),
 ];
 
@@ -97,6 +105,10 @@ const GROW: &str = "
     SELECT id, app, workflow, rank FROM indelible.runs;
     INSERT INTO indelible.timers (run_id, due_at) SELECT id, now() FROM indelible.runs;
     INSERT INTO indelible.deliveries (app, event_id) SELECT app, id FROM indelible.runs;
+    INSERT INTO indelible.batches (app, workflow, key, events, due_at)
+    SELECT app, workflow, id, 1, now() FROM indelible.runs;
+    INSERT INTO indelible.batched (app, workflow, key, seq, event_id)
+    SELECT app, workflow, id, 1, id FROM indelible.runs;
     INSERT INTO indelible.waits (run_id, key, app, hash, since, made_at, looked)
     SELECT gen_random_uuid(), 'paid', 'shop', gen_random_uuid(), pg_current_snapshot(), now(), true
     FROM generate_series(1, 100000);
@@ -164,7 +176,8 @@ async fn plans_are_by_index_when_the_tables_are_new() {
 #[tokio::test]
 async fn plans_are_by_index_when_the_tables_have_grown_unseen() {
     on_postgres(|world: World| async move {
-        let queues = ["ready", "timers", "deliveries", "waits", "event_keys", "inbox"];
+        let queues =
+            ["ready", "timers", "deliveries", "batches", "batched", "waits", "event_keys", "inbox"];
         for table in ["runs", "journal", "events"].into_iter().chain(queues) {
             let unseen = format!("ALTER TABLE indelible.{table} SET (autovacuum_enabled = off)");
             world.database.execute(&unseen).await;

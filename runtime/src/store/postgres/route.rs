@@ -3,9 +3,13 @@ use uuid::Uuid;
 
 use super::value::{Columns as _, Time};
 use super::waits::EventKeys;
-use super::{OVERDUE, inbox, runs};
+use super::{OVERDUE, batches, inbox, runs};
 use crate::event::EventId;
+use crate::store::gathered::Addition;
 use crate::store::{Blocked, Router, StoreError, StoredEvent};
+
+/// Makes the routers of an app take turns, until the end of the transaction.
+const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(hashtext('indelible.route'), hashtext($1))";
 
 /// The oldest deliveries that nobody else routes at this moment, also those whose router died before
 /// they had looked for waits. Served by the primary keys of deliveries and events.
@@ -41,17 +45,21 @@ pub(super) async fn route(
     pool: &PgPool,
     app: &str,
     limit: usize,
+    in_turn: bool,
     router: Router<'_>,
 ) -> Result<usize, StoreError> {
     let mut connection = pool.acquire().await?;
     let mut tx = sqlx::Connection::begin(&mut *connection).await?;
+    if in_turn {
+        sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
+    }
     let rows = sqlx::query(TAKE)
         .bind(app)
         .bind(limit as i64)
         .bind(OVERDUE.as_secs_f64())
         .fetch_all(&mut *tx)
         .await?;
-    let (mut started, mut blocked) = (Vec::new(), Vec::new());
+    let (mut started, mut blocked, mut batched) = (Vec::new(), Vec::new(), Vec::new());
     let mut keys = EventKeys::default();
     let (mut done, mut looking) = (Vec::new(), Vec::new());
     for row in &rows {
@@ -63,12 +71,15 @@ pub(super) async fn route(
             only: row.try_get("workflow")?,
         };
         let routing = router(&event);
+        let seq = row.try_get::<i64, _>("seq")?;
         if !row.try_get::<bool, _>("routed")? {
             let at = Time(event.accepted_at);
             started.extend(routing.runs.into_iter().map(|run| (run, at)));
             blocked.extend(routing.blocked.into_iter().map(|blocked| (event.id, blocked)));
+            let (event, accepted_at) = (event.id, event.accepted_at);
+            let batches = routing.batched.into_iter();
+            batched.extend(batches.map(|batch| Addition { seq, event, accepted_at, batch }));
         }
-        let seq = row.try_get::<i64, _>("seq")?;
         if routing.keys.is_empty() {
             done.push(seq)
         } else {
@@ -78,6 +89,7 @@ pub(super) async fn route(
     }
     runs::insert(&mut tx, app, &started).await?;
     block(&mut tx, app, &blocked).await?;
+    batches::gather(&mut tx, app, &batched).await?;
     remove(&mut tx, app, &done).await?;
     if looking.is_empty() {
         tx.commit().await?;

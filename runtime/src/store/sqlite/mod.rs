@@ -5,6 +5,7 @@
 //! The times are the process's clock: every process that uses the file is on the same host.
 
 mod accept;
+mod batches;
 mod claim;
 mod connect;
 mod flush;
@@ -103,9 +104,14 @@ impl Store for SqliteStore {
         &self,
         app: &str,
         limit: usize,
+        _in_turn: bool,
         router: Router<'_>,
     ) -> Result<usize, StoreError> {
         route::route(self, app, limit, router).await
+    }
+
+    async fn complete(&self, app: &str, limit: usize) -> Result<Promoted, StoreError> {
+        batches::complete(self, app, limit).await
     }
 
     async fn fire(

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection};
 
-use super::{flush, inbox, query, waits};
+use super::{batches, flush, inbox, query, waits};
 use crate::store::conformance::{World, on_sqlite};
 
-const STATEMENTS: [(&str, &str); 13] = [
+const STATEMENTS: [(&str, &str); 17] = [
     ("begin waits", waits::BEGIN),
     ("end waits", waits::END),
     ("look for events", waits::LOOK),
@@ -23,6 +23,10 @@ const STATEMENTS: [(&str, &str); 13] = [
     ("rouse", inbox::ROUSE),
     ("children", query::CHILDREN),
     ("drop lines", flush::DROP),
+    ("due batches", batches::DUE),
+    ("events of batches", batches::EVENTS),
+    ("take from batches", batches::TAKE),
+    ("close batches", batches::CLOSE),
 ];
 
 #[tokio::test]

@@ -3,13 +3,14 @@ use sqlx::Row as _;
 use super::SqliteStore;
 use super::value::{Columns as _, batch};
 use super::waits::EventKey;
-use super::{inbox, runs, waits};
+use super::{batches, inbox, runs, waits};
 use crate::payload::Payload;
+use crate::store::gathered::Addition;
 use crate::store::{Router, StoreError, StoredEvent};
 
 /// Served by `indelible_deliveries_in_order` and the primary key of events.
 const OLDEST: &str = "
-    SELECT d.seq, d.workflow, e.id, e.name, e.data, e.accepted_at
+    SELECT d.seq, d.workflow, e.seq AS place, e.id, e.name, e.data, e.accepted_at
     FROM indelible_deliveries d JOIN indelible_events e ON e.id = d.event_id
     WHERE d.app = ?1 ORDER BY d.seq LIMIT ?2";
 
@@ -32,7 +33,8 @@ pub(super) async fn route(
     let rows = sqlx::query(OLDEST).bind(app).bind(limit as i64).fetch_all(&mut *tx).await?;
     let Some(last) = rows.last() else { return Ok(0) };
     sqlx::query(REMOVE).bind(app).bind(last.try_get::<i64, _>("seq")?).execute(&mut *tx).await?;
-    let (mut started, mut keys, mut blocked) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut started, mut keys) = (Vec::new(), Vec::new());
+    let (mut blocked, mut batched) = (Vec::new(), Vec::new());
     for row in &rows {
         let event = StoredEvent {
             id: row.uuid("id")?.into(),
@@ -45,12 +47,17 @@ pub(super) async fn route(
         keys.extend(EventKey::all_of(event.id, &routing.keys));
         let kept = routing.blocked.into_iter();
         blocked.extend(kept.map(|kept| (kept.workflow, event.id, kept.reason)));
+        // A delivery's own number is given again once it is gone.
+        let (seq, accepted_at) = (row.try_get("place")?, event.accepted_at);
+        let batches = routing.batched.into_iter();
+        batched.extend(batches.map(|batch| Addition { seq, event: event.id, accepted_at, batch }));
         started.extend(routing.runs.into_iter().map(|run| (run, event.accepted_at)));
     }
     runs::insert(&mut tx, app, started.iter().map(|(run, at)| (run, *at))).await?;
     if !blocked.is_empty() {
         sqlx::query(BLOCK).bind(app).bind(batch(&blocked)).execute(&mut *tx).await?;
     }
+    batches::gather(&mut tx, app, &batched).await?;
     let told = waits::find(&mut tx, app, &keys).await?;
     inbox::rouse(&mut tx, &told).await?;
     tx.commit().await?;

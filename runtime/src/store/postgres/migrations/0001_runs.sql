@@ -39,6 +39,28 @@ CREATE TABLE indelible.blocked (
     PRIMARY KEY (app, workflow, event_id)
 );
 
+-- Batches that are gathered. Whoever adds to one or completes it holds its row.
+CREATE TABLE indelible.batches (
+    app      text        NOT NULL,
+    workflow text        NOT NULL,
+    key      text        NOT NULL,
+    events   bigint      NOT NULL,
+    -- When its first event has waited long enough.
+    due_at   timestamptz NOT NULL,
+    PRIMARY KEY (app, workflow, key)
+);
+CREATE INDEX batches_by_time ON indelible.batches (app, due_at);
+
+-- The events in them, in order of acceptance.
+CREATE TABLE indelible.batched (
+    app      text   NOT NULL,
+    workflow text   NOT NULL,
+    key      text   NOT NULL,
+    seq      bigint NOT NULL,
+    event_id uuid   NOT NULL,
+    PRIMARY KEY (app, workflow, key, seq)
+);
+
 -- Idempotency keys of events, while they are remembered.
 CREATE TABLE indelible.dedupe (
     event_name text        NOT NULL,

@@ -36,6 +36,28 @@ CREATE TABLE indelible_blocked (
     PRIMARY KEY (app, workflow, event_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Batches that are gathered.
+CREATE TABLE indelible_batches (
+    app      TEXT    NOT NULL,
+    workflow TEXT    NOT NULL,
+    key      TEXT    NOT NULL,
+    events   INTEGER NOT NULL,
+    -- When its first event has waited long enough.
+    due_at   INTEGER NOT NULL,
+    PRIMARY KEY (app, workflow, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_batches_by_time ON indelible_batches (app, due_at);
+
+-- The events in them, in order of acceptance.
+CREATE TABLE indelible_batched (
+    app      TEXT    NOT NULL,
+    workflow TEXT    NOT NULL,
+    key      TEXT    NOT NULL,
+    seq      INTEGER NOT NULL,
+    event_id TEXT    NOT NULL,
+    PRIMARY KEY (app, workflow, key, seq)
+) STRICT, WITHOUT ROWID;
+
 -- Idempotency keys of events, while they are remembered.
 CREATE TABLE indelible_dedupe (
     event_name TEXT    NOT NULL,

@@ -1,0 +1,218 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sqlx::{PgConnection, PgPool, Row as _};
+use uuid::Uuid;
+
+use super::runs;
+use super::value::{Columns as _, Time};
+use crate::store::gathered::{self, Added, Addition, BatchId, Completed, Gathered};
+use crate::store::{Promoted, StoreError};
+
+/// Served by the primary key. One that another transaction is about to complete is waited for, and
+/// begun anew.
+pub(super) const OPEN: &str = "
+    INSERT INTO indelible.batches AS known (app, workflow, key, events, due_at)
+    SELECT $1, workflow, key, events, due_at
+    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
+        AS batch (workflow, key, events, due_at)
+    ON CONFLICT (app, workflow, key) DO UPDATE SET
+        events = known.events + excluded.events, due_at = least(known.due_at, excluded.due_at)
+    RETURNING workflow, key, events";
+
+pub(super) const ADD: &str = "
+    INSERT INTO indelible.batched (app, workflow, key, seq, event_id)
+    SELECT $1, workflow, key, seq, event_id
+    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::uuid[])
+        AS added (workflow, key, seq, event_id)";
+
+/// Served by `batches_by_time`.
+pub(super) const DUE: &str = "
+    SELECT workflow, key FROM indelible.batches
+    WHERE app = $1 AND due_at <= now() ORDER BY due_at LIMIT $2
+    FOR UPDATE SKIP LOCKED";
+
+/// Served by `batches_by_time`.
+pub(super) const NEXT: &str = "
+    SELECT extract(epoch FROM due_at - now())::float8 FROM indelible.batches
+    WHERE app = $1 ORDER BY due_at LIMIT 1";
+
+/// Served by the primary keys of batched and events.
+pub(super) const EVENTS: &str = "
+    SELECT added.workflow, added.key, added.seq, event.data::text AS data, event.accepted_at
+    FROM unnest($2::text[], $3::text[]) AS batch (workflow, key)
+    JOIN indelible.batched added
+        ON added.app = $1 AND added.workflow = batch.workflow AND added.key = batch.key
+    JOIN indelible.events event ON event.id = added.event_id
+    ORDER BY added.workflow, added.key, added.seq";
+
+/// Served by the primary key.
+pub(super) const TAKE: &str = "
+    DELETE FROM indelible.batched added
+    USING unnest($2::text[], $3::text[], $4::bigint[]) AS taken (workflow, key, last)
+    WHERE added.app = $1 AND added.workflow = taken.workflow AND added.key = taken.key
+      AND added.seq <= taken.last";
+
+/// Served by the primary key.
+pub(super) const CLOSE: &str = "
+    DELETE FROM indelible.batches batch
+    USING unnest($2::text[], $3::text[]) AS closed (workflow, key)
+    WHERE batch.app = $1 AND batch.workflow = closed.workflow AND batch.key = closed.key";
+
+/// Served by the primary key.
+pub(super) const KEEP: &str = "
+    UPDATE indelible.batches batch SET events = kept.events, due_at = kept.due_at
+    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
+        AS kept (workflow, key, events, due_at)
+    WHERE batch.app = $1 AND batch.workflow = kept.workflow AND batch.key = kept.key";
+
+/// Adds events to their batches, and starts the runs of those that are full.
+pub(super) async fn gather(
+    tx: &mut PgConnection,
+    app: &str,
+    additions: &[Addition],
+) -> Result<(), StoreError> {
+    if additions.is_empty() {
+        return Ok(());
+    }
+    let added = gathered::added(additions);
+    let (workflows, keys): (Vec<&str>, Vec<&str>) = added.keys().copied().unzip();
+    let events: Vec<i64> = added.values().map(|added| added.events).collect();
+    let due: Vec<Time> = added.values().map(|added| Time(added.due)).collect();
+    let counts: Vec<(String, String, i64)> = sqlx::query_as(OPEN)
+        .bind(app)
+        .bind(workflows)
+        .bind(keys)
+        .bind(events)
+        .bind(due)
+        .fetch_all(&mut *tx)
+        .await?;
+
+    let batches = additions.iter().map(|addition| &addition.batch);
+    let (workflows, keys): (Vec<&str>, Vec<&str>) =
+        batches.map(|batch| (&*batch.workflow, &*batch.key)).unzip();
+    let seqs: Vec<i64> = additions.iter().map(|addition| addition.seq).collect();
+    let events: Vec<Uuid> = additions.iter().map(|addition| addition.event.as_uuid()).collect();
+    sqlx::query(ADD)
+        .bind(app)
+        .bind(workflows)
+        .bind(keys)
+        .bind(seqs)
+        .bind(events)
+        .execute(&mut *tx)
+        .await?;
+
+    let full = counts.into_iter().filter_map(|(workflow, key, events)| {
+        let Added { max, .. } = added.get(&(&*workflow, &*key))?;
+        (events >= *max as i64).then_some((workflow, key))
+    });
+    let full: Vec<BatchId> = full.collect();
+    start(tx, app, &full, |(workflow, key), events| {
+        let Added { max, timeout, .. } = added.get(&(&**workflow, &**key))?;
+        gathered::full(workflow, events, *max, *timeout)
+    })
+    .await
+    .map(drop)
+}
+
+pub(super) async fn complete(
+    pool: &PgPool,
+    app: &str,
+    limit: usize,
+) -> Result<Promoted, StoreError> {
+    let mut tx = pool.begin().await?;
+    let due: Vec<BatchId> =
+        sqlx::query_as(DUE).bind(app).bind(limit as i64).fetch_all(&mut *tx).await?;
+    let runs =
+        start(&mut tx, app, &due, |(workflow, _), events| gathered::due(workflow, events)).await?;
+    let next: Option<f64> = sqlx::query_scalar(NEXT).bind(app).fetch_optional(&mut *tx).await?;
+    tx.commit().await?;
+    let next = next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    Ok(Promoted { runs, next })
+}
+
+/// Starts the runs of batches that this transaction holds, as `become_runs` says of each. Gives how
+/// many.
+async fn start(
+    tx: &mut PgConnection,
+    app: &str,
+    batches: &[BatchId],
+    become_runs: impl Fn(&BatchId, &[Gathered]) -> Option<Completed>,
+) -> Result<usize, StoreError> {
+    if batches.is_empty() {
+        return Ok(0);
+    }
+    let at = Time(sqlx::query_scalar::<_, Time>("SELECT now()").fetch_one(&mut *tx).await?.0);
+    let mut started = Vec::new();
+    let (mut taken, mut last, mut closed, mut kept) =
+        (Ids::default(), vec![], Ids::default(), Kept::default());
+    for (batch, events) in events(tx, app, batches).await? {
+        let Some(completed) = become_runs(&batch, &events) else { continue };
+        started.extend(completed.runs.into_iter().map(|run| (run, at)));
+        last.push(completed.last);
+        match completed.rest {
+            Some((events, due)) => {
+                kept.ids.push(&batch);
+                kept.events.push(events);
+                kept.due.push(Time(due));
+            }
+            None => closed.push(&batch),
+        }
+        taken.push(&batch);
+    }
+    runs::insert(tx, app, &started).await?;
+    taken.bind(app, TAKE).bind(last).execute(&mut *tx).await?;
+    closed.bind(app, CLOSE).execute(&mut *tx).await?;
+    kept.ids.bind(app, KEEP).bind(kept.events).bind(kept.due).execute(&mut *tx).await?;
+    Ok(started.len())
+}
+
+/// The events of batches, in order.
+async fn events(
+    tx: &mut PgConnection,
+    app: &str,
+    batches: &[BatchId],
+) -> Result<BTreeMap<BatchId, Vec<Gathered>>, StoreError> {
+    let mut ids = Ids::default();
+    batches.iter().for_each(|batch| ids.push(batch));
+    let rows = ids.bind(app, EVENTS).fetch_all(tx).await?;
+    let mut found = BTreeMap::<BatchId, Vec<Gathered>>::new();
+    for row in &rows {
+        let batch = (row.try_get("workflow")?, row.try_get("key")?);
+        found.entry(batch).or_default().push(Gathered {
+            seq: row.try_get("seq")?,
+            data: row.payload("data")?,
+            accepted_at: row.time("accepted_at")?,
+        });
+    }
+    Ok(found)
+}
+
+#[derive(Default)]
+struct Kept {
+    ids: Ids,
+    events: Vec<i64>,
+    due: Vec<Time>,
+}
+
+#[derive(Default)]
+struct Ids {
+    workflows: Vec<String>,
+    keys: Vec<String>,
+}
+
+impl Ids {
+    fn push(&mut self, (workflow, key): &BatchId) {
+        self.workflows.push(workflow.clone());
+        self.keys.push(key.clone());
+    }
+
+    /// Binds the app, the workflows and the keys, in this order.
+    fn bind<'q>(
+        self,
+        app: &'q str,
+        statement: &'static str,
+    ) -> sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments> {
+        sqlx::query(statement).bind(app).bind(self.workflows).bind(self.keys)
+    }
+}

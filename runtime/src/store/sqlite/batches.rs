@@ -1,0 +1,171 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnection;
+
+use super::SqliteStore;
+use super::runs;
+use super::value::{Columns as _, batch, micros, now};
+use crate::payload::Payload;
+use crate::store::gathered::{self, Added, Addition, BatchId, Completed, Gathered};
+use crate::store::{Promoted, StoreError};
+
+/// Served by the primary key.
+const OPEN: &str = "
+    INSERT INTO indelible_batches (app, workflow, key, events, due_at)
+    SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?2) WHERE true
+    ON CONFLICT (app, workflow, key) DO UPDATE SET
+        events = events + excluded.events, due_at = min(due_at, excluded.due_at)
+    RETURNING workflow, key, events";
+
+const ADD: &str = "
+    INSERT INTO indelible_batched (app, workflow, key, seq, event_id)
+    SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?2)";
+
+/// Served by `indelible_batches_by_time`.
+pub(super) const DUE: &str = "
+    SELECT workflow, key FROM indelible_batches
+    WHERE app = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3";
+
+/// Served by `indelible_batches_by_time`.
+const NEXT: &str = "SELECT min(due_at) FROM indelible_batches WHERE app = ?1";
+
+/// Served by the primary key of batched and the unique index of events.
+pub(super) const EVENTS: &str = "
+    SELECT added.workflow, added.key, added.seq, event.data, event.accepted_at
+    FROM json_each(?2) batch
+    CROSS JOIN indelible_batched added
+        ON added.app = ?1 AND added.workflow = batch.value ->> 0
+           AND added.key = batch.value ->> 1
+    CROSS JOIN indelible_events event ON event.id = added.event_id
+    ORDER BY added.workflow, added.key, added.seq";
+
+/// Served by the primary key.
+pub(super) const TAKE: &str = "
+    DELETE FROM indelible_batched WHERE (app, workflow, key, seq) IN (
+        SELECT ?1, added.workflow, added.key, added.seq
+        FROM json_each(?2) taken
+        CROSS JOIN indelible_batched added
+            ON added.app = ?1 AND added.workflow = taken.value ->> 0
+               AND added.key = taken.value ->> 1 AND added.seq <= taken.value ->> 2
+    )";
+
+/// Served by the primary key.
+pub(super) const CLOSE: &str = "
+    DELETE FROM indelible_batches WHERE (app, workflow, key) IN (
+        SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2)
+    )";
+
+/// Served by the primary key.
+const KEEP: &str = "
+    UPDATE indelible_batches AS batch SET events = kept.value ->> 2, due_at = kept.value ->> 3
+    FROM json_each(?2) kept
+    WHERE batch.app = ?1 AND batch.workflow = kept.value ->> 0 AND batch.key = kept.value ->> 1";
+
+/// Adds events to their batches, and starts the runs of those that are full.
+pub(super) async fn gather(
+    tx: &mut SqliteConnection,
+    app: &str,
+    additions: &[Addition],
+) -> Result<(), StoreError> {
+    if additions.is_empty() {
+        return Ok(());
+    }
+    let added = gathered::added(additions);
+    let rows = added
+        .iter()
+        .map(|((workflow, key), added)| (*workflow, *key, added.events, micros(added.due)));
+    let counts: Vec<(String, String, i64)> =
+        sqlx::query_as(OPEN).bind(app).bind(batch(rows)).fetch_all(&mut *tx).await?;
+    let rows = additions
+        .iter()
+        .map(|Addition { seq, event, batch, .. }| (&batch.workflow, &batch.key, *seq, event));
+    sqlx::query(ADD).bind(app).bind(batch(rows)).execute(&mut *tx).await?;
+
+    let full = counts.into_iter().filter_map(|(workflow, key, events)| {
+        let Added { max, .. } = added.get(&(&*workflow, &*key))?;
+        (events >= *max as i64).then_some((workflow, key))
+    });
+    let full: Vec<BatchId> = full.collect();
+    start(tx, app, &full, now(), |(workflow, key), events| {
+        let Added { max, timeout, .. } = added.get(&(&**workflow, &**key))?;
+        gathered::full(workflow, events, *max, *timeout)
+    })
+    .await
+    .map(drop)
+}
+
+pub(super) async fn complete(
+    store: &SqliteStore,
+    app: &str,
+    limit: usize,
+) -> Result<Promoted, StoreError> {
+    let mut tx = store.write().await?;
+    let now = now();
+    let due: Vec<BatchId> = sqlx::query_as(DUE)
+        .bind(app)
+        .bind(micros(now))
+        .bind(limit as i64)
+        .fetch_all(&mut *tx)
+        .await?;
+    let runs =
+        start(&mut tx, app, &due, now, |(workflow, _), events| gathered::due(workflow, events))
+            .await?;
+    let next: Option<i64> = sqlx::query_scalar(NEXT).bind(app).fetch_one(&mut *tx).await?;
+    tx.commit().await?;
+    let wait =
+        |due: i64| Duration::from_micros(due.saturating_sub(micros(now)).max(0).unsigned_abs());
+    Ok(Promoted { runs, next: next.map(wait) })
+}
+
+/// Starts the runs of batches, as `become_runs` says of each. Gives how many.
+async fn start(
+    tx: &mut SqliteConnection,
+    app: &str,
+    batches: &[BatchId],
+    at: Timestamp,
+    become_runs: impl Fn(&BatchId, &[Gathered]) -> Option<Completed>,
+) -> Result<usize, StoreError> {
+    if batches.is_empty() {
+        return Ok(0);
+    }
+    let mut started = Vec::new();
+    let (mut taken, mut closed, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+    for ((workflow, key), events) in events(tx, app, batches).await? {
+        let id = (workflow, key);
+        let Some(completed) = become_runs(&id, &events) else { continue };
+        let (workflow, key) = id;
+        started.extend(completed.runs);
+        taken.push((workflow.clone(), key.clone(), completed.last));
+        match completed.rest {
+            Some((events, due)) => kept.push((workflow, key, events, micros(due))),
+            None => closed.push((workflow, key)),
+        }
+    }
+    runs::insert(tx, app, started.iter().map(|run| (run, at))).await?;
+    for (statement, rows) in [(TAKE, batch(taken)), (CLOSE, batch(closed)), (KEEP, batch(kept))] {
+        sqlx::query(statement).bind(app).bind(rows).execute(&mut *tx).await?;
+    }
+    Ok(started.len())
+}
+
+/// The events of batches, in order.
+async fn events(
+    tx: &mut SqliteConnection,
+    app: &str,
+    batches: &[BatchId],
+) -> Result<BTreeMap<BatchId, Vec<Gathered>>, StoreError> {
+    let rows = sqlx::query(EVENTS).bind(app).bind(batch(batches)).fetch_all(tx).await?;
+    let mut found = BTreeMap::<BatchId, Vec<Gathered>>::new();
+    for row in &rows {
+        let batch = (row.try_get("workflow")?, row.try_get("key")?);
+        found.entry(batch).or_default().push(Gathered {
+            seq: row.try_get("seq")?,
+            data: Payload::stored(row.try_get::<String, _>("data")?),
+            accepted_at: row.time("accepted_at")?,
+        });
+    }
+    Ok(found)
+}
