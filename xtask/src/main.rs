@@ -38,7 +38,7 @@ enum Command {
     },
     /// Measures what the macros cost: `cargo check` of workflows against plain functions.
     MacroCost {
-        /// How often each is checked; medians are shown.
+        /// How often each is checked; the best is shown.
         #[arg(long, default_value_t = 5)]
         repetitions: usize,
     },

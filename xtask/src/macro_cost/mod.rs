@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+
 use self::generate::Kind;
 use crate::Problem;
 use crate::cargo::Stopped;
@@ -22,11 +25,15 @@ const TIMED_COMPILER: &str = "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec \"$@\" -Ztime-pa
 
 /// One `cargo check` of one crate.
 struct Check {
+    /// From its start to its end, which other work on the machine makes longer.
     whole: Duration,
+    /// What the processors spent on it, which other work changes little.
+    work: Duration,
     expansion: Duration,
 }
 
-/// Measures both crates in turn and prints the medians.
+/// Measures both crates in turn and prints the best of each: what disturbs a measurement only ever
+/// adds to it.
 pub(crate) fn measure(repetitions: usize) -> Result<(), Stopped> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
@@ -46,17 +53,16 @@ pub(crate) fn measure(repetitions: usize) -> Result<(), Stopped> {
         plain.push(check(&folder, Kind::Plain)?);
         durable.push(check(&folder, Kind::Durable)?);
     }
-    let whole = [&plain, &durable].map(|checks| median(checks, |check| check.whole));
-    let expansion = [&plain, &durable].map(|checks| median(checks, |check| check.expansion));
-    let seconds = |duration: Duration| duration.as_secs_f64();
-    println!(
-        "cargo check of {WORKFLOWS} workflows of 10 steps: {:.2} s; of plain functions: {:.2} s; {:.2} times",
-        seconds(whole[1]),
-        seconds(whole[0]),
-        seconds(whole[1]) / seconds(whole[0]),
-    );
+    let whole = [&plain, &durable].map(|checks| best(checks, |check| check.whole));
+    let work = [&plain, &durable].map(|checks| best(checks, |check| check.work));
+    let expansion = [&plain, &durable].map(|checks| best(checks, |check| check.expansion));
+    println!("cargo check of {WORKFLOWS} workflows of 10 steps, and of as many plain functions:");
+    for (what, [plain, durable]) in [("processor time", work), ("elapsed time", whole)] {
+        let [plain, durable] = [plain, durable].map(|time| time.as_secs_f64());
+        println!("  {what}: {durable:.2} s and {plain:.2} s, {:.2} times", durable / plain);
+    }
     let each = expansion[1].saturating_sub(expansion[0]) / WORKFLOWS as u32;
-    println!("expansion: {:.2} ms a workflow", seconds(each) * 1e3);
+    println!("expansion: {:.2} ms a workflow", each.as_secs_f64() * 1e3);
     Ok(())
 }
 
@@ -74,9 +80,9 @@ fn check(folder: &Path, kind: Kind) -> Result<Check, Stopped> {
         .env("CARGO_INCREMENTAL", "0")
         .env("RUSTC_WORKSPACE_WRAPPER", folder.join("timed-compiler"))
         .stdin(Stdio::null());
-    let begun = Instant::now();
+    let (begun, before) = (Instant::now(), work_of_children()?);
     let output = command.output().map_err(unable)?;
-    let whole = begun.elapsed();
+    let (whole, work) = (begun.elapsed(), work_of_children()?.saturating_sub(before));
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         eprintln!("{said}");
@@ -85,7 +91,7 @@ fn check(folder: &Path, kind: Kind) -> Result<Check, Stopped> {
     let expansion = said.lines().find_map(expansion_of).ok_or_else(|| {
         Problem("the compiler does not say how long the expansion of macros took".to_owned())
     })?;
-    Ok(Check { whole, expansion })
+    Ok(Check { whole, work, expansion })
 }
 
 /// Reads `time:   0.702; rss: .. macro_expand_crate`.
@@ -95,8 +101,14 @@ fn expansion_of(line: &str) -> Option<Duration> {
     seconds.trim().parse().ok().map(Duration::from_secs_f64)
 }
 
-fn median(checks: &[Check], of: impl Fn(&Check) -> Duration) -> Duration {
-    let mut times: Vec<_> = checks.iter().map(of).collect();
-    times.sort();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+/// The processor time of all processes that were started from here and have ended.
+fn work_of_children() -> Result<Duration, Problem> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)
+        .map_err(|error| Problem(format!("cannot read what processes have used: {error}")))?;
+    let micros = |time: TimeVal| u64::try_from(time.num_microseconds()).unwrap_or_default();
+    Ok(Duration::from_micros(micros(usage.user_time()) + micros(usage.system_time())))
+}
+
+fn best(checks: &[Check], of: impl Fn(&Check) -> Duration) -> Duration {
+    checks.iter().map(of).min().unwrap_or_default()
 }
