@@ -184,6 +184,24 @@ pub fn written(value: serde_json::Result<serde_json::Value>) -> serde_json::Valu
     value.unwrap_or_default()
 }
 
+/// The name of an event, asked for where nothing is to be said of a type that is none: the constant
+/// that stands on the type itself is there only if it is an event, and goes before that of
+/// [`NameOfNoEvent`].
+pub struct NameOf<E>(std::marker::PhantomData<E>);
+
+impl<E: Event> NameOf<E> {
+    /// The event's name.
+    pub const NAME: &'static str = E::NAME;
+}
+
+/// See [`NameOf`].
+pub trait NameOfNoEvent {
+    /// There is none.
+    const NAME: &'static str = "";
+}
+
+impl<E> NameOfNoEvent for NameOf<E> {}
+
 /// Stands where an event's type was refused, so that nothing else is said about it.
 #[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NoEvent;

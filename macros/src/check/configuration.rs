@@ -2,9 +2,9 @@ use std::collections::HashSet;
 
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
-use syn::{Expr, Ident, PatIdent};
+use syn::{Expr, ExprLit, Ident, Lit, PatIdent};
 
-use crate::model::WorkflowModel;
+use crate::model::{MOST_RETRIES, WorkflowModel};
 use crate::parse::{is_kebab_case, to_kebab_case};
 use crate::problem::{Problem, Problems};
 
@@ -26,6 +26,20 @@ pub(crate) fn id_is_kebab_case(model: &WorkflowModel, problems: &Problems) {
             )
             .help(format!("id = \"{suggestion}\"")),
     );
+}
+
+/// A step is not tried without end.
+pub(crate) fn retries_end(model: &WorkflowModel, problems: &Problems) {
+    for count in model.steps.iter().flat_map(|step| step.arguments_of("retries")) {
+        let Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) = count else { continue };
+        if literal.base10_parse().is_ok_and(|count: u128| count > MOST_RETRIES.into()) {
+            problems.report(
+                Problem::at(literal, format!("a step is tried again at most {MOST_RETRIES} times"))
+                    .note("each attempt is kept in the journal, which is read on every resume")
+                    .help("let the step fail, and go on in a loop of the body after a `sleep`"),
+            );
+        }
+    }
 }
 
 /// A backoff does not begin above its own bound.

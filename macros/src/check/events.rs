@@ -1,4 +1,5 @@
-use syn::Expr;
+use syn::visit::{self, Visit};
+use syn::{Expr, ExprMethodCall, Ident, Item};
 
 use crate::model::{Method, Step, WorkflowModel, matched};
 use crate::problem::{Problem, Problems};
@@ -35,6 +36,59 @@ pub(crate) fn are_known(model: &WorkflowModel, problems: &Problems) {
                 .help("write a helper for each event, or wait in the workflow"),
         );
     }
+}
+
+/// What is waited for is known outside of the body.
+pub(crate) fn are_declared_outside(model: &WorkflowModel, problems: &Problems) {
+    for event in model.steps.iter().filter_map(|step| step.event.as_ref()) {
+        if let Some(name) = model.own_item(event) {
+            problems.report(
+                Problem::at(event, format!("`{name}` is known inside of this body only"))
+                    .note(
+                        "the program subscribes to the event before any run begins, and `app!` \
+                         has to name it",
+                    )
+                    .help("declare it, or import it, beside the function"),
+            );
+        }
+    }
+}
+
+/// `matching` stands right behind its wait.
+pub(crate) fn are_matched_at_once(model: &WorkflowModel, problems: &Problems) {
+    let Some(handle) = &model.handle else { return };
+    let mut apart = Apart { handle, found: Vec::new() };
+    apart.visit_block(&model.function.block);
+    for method in apart.found {
+        problems.report(
+            Problem::at(method, "`matching` stands right behind the wait")
+                .note(
+                    "the program subscribes to the event, and to the fields that tell which, before \
+                     any run begins",
+                )
+                .help("step.wait_for_event::<OrderPaid>(\"await-payment\").matching(..)"),
+        );
+    }
+}
+
+/// The `matching(field = value)` of what is no wait.
+struct Apart<'m> {
+    handle: &'m Ident,
+    found: Vec<&'m Ident>,
+}
+
+impl<'m> Visit<'m> for Apart<'m> {
+    fn visit_expr_method_call(&mut self, call: &'m ExprMethodCall) {
+        if call.method == "matching"
+            && call.args.iter().any(|argument| matched(argument).is_some())
+            && Method::at_root_of(call, self.handle).is_none()
+        {
+            self.found.push(&call.method);
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_item(&mut self, _: &'m Item) {}
 }
 
 /// `matching` compares fields to values.

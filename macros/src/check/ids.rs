@@ -13,7 +13,7 @@ const WHY: &str = "a resumed run finds the outcome of a step by its id, so the i
 pub(crate) fn are_literal(model: &WorkflowModel, problems: &Problems) {
     for step in &model.steps {
         match &step.id {
-            StepId::Literal(_) => {}
+            StepId::Literal(..) => {}
             StepId::Other(other) => {
                 let what = "the id of a step is a string literal";
                 let help = match &**other {
@@ -36,12 +36,11 @@ pub(crate) fn are_literal(model: &WorkflowModel, problems: &Problems) {
 
 /// A step's id is kebab-case.
 pub(crate) fn are_kebab_case(model: &WorkflowModel, problems: &Problems) {
-    for id in literals(model) {
-        let text = id.value();
-        if is_kebab_case(&text) {
+    for (id, text) in literals(model) {
+        if is_kebab_case(text) {
             continue;
         }
-        let help = match to_kebab_case(&text) {
+        let help = match to_kebab_case(text) {
             kebab if is_kebab_case(&kebab) => format!("write \"{kebab}\""),
             _ => "for example \"fetch-ticket\"".to_owned(),
         };
@@ -58,10 +57,9 @@ pub(crate) fn are_kebab_case(model: &WorkflowModel, problems: &Problems) {
 
 /// No two steps of a body have one id.
 pub(crate) fn are_unique(model: &WorkflowModel, problems: &Problems) {
-    let mut firsts: HashMap<String, (&LitStr, bool)> = HashMap::new();
-    for id in literals(model) {
-        let text = id.value();
-        let Some((first, shown)) = firsts.get_mut(&text) else {
+    let mut firsts: HashMap<&str, (&LitStr, bool)> = HashMap::new();
+    for (id, text) in literals(model) {
+        let Some((first, shown)) = firsts.get_mut(text) else {
             firsts.insert(text, (id, false));
             continue;
         };
@@ -79,11 +77,11 @@ pub(crate) fn are_unique(model: &WorkflowModel, problems: &Problems) {
     }
 }
 
-fn literals(model: &WorkflowModel) -> impl Iterator<Item = &LitStr> {
+fn literals(model: &WorkflowModel) -> impl Iterator<Item = (&LitStr, &str)> {
     model.steps.iter().filter_map(|step| match &step.id {
         // A helper's id and a loop's are made from what is there.
-        StepId::Literal(literal) if !matches!(step.method, Method::Call | Method::Carried) => {
-            Some(literal)
+        StepId::Literal(literal, id) if !matches!(step.method, Method::Call | Method::Carried) => {
+            Some((literal, id.as_str()))
         }
         _ => None,
     })

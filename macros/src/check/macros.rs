@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{ExprMethodCall, Item, Macro};
 
-use crate::model::{Step, WorkflowModel};
+use crate::model::{Method, WorkflowModel};
 use crate::parse::{Concurrency, MacroArguments, concurrency, parse_race};
 use crate::problem::{Problem, Problems};
 
@@ -14,6 +14,17 @@ pub(crate) fn hide_no_await(model: &WorkflowModel, problems: &Problems) {
     opaque.visit_block(&model.function.block);
     for (name, awaited) in opaque.found {
         let problem = match awaited {
+            Some(awaited) if runs_sometimes(&name) => Problem::at(
+                &awaited,
+                format!("what is awaited inside of `{name}!` runs only where it is enabled"),
+            )
+            .note(
+                "levels and builds differ from process to process: one that resumes the run might \
+                 not come to the step, and its place in the journal would contradict the body",
+            )
+            .help(
+                "await it before: `let value = step.run(..).await?;`, and give the macro `value`",
+            ),
             Some(awaited) => Problem::at(
                 &awaited,
                 format!("what is awaited inside of `{name}!` cannot be seen"),
@@ -44,7 +55,9 @@ impl<'ast> Visit<'ast> for Opaque<'_> {
         let Some(name) = call.path.segments.last().map(|name| name.ident.clone()) else { return };
         if name == "select" || name == "select_biased" {
             self.found.push((name, None));
-        } else if let Some(arguments) = MacroArguments::parse(call) {
+        } else if let Some(arguments) =
+            MacroArguments::parse(call).filter(|_| !runs_sometimes(&name))
+        {
             arguments.expressions().into_iter().for_each(|argument| self.visit_expr(argument));
         } else if let Some(awaited) = awaited(call.tokens.clone()) {
             self.found.push((name, Some(awaited)));
@@ -53,13 +66,24 @@ impl<'ast> Visit<'ast> for Opaque<'_> {
 
     /// What a step does is awaited as written.
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
-        let step = self.handle.and_then(|handle| Step::of(call, handle));
-        if step.is_none_or(|step| step.attempt.is_none()) {
+        let method = self.handle.and_then(|handle| Method::of(call, handle));
+        if !method.is_some_and(Method::runs_code) {
             visit::visit_expr_method_call(self, call);
         }
     }
 
     fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+/// Whether a macro evaluates its arguments at some levels or in some builds alone: those of `tracing`
+/// and `log`, and `debug_assert!`.
+fn runs_sometimes(name: &Ident) -> bool {
+    const LEVELS: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
+    let name = name.to_string();
+    let level = name.strip_suffix("_span").unwrap_or(&name);
+    LEVELS.contains(&level)
+        || ["log", "event", "span"].contains(&name.as_str())
+        || name.starts_with("debug_assert")
 }
 
 /// What stands side by side are one to twelve branches; what races, two to eight.

@@ -66,7 +66,10 @@ fn body(model: &WorkflowModel, problems: &Problems) {
     macros::races_have_branches(model, problems);
     events::are_typed(model, problems);
     events::are_known(model, problems);
+    events::are_declared_outside(model, problems);
     events::are_matched_by_field(model, problems);
+    events::are_matched_at_once(model, problems);
+    configuration::retries_end(model, problems);
     keys::tell_concurrent_steps_apart(model, problems);
     undos::are_functions(model, problems);
     determinism::is_kept(model, problems);

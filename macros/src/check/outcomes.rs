@@ -1,16 +1,16 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
-use syn::{Expr, Ident, Item, Local, Pat, Stmt};
+use syn::{Block, Expr, Ident, Item, Local, Pat, Stmt};
 
-use crate::model::{Step, WorkflowModel, occurrences};
+use crate::model::{Method, Step, WorkflowModel, occurrences};
 use crate::problem::{Problem, Problems};
 
 /// A durable operation is awaited: until then it does nothing.
 pub(crate) fn are_used(model: &WorkflowModel, problems: &Problems) {
     let Some(handle) = &model.handle else { return };
     let block = &model.function.block;
-    let mut unused = Unused { handle, body: block.to_token_stream(), found: Vec::new() };
+    let mut unused = Unused { handle, body: block, found: Vec::new() };
     unused.visit_block(block);
     let found = unused.found.into_iter();
     for (step, place) in found.filter(|(_, place)| !model.allows("used_outcomes", place)) {
@@ -24,26 +24,28 @@ pub(crate) fn are_used(model: &WorkflowModel, problems: &Problems) {
 
 struct Unused<'m> {
     handle: &'m Ident,
-    body: TokenStream,
+    body: &'m Block,
     found: Vec<(Step, TokenStream)>,
 }
 
 impl Unused<'_> {
     /// An operation that is built here and not awaited in the same expression.
-    fn operation(&mut self, expression: &Expr) {
-        if let Expr::MethodCall(call) = expression
-            && let Some(step) = Step::at_root_of(call, self.handle)
-            && step.method.is_awaited()
-        {
-            self.found.push((step, expression.to_token_stream()));
-        }
+    fn operation(&self, expression: &Expr) -> Option<Step> {
+        let Expr::MethodCall(call) = expression else { return None };
+        let is_awaited = Method::at_root_of(call, self.handle)?.is_awaited();
+        if is_awaited { Step::at_root_of(call, self.handle) } else { None }
+    }
+
+    fn unused(&mut self, expression: &Expr) {
+        let step = self.operation(expression);
+        self.found.extend(step.map(|step| (step, expression.to_token_stream())));
     }
 }
 
 impl<'ast> Visit<'ast> for Unused<'_> {
     fn visit_stmt(&mut self, statement: &'ast Stmt) {
         if let Stmt::Expr(expression, Some(_)) = statement {
-            self.operation(expression);
+            self.unused(expression);
         }
         visit::visit_stmt(self, statement);
     }
@@ -51,9 +53,12 @@ impl<'ast> Visit<'ast> for Unused<'_> {
     fn visit_local(&mut self, local: &'ast Local) {
         if let Some(init) = &local.init {
             match &local.pat {
-                Pat::Wild(_) => self.operation(&init.expr),
-                Pat::Ident(name) if occurrences(&self.body, &name.ident) < 2 => {
-                    self.operation(&init.expr);
+                Pat::Wild(_) => self.unused(&init.expr),
+                Pat::Ident(name)
+                    if self.operation(&init.expr).is_some()
+                        && occurrences(&self.body.to_token_stream(), &name.ident) < 2 =>
+                {
+                    self.unused(&init.expr);
                 }
                 _ => {}
             }

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Block, Expr, ExprAsync, ExprAwait, ExprClosure, ExprLit, ExprMethodCall, Item, Lit, Macro, Pat,
+    Block, Expr, ExprAwait, ExprCall, ExprClosure, ExprLit, ExprMethodCall, Item, Lit, Macro, Pat,
     PatIdent, Stmt, parse_quote,
 };
 
@@ -20,8 +20,12 @@ use crate::parse::{Concurrency, MacroArguments, concurrency as concurrency_of, p
 use crate::problem::Problems;
 
 /// The body with its steps carrying their states, and each `.await` going through `Durable`.
-pub(super) fn rewrite(workflow: &WorkflowModel, states: &States<'_>, problems: &Problems) -> Block {
-    let mut block = (*workflow.function.block).clone();
+pub(super) fn rewrite(
+    mut block: Block,
+    workflow: &WorkflowModel,
+    states: &States<'_>,
+    problems: &Problems,
+) -> Block {
     Rewrite { workflow, states, problems, inside_step: false }.visit_block_mut(&mut block);
     block
 }
@@ -69,7 +73,10 @@ impl VisitMut for Rewrite<'_> {
         }
         match expression {
             Expr::Await(awaited) => self.durable_await(awaited),
-            Expr::Async(block) => *expression = self.branch(block),
+            Expr::Async(block) => *expression = branch(block.async_token.span(), block),
+            Expr::Call(call) if self.calls_a_closure(call) => {
+                *expression = branch(call.span(), call);
+            }
             _ => {}
         }
     }
@@ -88,12 +95,18 @@ impl VisitMut for Rewrite<'_> {
 }
 
 impl Rewrite<'_> {
+    /// Whether one of the body's own `async` closures is called.
+    fn calls_a_closure(&self, call: &ExprCall) -> bool {
+        matches!(&*call.func, Expr::Path(path)
+            if self.workflow.closures.iter().any(|closure| path.path.is_ident(closure)))
+    }
+
     /// Whether an expression awaits a step.
     fn is_a_step(&self, expression: &Expr) -> bool {
         let (Some(handle), Expr::Await(awaited)) = (&self.workflow.handle, expression) else {
             return false;
         };
-        matches!(&*awaited.base, Expr::MethodCall(call) if Step::at_root_of(call, handle).is_some())
+        matches!(&*awaited.base, Expr::MethodCall(call) if Method::at_root_of(call, handle).is_some())
     }
 
     fn method_call(&mut self, call: &mut ExprMethodCall) {
@@ -102,7 +115,7 @@ impl Rewrite<'_> {
         };
         if let Some(step) = Step::of(call, handle) {
             self.step(call, &step);
-        } else if Step::at_root_of(call, handle).is_some() {
+        } else if Method::at_root_of(call, handle).is_some() {
             if call.method == "timeout"
                 && let Some(duration) = call.args.first_mut()
             {
@@ -120,6 +133,10 @@ impl Rewrite<'_> {
             }
         } else {
             visit_mut::visit_expr_method_call_mut(self, call);
+            // It stands apart from its wait, which was reported.
+            if call.method == "matching" && call.args.iter().any(|it| matched(it).is_some()) {
+                each_field(call);
+            }
         }
     }
 
@@ -137,8 +154,8 @@ impl Rewrite<'_> {
     /// What has to be passed to a step that outlives what is bound around it.
     fn passing(&self, step: &Step) -> &[Ident] {
         let same = |other: &&Step| {
-            other.name.span().start() == step.name.span().start()
-                && other.literal_id() == step.literal_id()
+            other.literal_id() == step.literal_id()
+                && other.name.span().start() == step.name.span().start()
         };
         self.workflow.steps.iter().find(same).map_or(&[], |step| &step.passing)
     }
@@ -300,9 +317,9 @@ impl Rewrite<'_> {
                 }
                 Expr::Verbatim(quote!(|| #block))
             }
-            future if outlives_its_closure(future) => Expr::Verbatim(
-                quote_spanned!(future.span()=> || __private::IntoFuture::into_future(#future)),
-            ),
+            future if outlives_its_closure(future) => {
+                Expr::Verbatim(quote_spanned!(future.span()=> || #future))
+            }
             future => {
                 let awaited = ExprAwait {
                     attrs: Vec::new(),
@@ -348,11 +365,6 @@ impl Rewrite<'_> {
         *awaited.base = Expr::Verbatim(quote_spanned!(first=> __private::durable #argument));
     }
 
-    /// An `async` block in a body awaits nothing but durable operations, so it is one.
-    fn branch(&self, block: &ExprAsync) -> Expr {
-        Expr::Verbatim(quote_spanned!(block.async_token.span()=> __private::Branch(#block)))
-    }
-
     /// Rewrites the arguments of a macro; one that awaits them becomes an expression.
     fn call_macro(&mut self, call: &mut Macro) -> Option<Expr> {
         let Some(mut arguments) = MacroArguments::parse(call) else {
@@ -373,6 +385,11 @@ impl Rewrite<'_> {
         }
         None
     }
+}
+
+/// An `async` block or closure in a body awaits nothing but durable operations, so it is one.
+fn branch(span: Span, block: &impl ToTokens) -> Expr {
+    Expr::Verbatim(quote_spanned!(span=> __private::Branch(#block)))
 }
 
 /// `.matching(a = x, b = y)` becomes `.on_field(|f| f.a, x).on_field(|f| f.b, y)`. What is no

@@ -1,15 +1,23 @@
-use proc_macro2::TokenStream;
-use quote::{ToTokens as _, format_ident, quote};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens as _, quote};
 
-use crate::model::{Edge, Node, Step, StepId, WorkflowModel, line};
+use super::waits;
+use crate::model::{Edge, Method, Node, Step, StepId, WorkflowModel, line};
 
 /// The graph as a constant.
 pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
-    let states = workflow.states().map(state);
+    let states = workflow.states().map(|step| state(workflow, step));
     let edges = workflow.graph.edges.iter().map(|Edge { from, to, condition }| {
         let (from, to) = (node(*from), node(*to));
-        quote!(__private::Edge { from: #from, to: #to, condition: #condition })
+        quote!(Edge::new(#from, #to, #condition))
     });
+    let edges = match workflow.graph.edges.is_empty() {
+        true => quote!(&[]),
+        false => quote!({
+            use __private::{Edge, Node::*};
+            &[#(#edges),*]
+        }),
+    };
     let allowed = workflow.configuration.allowances.iter().map(|allowance| {
         let (rule, reason) = (allowance.rule.to_string(), &allowance.reason);
         let line = line(allowance.rule.span());
@@ -18,45 +26,50 @@ pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
     quote! {
         __private::Graph {
             states: &[#(#states),*],
-            edges: &[#(#edges),*],
+            edges: #edges,
             allowed: &[#(#allowed),*],
         }
     }
 }
 
-fn state(step: &Step) -> TokenStream {
-    let StepId::Literal(id) = &step.id else { return TokenStream::new() };
-    let (kind, line) = (format_ident!("{}", step.method.kind()), step.line());
-    let helper = match &step.helper {
-        Some(helper) => quote!(__private::Option::Some(&<#helper as __private::DurableFn>::GRAPH)),
-        None => quote!(__private::Option::None),
+fn state(workflow: &WorkflowModel, step: &Step) -> TokenStream {
+    let StepId::Literal(id, _) = &step.id else { return TokenStream::new() };
+    let line = Literal::u32_unsuffixed(step.line());
+    let kind = Ident::new(step.method.kind(), Span::call_site());
+    let more = match (&step.helper, step.method) {
+        (Some(helper), _) => Some(quote!(&<#helper as __private::DurableFn>::GRAPH)),
+        (None, Method::WaitForEvent) => Some(match step.known_event(workflow) {
+            Some(event) => waits::name(event),
+            None => quote!(""),
+        }),
+        _ => None,
     };
-    let undo = match step.undo() {
-        Some(undo) => {
-            let name = undo.to_token_stream().to_string().replace(' ', "");
-            quote!(__private::Option::Some(#name))
-        }
-        None => quote!(__private::Option::None),
-    };
-    quote! {
-        __private::StateDef {
-            id: #id,
-            kind: __private::StepKind::#kind,
-            line: #line,
-            helper: #helper,
-            undo: #undo,
-        }
-    }
+    let more = more.into_iter();
+    let undo = step.undo().map(|undo| {
+        let name = undo.to_token_stream().to_string().replace(' ', "");
+        quote!(.undone_by(#name))
+    });
+    quote!(__private::StateDef::#kind(#id, #line #(, #more)*) #undo)
 }
 
 fn node(node: Node) -> TokenStream {
+    let number = Literal::usize_unsuffixed;
     match node {
-        Node::Start => quote!(__private::Node::Start),
-        Node::State(index) => quote!(__private::Node::State(#index)),
-        Node::Fork(number) => quote!(__private::Node::Fork(#number)),
-        Node::Join(number) => quote!(__private::Node::Join(#number)),
-        Node::End => quote!(__private::Node::End),
-        Node::Failed => quote!(__private::Node::Failed),
+        Node::Start => quote!(Start),
+        Node::State(index) => {
+            let index = number(index);
+            quote!(State(#index))
+        }
+        Node::Fork(fork) => {
+            let fork = number(fork);
+            quote!(Fork(#fork))
+        }
+        Node::Join(join) => {
+            let join = number(join);
+            quote!(Join(#join))
+        }
+        Node::End => quote!(End),
+        Node::Failed => quote!(Failed),
         Node::Junction(_) => unreachable!("junctions are taken out when the graph is linked"),
     }
 }
@@ -66,7 +79,7 @@ pub(super) fn documentation(workflow: &WorkflowModel) -> Option<String> {
     let names: Vec<_> = workflow
         .states()
         .filter_map(|step| match &step.id {
-            StepId::Literal(id) => Some(id.value()),
+            StepId::Literal(_, id) => Some(id.clone()),
             _ => None,
         })
         .collect();

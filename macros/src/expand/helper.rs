@@ -9,11 +9,12 @@ use crate::model::{WorkflowModel, helper_id};
 use crate::problem::Problems;
 
 /// A helper: a function that builds its call, and a type of the same name that carries its graph.
-pub(super) fn expand(helper: WorkflowModel, problems: &Problems) -> TokenStream {
-    let Some(handle) = &helper.handle else {
+pub(super) fn expand(mut helper: WorkflowModel, problems: &Problems) -> TokenStream {
+    let Some(handle) = helper.handle.clone() else {
         let function = &helper.function;
         return quote!(#function);
     };
+    let block = helper.take_body();
     let runtime = Runtime::at(helper.configuration.krate.as_ref());
     let krate = runtime.path();
     let states = States::of(&helper);
@@ -28,7 +29,7 @@ pub(super) fn expand(helper: WorkflowModel, problems: &Problems) -> TokenStream 
     let mut graph = graph::constant(&helper);
     let mut waits = waits::constant(&helper);
     let mut undos = undos::constant(&helper);
-    let mut block = body::rewrite(&helper, &states, problems);
+    let mut block = body::rewrite(block, &helper, &states, problems);
     let mut lints = None;
     if helper.calls_of_itself().next().is_some() {
         // It was reported, in better words than those for cycles of constants and futures.
@@ -59,8 +60,8 @@ pub(super) fn expand(helper: WorkflowModel, problems: &Problems) -> TokenStream 
         };
         *parameter.pat = syn::parse_quote!(#argument);
         arguments.push(match &*parameter.ty {
-            Type::Reference(_) if argument == *handle => quote!(&#entered),
-            _ if argument == *handle => quote!(#entered),
+            Type::Reference(_) if argument == handle => quote!(&#entered),
+            _ if argument == handle => quote!(#entered),
             _ => quote!(#argument),
         });
     }

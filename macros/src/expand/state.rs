@@ -22,7 +22,7 @@ impl<'m> States<'m> {
     pub(super) fn of(workflow: &'m WorkflowModel) -> Self {
         let mut taken = HashSet::new();
         let states = workflow.steps.iter().filter_map(|step| match &step.id {
-            StepId::Literal(id) if step.method != Method::Call => {
+            StepId::Literal(id, _) if step.method != Method::Call => {
                 Some(State { variant: step.id.variant()?, id })
             }
             _ => None,
@@ -35,13 +35,11 @@ impl<'m> States<'m> {
     pub(super) fn definition(&self, workflow: &WorkflowModel) -> TokenStream {
         let (name, visibility) = (&self.name, &workflow.function.vis);
         let docs = format!("The states of `{}`: one for each of its steps.", workflow.name());
-        let variants = self.states.iter().map(|State { variant, id, .. }| {
-            let docs = format!("The step `{}`.", id.value());
-            quote!(#[doc = #docs] #variant)
-        });
+        let variants = self.states.iter().map(|state| &state.variant);
+        // A doc on each variant would cost rustc more than all else about the enum.
         quote! {
             #[doc = #docs]
-            #[allow(non_camel_case_types)]
+            #[allow(missing_docs, non_camel_case_types)]
             #[derive(
                 ::core::clone::Clone,
                 ::core::marker::Copy,
@@ -59,12 +57,16 @@ impl<'m> States<'m> {
         let name = &self.name;
         let variants: Vec<_> = self.states.iter().map(|state| &state.variant).collect();
         let ids = self.states.iter().map(|state| state.id);
+        let id = match variants.as_slice() {
+            [] => quote!(match self {}),
+            _ => quote!([#(#ids),*][self as usize]),
+        };
         quote! {
             impl __private::State for #name {
                 const ALL: &'static [Self] = &[#(Self::#variants),*];
 
                 fn id(self) -> &'static str {
-                    match self { #(Self::#variants => #ids),* }
+                    #id
                 }
             }
 

@@ -10,9 +10,9 @@ use crate::model::{Step, StepId, WorkflowModel};
 pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
     let mut helpers = HashSet::new();
     let undos = workflow.steps.iter().filter_map(|step| {
-        let StepId::Literal(id) = &step.id else { return None };
+        let StepId::Literal(id, name) = &step.id else { return None };
         match &step.helper {
-            Some(helper) => helpers.insert(id.value()).then(|| {
+            Some(helper) => helpers.insert(name).then(|| {
                 quote!(__private::Undo::Helper {
                     id: #id,
                     undos: <#helper as __private::DurableFn>::UNDOS,

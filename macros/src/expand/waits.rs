@@ -1,6 +1,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use syn::Type;
+
 use crate::model::{Method, Step, WorkflowModel};
 
 /// What a body waits for, as a constant: the program subscribes to it before any run begins.
@@ -16,14 +18,23 @@ pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
 }
 
 fn event(workflow: &WorkflowModel, step: &Step) -> Option<TokenStream> {
-    // One that is not known from the source was reported.
-    let event = step.event.as_ref().filter(|event| !workflow.is_generic_over(event))?;
+    let event = step.known_event(workflow)?;
+    let name = name(event);
     let fields =
         step.matched().map(|(field, _)| quote!(<#event as __private::Event>::FIELDS.#field.name()));
     Some(quote! {
         __private::Awaits::Event {
-            event: <#event as __private::Event>::NAME,
+            event: #name,
             fields: &[#(#fields),*],
         }
+    })
+}
+
+/// An event's name. Of a type that is no event, rustc says so where it is waited for, and nowhere else.
+pub(super) fn name(event: &Type) -> TokenStream {
+    quote!({
+        #[allow(unused_imports)]
+        use __private::NameOfNoEvent as _;
+        __private::NameOf::<#event>::NAME
     })
 }

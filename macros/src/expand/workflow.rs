@@ -1,7 +1,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Attribute, ReturnType};
+use syn::{Attribute, Block, ReturnType};
 
 use super::runtime::Runtime;
 use super::state::States;
@@ -9,7 +9,8 @@ use super::{body, graph, triggered, undos, waits};
 use crate::model::{Configuration, WorkflowModel};
 use crate::problem::Problems;
 
-pub(super) fn expand(workflow: WorkflowModel, problems: &Problems) -> TokenStream {
+pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenStream {
+    let block = workflow.take_body();
     let runtime = Runtime::at(workflow.configuration.krate.as_ref());
     let states = States::of(&workflow);
 
@@ -21,7 +22,7 @@ pub(super) fn expand(workflow: WorkflowModel, problems: &Problems) -> TokenStrea
     let state = states.implementation();
     let implementation = implementation(&workflow, &states);
     let body = if workflow.has_a_signature() {
-        body(&workflow, &states, problems)
+        body(block, &workflow, &states, problems)
     } else {
         stand_in(&workflow)
     };
@@ -116,7 +117,12 @@ fn configuration(configuration: &Configuration) -> TokenStream {
 }
 
 /// `impl Body`: the function itself, with its body rewritten, and what calls it.
-fn body(workflow: &WorkflowModel, states: &States<'_>, problems: &Problems) -> TokenStream {
+fn body(
+    block: Block,
+    workflow: &WorkflowModel,
+    states: &States<'_>,
+    problems: &Problems,
+) -> TokenStream {
     let name = workflow.name();
     let attributes = workflow
         .function
@@ -124,7 +130,7 @@ fn body(workflow: &WorkflowModel, states: &States<'_>, problems: &Problems) -> T
         .iter()
         .filter(|attribute| !attribute.path().is_ident("doc") && !is_condition(attribute));
     let (inputs, output) = (&workflow.function.sig.inputs, &workflow.function.sig.output);
-    let block = body::rewrite(workflow, states, problems);
+    let block = body::rewrite(block, workflow, states, problems);
 
     let rest: Vec<_> = workflow.parameters().skip(1).map(|parameter| &parameter.ty).collect();
     let parameters: Vec<_> =

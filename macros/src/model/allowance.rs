@@ -76,14 +76,14 @@ struct Statements<'p> {
 
 impl Statements<'_> {
     /// Takes the attributes that are ours.
-    fn take(&mut self, attributes: &mut Vec<Attribute>, scope: (LineColumn, LineColumn)) {
-        attributes.retain(|attribute| {
-            let ours = attribute.path().segments.last().is_some_and(|n| n.ident == "workflow");
-            if ours {
-                self.read(attribute, scope);
-            }
-            !ours
-        });
+    fn take(&mut self, statement: &mut Stmt) {
+        if !attributes(statement).is_some_and(|attributes| attributes.iter().any(is_ours)) {
+            return;
+        }
+        let scope = extent(statement);
+        if let Some(attributes) = attributes(statement) {
+            attributes.extract_if(.., |it| is_ours(it)).for_each(|it| self.read(&it, scope));
+        }
     }
 
     fn read(&mut self, attribute: &Attribute, scope: (LineColumn, LineColumn)) {
@@ -106,16 +106,7 @@ impl Statements<'_> {
 
 impl VisitMut for Statements<'_> {
     fn visit_stmt_mut(&mut self, statement: &mut Stmt) {
-        let scope = extent(statement);
-        let attributes = match statement {
-            Stmt::Local(local) => Some(&mut local.attrs),
-            Stmt::Macro(call) => Some(&mut call.attrs),
-            Stmt::Expr(expression, _) => attributes(expression),
-            Stmt::Item(_) => None,
-        };
-        if let Some(attributes) = attributes {
-            self.take(attributes, scope);
-        }
+        self.take(statement);
         visit_mut::visit_stmt_mut(self, statement);
     }
 
@@ -130,8 +121,18 @@ fn extent(tokens: &impl ToTokens) -> (LineColumn, LineColumn) {
     (place(first).start(), place(last).end())
 }
 
-/// The attributes of the expressions that stand as statements.
-fn attributes(expression: &mut Expr) -> Option<&mut Vec<Attribute>> {
+fn is_ours(attribute: &Attribute) -> bool {
+    attribute.path().segments.last().is_some_and(|name| name.ident == "workflow")
+}
+
+/// The attributes of a statement, where it may have ours.
+fn attributes(statement: &mut Stmt) -> Option<&mut Vec<Attribute>> {
+    let expression = match statement {
+        Stmt::Local(local) => return Some(&mut local.attrs),
+        Stmt::Macro(call) => return Some(&mut call.attrs),
+        Stmt::Expr(expression, _) => expression,
+        Stmt::Item(_) => return None,
+    };
     Some(match expression {
         Expr::Assign(expression) => &mut expression.attrs,
         Expr::Await(expression) => &mut expression.attrs,

@@ -43,7 +43,7 @@ impl<'a> CarriedLoop<'a> {
         let name = name.unwrap_or_else(|| Ident::new("carried", Span::call_site()));
         let label = self.label.map(|label| to_kebab_case(&label.name.ident.to_string()));
         let id = label.filter(|label| is_kebab_case(label)).unwrap_or_else(|| "loop".to_owned());
-        let id = StepId::Literal(LitStr::new(&id, name.span()));
+        let id = StepId::literal(LitStr::new(&id, name.span()));
         Step::new(Method::Carried, name, id)
     }
 
@@ -63,15 +63,14 @@ pub(super) fn number(steps: &mut [Step]) {
     let mut taken: Vec<_> = steps
         .iter()
         .filter(|step| step.method != Method::Carried)
-        .filter_map(Step::literal_id)
+        .filter_map(|step| step.literal_id().map(str::to_owned))
         .collect();
     for step in steps.iter_mut().filter(|step| step.method == Method::Carried) {
-        let StepId::Literal(id) = &mut step.id else { continue };
-        let base = id.value();
+        let StepId::Literal(literal, base) = &step.id else { continue };
         let numbered = (2..).map(|number| format!("{base}-{number}"));
         let free = std::iter::once(base.clone()).chain(numbered).find(|id| !taken.contains(id));
         if let Some(free) = free {
-            *id = LitStr::new(&free, id.span());
+            step.id = StepId::literal(LitStr::new(&free, literal.span()));
             taken.push(free);
         }
     }

@@ -36,6 +36,9 @@ pub(crate) struct Backoff {
     pub(crate) max: Option<(Duration, LitStr)>,
 }
 
+/// After so many attempts, at an hour apart, more than a month has gone by.
+pub(crate) const MOST_RETRIES: u32 = 1_000;
+
 const KNOWN: &[&str] =
     &["id", "retries", "backoff", "on", "cron", "batch", "input", "allow", "crate"];
 
@@ -153,12 +156,13 @@ pub(crate) fn string(name: &Ident, value: Value, example: &str) -> Result<LitStr
 
 fn whole_number(name: &Ident, value: Value, example: &str) -> Result<u32, Problem> {
     let problem = |place: &dyn quote::ToTokens| {
-        let what = format!("`{name}` takes a whole number from 0 to {}", u32::MAX);
+        let what = format!("`{name}` takes a whole number from 0 to {MOST_RETRIES}");
         Problem::at(&place.to_token_stream(), what).help(format!("{name} = {example}"))
     };
     match value {
         Value::Expr(Expr::Lit(ExprLit { lit: Lit::Int(literal), .. })) => {
-            literal.base10_parse().map_err(|_| problem(&literal))
+            let number = literal.base10_parse().ok().filter(|number| *number <= MOST_RETRIES);
+            number.ok_or_else(|| problem(&literal))
         }
         Value::Expr(other) => Err(problem(&other)),
         _ => Err(problem(name)),

@@ -4,6 +4,7 @@ use syn::{
     Path, PathArguments, Type,
 };
 
+use super::WorkflowModel;
 use crate::parse::{to_kebab_case, variant_name};
 
 /// The methods of `Step` that are durable operations.
@@ -26,7 +27,22 @@ pub(crate) enum Method {
 }
 
 impl Method {
-    fn of(name: &Ident) -> Option<Self> {
+    /// The durable operation that a call is, if it is one on the handle.
+    pub(crate) fn of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
+        let Expr::Path(receiver) = ungrouped(&call.receiver) else { return None };
+        if receiver.path.is_ident(handle) { Self::named(&call.method) } else { None }
+    }
+
+    /// The one at the root of a chain of method calls: of `step.run(..).retries(2).timeout(..)`, that
+    /// of `step.run(..)`.
+    pub(crate) fn at_root_of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
+        match &*call.receiver {
+            Expr::MethodCall(receiver) => Self::at_root_of(receiver, handle),
+            _ => Self::of(call, handle),
+        }
+    }
+
+    fn named(name: &Ident) -> Option<Self> {
         Some(match name.to_string().as_str() {
             "run" => Self::Run,
             "transaction" => Self::Transaction,
@@ -57,23 +73,28 @@ impl Method {
         }
     }
 
+    /// Whether it is given ordinary code to run, apart from the body.
+    pub(crate) fn runs_code(self) -> bool {
+        matches!(self, Self::Run | Self::Transaction)
+    }
+
     /// Whether it does nothing until it is awaited.
     pub(crate) fn is_awaited(self) -> bool {
         !matches!(self, Self::Uuid | Self::Random | Self::Carried)
     }
 
-    /// The `StepKind` that the runtime knows it as.
+    /// The kind that the runtime knows it as.
     pub(crate) fn kind(self) -> &'static str {
         match self {
-            Self::Run => "Run",
-            Self::Transaction => "Transaction",
-            Self::Sleep | Self::SleepUntil => "Sleep",
-            Self::SendEvent | Self::SendEvents => "SendEvent",
-            Self::WaitForEvent => "WaitForEvent",
-            Self::Invoke => "Invoke",
-            Self::Carried => "Carried",
-            Self::Uuid | Self::Random => "Derive",
-            Self::Call => "Helper",
+            Self::Run => "run",
+            Self::Transaction => "transaction",
+            Self::Sleep | Self::SleepUntil => "sleep",
+            Self::SendEvent | Self::SendEvents => "send_event",
+            Self::WaitForEvent => "wait_for_event",
+            Self::Invoke => "invoke",
+            Self::Carried => "carried",
+            Self::Uuid | Self::Random => "derive",
+            Self::Call => "helper",
         }
     }
 }
@@ -126,6 +147,14 @@ impl Step {
         }
     }
 
+    /// What is waited for, unless that is known in the body alone or by the caller of a helper, which
+    /// was reported.
+    pub(crate) fn known_event(&self, workflow: &WorkflowModel) -> Option<&Type> {
+        let is_known =
+            |event: &&Type| !workflow.is_generic_over(event) && workflow.own_item(event).is_none();
+        self.event.as_ref().filter(is_known)
+    }
+
     /// The arguments of the options of a name.
     pub(crate) fn arguments_of(&self, name: &str) -> impl Iterator<Item = &Expr> {
         let options = self.options.iter().filter(move |option| option.name == name);
@@ -148,9 +177,9 @@ impl Step {
     }
 
     /// Its id, if it has one.
-    pub(crate) fn literal_id(&self) -> Option<String> {
+    pub(crate) fn literal_id(&self) -> Option<&str> {
         match &self.id {
-            StepId::Literal(id) => Some(id.value()),
+            StepId::Literal(_, id) => Some(id),
             _ => None,
         }
     }
@@ -158,7 +187,7 @@ impl Step {
     /// What to call it in a message.
     pub(crate) fn title(&self) -> String {
         match &self.id {
-            StepId::Literal(id) => format!("`{}`", id.value()),
+            StepId::Literal(_, id) => format!("`{id}`"),
             _ => format!("on line {}", self.line()),
         }
     }
@@ -185,7 +214,8 @@ pub(crate) fn line(span: Span) -> u32 {
 /// What stands where a step's id belongs.
 #[derive(Clone)]
 pub(crate) enum StepId {
-    Literal(LitStr),
+    /// As it stands in the source, and what it says.
+    Literal(LitStr, String),
     Other(Box<Expr>),
     /// The call has an argument less than it needs, and none is an id.
     Missing(Span),
@@ -194,32 +224,38 @@ pub(crate) enum StepId {
 impl StepId {
     /// The enum variant of the step's state, if it has one.
     pub(crate) fn variant(&self) -> Option<Ident> {
-        let Self::Literal(literal) = self else { return None };
-        let name = variant_name(&literal.value());
-        syn::parse_str(&name).ok().map(|mut ident: Ident| {
-            ident.set_span(literal.span());
-            ident
-        })
+        let Self::Literal(literal, id) = self else { return None };
+        let name = variant_name(id);
+        // Of the keywords, only this one is in camel case.
+        let is_a_name = name.starts_with(|first: char| first.is_ascii_alphabetic());
+        (is_a_name && name != "Self").then(|| Ident::new(&name, literal.span()))
+    }
+
+    /// What stands where the id of a call belongs.
+    pub(super) fn of(call: &ExprMethodCall, method: Method) -> Self {
+        match call.args.first().map(ungrouped) {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(literal), .. })) => {
+                Self::literal(literal.clone())
+            }
+            Some(other) if call.args.len() >= method.arguments() => {
+                Self::Other(Box::new(other.clone()))
+            }
+            _ => Self::Missing(call.method.span()),
+        }
+    }
+
+    /// The id that a literal gives.
+    pub(super) fn literal(literal: LitStr) -> Self {
+        let id = literal.value();
+        Self::Literal(literal, id)
     }
 }
 
 impl Step {
     /// Reads a method call as a durable operation on the handle: `step.run("id", ..)`.
     pub(crate) fn of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
-        let Expr::Path(receiver) = ungrouped(&call.receiver) else { return None };
-        if !receiver.path.is_ident(handle) {
-            return None;
-        }
-        let method = Method::of(&call.method)?;
-        let id = match call.args.first().map(ungrouped) {
-            Some(Expr::Lit(ExprLit { lit: Lit::Str(literal), .. })) => {
-                StepId::Literal(literal.clone())
-            }
-            Some(other) if call.args.len() >= method.arguments() => {
-                StepId::Other(Box::new(other.clone()))
-            }
-            _ => StepId::Missing(call.method.span()),
-        };
+        let method = Method::of(call, handle)?;
+        let id = StepId::of(call, method);
         let before = usize::from(!matches!(id, StepId::Missing(_)));
         let mut step = Self::new(method, call.method.clone(), id);
         let second = call.args.get(before);
@@ -268,29 +304,28 @@ impl Step {
             if let Some(last) = helper.segments.last_mut() {
                 last.arguments = PathArguments::None;
             }
-            let id = StepId::Literal(LitStr::new(&helper_id(name), name.span()));
+            let id = StepId::literal(LitStr::new(&helper_id(name), name.span()));
             Self { helper: Some(helper), ..Self::new(Method::Call, name.clone(), id) }
         })
     }
 
     /// What tells its state from the others of the body: its id, or where a helper is called.
     pub(crate) fn key(&self) -> Option<String> {
-        let StepId::Literal(id) = &self.id else { return None };
-        let place = self.name.span().start();
+        let id = self.literal_id()?;
+        let place = || self.name.span().start();
         Some(match self.method {
-            Method::Call => format!("{} {}:{}", id.value(), place.line, place.column),
-            Method::Carried => format!("carried {}:{}", place.line, place.column),
-            _ => id.value(),
+            Method::Call => format!("{id} {}:{}", place().line, place().column),
+            Method::Carried => format!("carried {}:{}", place().line, place().column),
+            _ => id.to_owned(),
         })
     }
 
-    /// The step at the root of a chain of method calls: of `step.run(..).retries(2).timeout(..)`,
-    /// the `step.run(..)`.
+    /// The step at the root of a chain of method calls.
     pub(crate) fn at_root_of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
-        Self::of(call, handle).or_else(|| match &*call.receiver {
+        match &*call.receiver {
             Expr::MethodCall(receiver) => Self::at_root_of(receiver, handle),
-            _ => None,
-        })
+            _ => Self::of(call, handle),
+        }
     }
 }
 

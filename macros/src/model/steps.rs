@@ -4,11 +4,11 @@ use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{
     Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprForLoop, ExprMethodCall, Ident,
-    Item, Macro, PatIdent, Stmt, Token,
+    Item, Local, Macro, Pat, PatIdent, Stmt, Token,
 };
 
 use super::carried::{self, CarriedLoop};
-use super::step::{Step, StepOption};
+use super::step::{Method, Step, StepOption};
 use crate::parse::{MacroArguments, concurrency};
 
 /// The steps of a body, in the order of the source.
@@ -117,6 +117,34 @@ impl<'h> Steps<'h> {
         self.within(Place { in_loop: true, is_argument: false, ..self.place }, visit);
     }
 
+    /// What is built here and awaited later, or handed on: `let wait = step.sleep(..);`.
+    fn bound(&mut self, local: &Local, later: &[Stmt]) {
+        let (Pat::Ident(name), Some(init)) = (&local.pat, &local.init) else {
+            return self.visit_local(local);
+        };
+        let is_operation = match &*init.expr {
+            Expr::MethodCall(call) => {
+                Method::at_root_of(call, self.handle).is_some_and(Method::is_awaited)
+                    || Step::of_call(&init.expr, self.handle).is_some()
+            }
+            Expr::Call(_) => Step::of_call(&init.expr, self.handle).is_some(),
+            Expr::Closure(closure) => closure.asyncness.is_some(),
+            _ => false,
+        };
+        if !is_operation {
+            return self.visit_local(local);
+        }
+        let uses = Uses::of(&name.ident, later);
+        let place = Place { is_argument: uses.elsewhere > 0, ..self.place };
+        let outer = std::mem::replace(&mut self.place, place);
+        self.visit_local(local);
+        // Whether a function that is given the handle is a helper shows where it is awaited.
+        if uses.awaited > 0 {
+            self.call(&init.expr);
+        }
+        self.place = outer;
+    }
+
     fn arguments(&mut self, arguments: &Punctuated<Expr, Token![,]>) {
         let place = Place { is_argument: true, ..self.place };
         self.within(place, |steps| {
@@ -158,7 +186,7 @@ impl<'ast> Visit<'ast> for Steps<'_> {
                     call.args.iter().for_each(|argument| steps.visit_expr(argument));
                 });
             }
-        } else if Step::at_root_of(call, self.handle).is_some() {
+        } else if Method::at_root_of(call, self.handle).is_some() {
             self.options.push(StepOption::of(call));
         }
         self.visit_expr(&call.receiver);
@@ -191,7 +219,23 @@ impl<'ast> Visit<'ast> for Steps<'_> {
         self.awaited(&awaited.base);
     }
 
+    fn visit_block(&mut self, block: &'ast Block) {
+        for (index, statement) in block.stmts.iter().enumerate() {
+            match statement {
+                Stmt::Local(local) => self.bound(local, &block.stmts[index + 1..]),
+                other => self.visit_stmt(other),
+            }
+        }
+    }
+
     fn visit_expr_closure(&mut self, closure: &'ast ExprClosure) {
+        if closure.asyncness.is_some() {
+            // Like a block that is awaited with each call.
+            let is_one_of_many = self.place.is_one_of_many || self.place.is_argument;
+            return self.within(Place { is_one_of_many, ..Place::default() }, |steps| {
+                steps.visit_expr(&closure.body);
+            });
+        }
         let place = Place {
             in_closure: true,
             in_loop: false,
@@ -235,6 +279,72 @@ impl<'ast> Visit<'ast> for Steps<'_> {
     fn visit_item(&mut self, _: &'ast Item) {}
 }
 
+/// How a variable that holds an operation, or a closure that makes one, is used.
+#[derive(Default)]
+struct Uses {
+    /// As `name.await` or `name(..).await`, or as a branch of `join!`.
+    awaited: usize,
+    elsewhere: usize,
+}
+
+impl Uses {
+    fn of(name: &Ident, later: &[Stmt]) -> Self {
+        let mut awaits = Awaits { name, found: 0 };
+        let mut tokens = TokenStream::new();
+        for statement in later {
+            awaits.visit_stmt(statement);
+            statement.to_tokens(&mut tokens);
+        }
+        let elsewhere = occurrences(&tokens, name).saturating_sub(awaits.found);
+        Self { awaited: awaits.found, elsewhere }
+    }
+}
+
+struct Awaits<'n> {
+    name: &'n Ident,
+    found: usize,
+}
+
+impl Awaits<'_> {
+    fn awaited(&mut self, operation: &Expr) {
+        let is_it =
+            |value: &Expr| matches!(value, Expr::Path(path) if path.path.is_ident(self.name));
+        let found = match operation {
+            Expr::Call(call) => is_it(&call.func),
+            // `wait.timeout("1h").await`
+            Expr::MethodCall(call) => return self.awaited(&call.receiver),
+            other => is_it(other),
+        };
+        self.found += usize::from(found);
+    }
+}
+
+impl<'ast> Visit<'ast> for Awaits<'_> {
+    fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
+        self.awaited(&awaited.base);
+        visit::visit_expr_await(self, awaited);
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        let Some(arguments) = MacroArguments::parse(call) else { return };
+        match &arguments {
+            MacroArguments::Race(branches) => {
+                branches.iter().for_each(|branch| self.awaited(&branch.operation));
+            }
+            // Several calls of a closure side by side are told apart by keys alone.
+            _ if concurrency(call).is_some() => {
+                let branches = arguments.expressions().into_iter();
+                let plain = branches.filter(|branch| !matches!(branch, Expr::Call(_)));
+                plain.for_each(|branch| self.awaited(branch));
+            }
+            _ => {}
+        }
+        arguments.expressions().into_iter().for_each(|each| self.visit_expr(each));
+    }
+
+    fn visit_item(&mut self, _: &'ast Item) {}
+}
+
 /// What a closure's body gives.
 fn given(body: &Expr) -> Option<&Expr> {
     let Expr::Block(block) = body else { return Some(body) };
@@ -269,12 +379,12 @@ mod tests {
     use syn::parse_quote;
 
     use super::*;
-    use crate::model::{Method, StepId};
+    use crate::model::StepId;
 
     fn ids(body: Block) -> Vec<(Method, String)> {
         let steps = steps(&body, &format_ident!("step"));
         let ids = steps.into_iter().map(|step| match step.id {
-            StepId::Literal(literal) => (step.method, literal.value()),
+            StepId::Literal(_, id) => (step.method, id),
             StepId::Other(_) => (step.method, "other".to_owned()),
             StepId::Missing(_) => (step.method, "missing".to_owned()),
         });

@@ -2,8 +2,10 @@ use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{FnArg, Ident, ItemFn, LitStr, Pat, PatType, Path, ReturnType, Type};
+use syn::{Block, FnArg, Ident, ItemFn, LitStr, Pat, PatType, Path, ReturnType, Type};
 
+use super::closures::closures;
+use super::items::items;
 use super::{Configuration, Graph, Step, allowance, steps};
 use crate::parse::{WorkflowSyntax, to_kebab_case};
 use crate::problem::Problems;
@@ -19,6 +21,10 @@ pub(crate) struct WorkflowModel {
     /// The steps that have a state of their own, by their place among all.
     states: Vec<usize>,
     pub(crate) graph: Graph,
+    /// The variables that hold an `async` closure of the body.
+    pub(crate) closures: Vec<Ident>,
+    /// What the body's own items are called.
+    items: Vec<Ident>,
 }
 
 impl WorkflowModel {
@@ -41,7 +47,15 @@ impl WorkflowModel {
         let states = states(&steps);
         let keys: Vec<_> = states.iter().filter_map(|index| steps[*index].key()).collect();
         let graph = Graph::of(&function.block, handle.as_ref(), &keys);
-        Self { configuration, function, handle, steps, states, graph }
+        let closures = closures(&function.sig, &function.block);
+        let items = items(&function.block);
+        Self { configuration, function, handle, steps, states, graph, closures, items }
+    }
+
+    /// Takes the body out, to be rewritten; nothing else needs it by then.
+    pub(crate) fn take_body(&mut self) -> Block {
+        let stmts = std::mem::take(&mut self.function.block.stmts);
+        Block { stmts, brace_token: self.function.block.brace_token }
     }
 
     /// The steps and calls that have a state in the graph, in the order of the source.
@@ -54,6 +68,13 @@ impl WorkflowModel {
         let Type::Path(path) = ty else { return false };
         let mut parameters = self.function.sig.generics.type_params();
         parameters.any(|parameter| path.path.is_ident(&parameter.ident))
+    }
+
+    /// The item of the body that a type leads through, if one does.
+    pub(crate) fn own_item<'t>(&self, ty: &'t Type) -> Option<&'t Ident> {
+        let Type::Path(path) = ty else { return None };
+        let first = &path.path.segments.first()?.ident;
+        self.items.contains(first).then_some(first)
     }
 
     /// Where a helper calls itself.

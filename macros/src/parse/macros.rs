@@ -16,8 +16,12 @@ pub(crate) enum Concurrency {
 }
 
 /// Whether a macro awaits its arguments side by side. It is known by the last part of its path, so
-/// that `tokio::join!` and `futures::join!` are as good as ours.
+/// that `tokio::join!` and `futures::join!` are as good as ours; one of the user's own crate is not.
 pub(crate) fn concurrency(call: &Macro) -> Option<Concurrency> {
+    let first = call.path.segments.first()?;
+    if ["crate", "self", "super"].iter().any(|own| first.ident == own) {
+        return None;
+    }
     let name = call.path.segments.last()?;
     if name.ident == "join" {
         Some(Concurrency::Join)
@@ -202,5 +206,6 @@ mod tests {
         assert_eq!(concurrency(&parse_quote!(tokio::join!(a))), Some(Concurrency::Join));
         assert_eq!(concurrency(&parse_quote!(try_join!(a))), Some(Concurrency::TryJoin));
         assert_eq!(concurrency(&parse_quote!(vec![a])), None);
+        assert_eq!(concurrency(&parse_quote!(crate::join!(a))), None);
     }
 }

@@ -1,4 +1,4 @@
-use heck::{ToKebabCase as _, ToUpperCamelCase as _};
+use heck::ToKebabCase as _;
 
 /// The most bytes in a name that the store keeps.
 const LONGEST: usize = 128;
@@ -24,12 +24,14 @@ pub(crate) fn to_kebab_case(name: &str) -> String {
 /// Different ids in kebab-case give different variants: a hyphen that camel case would lose, before
 /// a digit, stays as an underscore.
 pub(crate) fn variant_name(id: &str) -> String {
-    let mut name = String::new();
+    let mut name = String::with_capacity(id.len());
     for word in id.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
-        if word.starts_with(|first: char| first.is_ascii_digit()) {
+        let (first, rest) = word.split_at(1);
+        if first.starts_with(|first: char| first.is_ascii_digit()) {
             name.push('_');
         }
-        name.push_str(&word.to_upper_camel_case());
+        name.push_str(&first.to_ascii_uppercase());
+        name.push_str(rest);
     }
     name
 }

@@ -39,6 +39,7 @@ impl<F: Future> Awaited for F {
 /// An `async` block that stands as a branch in `join!` and its like. Made by `#[workflow]`, which
 /// has made sure that everything in it is durable.
 #[doc(hidden)]
+#[must_use = "a branch does nothing until it is awaited"]
 pub struct Branch<F>(pub F);
 
 #[diagnostic::do_not_recommend]

@@ -29,7 +29,7 @@ impl Step {
     /// ```
     pub fn join_all<I>(&self, operations: I) -> JoinAll<I::Item>
     where
-        I: IntoIterator<Item: Awaited>,
+        I: IntoIterator<Item: Durable>,
     {
         // Here and now: keys are claimed in the order of the iterator, whatever ends first.
         JoinAll { operations: operations.into_iter().collect(), limit: usize::MAX }
@@ -52,10 +52,10 @@ impl<D> JoinAll<D> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<D: Awaited> Durable for JoinAll<D> {}
+impl<D: Durable> Durable for JoinAll<D> {}
 
 #[diagnostic::do_not_recommend]
-impl<D: Awaited> Awaited for JoinAll<D> {
+impl<D: Durable> Awaited for JoinAll<D> {
     type Output = Vec<D::Output>;
     type Fut = JoinAllFuture<D>;
 

@@ -33,12 +33,12 @@ impl Step {
     where
         S: State,
         F: FnMut() -> Fut + Send + 's,
-        Fut: Future<Output = Result<T, E>> + Send + 's,
+        Fut: IntoFuture<Output = Result<T, E>, IntoFuture: Send + 's>,
         T: Outcome,
         E: Into<BoxError> + Send + 's,
     {
         let held = Held::claim(self, state, StepKind::Run);
-        Run::of(held, move || Box::pin(attempt()))
+        Run::of(held, move || Box::pin(attempt().into_future()))
     }
 }
 
@@ -56,7 +56,7 @@ impl Step {
         S: State,
         A: Clone + Send + 's,
         F: FnMut(A) -> Fut + Send + 's,
-        Fut: Future<Output = Result<T, E>> + Send + 's,
+        Fut: IntoFuture<Output = Result<T, E>, IntoFuture: Send + 's>,
         T: Outcome,
         E: Into<BoxError> + Send + 's,
     {

@@ -1,179 +1,48 @@
+//! The rule that a body does the same on every resume.
+
+mod sources;
+mod unordered;
+
 use std::collections::{HashMap, HashSet};
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
+use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{
-    Expr, ExprForLoop, ExprMethodCall, ExprPath, Ident, Item, ItemUse, Local, Macro, Pat, Type,
-    UseTree,
+    Block, Expr, ExprCall, ExprForLoop, ExprMethodCall, ExprPath, Ident, Item, ItemUse, Local,
+    Macro, Pat, PatIdent, Token, UseTree,
 };
 
-use crate::model::{Step, WorkflowModel};
+use self::sources::{Source, UNORDERED};
+use self::unordered::{is_ordered_type, is_sorted_next, makes_unordered, orders};
+use crate::model::{Method, WorkflowModel, occurrences};
 use crate::parse::MacroArguments;
 use crate::problem::{Problem, Problems};
 
 /// The body does the same on every resume: clock, randomness, environment, files, network and
 /// threads belong into steps.
 pub(crate) fn is_kept(model: &WorkflowModel, problems: &Problems) {
-    let mut body = Body {
-        handle: model.handle.as_ref(),
-        aliases: HashMap::new(),
-        unordered: HashSet::new(),
-        found: Vec::new(),
-    };
+    let mut body = Body::new(model.handle.as_ref());
     body.visit_block(&model.function.block);
     let found = body.found.into_iter();
-    for Found { place, what, source } in found.filter(|it| !model.allows("determinism", &it.place))
+    for Found { place, what, source, is_guessed } in
+        found.filter(|it| !model.allows("determinism", &it.place))
     {
         let Source { why, instead, .. } = source;
-        problems.report(
-            Problem::at(&place, format!("`{what}` {why}"))
-                .note(
-                    "a resumed run goes through its body again from the start, and has to come to \
-                     the same steps with the same values",
-                )
-                .help(instead),
+        let what = if is_guessed { format!("`{what}`, by its name,") } else { format!("`{what}`") };
+        let problem = Problem::at(&place, format!("{what} {why}")).note(
+            "a resumed run goes through its body again from the start, and has to come to the same \
+             steps with the same values",
         );
-    }
-}
-
-/// A way for a body to do something else the next time.
-struct Source {
-    /// Ends of paths (`Utc::now`), or beginnings (`rand::`), or names (`thread_rng`).
-    paths: &'static [&'static str],
-    why: &'static str,
-    instead: &'static str,
-}
-
-const SOURCES: &[Source] = &[
-    Source {
-        paths: &[
-            "SystemTime::now",
-            "Instant::now",
-            "Utc::now",
-            "Local::now",
-            "OffsetDateTime::now_utc",
-            "OffsetDateTime::now_local",
-            "UtcDateTime::now",
-            "Timestamp::now",
-            "Zoned::now",
-        ],
-        why: "reads the clock, which shows another time when the run resumes",
-        instead: "`step.now()` is the time of the last checkpoint, the same on every resume",
-    },
-    Source {
-        paths: &[
-            "Uuid::new_v1",
-            "Uuid::new_v4",
-            "Uuid::new_v6",
-            "Uuid::new_v7",
-            "Uuid::now_v1",
-            "Uuid::now_v6",
-            "Uuid::now_v7",
-            "Ulid::new",
-            "nanoid::",
-        ],
-        why: "makes a new id each time the run resumes",
-        instead: "`step.uuid(\"name-of-the-id\")` is the same on every resume",
-    },
-    Source {
-        paths: &[
-            "rand::",
-            "thread_rng",
-            "fastrand::",
-            "getrandom::",
-            "oorandom::",
-            "RandomState::new",
-        ],
-        why: "is random, so it gives something else when the run resumes",
-        instead: "`step.random(\"name-of-the-draw\")` is a number in 0..1, the same on every resume",
-    },
-    Source {
-        paths: &[
-            "std::env::",
-            "env::var",
-            "env::var_os",
-            "env::vars",
-            "env::args",
-            "env::current_dir",
-        ],
-        why: "reads the environment, which may differ in the process that resumes the run",
-        instead: "lend the setting as a resource, `Resource(settings): Resource<Settings>`, or read it in a step",
-    },
-    Source {
-        paths: &[
-            "std::fs::",
-            "fs::read",
-            "fs::read_to_string",
-            "fs::write",
-            "fs::remove_file",
-            "tokio::fs::",
-            "File::open",
-            "File::create",
-            "std::net::",
-            "TcpStream::connect",
-            "UdpSocket::bind",
-            "reqwest::",
-            "ureq::",
-        ],
-        why: "reaches out of the body, again on every resume",
-        instead: "put it in a step: `step.run(\"name-of-the-step\", ..).await`",
-    },
-    Source {
-        paths: &[
-            "std::process::",
-            "tokio::process::",
-            "process::Command::new",
-            "process::exit",
-            "process::abort",
-            "process::id",
-        ],
-        why: "starts or ends a process, again on every resume",
-        instead: "put it in a step: `step.run(\"name-of-the-step\", ..).await`",
-    },
-    Source {
-        paths: &[
-            "thread::sleep",
-            "tokio::time::",
-            "time::sleep",
-            "time::timeout",
-            "time::interval",
-        ],
-        why: "waits in this process only, and again on every resume",
-        instead: "`step.sleep(\"name-of-the-wait\", \"30s\").await` goes on while no process runs; a step takes `.timeout(\"30s\")`",
-    },
-    Source {
-        paths: &[
-            "std::thread::",
-            "thread::spawn",
-            "tokio::spawn",
-            "tokio::task::",
-            "task::spawn",
-            "task::spawn_blocking",
-            "rayon::",
-        ],
-        why: "starts work that no checkpoint knows of, again on every resume",
-        instead: "run steps side by side with `join!`, or spawn inside of a step",
-    },
-];
-
-const UNORDERED: Source = Source {
-    paths: &[],
-    why: "is iterated over in an order that differs from process to process",
-    instead: "use a `BTreeMap` or `BTreeSet`, or sort what comes out of it first",
-};
-
-impl Source {
-    fn of(path: &str) -> Option<&'static Self> {
-        SOURCES.iter().find(|source| source.paths.iter().any(|known| matches(path, known)))
-    }
-}
-
-fn matches(path: &str, known: &str) -> bool {
-    if known.ends_with("::") {
-        path.starts_with(known)
-    } else {
-        path.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
+        problems.report(if is_guessed {
+            problem.help(format!(
+                "{instead}; if it does something else, say so above the statement: \
+                 `#[workflow(allow(determinism, reason = \"..\"))]`"
+            ))
+        } else {
+            problem.help(instead)
+        });
     }
 }
 
@@ -181,6 +50,8 @@ struct Found {
     place: TokenStream,
     what: String,
     source: &'static Source,
+    /// From its name alone.
+    is_guessed: bool,
 }
 
 /// The body's own code, without what its steps do.
@@ -190,11 +61,26 @@ struct Body<'m> {
     aliases: HashMap<String, String>,
     /// Variables that are plainly a `HashMap` or a `HashSet`.
     unordered: HashSet<Ident>,
+    /// What the body binds, as far as it was read.
+    own: HashSet<Ident>,
     found: Vec<Found>,
 }
 
+impl<'m> Body<'m> {
+    fn new(handle: Option<&'m Ident>) -> Self {
+        Self {
+            handle,
+            aliases: HashMap::new(),
+            unordered: HashSet::new(),
+            own: HashSet::new(),
+            found: Vec::new(),
+        }
+    }
+}
+
 impl Body<'_> {
-    fn path(&mut self, path: &syn::Path) {
+    /// A path, and what it is called with.
+    fn path(&mut self, path: &syn::Path, arguments: Option<&Punctuated<Expr, Token![,]>>) {
         let names: Vec<_> = path.segments.iter().map(|name| name.ident.to_string()).collect();
         let written = names.join("::");
         let full = match self.aliases.get(&names[0]) {
@@ -204,9 +90,33 @@ impl Body<'_> {
                 .join("::"),
             None => written.clone(),
         };
-        if let Some(source) = Source::of(&full) {
-            self.found.push(Found { place: path.to_token_stream(), what: written, source });
+        let known = Source::of(&full);
+        if let Some(source) = known.or_else(|| self.guess(path, arguments)) {
+            let place = path.to_token_stream();
+            self.found.push(Found { place, what: written, source, is_guessed: known.is_none() });
         }
+    }
+
+    /// What a function is by its name: one of a type's that takes nothing, or one that is called
+    /// without the step handle.
+    fn guess(
+        &self,
+        path: &syn::Path,
+        arguments: Option<&Punctuated<Expr, Token![,]>>,
+    ) -> Option<&'static Source> {
+        let mut names = path.segments.iter().rev().map(|segment| &segment.ident);
+        let (function, ty) = (names.next()?, names.next());
+        let takes_the_handle = |argument: &Expr| {
+            self.handle.is_some_and(|handle| occurrences(&argument.to_token_stream(), handle) > 0)
+        };
+        let fits = match (ty, arguments) {
+            (Some(_), arguments) => arguments.is_none_or(Punctuated::is_empty),
+            (None, Some(arguments)) => {
+                !self.own.contains(function) && !arguments.iter().any(takes_the_handle)
+            }
+            (None, None) => false,
+        };
+        if fits { Source::by_name(ty, function) } else { None }
     }
 
     fn import(&mut self, tree: &UseTree, prefix: &str) {
@@ -233,6 +143,15 @@ impl Body<'_> {
         }
     }
 
+    /// The order in which something was iterated over since then does not show.
+    fn forgive_order(&mut self, since: usize) {
+        let mut index = 0;
+        self.found.retain(|found| {
+            index += 1;
+            index <= since || !std::ptr::eq(found.source, &UNORDERED)
+        });
+    }
+
     /// Something is iterated over.
     fn iterated(&mut self, expression: &Expr) {
         let mut place = expression;
@@ -247,44 +166,29 @@ impl Body<'_> {
                 place: name.to_token_stream(),
                 what: name.to_string(),
                 source: &UNORDERED,
+                is_guessed: false,
             });
         }
     }
 }
 
-/// Whether a type or a path is plainly a hash table.
-fn is_unordered(path: &syn::Path) -> bool {
-    path.segments.iter().any(|name| name.ident == "HashMap" || name.ident == "HashSet")
-}
-
-fn makes_unordered(local: &Local) -> bool {
-    if let Pat::Type(typed) = &local.pat
-        && let Type::Path(ty) = &*typed.ty
-    {
-        return is_unordered(&ty.path);
-    }
-    match local.init.as_ref().map(|init| &*init.expr) {
-        Some(Expr::Call(call)) => {
-            matches!(&*call.func, Expr::Path(function) if is_unordered(&function.path))
-        }
-        Some(Expr::MethodCall(call)) if call.method == "collect" => {
-            let turbofish = call.turbofish.to_token_stream().to_string();
-            turbofish.contains("HashMap") || turbofish.contains("HashSet")
-        }
-        _ => false,
-    }
-}
-
 impl<'ast> Visit<'ast> for Body<'_> {
     fn visit_expr_path(&mut self, path: &'ast ExprPath) {
-        self.path(&path.path);
+        self.path(&path.path, None);
+    }
+
+    fn visit_expr_call(&mut self, call: &'ast ExprCall) {
+        match &*call.func {
+            Expr::Path(function) => self.path(&function.path, Some(&call.args)),
+            other => self.visit_expr(other),
+        }
+        call.args.iter().for_each(|argument| self.visit_expr(argument));
     }
 
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
-        let step = self.handle.and_then(|handle| Step::of(call, handle));
-        if let Some(step) = step {
+        if let Some(method) = self.handle.and_then(|handle| Method::of(call, handle)) {
             // What it does is its own; an id, a duration or an event is the body's.
-            if step.attempt.is_none() {
+            if !method.runs_code() {
                 call.args.iter().for_each(|argument| self.visit_expr(argument));
             }
             return;
@@ -293,7 +197,21 @@ impl<'ast> Visit<'ast> for Body<'_> {
         if iterates.iter().any(|method| call.method == method) {
             self.iterated(&call.receiver);
         }
+        let before = self.found.len();
         visit::visit_expr_method_call(self, call);
+        if orders(call) {
+            self.forgive_order(before);
+        }
+    }
+
+    fn visit_block(&mut self, block: &'ast Block) {
+        for (index, statement) in block.stmts.iter().enumerate() {
+            let before = self.found.len();
+            self.visit_stmt(statement);
+            if is_sorted_next(statement, &block.stmts[index + 1..]) {
+                self.forgive_order(before);
+            }
+        }
     }
 
     fn visit_expr_for_loop(&mut self, each: &'ast ExprForLoop) {
@@ -313,7 +231,16 @@ impl<'ast> Visit<'ast> for Body<'_> {
                 self.unordered.remove(&name.ident);
             }
         }
+        let before = self.found.len();
         visit::visit_local(self, local);
+        if matches!(&local.pat, Pat::Type(typed) if is_ordered_type(&typed.ty)) {
+            self.forgive_order(before);
+        }
+    }
+
+    fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
+        self.own.insert(pattern.ident.clone());
+        visit::visit_pat_ident(self, pattern);
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {
@@ -327,8 +254,12 @@ impl<'ast> Visit<'ast> for Body<'_> {
     }
 
     fn visit_item(&mut self, item: &'ast Item) {
-        if let Item::Use(item) = item {
-            self.visit_item_use(item);
+        match item {
+            Item::Use(item) => self.visit_item_use(item),
+            Item::Fn(function) => {
+                self.own.insert(function.sig.ident.clone());
+            }
+            _ => {}
         }
     }
 }
@@ -341,12 +272,7 @@ mod tests {
 
     fn found(block: Block) -> Vec<String> {
         let handle = quote::format_ident!("step");
-        let mut body = Body {
-            handle: Some(&handle),
-            aliases: HashMap::new(),
-            unordered: HashSet::new(),
-            found: Vec::new(),
-        };
+        let mut body = Body::new(Some(&handle));
         body.visit_block(&block);
         body.found.into_iter().map(|found| found.what).collect()
     }
@@ -393,6 +319,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_module_imports_is_known_by_the_name_of_its_function() {
+        let found = found(parse_quote!({
+            let began = Clock::now();
+            let id = ids.unwrap_or_else(Id::new_v4);
+            let heads = random::<bool>();
+            spawn(async {});
+            let order = Order::new();
+            let calendar = Calendar::now(&holidays);
+            let random = |step: &Step| step.random("toss");
+            let tails = random(&step);
+            let pause = sleep(&step, 3);
+        }));
+        assert_eq!(found, ["Clock::now", "Id::new_v4", "random", "spawn"]);
+    }
+
+    #[test]
     fn what_a_step_does_is_its_own() {
         let found = found(parse_quote!({
             step.run("read", tokio::fs::read(path)).await?;
@@ -416,5 +358,21 @@ mod tests {
             for id in &sorted {}
         }));
         assert_eq!(found, ["seen", "names", "order"]);
+    }
+
+    #[test]
+    fn an_order_that_does_not_show_is_no_matter() {
+        let found = found(parse_quote!({
+            let seen: HashSet<u32> = seen();
+            let mut sorted = seen.iter().copied().collect::<Vec<_>>();
+            sorted.sort_unstable();
+            let tree: BTreeSet<_> = seen.iter().collect();
+            let tree = seen.iter().collect::<BTreeSet<_>>();
+            let most = seen.iter().max();
+            let listed: Vec<_> = seen.iter().collect();
+            send(&listed);
+            listed.sort();
+        }));
+        assert_eq!(found, ["seen"]);
     }
 }

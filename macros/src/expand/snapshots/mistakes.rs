@@ -2,7 +2,7 @@
 #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 struct on_ticket;
 ///The states of `on_ticket`: one for each of its steps.
-#[allow(non_camel_case_types)]
+#[allow(missing_docs, non_camel_case_types)]
 #[derive(
     ::core::clone::Clone,
     ::core::marker::Copy,
@@ -57,13 +57,10 @@ const _: () = {
         const CONFIG: __private::Config = __private::Config::DEFAULT;
         const GRAPH: __private::Graph = __private::Graph {
             states: &[],
-            edges: &[
-                __private::Edge {
-                    from: __private::Node::Start,
-                    to: __private::Node::End,
-                    condition: "",
-                },
-            ],
+            edges: {
+                use __private::{Edge, Node::*};
+                &[Edge::new(Start, End, "")]
+            },
             allowed: &[],
         };
         const WAITS: &'static [__private::Awaits] = &[];
@@ -79,11 +76,7 @@ const _: () = {
         ) -> __private::Result<Self::Output, __private::Failure> {
             async fn __body(event: TicketCreated, step: Step) -> Result<(), Failure> {
                 __private::durable(
-                        step
-                            .run(
-                                __private::NoState::in_place_of(&(name)),
-                                || __private::IntoFuture::into_future(fetch()),
-                            ),
+                        step.run(__private::NoState::in_place_of(&(name)), || fetch()),
                     )
                     .await?;
                 Ok(())

@@ -15,7 +15,7 @@ join 1 -> end
 #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 pub struct on_ticket;
 ///The states of `on_ticket`: one for each of its steps.
-#[allow(non_camel_case_types)]
+#[allow(missing_docs, non_camel_case_types)]
 #[derive(
     ::core::clone::Clone,
     ::core::marker::Copy,
@@ -25,11 +25,8 @@ pub struct on_ticket;
     ::core::hash::Hash,
 )]
 pub enum OnTicketState {
-    ///The step `fetch`.
     Fetch,
-    ///The step `rest`.
     Rest,
-    ///The step `tell`.
     Tell,
 }
 const _: () = {
@@ -37,11 +34,7 @@ const _: () = {
     impl __private::State for OnTicketState {
         const ALL: &'static [Self] = &[Self::Fetch, Self::Rest, Self::Tell];
         fn id(self) -> &'static str {
-            match self {
-                Self::Fetch => "fetch",
-                Self::Rest => "rest",
-                Self::Tell => "tell",
-            }
+            ["fetch", "rest", "tell"][self as usize]
         }
     }
     impl __private::fmt::Display for OnTicketState {
@@ -88,65 +81,22 @@ const _: () = {
             );
         const GRAPH: __private::Graph = __private::Graph {
             states: &[
-                __private::StateDef {
-                    id: "fetch",
-                    kind: __private::StepKind::Run,
-                    line: 1u32,
-                    helper: __private::Option::None,
-                    undo: __private::Option::None,
-                },
-                __private::StateDef {
-                    id: "rest",
-                    kind: __private::StepKind::Sleep,
-                    line: 1u32,
-                    helper: __private::Option::None,
-                    undo: __private::Option::None,
-                },
-                __private::StateDef {
-                    id: "tell",
-                    kind: __private::StepKind::Run,
-                    line: 1u32,
-                    helper: __private::Option::None,
-                    undo: __private::Option::None,
-                },
+                __private::StateDef::run("fetch", 1),
+                __private::StateDef::sleep("rest", 1),
+                __private::StateDef::run("tell", 1),
             ],
-            edges: &[
-                __private::Edge {
-                    from: __private::Node::Start,
-                    to: __private::Node::State(0usize),
-                    condition: "",
-                },
-                __private::Edge {
-                    from: __private::Node::State(0usize),
-                    to: __private::Node::Fork(0usize),
-                    condition: "",
-                },
-                __private::Edge {
-                    from: __private::Node::Fork(0usize),
-                    to: __private::Node::State(1usize),
-                    condition: "",
-                },
-                __private::Edge {
-                    from: __private::Node::State(1usize),
-                    to: __private::Node::Join(0usize),
-                    condition: "",
-                },
-                __private::Edge {
-                    from: __private::Node::Fork(0usize),
-                    to: __private::Node::State(2usize),
-                    condition: "",
-                },
-                __private::Edge {
-                    from: __private::Node::State(2usize),
-                    to: __private::Node::Join(0usize),
-                    condition: "",
-                },
-                __private::Edge {
-                    from: __private::Node::Join(0usize),
-                    to: __private::Node::End,
-                    condition: "",
-                },
-            ],
+            edges: {
+                use __private::{Edge, Node::*};
+                &[
+                    Edge::new(Start, State(0), ""),
+                    Edge::new(State(0), Fork(0), ""),
+                    Edge::new(Fork(0), State(1), ""),
+                    Edge::new(State(1), Join(0), ""),
+                    Edge::new(Fork(0), State(2), ""),
+                    Edge::new(State(2), Join(0), ""),
+                    Edge::new(Join(0), End, ""),
+                ]
+            },
             allowed: &[],
         };
         const WAITS: &'static [__private::Awaits] = &[];
@@ -170,10 +120,7 @@ const _: () = {
             ) -> Result<(), Failure> {
                 let ticket = __private::durable(
                         step
-                            .run(
-                                OnTicketState::Fetch,
-                                || __private::IntoFuture::into_future(desk.ticket(event.id)),
-                            )
+                            .run(OnTicketState::Fetch, || desk.ticket(event.id))
                             .timeout(__private::Duration::new(30u64, 0u32)),
                     )
                     .await?;

@@ -7,7 +7,7 @@ use syn::{
 
 use super::flow::{Arm, Exit, Flow, Loop, RaceBranch};
 use super::source::as_written;
-use crate::model::{CarriedLoop, Step};
+use crate::model::{CarriedLoop, Method, Step, StepId};
 use crate::parse::{MacroArguments, concurrency};
 
 /// Lowers a body to what it does to its run.
@@ -165,13 +165,16 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
     }
 
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
-        let Some(step) = self.handle.and_then(|handle| Step::of(call, handle)) else {
+        let Some(method) = self.handle.and_then(|handle| Method::of(call, handle)) else {
             return visit::visit_expr_method_call(self, call);
         };
-        if step.attempt.is_none() {
+        // What it does is no part of the body.
+        if !method.runs_code() {
             call.args.iter().for_each(|argument| self.visit_expr(argument));
         }
-        self.state(step.key());
+        if let StepId::Literal(_, id) = StepId::of(call, method) {
+            self.state(Some(id));
+        }
     }
 
     fn visit_expr_if(&mut self, branch: &'ast ExprIf) {

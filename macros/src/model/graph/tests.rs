@@ -12,7 +12,7 @@ fn graph(body: &str) -> String {
     let handle = format_ident!("step");
     let steps = steps(&body, &handle);
     let (keys, ids): (Vec<_>, Vec<_>) =
-        steps.iter().filter_map(|step| Some((step.key()?, step.literal_id()?))).unzip();
+        steps.iter().filter_map(|step| Some((step.key()?, step.literal_id()?.to_owned()))).unzip();
     Graph::of(&body, Some(&handle), &keys).to_text(&ids)
 }
 

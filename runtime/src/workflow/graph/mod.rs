@@ -54,10 +54,61 @@ pub struct StateDef {
     pub kind: StepKind,
     /// The line on which it stands.
     pub line: u32,
+    /// The name of the event that is waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<&'static str>,
     /// The graph of the helper that is called.
     pub helper: Option<&'static Graph>,
     /// The function that undoes it, as it stands in the source.
     pub undo: Option<&'static str>,
+}
+
+/// As the macros write them.
+#[doc(hidden)]
+impl StateDef {
+    const fn new(id: &'static str, kind: StepKind, line: u32) -> Self {
+        Self { id, kind, line, event: None, helper: None, undo: None }
+    }
+
+    pub const fn run(id: &'static str, line: u32) -> Self {
+        Self::new(id, StepKind::Run, line)
+    }
+
+    pub const fn transaction(id: &'static str, line: u32) -> Self {
+        Self::new(id, StepKind::Transaction, line)
+    }
+
+    pub const fn sleep(id: &'static str, line: u32) -> Self {
+        Self::new(id, StepKind::Sleep, line)
+    }
+
+    pub const fn send_event(id: &'static str, line: u32) -> Self {
+        Self::new(id, StepKind::SendEvent, line)
+    }
+
+    pub const fn wait_for_event(id: &'static str, line: u32, event: &'static str) -> Self {
+        Self { event: Some(event), ..Self::new(id, StepKind::WaitForEvent, line) }
+    }
+
+    pub const fn invoke(id: &'static str, line: u32) -> Self {
+        Self::new(id, StepKind::Invoke, line)
+    }
+
+    pub const fn carried(id: &'static str, line: u32) -> Self {
+        Self::new(id, StepKind::Carried, line)
+    }
+
+    pub const fn derive(id: &'static str, line: u32) -> Self {
+        Self::new(id, StepKind::Derive, line)
+    }
+
+    pub const fn helper(id: &'static str, line: u32, graph: &'static Graph) -> Self {
+        Self { helper: Some(graph), ..Self::new(id, StepKind::Helper, line) }
+    }
+
+    pub const fn undone_by(self, function: &'static str) -> Self {
+        Self { undo: Some(function), ..self }
+    }
 }
 
 /// One place in a graph may follow another.
@@ -69,6 +120,14 @@ pub struct Edge {
     pub to: Node,
     /// When, as it stands in the source; empty if always.
     pub condition: &'static str,
+}
+
+impl Edge {
+    /// As the macros write it.
+    #[doc(hidden)]
+    pub const fn new(from: Node, to: Node, condition: &'static str) -> Self {
+        Self { from, to, condition }
+    }
 }
 
 /// A place in a graph.

@@ -129,20 +129,14 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{StateDef, StepKind};
+    use super::super::StateDef;
     use super::*;
 
     const GRAPH: Graph = Graph {
         states: &[
-            StateDef { id: "fetch", kind: StepKind::Run, line: 3, helper: None, undo: None },
-            StateDef {
-                id: "tell",
-                kind: StepKind::Run,
-                line: 5,
-                helper: None,
-                undo: Some("untell"),
-            },
-            StateDef { id: "rest", kind: StepKind::Sleep, line: 6, helper: None, undo: None },
+            StateDef::run("fetch", 3),
+            StateDef::run("tell", 5).undone_by("untell"),
+            StateDef::sleep("rest", 6),
         ],
         edges: &[
             Edge { from: Node::Start, to: Node::State(0), condition: "" },

@@ -188,18 +188,12 @@ fn ids(graph: &Graph) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workflow::{Edge, StateDef, StepKind};
+    use crate::workflow::{Edge, StateDef};
 
     #[test]
     fn a_flow_stands_in_the_order_of_its_steps_whatever_the_order_of_the_edges() {
         const HELPER: Graph = Graph {
-            states: &[StateDef {
-                id: "mail",
-                kind: StepKind::Run,
-                line: 20,
-                helper: None,
-                undo: None,
-            }],
+            states: &[StateDef::run("mail", 20)],
             edges: &[
                 Edge { from: Node::Start, to: Node::Fork(0), condition: "wanted" },
                 Edge { from: Node::Start, to: Node::End, condition: "else" },
@@ -210,22 +204,10 @@ mod tests {
             allowed: &[],
         };
         const STATES: &[StateDef] = &[
-            StateDef { id: "fetch", kind: StepKind::Run, line: 3, helper: None, undo: None },
-            StateDef {
-                id: "tell",
-                kind: StepKind::Helper,
-                line: 5,
-                helper: Some(&HELPER),
-                undo: None,
-            },
-            StateDef { id: "rest", kind: StepKind::Sleep, line: 6, helper: None, undo: None },
-            StateDef {
-                id: "tell",
-                kind: StepKind::Helper,
-                line: 9,
-                helper: Some(&HELPER),
-                undo: None,
-            },
+            StateDef::run("fetch", 3),
+            StateDef::helper("tell", 5, &HELPER),
+            StateDef::sleep("rest", 6),
+            StateDef::helper("tell", 9, &HELPER),
         ];
         const EDGES: [Edge; 9] = [
             Edge { from: Node::Start, to: Node::State(0), condition: "" },

@@ -1,0 +1,175 @@
+use syn::Ident;
+
+/// A way for a body to do something else the next time.
+pub(super) struct Source {
+    /// Ends of paths (`Utc::now`), or beginnings (`rand::`), or names (`thread_rng`).
+    paths: &'static [&'static str],
+    /// What such a function is called, whatever the type before it: what a module imports under
+    /// another name cannot be seen from one of its functions.
+    methods: &'static [&'static str],
+    /// What it is called where it stands alone.
+    functions: &'static [&'static str],
+    pub(super) why: &'static str,
+    pub(super) instead: &'static str,
+}
+
+static SOURCES: &[Source] = &[
+    Source {
+        paths: &[
+            "SystemTime::now",
+            "Instant::now",
+            "Utc::now",
+            "Local::now",
+            "OffsetDateTime::now_utc",
+            "OffsetDateTime::now_local",
+            "UtcDateTime::now",
+            "Timestamp::now",
+            "Zoned::now",
+        ],
+        methods: &["now", "now_utc", "now_local"],
+        functions: &[],
+        why: "reads the clock, which shows another time when the run resumes",
+        instead: "`step.now()` is the time of the last checkpoint, the same on every resume",
+    },
+    Source {
+        paths: &[
+            "Uuid::new_v1",
+            "Uuid::new_v4",
+            "Uuid::new_v6",
+            "Uuid::new_v7",
+            "Uuid::now_v1",
+            "Uuid::now_v6",
+            "Uuid::now_v7",
+            "Ulid::new",
+            "nanoid::",
+        ],
+        methods: &["new_v1", "new_v4", "new_v6", "new_v7", "now_v1", "now_v6", "now_v7"],
+        functions: &[],
+        why: "makes a new id each time the run resumes",
+        instead: "`step.uuid(\"name-of-the-id\")` is the same on every resume",
+    },
+    Source {
+        paths: &[
+            "rand::",
+            "thread_rng",
+            "fastrand::",
+            "getrandom::",
+            "oorandom::",
+            "RandomState::new",
+        ],
+        methods: &[],
+        functions: &["random", "random_range", "rng"],
+        why: "is random, so it gives something else when the run resumes",
+        instead: "`step.random(\"name-of-the-draw\")` is a number in 0..1, the same on every resume",
+    },
+    Source {
+        paths: &[
+            "std::env::",
+            "env::var",
+            "env::var_os",
+            "env::vars",
+            "env::args",
+            "env::current_dir",
+        ],
+        methods: &[],
+        functions: &[],
+        why: "reads the environment, which may differ in the process that resumes the run",
+        instead: "lend the setting as a resource, `Resource(settings): Resource<Settings>`, or read it in a step",
+    },
+    Source {
+        paths: &[
+            "std::fs::",
+            "fs::read",
+            "fs::read_to_string",
+            "fs::write",
+            "fs::remove_file",
+            "tokio::fs::",
+            "File::open",
+            "File::create",
+            "std::net::",
+            "TcpStream::connect",
+            "UdpSocket::bind",
+            "reqwest::",
+            "ureq::",
+        ],
+        methods: &[],
+        functions: &[],
+        why: "reaches out of the body, again on every resume",
+        instead: "put it in a step: `step.run(\"name-of-the-step\", ..).await`",
+    },
+    Source {
+        paths: &[
+            "std::process::",
+            "tokio::process::",
+            "process::Command::new",
+            "process::exit",
+            "process::abort",
+            "process::id",
+        ],
+        methods: &[],
+        functions: &[],
+        why: "starts or ends a process, again on every resume",
+        instead: "put it in a step: `step.run(\"name-of-the-step\", ..).await`",
+    },
+    Source {
+        paths: &[
+            "thread::sleep",
+            "tokio::time::",
+            "time::sleep",
+            "time::timeout",
+            "time::interval",
+        ],
+        methods: &[],
+        functions: &["sleep"],
+        why: "waits in this process only, and again on every resume",
+        instead: "`step.sleep(\"name-of-the-wait\", \"30s\").await` goes on while no process runs; a step takes `.timeout(\"30s\")`",
+    },
+    Source {
+        paths: &[
+            "std::thread::",
+            "thread::spawn",
+            "tokio::spawn",
+            "tokio::task::",
+            "task::spawn",
+            "task::spawn_blocking",
+            "rayon::",
+        ],
+        methods: &[],
+        functions: &["spawn", "spawn_blocking"],
+        why: "starts work that no checkpoint knows of, again on every resume",
+        instead: "run steps side by side with `join!`, or spawn inside of a step",
+    },
+];
+
+pub(super) static UNORDERED: Source = Source {
+    paths: &[],
+    methods: &[],
+    functions: &[],
+    why: "is iterated over in an order that differs from process to process",
+    instead: "use a `BTreeMap` or `BTreeSet`, or sort what comes out of it first",
+};
+
+impl Source {
+    /// The one that a path leads to.
+    pub(super) fn of(path: &str) -> Option<&'static Self> {
+        SOURCES.iter().find(|source| source.paths.iter().any(|known| matches(path, known)))
+    }
+
+    /// The one that a function is by its name alone.
+    pub(super) fn by_name(ty: Option<&Ident>, function: &Ident) -> Option<&'static Self> {
+        let is_a_type =
+            |name: &Ident| name.to_string().starts_with(|first: char| first.is_ascii_uppercase());
+        SOURCES.iter().find(|source| match ty {
+            Some(ty) => source.methods.iter().any(|name| function == name) && is_a_type(ty),
+            None => source.functions.iter().any(|name| function == name),
+        })
+    }
+}
+
+fn matches(path: &str, known: &str) -> bool {
+    if known.ends_with("::") {
+        path.starts_with(known)
+    } else {
+        path.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
+    }
+}
