@@ -264,6 +264,11 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_for_another_event_breaks() {
+        assert_breaks(&[("of ticket/reopened", "of ticket/created")], "event.txt");
+    }
+
+    #[test]
     fn a_step_before_one_that_may_be_recorded_breaks() {
         let edits = [("-> triage\n", "-> translate\n    run translate -> triage\n")];
         assert_breaks(&edits, "inserted.txt");

@@ -46,20 +46,23 @@
 //!     run triage -> (join 1)
 //!     run mark-todo -> (join 1)
 //!     (join 1) -> assign, (end)
-//!     run assign -> (end)
+//!     run assign -> await-answer
+//!     wait_for_event await-answer of ticket/answered -> (end)
 //! ```
 //!
-//! An event has a line for each field, `?` if it need not be there, and its types; what is in a list
-//! stands at `tags[]`, in a map at `tags{}`, in a variant of an enum at `paid(card)`. A workflow has
-//! the events that start it, or the fields of its `input`, and its steps in the order of the source,
-//! each with its kind, its id and what may follow it; a `join!` is a fork and a join. Source lines,
-//! conditions, what a step does or gives, retries and timeouts are not in it: a resumed run does not
-//! notice them, or finds out when a stored outcome is decoded.
+//! An event has a line for each field, `?` if it need not be there, and its types; what is in a
+//! list stands at `tags[]`, in a map at `tags{}`, in a variant of an enum at `paid(card)`. A
+//! workflow has the events that start it, or the fields of its `input`, and its steps in the order
+//! of the source, each with its kind, its id, the event that it waits for and what may follow it; a
+//! `join!` is a fork and a join. Source lines, conditions, what a step does or gives, retries and
+//! timeouts are not in it: a resumed run does not notice them, or finds out when a stored outcome
+//! is decoded.
 //!
-//! **`check` fails** when a step was renamed, removed, reordered, changed in kind, or inserted where a
-//! run may have passed; when the same steps follow one another in other ways; when a workflow, a
-//! trigger, an event or a field was removed; when a field was retyped or is newly required. **It
-//! passes** with a step where a run was over, with a new workflow, trigger, event or optional field,
+//! **`check` fails** when a step was renamed, removed, reordered, changed in kind, made to wait for
+//! another event, or inserted where a run may have passed; when the same steps follow one another
+//! in other ways; when a workflow, a trigger, an event or a field was removed; when a field was
+//! retyped or is newly required. **It passes** with a step where a run was over, with a new
+//! workflow, trigger, event or optional field,
 //! with a type that reads all that it read before. Then `lock` records it.
 
 mod check;

@@ -32,6 +32,12 @@ pub(crate) enum Change {
         from: StepKind,
         to: StepKind,
     },
+    /// A step waits for another event.
+    AwaitedChanged {
+        id: String,
+        from: String,
+        to: String,
+    },
     StepRenamed {
         from: String,
         to: String,
@@ -154,6 +160,13 @@ impl Change {
                 instead: "give the new step an id of its own, where no unfinished run has been yet"
                     .to_owned(),
             },
+            Self::AwaitedChanged { from, to, .. } => Harm {
+                why: format!(
+                    "an unfinished run may wait for a `{from}`, or have recorded one; resumed, it could not read that as a `{to}`, and would wait in vain for what has come already"
+                ),
+                instead: "give the new wait an id of its own, where no unfinished run has been yet"
+                    .to_owned(),
+            },
             Self::StepRenamed { from, to } => Harm {
                 why: format!(
                     "an unfinished run may have recorded `{from}`; resumed, it comes to `{to}`, of which its journal knows nothing, and is held"
@@ -266,6 +279,9 @@ impl fmt::Display for Change {
             Self::TriggerRemoved { event } => write!(f, "`{event}` no longer starts it"),
             Self::KindChanged { id, from, to } => {
                 write!(f, "the step `{id}` was a `{from}` and is a `{to}`")
+            }
+            Self::AwaitedChanged { id, from, to } => {
+                write!(f, "the step `{id}` waited for `{from}` and waits for `{to}`")
             }
             Self::StepRenamed { from, to } => {
                 write!(f, "the step `{from}` was renamed to `{to}`")

@@ -69,6 +69,7 @@ fn flow(old: &Flow, new: &Flow) -> Vec<Change> {
         return Vec::new();
     }
     let mut changes = kinds(old, new);
+    changes.extend(awaited(old, new));
     let steps =
         |flow: &Flow| -> Vec<_> { flow.steps().map(|(id, kind)| (id.to_owned(), kind)).collect() };
     let values = Alignment::of(&steps(old), &steps(new)).renamed;
@@ -127,7 +128,27 @@ fn kinds(old: &Flow, new: &Flow) -> Vec<Change> {
         .collect()
 }
 
+/// The waits that have become waits for another event.
+fn awaited(old: &Flow, new: &Flow) -> Vec<Change> {
+    let new: BTreeMap<_, _> = new.awaited().collect();
+    old.awaited()
+        .filter_map(|(id, from)| {
+            let to = *new.get(id)?;
+            let (id, from, to) = (id.to_owned(), from.to_owned(), to.to_owned());
+            (from != to).then_some(Change::AwaitedChanged { id, from, to })
+        })
+        .collect()
+}
+
 impl Flow {
+    /// The steps that wait for an event, and for which.
+    fn awaited(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter_map(|line| match (&line.place, &line.event) {
+            (Place::Step(id, _), Some(event)) => Some((id.as_str(), event.as_str())),
+            _ => None,
+        })
+    }
+
     fn steps(&self) -> impl Iterator<Item = (&str, StepKind)> {
         self.0.iter().filter_map(|line| match &line.place {
             Place::Step(id, kind) => Some((id.as_str(), *kind)),
@@ -223,7 +244,7 @@ impl Ways {
             Place::End | Place::Failed => Stop::Over,
         };
         let mut next = BTreeMap::<_, BTreeSet<_>>::new();
-        for Line { place, next: following } in &flow.0 {
+        for Line { place, next: following, .. } in &flow.0 {
             next.entry(stop(place)).or_default().extend(following.iter().map(stop));
         }
         let ids = flow.steps().map(|(step, _)| id(&step.to_owned())).collect();

@@ -22,7 +22,7 @@ impl Flow {
         let place = |node: Node| match node {
             Node::Start => Place::Start,
             Node::State(index) => {
-                let (id, kind) = &flat.states[index];
+                let State { id, kind, .. } = &flat.states[index];
                 Place::Step(id.clone(), *kind)
             }
             Node::Fork(number) => Place::Fork(numbered(number)),
@@ -33,7 +33,11 @@ impl Flow {
         let lines = nodes.into_iter().map(|node| {
             let mut next: Vec<Node> = flat.successors(node).collect();
             flat.put_in_order(&mut next);
-            Line { place: place(node), next: next.into_iter().map(place).collect() }
+            let event = match node {
+                Node::State(index) => flat.states[index].event.map(str::to_owned),
+                _ => None,
+            };
+            Line { place: place(node), event, next: next.into_iter().map(place).collect() }
         });
         Self(lines.collect())
     }
@@ -41,10 +45,16 @@ impl Flow {
 
 /// A graph without helpers.
 struct Flat {
-    states: Vec<(String, StepKind)>,
+    states: Vec<State>,
     edges: Vec<(Node, Node)>,
     /// How many numbers of forks are taken.
     forks: usize,
+}
+
+struct State {
+    id: String,
+    kind: StepKind,
+    event: Option<&'static str>,
 }
 
 /// A place while helpers are put in.
@@ -72,7 +82,9 @@ impl Flat {
             stands.push(flat.states.len());
             match state.helper {
                 Some(helper) => spots.extend(flat.enter(index, &id, Self::of(helper))),
-                None => flat.states.push((id, state.kind)),
+                None => {
+                    flat.states.push(State { id, kind: state.kind, event: state.event });
+                }
             }
         }
         let call = |node: Node| match node {
@@ -105,8 +117,8 @@ impl Flat {
     fn enter(&mut self, call: usize, id: &str, helper: Self) -> Vec<(Spot, Spot)> {
         let (states, forks) = (self.states.len(), self.forks);
         self.forks += helper.forks;
-        self.states
-            .extend(helper.states.into_iter().map(|(step, kind)| (format!("{id}/{step}"), kind)));
+        let inside = |state: State| State { id: format!("{id}/{}", state.id), ..state };
+        self.states.extend(helper.states.into_iter().map(inside));
         let spot = |node| match node {
             Node::Start => Spot::Before(call),
             Node::State(index) => Spot::At(Node::State(states + index)),
@@ -206,7 +218,7 @@ mod tests {
         const STATES: &[StateDef] = &[
             StateDef::run("fetch", 3),
             StateDef::helper("tell", 5, &HELPER),
-            StateDef::sleep("rest", 6),
+            StateDef::wait_for_event("rest", 6, "day/begun"),
             StateDef::helper("tell", 9, &HELPER),
         ];
         const EDGES: [Edge; 9] = [
@@ -240,7 +252,7 @@ mod tests {
             "(fork 2) -> tell/mail",
             "run tell/mail -> (join 2)",
             "(join 2) -> (join 1)",
-            "sleep rest -> (join 1)",
+            "wait_for_event rest of day/begun -> (join 1)",
             "(join 1) -> (fork 3)",
             "(fork 3) -> tell#1/mail",
             "run tell#1/mail -> (join 3)",

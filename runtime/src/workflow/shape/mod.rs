@@ -2,8 +2,8 @@
 //! programs compare.
 //!
 //! **In a workflow's shape:** its id; the events that start it, or the fields of its input; its steps
-//! in the order of the source, each with its kind and with what may follow it; its settings, which say
-//! what becomes of a run that does not complete. **In an event's:** its
+//! in the order of the source, each with its kind, with the event that it waits for, and with what may
+//! follow it; its settings, which say what becomes of a run that does not complete. **In an event's:** its
 //! name and its fields, each with its type and whether it is required.
 //!
 //! **Not in it**, because a run that resumes does not notice: source lines, the text of conditions,
@@ -58,6 +58,8 @@ pub(crate) struct Flow(Vec<Line>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     place: Place,
+    /// What a step waits for there.
+    event: Option<String>,
     next: Vec<Place>,
 }
 

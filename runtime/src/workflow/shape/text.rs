@@ -65,6 +65,9 @@ impl fmt::Display for Line {
             write!(f, "{kind} ")?;
         }
         write!(f, "{}", self.place)?;
+        if let Some(event) = &self.event {
+            write!(f, " of {event}")?;
+        }
         for (index, next) in self.next.iter().enumerate() {
             write!(f, "{}{next}", if index == 0 { " -> " } else { ", " })?;
         }
@@ -142,7 +145,7 @@ enum Entry {
 #[derive(Default)]
 struct Draft {
     shape: WorkflowShape,
-    lines: Vec<(Place, Vec<String>)>,
+    lines: Vec<(Place, Option<String>, Vec<String>)>,
 }
 
 impl Parser {
@@ -216,6 +219,10 @@ impl Draft {
             return Ok(());
         }
         let (place, next) = content.split_once(" -> ").unwrap_or((content, ""));
+        let (place, event) = match place.split_once(" of ") {
+            Some((place, event)) => (place, Some(named(event, "an event")?)),
+            None => (place, None),
+        };
         let place = match bracketed(place) {
             Some(place) => place?,
             None => {
@@ -226,7 +233,7 @@ impl Draft {
             }
         };
         let next = next.split(", ").filter(|next| !next.is_empty());
-        self.lines.push((place, next.map(str::to_owned).collect()));
+        self.lines.push((place, event, next.map(str::to_owned).collect()));
         Ok(())
     }
 
@@ -234,7 +241,7 @@ impl Draft {
         let kinds: BTreeMap<_, _> = self
             .lines
             .iter()
-            .filter_map(|(place, _)| match place {
+            .filter_map(|(place, ..)| match place {
                 Place::Step(id, kind) => Some((id.clone(), *kind)),
                 _ => None,
             })
@@ -246,9 +253,9 @@ impl Draft {
                 None => Err(format!("`{name}` follows a step and has no line of its own")),
             },
         };
-        let lines = self.lines.into_iter().map(|(from, next)| {
+        let lines = self.lines.into_iter().map(|(from, event, next)| {
             let next = next.into_iter().map(place).collect::<Result<_, _>>()?;
-            Ok(Line { place: from, next })
+            Ok(Line { place: from, event, next })
         });
         self.shape.flow = Flow(lines.collect::<Result<_, String>>()?);
         Ok(self.shape)
@@ -317,7 +324,7 @@ workflow on-order
     (start) -> (fork 1)
     (fork 1) -> reserve, end
     run reserve -> (join 1)
-    sleep end -> (join 1), (failed)
+    wait_for_event end of order/paid -> (join 1), (failed)
     (join 1) -> (end)
 
 workflow pay
