@@ -15,6 +15,7 @@ async fn on_ticket(
 ) -> Result<(), Failure> {
     log!(ticket = %desk.ticket(event.ticket).await?.subject);
     println!("{}", desk.ticket(event.ticket).await?.subject);
+    debug_assert!(step.run("mail", desk.mail("hello")).await? > 0);
     Ok(())
 }
 

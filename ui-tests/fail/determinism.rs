@@ -1,3 +1,6 @@
+use std::thread::spawn;
+use std::time::Instant as Stopwatch;
+
 use indelible::prelude::*;
 use indelible_ui_tests::{Desk, TicketCreated};
 
@@ -17,7 +20,9 @@ async fn on_ticket(
         let text = format!("{home} {id} {recipient} {:?}", Clock::now());
         step.run("send-mail", desk.mail(&text)).await?;
     }
-    println!("{began:?}");
+    let listed = recipients.iter().collect::<Vec<_>>();
+    println!("{began:?} {:?} {listed:?}", Stopwatch::now());
+    spawn(|| println!("done"));
     std::thread::sleep(std::time::Duration::from_secs(1));
     Ok(())
 }

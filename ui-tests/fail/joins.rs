@@ -8,6 +8,7 @@ async fn on_ticket(
     Resource(desk): Resource<Desk>,
 ) -> Result<(), Failure> {
     join!();
+    step.join_all([desk.ticket(event.ticket)]).await;
     join!(step.sleep("rest", "1s"), desk.ticket(event.ticket));
     join!(
         step.sleep("a", "1s"), step.sleep("b", "1s"), step.sleep("c", "1s"), step.sleep("d", "1s"),

@@ -19,7 +19,14 @@ async fn mails(
     for name in names {
         more.push(step.run("mail-more", desk.mail(name)));
     }
-    step.join_all(more).await;
+    let mut last = Vec::new();
+    for name in names {
+        let mail = step.run("mail-last", desk.mail(name));
+        last.push(mail);
+    }
+    step.join_all(more.into_iter().chain(last)).await;
+    let notify = async |name| step.run("notify", desk.mail(name)).await;
+    join!(notify("ann"), notify("mary"));
     Ok(())
 }
 

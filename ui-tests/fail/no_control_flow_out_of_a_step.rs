@@ -18,6 +18,10 @@ async fn on_ticket(
         desk.mail(if ticket.subject.is_empty() { return Ok(()) } else { &ticket.subject }),
     )
     .await?;
+    for text in ["hello", ""] {
+        step.run("send-more", desk.mail(if text.is_empty() { break } else { text })).await?;
+        step.run("send-last", desk.mail(if text.is_empty() { continue } else { text })).await?;
+    }
     Ok(())
 }
 

@@ -21,4 +21,9 @@ async fn contradictory(_event: TicketCreated) -> Result<(), Failure> {
     Ok(())
 }
 
+#[workflow(retries = 1_000_000)]
+async fn endless(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
 fn main() {}

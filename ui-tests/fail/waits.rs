@@ -33,6 +33,32 @@ async fn by_another_type(_event: TicketCreated, step: Step) -> Result<(), Failur
     Ok(())
 }
 
+#[workflow]
+async fn by_no_event(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    step.wait_for_event::<Plain>("await-answer").await;
+    Ok(())
+}
+
+struct Plain;
+
+#[workflow]
+async fn apart(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let wait = step.wait_for_event::<TicketAnswered>("await-answer");
+    wait.matching(ticket = event.ticket).await;
+    Ok(())
+}
+
+#[workflow]
+async fn by_an_event_of_its_own(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    #[event(name = "ticket/closed")]
+    struct TicketClosed {
+        ticket: u32,
+    }
+    step.wait_for_event::<TicketClosed>("await-end").matching(ticket = 1_u32).await;
+    Ok(())
+}
+
 #[durable]
 async fn any<E: Event>(step: &Step, _like: &E) -> bool {
     step.wait_for_event::<E>("await").await.is_some()

@@ -1,3 +1,5 @@
+use std::collections::{BTreeSet, HashSet};
+
 use indelible::prelude::*;
 use indelible_ui_tests::{Desk, TicketCreated};
 
@@ -10,15 +12,28 @@ async fn on_ticket(
     let began = step.now();
     let id = step.uuid("mail-id");
     let home = step.run("read-home", async { std::env::var("HOME") }).await?;
-    let mut recipients = std::collections::BTreeSet::new();
+    let mut recipients = BTreeSet::new();
     recipients.insert(event.ticket);
     for recipient in &recipients {
         let text = format!("{home} {id} {recipient} {:?}", step.now());
         step.run("send-mail", desk.mail(&text)).await?;
     }
-    println!("{began:?}");
+    let unordered: HashSet<u32> = recipients.into_iter().collect();
+    let mut listed = unordered.iter().collect::<Vec<_>>();
+    listed.sort();
+    #[workflow(allow(determinism, reason = "a shift is not the clock's"))]
+    let shift = Shift::now();
+    println!("{began:?} {listed:?} {shift}");
     step.sleep("rest", "1s").await;
     Ok(())
+}
+
+struct Shift;
+
+impl Shift {
+    fn now() -> u32 {
+        3
+    }
 }
 
 fn main() {}

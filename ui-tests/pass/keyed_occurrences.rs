@@ -20,10 +20,18 @@ async fn mails(
         let text = format!("dear {name}");
         more.push(step.run("mail-more", desk.mail(&text)).key(name));
     }
-    step.join_all(more).await;
+    let mut last = Vec::new();
+    for name in names {
+        let mail = step.run("mail-again", desk.mail(name)).key(name);
+        last.push(mail);
+    }
+    step.join_all(more.into_iter().chain(last)).await;
+    let notify = async |name| step.run("notify", desk.mail(name)).key(name).await;
+    join!(notify("ann"), notify("mary"));
     // One after the other they are told apart by their order.
     for name in names {
-        step.run("mail-last", desk.mail(name)).await?;
+        let mail = step.run("mail-last", desk.mail(name));
+        mail.await?;
     }
     Ok(())
 }

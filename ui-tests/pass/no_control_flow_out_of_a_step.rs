@@ -19,6 +19,12 @@ async fn on_ticket(
         return Ok(());
     }
     step.run("send-mail", desk.mail(&ticket.subject)).await?;
+    for text in ["hello", ""] {
+        if text.is_empty() {
+            break;
+        }
+        step.run("send-more", desk.mail(text)).await?;
+    }
     Ok(())
 }
 

@@ -5,17 +5,13 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Block, Expr, ExprAwait, ExprCall, ExprClosure, ExprLit, ExprMethodCall, Item, Lit, Macro, Pat,
-    PatIdent, Stmt, parse_quote,
+    Block, Expr, ExprAwait, ExprCall, ExprLit, ExprMethodCall, Item, Lit, Macro, Stmt, parse_quote,
 };
 
 use super::runtime::constant;
 use super::state::States;
-use super::{concurrency, loops};
-use crate::check;
-use crate::model::{
-    Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, matched, transaction_mut,
-};
+use super::{attempt, concurrency, loops};
+use crate::model::{Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, matched};
 use crate::parse::{Concurrency, MacroArguments, concurrency as concurrency_of, parse_duration};
 use crate::problem::Problems;
 
@@ -181,13 +177,13 @@ impl Rewrite<'_> {
                     self.inside_step = outer;
                     let passing = self.passing(step);
                     match &step.attempt {
-                        Some(attempt) if passing.is_empty() || is_refused(attempt) => {
-                            *argument = self.attempt(attempt, argument);
+                        Some(written) if passing.is_empty() || attempt::is_refused(written) => {
+                            *argument = attempt::attempt(written, argument);
                         }
                         Some(_) => {
                             let run_with = Ident::new("run_with", call.method.span());
                             call.method = run_with;
-                            *argument = self.attempt_with(passing, argument);
+                            *argument = attempt::attempt_with(passing, argument);
                         }
                         None => {}
                     }
@@ -196,12 +192,12 @@ impl Rewrite<'_> {
                     let outer = std::mem::replace(&mut self.inside_step, true);
                     self.visit_expr_mut(argument);
                     self.inside_step = outer;
-                    let refused = step.attempt.as_ref().is_some_and(is_refused);
+                    let refused = step.attempt.as_ref().is_some_and(attempt::is_refused);
                     let passing = if refused { &[] } else { self.passing(step) };
                     if !passing.is_empty() {
                         call.method = Ident::new("transaction_with", call.method.span());
                     }
-                    *argument = self.work(passing, refused, argument);
+                    *argument = attempt::work(passing, refused, argument);
                 }
                 Method::Sleep => {
                     self.duration(argument);
@@ -224,125 +220,6 @@ impl Rewrite<'_> {
             // It was reported; what stands there is used, so that rustc has nothing to add.
             None => Expr::Verbatim(quote!(__private::NoState::in_place_of(&(#written)))),
         }
-    }
-
-    /// A step's argument as a closure that makes a new future for each attempt and borrows what it
-    /// needs.
-    ///
-    /// An argument that was refused takes a form about which rustc has nothing to add.
-    fn attempt(&self, written: &Expr, argument: &mut Expr) -> Expr {
-        if !check::exits(written).is_empty() {
-            let attempt = quote!({ let attempt = #argument; __private::once(move || attempt) });
-            return Expr::Verbatim(attempt);
-        }
-        let attempt = self.lazy(argument);
-        if check::mutations(written).is_empty() {
-            attempt
-        } else {
-            Expr::Verbatim(quote!(__private::once(#attempt)))
-        }
-    }
-
-    /// As [`attempt`](Self::attempt), with a clone of each value that may be gone by then.
-    fn attempt_with(&self, values: &[Ident], argument: &mut Expr) -> Expr {
-        let clones = values.iter().map(|value| {
-            let span = value.span();
-            quote_spanned!(span=> __private::Clone::clone(&#value))
-        });
-        let future = match argument {
-            Expr::Closure(_) => quote!((#argument)().await),
-            Expr::Async(block) => {
-                if gives_only_ok(&block.block) {
-                    self.settle_error(&mut block.block);
-                }
-                block.capture = None;
-                quote!(#block.await)
-            }
-            future => quote!((#future).await),
-        };
-        // An `async` closure borrows what it finds around it and owns what it is given.
-        Expr::Verbatim(quote!((#(#clones,)*), async |(#(#values,)*)| #future))
-    }
-
-    /// A transaction's closure, which owns its transaction and borrows all else, with a clone of each
-    /// value that may be gone by then.
-    ///
-    /// One that was refused takes a form about which rustc has nothing to add.
-    fn work(&self, values: &[Ident], refused: bool, argument: &mut Expr) -> Expr {
-        let Some(closure) = transaction_mut(argument) else {
-            return Expr::Verbatim(quote!(async |_: __private::Tx| {
-                __private::refused::<__private::Result<(), __private::Failure>>()
-            }));
-        };
-        if let Expr::Block(block) = &mut *closure.body
-            && gives_only_ok(&block.block)
-        {
-            self.settle_error(&mut block.block);
-        }
-        // Its methods take it as `&mut`, so nothing is gained by having that written each time.
-        let name = match &closure.inputs[0] {
-            Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) => {
-                quote!(#[allow(unused_mut)] mut #ident: __private::Tx)
-            }
-            typed @ Pat::Type(_) => typed.to_token_stream(),
-            other => quote!(#other: __private::Tx),
-        };
-        let body = &closure.body;
-        if refused {
-            return Expr::Verbatim(quote!(__private::once_with(async |#name| #body)));
-        }
-        if values.is_empty() {
-            return Expr::Verbatim(quote!(async |#name| #body));
-        }
-        let clones = values.iter().map(|value| {
-            let span = value.span();
-            quote_spanned!(span=> __private::Clone::clone(&#value))
-        });
-        Expr::Verbatim(quote!((#(#clones,)*), async |(#(#values,)*), #name| #body))
-    }
-
-    fn lazy(&self, argument: &mut Expr) -> Expr {
-        match argument {
-            Expr::Closure(closure) => {
-                if closure.asyncness.take().is_some() {
-                    let body = &closure.body;
-                    *closure.body = Expr::Verbatim(quote!(async { #body }));
-                }
-                Expr::Closure(closure.clone())
-            }
-            Expr::Async(block) => {
-                block.capture = None;
-                if gives_only_ok(&block.block) {
-                    self.settle_error(&mut block.block);
-                }
-                Expr::Verbatim(quote!(|| #block))
-            }
-            future if outlives_its_closure(future) => {
-                Expr::Verbatim(quote_spanned!(future.span()=> || #future))
-            }
-            future => {
-                let awaited = ExprAwait {
-                    attrs: Vec::new(),
-                    base: Box::new(future.clone()),
-                    dot_token: Default::default(),
-                    await_token: syn::token::Await(future.span()),
-                };
-                Expr::Verbatim(quote_spanned!(future.span()=> || async { #awaited }))
-            }
-        }
-    }
-
-    /// Names the error type of a block that gives nothing but `Ok(..)`: nothing else would.
-    fn settle_error(&self, block: &mut Block) {
-        each_result(block, &mut |result| {
-            if let Expr::Call(call) = result
-                && let Expr::Path(function) = &mut *call.func
-                && let Some(name) = function.path.segments.last_mut()
-            {
-                name.arguments =
-                    syn::PathArguments::AngleBracketed(parse_quote!(::<_, __private::Failure>));
-            }
-        });
     }
 
     /// A literal duration becomes a constant.
@@ -416,108 +293,4 @@ fn each_field(call: &mut ExprMethodCall) {
     call.method = method;
     *call.receiver = Expr::Verbatim(receiver);
     call.args = [Expr::Verbatim(last)].into_iter().collect();
-}
-
-/// Whether a step does what it may not, which was reported.
-fn is_refused(attempt: &Expr) -> bool {
-    !check::exits(attempt).is_empty() || !check::mutations(attempt).is_empty()
-}
-
-/// Whether a future's expression borrows nothing that ends with the closure around it: it calls a
-/// function with what outlives the closure or is given away. Such a closure needs no `async` block,
-/// which costs rustc as much as all else about a step.
-fn outlives_its_closure(future: &Expr) -> bool {
-    match future {
-        Expr::Call(call) => {
-            matches!(*call.func, Expr::Path(_)) && call.args.iter().all(is_kept_or_given)
-        }
-        Expr::MethodCall(call) => is_call_on_place(call),
-        _ => false,
-    }
-}
-
-fn is_kept_or_given(argument: &Expr) -> bool {
-    match argument {
-        Expr::Lit(_) | Expr::Path(_) => true,
-        Expr::Reference(reference) => reference.mutability.is_none() && is_place(&reference.expr),
-        Expr::MethodCall(call) => is_call_on_place(call),
-        other => is_place(other),
-    }
-}
-
-fn is_call_on_place(call: &ExprMethodCall) -> bool {
-    is_place(&call.receiver) && call.args.iter().all(is_kept_or_given)
-}
-
-/// A variable, or a field of one. What is not named as a variable is a constant, which each mention
-/// makes anew.
-fn is_place(expression: &Expr) -> bool {
-    match expression {
-        Expr::Path(path) => path.path.get_ident().is_some_and(|name| {
-            !name.to_string().starts_with(|first: char| first.is_ascii_uppercase())
-        }),
-        Expr::Field(field) => is_place(&field.base),
-        _ => false,
-    }
-}
-
-/// Whether each result of an `async` block is a bare `Ok(..)`, so that nothing says what its error
-/// would be.
-fn gives_only_ok(block: &Block) -> bool {
-    let (mut results, mut only_ok) = (0, true);
-    let mut block = block.clone();
-    each_result(&mut block, &mut |result| {
-        results += 1;
-        only_ok &= matches!(result, Expr::Call(call)
-            if matches!(&*call.func, Expr::Path(function) if function.path.is_ident("Ok")));
-    });
-    results > 0 && only_ok
-}
-
-/// Visits what a block may give: its last expression, through `if` and `match`, and each `return`.
-fn each_result(block: &mut Block, visit: &mut dyn FnMut(&mut Expr)) {
-    Returned(visit).visit_block_mut(block);
-    last_of_block(block, visit);
-}
-
-fn last_of_block(block: &mut Block, visit: &mut dyn FnMut(&mut Expr)) {
-    if let Some(Stmt::Expr(last, None)) = block.stmts.last_mut() {
-        last_of(last, visit);
-    }
-}
-
-fn last_of(expression: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
-    match expression {
-        Expr::Block(inner) if inner.label.is_none() => last_of_block(&mut inner.block, visit),
-        Expr::If(branch) => {
-            last_of_block(&mut branch.then_branch, visit);
-            if let Some((_, otherwise)) = &mut branch.else_branch {
-                last_of(otherwise, visit);
-            }
-        }
-        Expr::Match(choice) => {
-            choice.arms.iter_mut().for_each(|arm| last_of(&mut arm.body, visit));
-        }
-        Expr::Return(_) => {}
-        other => visit(other),
-    }
-}
-
-/// The values of a block's own `return`s.
-struct Returned<'v>(&'v mut dyn FnMut(&mut Expr));
-
-impl VisitMut for Returned<'_> {
-    fn visit_expr_mut(&mut self, expression: &mut Expr) {
-        match expression {
-            Expr::Return(returned) => {
-                if let Some(value) = &mut returned.expr {
-                    last_of(value, self.0);
-                }
-            }
-            Expr::Closure(ExprClosure { .. }) | Expr::Async(_) => {}
-            other => visit_mut::visit_expr_mut(self, other),
-        }
-    }
-
-    fn visit_item_mut(&mut self, _: &mut Item) {}
 }

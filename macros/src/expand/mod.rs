@@ -3,6 +3,7 @@
 //! messages, so that other code still sees its name and types.
 
 mod app;
+mod attempt;
 mod body;
 mod concurrency;
 mod event;

@@ -15,6 +15,7 @@ mod items;
 mod step;
 mod steps;
 mod triggers;
+mod uses;
 mod workflow;
 
 pub(crate) use self::allowance::Allowance;
@@ -29,6 +30,7 @@ pub(crate) use self::graph::{Edge, Graph, Node};
 pub(crate) use self::step::{
     Method, Step, StepId, helper_id, line, matched, transaction, transaction_mut,
 };
-pub(crate) use self::steps::{occurrences, steps, steps_in};
+pub(crate) use self::steps::{steps, steps_in};
 pub(crate) use self::triggers::TriggersModel;
+pub(crate) use self::uses::occurrences;
 pub(crate) use self::workflow::WorkflowModel;

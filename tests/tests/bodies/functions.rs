@@ -137,3 +137,37 @@ body! {
         Ok(step.run("again", async { twice(twice(n).await?).await }).await?)
     }
 }
+
+body! {
+    on [3]
+    async fn an_async_closure_with_steps(n: u32, step: Step) -> Result<Vec<String>, Failure> {
+        let greeting = "dear".to_owned();
+        let notify = async |name: &str, times: u32| {
+            let text = step.run("write", work(name.to_owned(), format!("{greeting} {name}"))).await?;
+            let mut sent = Vec::new();
+            for time in 0..times {
+                sent.push(step.run("send", work(format!("{text} {time}"), text.clone())).await?);
+            }
+            Ok::<_, Failure>(sent.concat())
+        };
+        let mut all = vec![notify("ann", 1).await?];
+        if n > 2 {
+            all.push(notify("mary", n).await?);
+        }
+        for name in ["tom", "sue"] {
+            all.push(notify(name, 1).await?);
+        }
+        Ok(all)
+    }
+}
+
+body! {
+    on [3]
+    async fn an_async_closure_side_by_side(n: u32, step: Step) -> Result<u32, Failure> {
+        let square = async |value: u32| {
+            step.run("square", work(format!("square {value}"), value * value)).key(value).await
+        };
+        let (a, b) = try_join!(square(n), square(n + 1))?;
+        Ok(a + b)
+    }
+}

@@ -90,7 +90,7 @@ body! {
         step.run("first", work("first", nothing)).await?;
         let () = step.run("second", work("second", ())).await?;
         _ = step.run("third", work("third", 1)).await;
-        step.sleep("rest", "0s").await;
+        step.sleep("rest", "1ms").await;
         Ok(())
     }
 }

@@ -1,0 +1,16 @@
+use indelible::prelude::*;
+use indelible_ui_tests::{Desk, TicketCreated};
+
+#[workflow]
+async fn on_ticket(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let ticket = step.run("fetch-ticket", desk.ticket(event.ticket)).await?;
+    let analysis = step.run("analyse", desk.analyse(&ticket)).await?;
+    step.run("send-mail", desk.mail(&analysis)).await?;
+    Ok(())
+}
+
+fn main() {}
