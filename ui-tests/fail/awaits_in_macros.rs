@@ -7,6 +7,10 @@ macro_rules! log {
     };
 }
 
+macro_rules! select {
+    ($($branch:tt)*) => {};
+}
+
 #[workflow]
 async fn on_ticket(
     event: TicketCreated,
@@ -16,6 +20,10 @@ async fn on_ticket(
     log!(ticket = %desk.ticket(event.ticket).await?.subject);
     println!("{}", desk.ticket(event.ticket).await?.subject);
     debug_assert!(step.run("mail", desk.mail("hello")).await? > 0);
+    select! {
+        _ = step.sleep("rest", "1s") => {}
+        _ = step.sleep("rest-more", "2s") => {}
+    }
     Ok(())
 }
 

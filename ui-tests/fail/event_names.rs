@@ -23,4 +23,10 @@ struct Computed;
 #[event(nmae = "ticket/created")]
 struct Misspelt;
 
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "ticket/generic")]
+struct Generic<T> {
+    value: T,
+}
+
 fn main() {}

@@ -12,6 +12,11 @@ async fn generic<E: Event>(_event: E) -> Result<(), Failure> {
 }
 
 #[workflow]
+async fn belongs_to_something(&self, _event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[workflow]
 async fn gives_a_number(_event: TicketCreated) -> u32 {
     7
 }

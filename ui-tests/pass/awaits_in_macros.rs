@@ -19,6 +19,10 @@ async fn on_ticket(
     assert!(step.run("mail", desk.mail("hello")).await? > 0, "{}", ticket.subject);
     let mailed = step.run("mail-more", desk.mail("hello")).await?;
     debug_assert!(mailed > 0);
+    race! {
+        () = step.sleep("rest", "1s") => {},
+        () = step.sleep("rest-more", "2s") => {}
+    }
     Ok(())
 }
 
