@@ -28,6 +28,11 @@ const RULES: &[(&str, &str)] = &[
     ("attempts::do_not_nest", "the step `fetch-ticket` is used inside of the step `triage`"),
     ("attempts::keep_control_flow", "`?` cannot leave the step `fetch-ticket`"),
     ("attempts::do_not_mutate", "the step `send-mail` changes `sent` of the body"),
+    (
+        "transactions::take_a_closure",
+        "the transaction `charge` is not given an `async` closure that takes it",
+    ),
+    ("transactions::await_only_themselves", "the transaction `charge` awaits something else here"),
     ("undos::are_functions", "the undo of `reserve` is no function's name"),
     ("outcomes::are_used", "the step `rest` is never awaited"),
     ("macros::hide_no_await", "what is awaited inside of `info!` cannot be seen"),

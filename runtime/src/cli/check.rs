@@ -294,7 +294,8 @@ mod tests {
         let edits = [
             ("event ticket/created\n    note?: string | null\n", ""),
             ("    priority: \"high\" | \"low\"\n    ticket_id: uuid\n\n", ""),
-            ("\nworkflow remind\n    on ticket/created\n    (start) -> (end)\n", ""),
+            ("\nworkflow remind\n    on ticket/created\n    (start) -> await-answer\n", ""),
+            ("    wait_for_event await-answer of ticket/reopened -> (end)\n", ""),
         ];
         assert_breaks(&edits, "gone.txt");
     }
