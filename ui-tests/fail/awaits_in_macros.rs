@@ -1,7 +1,7 @@
 use indelible::prelude::*;
 use indelible_ui_tests::{Desk, TicketCreated};
 
-macro_rules! log {
+macro_rules! say {
     ($name:ident = %$value:expr) => {
         println!("{} {}", stringify!($name), $value)
     };
@@ -17,7 +17,7 @@ async fn on_ticket(
     step: Step,
     Resource(desk): Resource<Desk>,
 ) -> Result<(), Failure> {
-    log!(ticket = %desk.ticket(event.ticket).await?.subject);
+    say!(ticket = %desk.ticket(event.ticket).await?.subject);
     println!("{}", desk.ticket(event.ticket).await?.subject);
     debug_assert!(step.run("mail", desk.mail("hello")).await? > 0);
     select! {

@@ -1,7 +1,7 @@
 use indelible::prelude::*;
 use indelible_ui_tests::{Desk, TicketCreated};
 
-macro_rules! log {
+macro_rules! say {
     ($name:ident = %$value:expr) => {
         println!("{} {}", stringify!($name), $value)
     };
@@ -14,7 +14,7 @@ async fn on_ticket(
     Resource(desk): Resource<Desk>,
 ) -> Result<(), Failure> {
     let ticket = step.run("fetch-ticket", desk.ticket(event.ticket)).await?;
-    log!(ticket = %ticket.subject);
+    say!(ticket = %ticket.subject);
     println!("{}", step.run("fetch-again", desk.ticket(event.ticket)).await?.subject);
     assert!(step.run("mail", desk.mail("hello")).await? > 0, "{}", ticket.subject);
     let mailed = step.run("mail-more", desk.mail("hello")).await?;
