@@ -26,6 +26,13 @@ async fn pay(order: i64, step: Step, Resource(bank): Resource<Bank>) -> Result<u
         Ok(())
     })
     .await?;
+    step.transaction("look-then-charge", async |tx| {
+        let query = sqlx::query_scalar("SELECT id FROM orders");
+        let found: i64 = query.fetch_one(tx.postgres()?).await?;
+        bank.charge(found).await?;
+        Ok(())
+    })
+    .await?;
     step.transaction("outer", async |tx| {
         step.run("inner", bank.charge(order)).await?;
         sqlx::query("UPDATE orders SET paid = 1").execute(tx.postgres()?).await?;

@@ -73,8 +73,11 @@ impl Awaited {
         self.derived.iter().any(|name| occurrences(&tokens, name) > 0)
     }
 
+    /// What a statement gave is data; the transaction is no longer in it.
     fn bind_if_derived(&mut self, pattern: &Pat, value: &Expr) {
-        if self.is_derived(value) {
+        let mut awaits = Awaits(false);
+        awaits.visit_expr(value);
+        if !awaits.0 && self.is_derived(value) {
             self.bind(pattern);
         }
     }
@@ -111,6 +114,16 @@ impl<'ast> Visit<'ast> for Awaited {
     }
 
     fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+/// Whether something is awaited, other than the beginning of a transaction within.
+struct Awaits(bool);
+
+impl<'ast> Visit<'ast> for Awaits {
+    fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
+        self.0 |= !matches!(&*awaited.base, Expr::MethodCall(call) if call.method == "begin");
+        visit::visit_expr_await(self, awaited);
+    }
 }
 
 /// The names that a pattern binds.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::{BoxError, Permanent, find};
 use super::operations::Held;
@@ -132,7 +133,7 @@ impl Tx {
     /// When runs are kept in another database; no further attempt is made then.
     pub fn sqlite(&mut self) -> Result<&mut SqliteConnection, Permanent> {
         match &mut self.connection {
-            Some(Connection::Sqlite(transaction)) => Ok(transaction),
+            Some(Connection::Sqlite(transaction, _)) => Ok(transaction),
             _ => Err(other_database("SQLite")),
         }
     }
@@ -154,7 +155,8 @@ impl Drop for Tx {
 /// A transaction, on whichever database it is.
 pub(crate) enum Connection {
     Postgres(Transaction<'static, Postgres>),
-    Sqlite(Transaction<'static, Sqlite>),
+    /// With its turn: the next may begin when that is dropped.
+    Sqlite(Transaction<'static, Sqlite>, Option<OwnedSemaphorePermit>),
     /// None at all: for the machine's own tests.
     #[cfg(test)]
     Pretended,

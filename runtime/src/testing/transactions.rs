@@ -17,7 +17,10 @@ impl Database for Lent {
     async fn begin(&self) -> Connection {
         let begun = match self {
             Self::Postgres(pool) => pool.begin().await.map(Connection::Postgres),
-            Self::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await.map(Connection::Sqlite),
+            Self::Sqlite(pool) => {
+                let begun = pool.begin_with("BEGIN IMMEDIATE").await;
+                begun.map(|tx| Connection::Sqlite(tx, None))
+            }
         };
         begun.unwrap_or_else(|error| panic!("a transaction cannot begin: {error}"))
     }
@@ -35,7 +38,7 @@ impl Database for Lent {
 pub(super) async fn commit(open: Open) -> Result<(), Rollback> {
     let committed = match open.take() {
         Some(Connection::Postgres(tx)) => tx.commit().await,
-        Some(Connection::Sqlite(tx)) => tx.commit().await,
+        Some(Connection::Sqlite(tx, _)) => tx.commit().await,
         #[cfg(test)]
         Some(Connection::Pretended) => Ok(()),
         None => Ok(()),

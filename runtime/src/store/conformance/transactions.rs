@@ -21,7 +21,7 @@ const PLACE: &str = "INSERT INTO orders VALUES (7)";
 async fn execute(connection: &mut Connection, sql: &'static str) {
     let done = match connection {
         Connection::Postgres(tx) => sqlx::query(sql).execute(&mut **tx).await.map(drop),
-        Connection::Sqlite(tx) => sqlx::query(sql).execute(&mut **tx).await.map(drop),
+        Connection::Sqlite(tx, _) => sqlx::query(sql).execute(&mut **tx).await.map(drop),
         Connection::Pretended => unreachable!("a store begins real ones"),
     };
     done.expect("the statement is accepted");
@@ -31,7 +31,7 @@ async fn count(connection: &mut Connection) -> i64 {
     const COUNT: &str = "SELECT count(*) FROM payments";
     let count = match connection {
         Connection::Postgres(tx) => sqlx::query_scalar(COUNT).fetch_one(&mut **tx).await,
-        Connection::Sqlite(tx) => sqlx::query_scalar(COUNT).fetch_one(&mut **tx).await,
+        Connection::Sqlite(tx, _) => sqlx::query_scalar(COUNT).fetch_one(&mut **tx).await,
         Connection::Pretended => unreachable!("a store begins real ones"),
     };
     count.expect("the table is there")
@@ -50,7 +50,7 @@ impl World {
         }
         match connection {
             Connection::Postgres(tx) => tx.commit().await.expect("it commits"),
-            Connection::Sqlite(tx) => tx.commit().await.expect("it commits"),
+            Connection::Sqlite(tx, _) => tx.commit().await.expect("it commits"),
             Connection::Pretended => unreachable!("a store begins real ones"),
         }
     }

@@ -16,15 +16,21 @@ use crate::store::{Concluded, Flushed, RunCommit, StoreError};
 /// The setting is gone with its transaction, so it tells whether that is still the same.
 const BEGIN: &str = "BEGIN; SET LOCAL indelible.transaction = 'open'";
 
-/// From here on the engine's settings hold, and the run's row is locked until the transaction is over
-/// one way or the other. Served by the primary key.
+/// From here on the engine's settings hold and the commit is a synchronous one, and the rows of the
+/// worker and of the run, locked in the order in which a take-over wants them, stay so until the
+/// transaction is over one way or the other. Served by the primary keys.
 const HOLD: &str = "
     WITH settings AS MATERIALIZED (
-        SELECT count(set_config(setting.name, setting.value, TRUE))
+        SELECT count(set_config(setting.name, setting.value, TRUE)),
+               CASE WHEN current_setting('synchronous_commit') = 'off'
+                   THEN set_config('synchronous_commit', 'on', TRUE) END
         FROM unnest($2::text[], $3::text[]) AS setting (name, value)
+    ),
+    lease AS MATERIALIZED (
+        SELECT FROM indelible.workers WHERE id = $4 FOR KEY SHARE
     )
     SELECT current_setting('indelible.transaction', TRUE) IS NOT DISTINCT FROM 'open'
-    FROM settings, indelible.runs run WHERE run.id = $1 FOR NO KEY UPDATE OF run";
+    FROM settings, lease, indelible.runs run WHERE run.id = $1 FOR NO KEY UPDATE OF run";
 
 /// Waits until a transaction of which nothing more was heard is over. Served by the primary key.
 const AWAIT: &str = "SELECT FROM indelible.runs WHERE id = $1 FOR UPDATE";
@@ -55,11 +61,13 @@ pub(super) async fn conclude(
     match tx.commit().await {
         Ok(()) => Ok(Concluded::Committed(flushed)),
         Err(error) if conflicts(&error) => Ok(Concluded::RolledBack(undeserved(&error))),
-        // Constraints that are deferred are checked only now.
-        Err(error @ sqlx::Error::Database(_)) => {
-            let record = ErrorRecord::of(ErrorKind::Error, &error);
-            Ok(Concluded::RolledBack(Rollback::Deserved(record)))
-        }
+        Err(error @ sqlx::Error::Database(_)) => Ok(Concluded::RolledBack(match error.into() {
+            // Constraints that are deferred are checked only now.
+            StoreError::Refused(error) => {
+                Rollback::Deserved(ErrorRecord::of(ErrorKind::Error, &error))
+            }
+            other => Rollback::Undeserved(ErrorRecord::of(ErrorKind::Error, &other)),
+        })),
         // The reply is lost; the commit may not be.
         Err(error) => Err(error.into()),
     }
@@ -77,12 +85,13 @@ pub(super) async fn write(
         .bind(run.run.as_uuid())
         .bind(names)
         .bind(values)
+        .bind(worker.as_uuid())
         .fetch_optional(&mut *tx)
         .await?;
     match is_open {
         Some(true) => Ok(Some(send(tx, worker, commit, slice::from_ref(run)).await?.flushed)),
         Some(false) => Ok(None),
-        // The run is gone, and its lease with it.
+        // The lease is gone, or the run.
         None => Err(StoreError::LeaseLost),
     }
 }

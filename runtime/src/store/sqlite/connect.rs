@@ -1,11 +1,13 @@
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection as _};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::SqliteStore;
@@ -56,7 +58,7 @@ pub(super) async fn connect(url: &str) -> Result<SqliteStore, Problem> {
     migrate_patiently(&writer).await.map_err(|error| problem(error, options.get_filename()))?;
     let lives = Lives::beside(options.get_filename());
     let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "on"));
-    Ok(SqliteStore { writer, readers, lives })
+    Ok(SqliteStore { writer, readers, turn: Arc::new(Semaphore::new(1)), lives })
 }
 
 fn is_in_memory(url: &str) -> bool {

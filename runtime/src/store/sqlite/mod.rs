@@ -29,10 +29,12 @@ mod verbs;
 mod waits;
 
 use std::slice;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use self::life::Lives;
@@ -52,6 +54,9 @@ pub(super) struct SqliteStore {
     /// Has one connection.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// The turn of the user's transactions: one at a time waits for the writer, so that they do not
+    /// keep it from the store's own work.
+    turn: Arc<Semaphore>,
     lives: Lives,
 }
 
@@ -183,10 +188,12 @@ impl Store for SqliteStore {
         commit: Uuid,
         run: &RunCommit,
     ) -> Result<Concluded, StoreError> {
-        let Connection::Sqlite(tx) = transaction else {
+        let Connection::Sqlite(tx, turn) = transaction else {
             unreachable!("it was begun in this store");
         };
-        transaction::conclude(tx, worker, commit, run).await
+        let concluded = transaction::conclude(tx, worker, commit, run).await;
+        drop(turn);
+        concluded
     }
 
     async fn concluded(

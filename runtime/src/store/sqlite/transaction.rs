@@ -13,10 +13,11 @@ use crate::step::{Connection, Rollback};
 use crate::store::{Concluded, RunCommit, StoreError};
 
 pub(super) async fn begin(store: &SqliteStore) -> Result<Connection, StoreError> {
+    let turn = store.turn.clone().acquire_owned().await.ok();
     let mut tx = store.write().await?;
     // It is gone with its transaction, so it tells whether that is still the same.
     sqlx::query("SAVEPOINT indelible").execute(&mut *tx).await?;
-    Ok(Connection::Sqlite(tx))
+    Ok(Connection::Sqlite(tx, turn))
 }
 
 pub(super) async fn conclude(
@@ -25,7 +26,10 @@ pub(super) async fn conclude(
     commit: Uuid,
     run: &RunCommit,
 ) -> Result<Concluded, StoreError> {
-    if sqlx::query("RELEASE indelible").execute(&mut *tx).await.is_err() {
+    if let Err(error) = sqlx::query("RELEASE indelible").execute(&mut *tx).await {
+        if !error.to_string().contains("no such savepoint") {
+            return Ok(Concluded::RolledBack(failed(&error)));
+        }
         let message = "the transaction was committed or rolled back within its closure, so it is \
                        not known what of it is left";
         let record = ErrorRecord::new(ErrorKind::Permanent, message);
