@@ -10,7 +10,12 @@ impl Shapes {
             let triggers = definition.triggers.iter().map(Trigger::name);
             let input = (definition.input_schema)();
             let input = input.as_ref().map(|schema| schema.as_value());
-            let shape = WorkflowShape::new(triggers, input, &definition.graph);
+            let shape = WorkflowShape::new(triggers, input, &definition.graph).started(
+                definition.form,
+                &definition.config,
+                definition.filters,
+                definition.batch_key.is_some(),
+            );
             (definition.id.to_owned(), shape)
         });
         Self {
@@ -48,7 +53,65 @@ mod tests {
         Ok(())
     }
 
+    #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    #[event(name = "page/viewed")]
+    struct Viewed {
+        user: u32,
+    }
+
+    #[derive(Triggers)]
+    enum Told {
+        Viewed(Viewed),
+        Tick(Tick),
+    }
+
+    #[workflow(batch(max = 100, timeout = "5s", key = event.user))]
+    async fn gather(_views: Vec<Viewed>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow(on(Viewed, if = event.user > 0), cron("0 9 * * 1-5", tz = "Europe/Paris"))]
+    async fn tell(_told: Told) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow]
+    async fn view(_view: Received<Viewed>) -> Result<(), Failure> {
+        Ok(())
+    }
+
     crate::app! { Shop = "shop"; events: [], workflows: [pay, guess], }
+    crate::app! { Site = "site"; events: [Viewed], workflows: [gather, tell, view], }
+
+    #[test]
+    fn what_starts_a_workflow_is_in_its_shape_and_in_which_form() {
+        let expected = "\
+format 1
+app site
+
+event page/viewed
+    user: uint32
+
+workflow gather
+    on page/viewed
+    as a list
+    batch of 100, 5s by key
+    (start) -> (end)
+
+workflow tell
+    on page/viewed
+    on tick
+    as one of several
+    condition on page/viewed
+    cron \"0 9 * * 1-5\" in Europe/Paris, catch_up one
+    (start) -> (end)
+
+workflow view
+    on page/viewed
+    (start) -> (end)
+";
+        assert_eq!(Shapes::of::<Site>().to_string(), expected);
+    }
 
     #[test]
     fn an_input_is_in_the_shape_if_it_has_a_schema() {

@@ -290,11 +290,23 @@ mod tests {
     }
 
     #[test]
+    fn triggers_that_are_stored_in_another_form_break() {
+        let edits = [
+            ("    as one of several\n", ""),
+            ("    condition on ticket/created\n", "    as a list\n    batch of 100, 5s\n"),
+        ];
+        assert_breaks(&edits, "form.txt");
+    }
+
+    #[test]
     fn an_event_or_a_workflow_that_is_gone_breaks() {
         let edits = [
             ("event ticket/created\n    note?: string | null\n", ""),
             ("    priority: \"high\" | \"low\"\n    ticket_id: uuid\n\n", ""),
-            ("\nworkflow remind\n    on ticket/created\n    (start) -> await-answer\n", ""),
+            (
+                "\nworkflow remind\n    on ticket/created\n    condition on ticket/created\n    (start) -> await-answer\n",
+                "",
+            ),
             ("    wait_for_event await-answer of ticket/reopened -> (end)\n", ""),
         ];
         assert_breaks(&edits, "gone.txt");
@@ -326,7 +338,8 @@ mod tests {
                 "\nevent ticket/reopened",
                 "\nevent user/signup\n    email: string\n\nevent ticket/reopened",
             ),
-            ("workflow remind\n", "workflow remind\n    on user/signup\n"),
+            ("    as one of several", "    on user/signup\n    as one of several"),
+            ("    condition on ticket/created\n", "    cron \"0 9 * * *\" in UTC, catch_up one\n"),
             (
                 "\nworkflow remind",
                 "\nworkflow greet\n    on user/signup\n    (start) -> (end)\n\nworkflow remind",

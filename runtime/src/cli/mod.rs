@@ -54,15 +54,18 @@
 //! list stands at `tags[]`, in a map at `tags{}`, in a variant of an enum at `paid(card)`. A
 //! workflow has the events that start it, or the fields of its `input`, and its steps in the order
 //! of the source, each with its kind, its id, the event that it waits for and what may follow it; a
-//! `join!` is a fork and a join. Source lines, conditions, what a step does or gives, retries and
-//! timeouts are not in it: a resumed run does not notice them, or finds out when a stored outcome
-//! is decoded.
+//! `join!` is a fork and a join. Where it takes one of several triggers, or events as a list, it says
+//! so: `as one of several`, `as a list`. For reviewers it also says when the workflow starts: its
+//! `cron`, its `batch`, and the events on which there is a `condition`. Source lines, what a condition
+//! says, what a step does or gives, retries and timeouts are not in it: a resumed run does not notice
+//! them, or finds out when a stored outcome is decoded.
 //!
 //! **`check` fails** when a step was renamed, removed, reordered, changed in kind, made to wait for
 //! another event, or inserted where a run may have passed; when the same steps follow one another
-//! in other ways; when a workflow, a trigger, an event or a field was removed; when a field was
+//! in other ways; when a workflow, a trigger, an event or a field was removed; when a single event
+//! became one of several or a list, or the other way round; when a field was
 //! retyped or is newly required. **It passes** with a step where a run was over, with a new
-//! workflow, trigger, event or optional field,
+//! workflow, trigger, event or optional field, with another schedule, batch or condition,
 //! with a type that reads all that it read before. Then `lock` records it.
 
 mod check;

@@ -96,6 +96,17 @@ pub enum CatchUp {
     None,
 }
 
+impl CatchUp {
+    /// As it is written in `cron(.., catch_up = one)`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::All => "all",
+            Self::None => "none",
+        }
+    }
+}
+
 /// What becomes due at once.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Due {

@@ -33,9 +33,10 @@ pub type Undecodable = serde_path_to_error::Error<serde_json::Error>;
 
 /// How an event becomes the data of a run.
 #[doc(hidden)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Form {
     /// As it is.
+    #[default]
     Bare,
     /// Under the name of the trigger, as one of several.
     Named,

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::UNDO;
-use crate::workflow::StepKind;
+use crate::workflow::{Form, StepKind};
 
 /// What a change is a change of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,11 @@ pub(crate) enum Change {
     },
     TriggerRemoved {
         event: String,
+    },
+    /// What starts it is stored in another form.
+    FormChanged {
+        from: Form,
+        to: Form,
     },
     KindChanged {
         id: String,
@@ -153,6 +158,14 @@ impl Change {
                 ),
                 instead: "keep the trigger until they are worked off".to_owned(),
             },
+            Self::FormChanged { from, to } => Harm {
+                why: format!(
+                    "what started an unfinished run is stored as {from}; resumed, the run could not read it as {to}, and is held"
+                ),
+                instead: format!(
+                    "keep the first parameter {from} until those runs are over, and start a workflow of another id with the new one"
+                ),
+            },
             Self::KindChanged { from, .. } => Harm {
                 why: format!(
                     "an unfinished run may have recorded a `{from}` there; resumed, it finds something else and is held"
@@ -212,6 +225,7 @@ impl Change {
                     .to_owned(),
             },
             Self::SettingRemoved { setting } => {
+                // A run that is under way does not notice when others start.
                 let step = setting.strip_prefix(UNDO)?.trim();
                 Harm {
                     why: format!(
@@ -268,6 +282,17 @@ impl fmt::Display for Subject {
     }
 }
 
+/// What the first parameter is.
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bare => "a single trigger",
+            Self::Named => "one of several triggers",
+            Self::Listed => "a list of events",
+        })
+    }
+}
+
 /// What happened, as the rest of a line that begins with the subject.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -277,6 +302,9 @@ impl fmt::Display for Change {
             Self::WorkflowRemoved | Self::EventRemoved => f.write_str("removed"),
             Self::TriggerAdded { event } => write!(f, "`{event}` starts it, too"),
             Self::TriggerRemoved { event } => write!(f, "`{event}` no longer starts it"),
+            Self::FormChanged { from, to } => {
+                write!(f, "the first parameter was {from} and is {to}")
+            }
             Self::KindChanged { id, from, to } => {
                 write!(f, "the step `{id}` was a `{from}` and is a `{to}`")
             }

@@ -53,6 +53,9 @@ impl WorkflowShape {
         let mut changes: Vec<_> =
             removed.map(|event| Change::TriggerRemoved { event: event.clone() }).collect();
         changes.extend(added.map(|event| Change::TriggerAdded { event: event.clone() }));
+        if self.form != new.form {
+            changes.push(Change::FormChanged { from: self.form, to: new.form });
+        }
         changes.extend(widening::compare(&self.input, &new.input));
         let removed = self.settings.difference(&new.settings);
         changes.extend(removed.map(|setting| Change::SettingRemoved { setting: setting.clone() }));

@@ -1,10 +1,11 @@
 //! What unfinished runs rest on: the shapes of workflows and events, as text that people review and
 //! programs compare.
 //!
-//! **In a workflow's shape:** its id; the events that start it, or the fields of its input; its steps
-//! in the order of the source, each with its kind, with the event that it waits for, and with what may
-//! follow it; its settings, which say what becomes of a run that does not complete. **In an event's:** its
-//! name and its fields, each with its type and whether it is required.
+//! **In a workflow's shape:** its id; the events that start it and in which form it takes them, or the
+//! fields of its input; its steps in the order of the source, each with its kind, with the event that it
+//! waits for, and with what may follow it; its settings, which say when it starts and what becomes of a
+//! run that does not complete. **In an event's:** its name and its fields, each with its type and whether
+//! it is required.
 //!
 //! **Not in it**, because a run that resumes does not notice: source lines, the text of conditions,
 //! what a step does, its own retries and timeouts, the workflow's retries and backoff (they hold for
@@ -25,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use self::change::{Change, Subject};
 pub(crate) use self::text::ParseError;
-use super::{Graph, StepKind};
+use super::{Batch, Config, Cron, Filter, Form, Graph, StepKind};
 
 /// The shapes of a program's events and workflows, by their names.
 ///
@@ -43,9 +44,11 @@ pub(crate) struct Shapes {
 pub(crate) struct WorkflowShape {
     /// The names of the events that start it.
     pub(crate) triggers: BTreeSet<String>,
+    /// In which form it takes them.
+    pub(crate) form: Form,
     /// What it takes when it is only started directly, if that has a schema.
     pub(crate) input: Fields,
-    /// What becomes of a run that does not complete: `undo reserve`.
+    /// When it starts, and what becomes of a run that does not complete: `undo reserve`.
     pub(crate) settings: BTreeSet<String>,
     pub(crate) flow: Flow,
 }
@@ -105,7 +108,10 @@ impl Shapes {
 
 /// The words with which a setting begins.
 const UNDO: &str = "undo";
-const SETTINGS: &[&str] = &[UNDO];
+const BATCH: &str = "batch";
+const CONDITION: &str = "condition";
+const CRON: &str = "cron";
+const SETTINGS: &[&str] = &[BATCH, CONDITION, CRON, UNDO];
 
 /// The steps that have an undo, those of helpers with the way to them.
 fn undos(graph: &Graph, path: &str) -> impl Iterator<Item = String> {
@@ -125,9 +131,37 @@ impl WorkflowShape {
     ) -> Self {
         Self {
             triggers: triggers.into_iter().map(str::to_owned).collect(),
+            form: Form::default(),
             input: input.map(Fields::of).unwrap_or_default(),
             settings: undos(graph, "").map(|step| format!("{UNDO} {step}")).collect(),
             flow: Flow::of(graph),
         }
     }
+
+    /// The same, told in which form it takes what starts it, and when that starts it. No unfinished run
+    /// notices when a new one begins, but whoever reviews a change should.
+    pub(crate) fn started(
+        mut self,
+        form: Form,
+        config: &Config,
+        filters: &[Filter],
+        is_keyed: bool,
+    ) -> Self {
+        self.form = form;
+        let cron = config.cron.as_ref().map(schedule);
+        let batch = config.batch.as_ref().map(|batch| gathering(batch, is_keyed));
+        let conditions = filters.iter().map(|filter| format!("{CONDITION} on {}", filter.event));
+        self.settings.extend(conditions.chain(cron).chain(batch));
+        self
+    }
+}
+
+fn schedule(cron: &Cron) -> String {
+    let catch_up = cron.catch_up().name();
+    format!("{CRON} \"{}\" in {}, catch_up {catch_up}", cron.expression(), cron.zone())
+}
+
+fn gathering(batch: &Batch, is_keyed: bool) -> String {
+    let by = if is_keyed { " by key" } else { "" };
+    format!("{BATCH} of {}, {:?}{by}", batch.max(), batch.timeout())
 }

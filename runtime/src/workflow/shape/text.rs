@@ -7,10 +7,14 @@ use std::str::FromStr;
 
 use super::fields::split;
 use super::{Field, Fields, Flow, Line, Place, SETTINGS, Shapes, Subject, WorkflowShape};
-use crate::workflow::StepKind;
+use crate::workflow::{Form, StepKind};
 
 /// The text's own version; it changes when an older reader would misunderstand it.
 const FORMAT: u32 = 1;
+
+/// How a workflow takes what starts it; a line of its own where that is not as it is.
+const NAMED: &str = "as one of several";
+const LISTED: &str = "as a list";
 
 /// A text is not that of shapes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +54,11 @@ impl fmt::Display for WorkflowShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for event in &self.triggers {
             writeln!(f, "    on {event}")?;
+        }
+        match self.form {
+            Form::Bare => {}
+            Form::Named => writeln!(f, "    {NAMED}")?,
+            Form::Listed => writeln!(f, "    {LISTED}")?,
         }
         for (path, field) in &self.input.0 {
             writeln!(f, "    input {path}{field}")?;
@@ -211,6 +220,14 @@ impl Draft {
             self.shape.triggers.insert(named(event, "an event")?);
             return Ok(());
         }
+        if content.starts_with("as ") {
+            self.shape.form = match content {
+                NAMED => Form::Named,
+                LISTED => Form::Listed,
+                _ => return Err(format!("`{content}` is neither `{NAMED}` nor `{LISTED}`")),
+            };
+            return Ok(());
+        }
         if let Some(input) = content.strip_prefix("input ") {
             return field(&mut self.shape.input, input);
         }
@@ -320,6 +337,10 @@ event order/placed
 
 workflow on-order
     on order/placed
+    as a list
+    batch of 100, 5s by key
+    condition on order/placed
+    cron "0 9 * * 1-5" in Europe/Paris, catch_up one
     undo reserve
     (start) -> (fork 1)
     (fork 1) -> reserve, end
@@ -364,6 +385,10 @@ workflow pay
             (
                 "format 1\nworkflow w\n  (start) -> gone",
                 "line 3: workflow `w`: `gone` follows a step and has no line of its own",
+            ),
+            (
+                "format 1\nworkflow w\n  as two",
+                "line 3: `as two` is neither `as one of several` nor `as a list`",
             ),
             ("format 1\nevent a/b\nevent a/b", "line 3: `a/b` stands here a second time"),
         ];
