@@ -35,8 +35,8 @@ use crate::text;
 pub use crate::workflow::fits::*;
 pub use crate::workflow::{
     Allowed, Awaits, Backoff, Batch, Batched, CatchUp, Cause, Config, Cron, Direct, Edge, Filter,
-    Form, Graph, Input, Key, Node, State, StateDef, StepKind, Trigger, TriggerData, Undecodable,
-    UnknownState, Workflow, key_text, read,
+    Form, Graph, Input, Key, Node, OnChange, State, StateDef, StepKind, Trigger, TriggerData,
+    Undecodable, UnknownState, Workflow, key_text, read,
 };
 use crate::workflow::{misfit, unnamed};
 

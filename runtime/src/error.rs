@@ -51,6 +51,9 @@ pub enum Error {
         /// Where it stands.
         status: RunStatus,
     },
+    /// A run that has begun to undo what it did cannot be retried: what its journal says no longer holds.
+    #[error("run {0} has begun to undo what it did: replay it, or fork it at a state")]
+    Undone(RunId),
     /// Only a run that is over can be replayed.
     #[error("run {run} is {status}: it is replayed once it is over; cancel it to have that sooner")]
     NotOver {

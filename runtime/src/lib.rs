@@ -86,12 +86,15 @@ macro_rules! race {
 }
 
 pub use self::app::App;
-pub use self::client::{Client, Replaying, RunHandle, Sending};
+pub use self::client::{Client, Replaying, RunHandle, Sending, StateSpan, Timeline};
 pub use self::error::{Error, Result};
 pub use self::payload::{EncodeError, Payload};
 pub use self::runtime::{Runtime, RuntimeBuilder};
 pub use self::step::Tx;
-pub use self::store::{OpenError, RunCount, RunQuery, RunRecord, RunStatus, StoreError};
+pub use self::store::{
+    Intervention, OpenError, Paused, RunCount, RunQuery, RunRecord, RunStatus, StoreError,
+    StrandedRuns, Verb,
+};
 pub use self::workflow::Workflow;
 
 #[doc(hidden)]

@@ -11,9 +11,10 @@ use crate::journal::MatchKey;
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
-    Batched, Blocked, DueSchedule, Firing, NewEvent, NewRun, Registration, Routing, Schedule,
-    StoredEvent,
+    Batched, Blocked, Driven, DueSchedule, Firing, NewEvent, NewRun, Registration, Routing,
+    Schedule, StoredEvent,
 };
+use crate::workflow::shape::Shapes;
 use crate::workflow::{Awaits, Due, Tick, Trigger};
 
 /// An app as a running process knows it: its workflows without their types, its events by name.
@@ -21,6 +22,8 @@ pub(crate) struct Program {
     pub(crate) app: &'static str,
     pub(crate) catalog: Catalog,
     pub(crate) limits: Limits,
+    /// What a worker of it drives.
+    pub(crate) drives: Vec<Driven>,
     workflows: HashMap<&'static str, Definition>,
     /// The workflows that an event starts, by the event's name.
     started_by: HashMap<&'static str, Vec<&'static str>>,
@@ -46,11 +49,19 @@ impl Program {
                 awaited_on.entry(event).or_default().insert(fields);
             });
         }
+        let shapes = Shapes::of::<A>();
+        let drives = workflows.values().map(|definition| Driven {
+            workflow: definition.id.to_owned(),
+            shape: shapes.hash(definition.id),
+            pinned: definition.is_pinned(),
+        });
+        let drives = drives.collect();
         Self {
             app: A::NAME,
             awaited_on,
             catalog: Catalog::new(A::events()),
             limits,
+            drives,
             workflows,
             started_by,
         }

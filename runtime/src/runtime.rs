@@ -179,7 +179,10 @@ impl<A: App> RuntimeBuilder<A> {
             );
         }
         for departed in deploy::reshape(&*client.store, &Shapes::of::<A>()).await? {
-            departed.warn();
+            // Nobody resumes a pinned workflow's runs in another shape.
+            if program.workflow(&departed.workflow).is_none_or(|workflow| !workflow.is_pinned()) {
+                departed.warn();
+            }
         }
         let mut resources = self.resources;
         resources.transact_in(Arc::new(StoreTransactions::new(

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
+use indelible::journal::TransitionKind;
 use indelible::prelude::*;
-use indelible::{Error, RunQuery};
+use indelible::{Error, RunQuery, Verb};
 use indelible_tests::databases::Fresh;
 use indelible_tests::{eventually, on_both_databases};
 
@@ -15,6 +17,7 @@ on_both_databases!(
     a_replay_begins_anew_with_another_input,
     verbs_say_why_they_are_refused,
     many_runs_are_retried_cancelled_and_replayed,
+    a_paused_workflow_rests_until_it_is_resumed,
 );
 
 /// A workshop that is shut at first.
@@ -27,6 +30,11 @@ struct Workshop {
 impl Workshop {
     async fn cut(&self, planks: u32) -> Result<u32, Failure> {
         Ok(self.cut.fetch_add(planks, Ordering::SeqCst) + planks)
+    }
+
+    async fn cut_slowly(&self) -> Result<u32, Failure> {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        self.cut(1).await
     }
 
     async fn join(&self, planks: u32) -> Result<String, Failure> {
@@ -48,6 +56,20 @@ async fn build(
     Ok(format!("{table}, {cut} cut"))
 }
 
+/// Cuts, one plank after the other, for some seconds.
+#[workflow(input)]
+async fn carve(
+    planks: u32,
+    step: Step,
+    Resource(shop): Resource<Workshop>,
+) -> Result<u32, Failure> {
+    let mut cut = 0;
+    for _ in 0..planks {
+        cut = step.run("cut", shop.cut_slowly()).await?;
+    }
+    Ok(cut)
+}
+
 /// Has another build it.
 #[workflow(input)]
 async fn order(planks: u32, step: Step) -> Result<String, Failure> {
@@ -63,7 +85,7 @@ async fn wait_for_ever(_input: (), step: Step) -> Result<(), Failure> {
 indelible::app! {
     Carpentry = "carpentry";
     events: [],
-    workflows: [build, order, wait_for_ever],
+    workflows: [build, carve, order, wait_for_ever],
 }
 
 async fn open(database: &Fresh) -> (Runtime, Workshop) {
@@ -76,6 +98,11 @@ async fn a_failed_run_is_retried_from_the_step_that_failed(database: Fresh) {
     let (runtime, workshop) = open(&database).await;
     let run = runtime.start(build, 4).await.expect("it starts");
     assert_eq!(run.wait().await.expect("it ends").status, RunStatus::Failed);
+    let failed = runtime.timeline(run.id()).await.expect("it is there").states.pop();
+    let failures = failed.expect("it has come to two states").failures;
+    assert_eq!(failures.len(), 1);
+    assert!(failures[0].started_at.is_some_and(|begun| begun <= failures[0].failed_at));
+    assert_eq!(failures[0].error.message, "the workshop is shut");
     run.retry().await.expect("it has failed");
     assert_eq!(run.wait().await.expect("it ends").status, RunStatus::Failed, "it is still shut");
 
@@ -85,6 +112,14 @@ async fn a_failed_run_is_retried_from_the_step_that_failed(database: Fresh) {
     let keys: Vec<_> =
         run.journal().await.expect("its journal").into_iter().map(|row| row.key).collect();
     assert_eq!(keys, ["cut".into(), "join".into()]);
+    let timeline = runtime.timeline(run.id()).await.expect("it is there");
+    let verbs: Vec<_> = timeline.interventions.into_iter().map(|done| done.verb).collect();
+    assert_eq!(verbs, [Verb::Retried, Verb::Retried]);
+    for state in timeline.states {
+        let ended_at = state.ended_at.expect("it is over");
+        assert!(timeline.run.accepted_at <= state.entered_at && state.entered_at <= ended_at);
+        assert_eq!((state.failures.len(), state.last.kind()), (0, TransitionKind::Succeeded));
+    }
     runtime.shutdown().await;
 }
 
@@ -107,6 +142,9 @@ async fn a_fork_does_again_what_came_from_a_state_on(database: Fresh) {
     assert_eq!(run.result().await.expect("it completes"), "a table of 4, 4 cut");
     let late = run.fork(BuildState::Join).await.expect("it was there");
     assert_eq!(late.result().await.expect("it completes"), "a table of 4, 4 cut");
+    let timeline = runtime.timeline(late.id()).await.expect("it is there");
+    let source = run.id();
+    assert_eq!(timeline.interventions[0].verb, Verb::Forked { source, state: "join".to_owned() });
     let early = run.fork("cut").await.expect("it was there");
     assert_eq!(early.result().await.expect("it completes"), "a table of 4, 8 cut");
     runtime.shutdown().await;
@@ -184,5 +222,48 @@ async fn many_runs_are_retried_cancelled_and_replayed(database: Fresh) {
     assert_eq!(runtime.cancel_all(&wrong, "enough").await.expect("it answers"), 0);
     assert_eq!(runtime.cancel_all(&all, "enough").await.expect("it answers"), 130);
     eventually("all are cancelled", async || count(&with(RunStatus::Cancelled)).await == 130).await;
+    runtime.shutdown().await;
+}
+
+async fn a_paused_workflow_rests_until_it_is_resumed(database: Fresh) {
+    const PLANKS: u32 = 300;
+    let (runtime, workshop) = open(&database).await;
+    let begun = runtime.start(carve, PLANKS).await.expect("it starts");
+    eventually("it has begun", async || workshop.cut.load(Ordering::SeqCst) > 0).await;
+    assert!(runtime.pause(carve).await.expect("it answers"));
+    let queued = runtime.start(carve, 1).await.expect("it starts");
+    let paused = runtime.paused().await.expect("it answers");
+    assert_eq!(paused.iter().map(|paused| &*paused.workflow).collect::<Vec<_>>(), ["carve"]);
+    eventually("it has left its worker", async || {
+        begun.status().await.expect("its status") == RunStatus::Queued
+    })
+    .await;
+    let cut = workshop.cut.load(Ordering::SeqCst);
+    assert!(cut < PLANKS, "it has not come to its end");
+    assert_eq!(
+        begun.journal().await.expect("its journal").len(),
+        cut as usize,
+        "what ended counts"
+    );
+    // Others go on.
+    workshop.open.store(true, Ordering::SeqCst);
+    let built = runtime.start(build, 4).await.expect("it starts");
+    built.result().await.expect("it completes");
+    runtime.shutdown().await;
+
+    // Another process is no other opinion.
+    let (runtime, workshop) = open(&database).await;
+    workshop.open.store(true, Ordering::SeqCst);
+    let built = runtime.start(build, 4).await.expect("it starts");
+    built.result().await.expect("it completes");
+    for run in [&begun, &queued] {
+        let record = runtime.run(run.id()).await.expect("it answers").expect("it is there");
+        assert_eq!(record.status, RunStatus::Queued);
+    }
+    assert!(runtime.resume(carve).await.expect("it answers"));
+    let begun = runtime.handle::<u32>(begun.id());
+    begun.result().await.expect("it completes");
+    assert_eq!(begun.journal().await.expect("its journal").len(), PLANKS as usize);
+    runtime.handle::<u32>(queued.id()).result().await.expect("it completes");
     runtime.shutdown().await;
 }

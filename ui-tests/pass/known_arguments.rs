@@ -6,4 +6,14 @@ async fn on_ticket(_event: TicketCreated) -> Result<(), Failure> {
     Ok(())
 }
 
+#[workflow(on_change = pin)]
+async fn pinned(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[workflow(on_change = resume)]
+async fn resumed(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
 fn main() {}

@@ -6,7 +6,7 @@ use syn::{Attribute, Block, ReturnType};
 use super::runtime::Runtime;
 use super::state::States;
 use super::{body, graph, triggered, undos, waits};
-use crate::model::{Configuration, WorkflowModel};
+use crate::model::{Configuration, OnChange, WorkflowModel};
 use crate::problem::Problems;
 
 pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenStream {
@@ -112,8 +112,12 @@ fn configuration(configuration: &Configuration) -> TokenStream {
         let backoff = body::backoff(backoff);
         quote!(.backoff(#backoff))
     });
+    let on_change = configuration.on_change.map(|on_change| match on_change {
+        OnChange::Resume => quote!(.on_change(__private::OnChange::Resume)),
+        OnChange::Pin => quote!(.on_change(__private::OnChange::Pin)),
+    });
     let triggered = triggered::configured(configuration);
-    quote!(__private::Config::DEFAULT #retries #backoff #triggered)
+    quote!(__private::Config::DEFAULT #retries #backoff #on_change #triggered)
 }
 
 /// `impl Body`: the function itself, with its body rewritten, and what calls it.

@@ -13,6 +13,8 @@ pub(crate) struct Configuration {
     pub(crate) id: Option<LitStr>,
     pub(crate) retries: Option<u32>,
     pub(crate) backoff: Option<Backoff>,
+    /// `on_change = resume | pin`
+    pub(crate) on_change: Option<OnChange>,
     /// `input`: the workflow is only ever started directly.
     pub(crate) direct: bool,
     /// `on(E, if = ..)`
@@ -29,6 +31,13 @@ pub(crate) struct Configuration {
     pub(crate) krate: Option<Path>,
 }
 
+/// Who goes on with unfinished runs when the workflow has changed.
+#[derive(Clone, Copy)]
+pub(crate) enum OnChange {
+    Resume,
+    Pin,
+}
+
 /// `backoff(initial = .., max = ..)`
 #[derive(Default)]
 pub(crate) struct Backoff {
@@ -40,7 +49,7 @@ pub(crate) struct Backoff {
 pub(crate) const MOST_RETRIES: u32 = 1_000;
 
 const KNOWN: &[&str] =
-    &["id", "retries", "backoff", "on", "cron", "batch", "input", "allow", "crate"];
+    &["id", "retries", "backoff", "on_change", "on", "cron", "batch", "input", "allow", "crate"];
 
 /// Those that may be given several times.
 const REPEATED: &[&str] = &["allow", "on"];
@@ -99,6 +108,7 @@ impl Configuration {
                 self.batch = Batch::parse(&name, value, problems);
                 self.batched = Some(name);
             }
+            ("on_change", value) => self.on_change = problems.ok(on_change(&name, &value)),
             ("input", Value::Flag) => self.direct = true,
             ("input", _) => problems.report(
                 Problem::at(&name, "`input` stands alone")
@@ -152,6 +162,21 @@ pub(crate) fn string(name: &Ident, value: Value, example: &str) -> Result<LitStr
         _ => Err(Problem::at(name, format!("`{name}` takes a value"))
             .help(format!("{name} = {example}"))),
     }
+}
+
+fn on_change(name: &Ident, value: &Value) -> Result<OnChange, Problem> {
+    let what = "`on_change` is `resume` or `pin`";
+    let problem = match value {
+        Value::Expr(Expr::Path(path)) if path.path.is_ident("resume") => {
+            return Ok(OnChange::Resume);
+        }
+        Value::Expr(Expr::Path(path)) if path.path.is_ident("pin") => return Ok(OnChange::Pin),
+        Value::Expr(other) => Problem::at(other, what),
+        _ => Problem::at(name, what),
+    };
+    Err(problem
+        .note("when a new version has changed the workflow, it resumes unfinished runs, or leaves them to workers of the version that they began with")
+        .help("on_change = pin"))
 }
 
 fn whole_number(name: &Ident, value: Value, example: &str) -> Result<u32, Problem> {

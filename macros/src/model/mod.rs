@@ -21,7 +21,7 @@ mod workflow;
 pub(crate) use self::allowance::Allowance;
 pub(crate) use self::batch::Batch;
 pub(crate) use self::carried::{CarriedLoop, is_carried};
-pub(crate) use self::configuration::{Backoff, Configuration, MOST_RETRIES};
+pub(crate) use self::configuration::{Backoff, Configuration, MOST_RETRIES, OnChange};
 pub(crate) use self::cron::Cron;
 pub(crate) use self::event::EventModel;
 pub(crate) use self::event_fields::EventField;

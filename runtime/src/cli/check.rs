@@ -1,5 +1,6 @@
 //! The program against `indelible.lock`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::{fs, io};
 
@@ -17,10 +18,13 @@ const PREFACE: &str = "\
 /// How many unchanged lines stand around a changed one.
 const CONTEXT: usize = 2;
 
+/// The ids of the workflows under `on_change = pin`: no run of theirs meets a program that has changed.
+pub(super) type Pinned = BTreeSet<&'static str>;
+
 /// Whether unfinished runs survive what changed since the file was written.
-pub(super) fn check(path: &Path, program: &Shapes) -> Answer {
+pub(super) fn check(path: &Path, program: &Shapes, pinned: &Pinned) -> Answer {
     match read(path) {
-        Ok(text) => compare(&name(path), text.as_deref(), program),
+        Ok(text) => compare(&name(path), text.as_deref(), program, pinned),
         Err(error) => unreadable(path, &error),
     }
 }
@@ -79,27 +83,45 @@ fn content(shapes: &Shapes) -> String {
     )
 }
 
-fn compare(name: &str, text: Option<&str>, program: &Shapes) -> Answer {
+fn compare(name: &str, text: Option<&str>, program: &Shapes, pinned: &Pinned) -> Answer {
     let Some(text) = text else { return missing(name) };
     let known: Shapes = match text.parse() {
         Ok(known) => known,
         Err(error) => return malformed(name, &error),
     };
     let changes = known.changes_to(program);
-    let breaking = changes.iter().filter(|(_, change)| change.is_breaking()).count();
+    let breaking =
+        changes.iter().filter(|(subject, change)| breaks(subject, change, pinned)).count();
     match (changes.is_empty(), breaking) {
         (true, _) => {
             Answer::default().line(format!("`{name}` is up to date: {}", content(program)))
         }
         (false, 0) => {
-            let answer = changes.iter().fold(Answer::default(), |answer, (subject, change)| {
-                answer.line(format!("note: {subject}: {change}"))
-            });
+            let answer = changes
+                .iter()
+                .fold(Answer::default(), |answer, (subject, change)| note(answer, subject, change));
             answer.line(format!(
                 "unfinished runs survive this; run `lock` to record it in `{name}`, and commit it"
             ))
         }
-        (false, breaking) => broken(name, &known, program, &changes, breaking),
+        (false, breaking) => broken(name, &known, program, pinned, &changes, breaking),
+    }
+}
+
+/// Whether unfinished runs may not survive a change.
+fn breaks(subject: &Subject, change: &Change, pinned: &Pinned) -> bool {
+    let is_pinned = matches!(subject, Subject::Workflow(id) if pinned.contains(id.as_str()));
+    change.is_breaking() && !is_pinned
+}
+
+fn note(answer: Answer, subject: &Subject, change: &Change) -> Answer {
+    let answer = answer.line(format!("note: {subject}: {change}"));
+    // It breaks nothing only because the workflow is pinned.
+    match change.is_breaking() {
+        true => answer.line(
+            "  = note: the workflow is pinned: its unfinished runs need workers of the version before",
+        ),
+        false => answer,
     }
 }
 
@@ -121,6 +143,7 @@ fn broken(
     name: &str,
     known: &Shapes,
     program: &Shapes,
+    pinned: &Pinned,
     changes: &[(Subject, Change)],
     breaking: usize,
 ) -> Answer {
@@ -129,14 +152,14 @@ fn broken(
         let subject = &group[0].0;
         for (_, change) in group {
             answer = match change.harm() {
-                Some(harm) => answer
+                Some(harm) if breaks(subject, change, pinned) => answer
                     .line(format!("error: {subject}: {change}"))
                     .line(format!("  = note: {}", harm.why))
                     .line(format!("  = help: {}", harm.instead)),
-                None => answer.line(format!("note: {subject}: {change}")),
+                _ => note(answer, subject, change),
             };
         }
-        if group.iter().any(|(_, change)| change.is_breaking()) {
+        if group.iter().any(|(_, change)| breaks(subject, change, pinned)) {
             answer = diff(answer, name, known, program, subject);
         }
         answer = answer.line("");
@@ -206,12 +229,12 @@ mod tests {
     }
 
     fn assert_breaks(edits: &[(&str, &str)], name: &str) {
-        let answer = compare("indelible.lock", Some(LOCK), &program(edits));
+        let answer = compare("indelible.lock", Some(LOCK), &program(edits), &Pinned::new());
         assert_golden(&answer, 1, name);
     }
 
     fn assert_passes(edits: &[(&str, &str)], name: &str) {
-        let answer = compare("indelible.lock", Some(LOCK), &program(edits));
+        let answer = compare("indelible.lock", Some(LOCK), &program(edits), &Pinned::new());
         assert_golden(&answer, 0, name);
     }
 
@@ -222,13 +245,17 @@ mod tests {
 
     #[test]
     fn a_missing_lock_is_to_be_written() {
-        assert_golden(&compare("indelible.lock", None, &program(&[])), 1, "missing.txt");
+        assert_golden(
+            &compare("indelible.lock", None, &program(&[]), &Pinned::new()),
+            1,
+            "missing.txt",
+        );
     }
 
     #[test]
     fn a_malformed_lock_is_answered_with_its_line() {
         let text = LOCK.replace("run fetch-ticket", "jump fetch-ticket");
-        let answer = compare("indelible.lock", Some(&text), &program(&[]));
+        let answer = compare("indelible.lock", Some(&text), &program(&[]), &Pinned::new());
         assert_golden(&answer, 1, "malformed.txt");
     }
 
@@ -352,13 +379,13 @@ mod tests {
     fn lock_writes_what_check_then_accepts() {
         let path = std::env::temp_dir().join(format!("{}.lock", uuid::Uuid::new_v4()));
         let (old, new) = (program(&[]), program(&[("mark-todo", "set-todo")]));
-        assert_eq!(check(&path, &old).code, 1);
+        assert_eq!(check(&path, &old, &Pinned::new()).code, 1);
         assert!(lock(&path, &old).text.ends_with(": 2 events, 2 workflows\n"));
-        assert_eq!(check(&path, &old).code, 0);
-        assert_eq!(check(&path, &new).code, 1);
+        assert_eq!(check(&path, &old, &Pinned::new()).code, 0);
+        assert_eq!(check(&path, &new, &Pinned::new()).code, 1);
         let accepted = lock(&path, &new);
         assert!(accepted.text.contains("accepted: workflow `on-ticket`: "), "{}", accepted.text);
-        assert_eq!(check(&path, &new).code, 0);
+        assert_eq!(check(&path, &new, &Pinned::new()).code, 0);
         assert!(lock(&path, &new).text.contains("is up to date"));
         fs::remove_file(&path).expect("the lock was written");
     }

@@ -132,7 +132,11 @@ impl Command {
             Self::Graph { workflow, format } => {
                 draw::draw(&A::workflows(), workflow.as_deref(), *format)
             }
-            Self::Check(file) => check::check(&file.path(), &Shapes::of::<A>()),
+            Self::Check(file) => {
+                let pinned = A::workflows().into_iter().filter(|workflow| workflow.is_pinned());
+                let pinned = pinned.map(|workflow| workflow.id()).collect();
+                check::check(&file.path(), &Shapes::of::<A>(), &pinned)
+            }
             Self::Lock(file) => check::lock(&file.path(), &Shapes::of::<A>()),
         };
         // Whoever closes the pipe has read enough.

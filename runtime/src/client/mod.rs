@@ -3,6 +3,7 @@
 
 mod handle;
 mod sending;
+mod timeline;
 mod verbs;
 
 use std::marker::PhantomData;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 pub use self::handle::RunHandle;
 pub use self::sending::Sending;
+pub use self::timeline::{StateSpan, Timeline};
 pub use self::verbs::Replaying;
 
 use crate::error::{Error, Result};
@@ -150,6 +152,17 @@ impl Client {
     /// A run's journal, in order.
     pub async fn journal(&self, id: RunId) -> Result<Vec<Row>> {
         Ok(self.store.journal(id).await?)
+    }
+
+    /// A run's journal as what happened in each of its states, with what operators did to it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such run, or the database does not answer.
+    pub async fn timeline(&self, id: RunId) -> Result<Timeline> {
+        let run = self.run(id).await?.ok_or(Error::NoSuchRun(id))?;
+        let journal = self.store.journal(id).await?;
+        Ok(Timeline::new(run, journal, self.store.interventions(id).await?))
     }
 
     /// The app's runs.

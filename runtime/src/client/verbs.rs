@@ -10,7 +10,7 @@ use super::Client;
 use crate::error::{Error, Result};
 use crate::journal::RunId;
 use crate::payload::{EncodeError, Payload};
-use crate::store::{Fork, Refusal, Replay, RunQuery, RunRecord, RunStatus};
+use crate::store::{Fork, Paused, Refusal, Replay, RunQuery, RunRecord, RunStatus, StrandedRuns};
 use crate::workflow::{Input, Workflow};
 
 /// How many runs a verb is applied to in one transaction.
@@ -27,7 +27,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::NotFailed`] unless the run has failed, so also when somebody else was first;
-    /// [`Error::NoSuchRun`]; or when the database does not answer.
+    /// [`Error::Undone`] if it has begun to undo what it did; [`Error::NoSuchRun`]; or when the database does not answer.
     pub async fn retry(&self, run: RunId) -> Result<()> {
         let refused = self.store.retry(&[run]).await?.into_iter().find_map(Result::err);
         self.signals.announce();
@@ -72,6 +72,38 @@ impl Client {
     /// not answer.
     pub fn replay(&self, run: RunId) -> Replaying<'_> {
         Replaying { client: self, run, input: None }
+    }
+
+    /// Has no runs of a workflow taken up until it is [resumed](Self::resume), across restarts: runs wait
+    /// where they are, and those that are being driven begin no further step and leave their workers
+    /// (within a poll interval). Timers go on, so that what falls due meanwhile is due when the workflow
+    /// is resumed; so it is with events, and with requests to cancel. `false` if it was paused already.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer. So it is with the three methods below.
+    pub async fn pause<W: Workflow>(&self, _workflow: W) -> Result<bool> {
+        let paused = self.store.pause(self.program.app, W::ID).await?;
+        self.signals.announce();
+        Ok(paused)
+    }
+
+    /// Has the runs of a paused workflow taken up again; `false` if it was not paused.
+    pub async fn resume<W: Workflow>(&self, _workflow: W) -> Result<bool> {
+        let resumed = self.store.resume(self.program.app, W::ID).await?;
+        self.signals.announce();
+        Ok(resumed)
+    }
+
+    /// The app's workflows that are paused.
+    pub async fn paused(&self) -> Result<Vec<Paused>> {
+        Ok(self.store.paused(self.program.app).await?)
+    }
+
+    /// The app's unfinished runs that no living worker can drive: their workflow is in none of the
+    /// programs that run, or it is pinned (`on_change = pin`) and they were begun in another shape.
+    pub async fn stranded(&self) -> Result<Vec<StrandedRuns>> {
+        Ok(self.store.stranded(self.program.app).await?)
     }
 
     /// Waits for a run's end. An outage of the database is waited out.
@@ -208,6 +240,7 @@ fn done(answers: &[Result<(), Refusal>]) -> u64 {
 fn refused_to(run: RunId, refusal: Refusal) -> Error {
     match refusal {
         Refusal::Unknown => Error::NoSuchRun(run),
+        Refusal::Undone => Error::Undone(run),
         Refusal::Standing(status) => Error::NotOver { run, status },
         Refusal::NoSuchState(states) => Error::NoSuchState { run, state: String::new(), states },
     }

@@ -1,6 +1,8 @@
 use std::error::Error;
 use std::fmt;
 
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StateKey;
@@ -21,9 +23,26 @@ pub struct ErrorRecord {
     /// Where a panic happened: file, line and column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// The error itself as JSON, where the step keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) value: Option<String>,
     /// Of a run that failed: what became of the undos of its steps, in the order in which they ran.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<Undone>,
+}
+
+/// An attempt of a step that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When it began, by what the worker knew of the database's clock: never later than that clock.
+    pub started_at: Option<Timestamp>,
+    /// When its failure was committed, by the database's clock.
+    pub failed_at: Timestamp,
+    /// Why it failed.
+    pub error: ErrorRecord,
 }
 
 /// What became of the undo of a step.
@@ -64,7 +83,15 @@ impl ErrorRecord {
     /// An error with a message and no causes. A message is kept up to 16 KiB.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = bounded(message.into());
-        Self { kind, message, causes: Vec::new(), step: None, location: None, undone: Vec::new() }
+        Self {
+            kind,
+            message,
+            causes: Vec::new(),
+            step: None,
+            location: None,
+            value: None,
+            undone: Vec::new(),
+        }
     }
 
     /// Records an error with its chain of causes.
@@ -78,11 +105,18 @@ impl ErrorRecord {
 }
 
 impl ErrorRecord {
+    /// The error itself, as the type that it has in the step that [keeps](crate::step::Run::keep_error)
+    /// it; `None` if none was kept, or it is of another form.
+    pub fn downcast<E: DeserializeOwned>(&self) -> Option<E> {
+        serde_json::from_str(self.value.as_deref()?).ok()
+    }
+
     /// How much text it holds, in bytes.
     pub(crate) fn size(&self) -> usize {
         let undone = self.undone.iter().filter_map(|undone| undone.error.as_ref());
         self.message.len()
             + self.causes.iter().map(String::len).sum::<usize>()
+            + self.value.as_ref().map_or(0, String::len)
             + undone.map(Self::size).sum::<usize>()
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use self::error::{ErrorKind, ErrorRecord, Undone};
+pub use self::error::{Attempt, ErrorKind, ErrorRecord, Undone};
 pub use self::key::StateKey;
 pub use self::message::{Content, MatchKey, Message, MessageId};
 pub use crate::id::RunId;
@@ -31,6 +31,9 @@ pub struct Row {
     pub kind: StepKind,
     /// What happened to it.
     pub transition: Transition,
+    /// When what it tells of began, by what the worker knew of the database's clock: never later than
+    /// that clock. `None` for a line that nothing led up to.
+    pub started_at: Option<Timestamp>,
     /// When it was committed, by the database's clock.
     pub at: Timestamp,
 }
@@ -131,6 +134,8 @@ pub struct Entry {
     pub kind: StepKind,
     /// What happened to it.
     pub change: Change,
+    /// When that began.
+    pub started_at: Option<Timestamp>,
 }
 
 /// A [`Transition`] before its commit: due times count from the commit, whose time the database
@@ -250,6 +255,14 @@ pub struct OutgoingEvent {
     pub name: &'static str,
     /// Its data.
     pub data: Payload,
+}
+
+impl Entry {
+    /// The line that this becomes when it is committed at `at`.
+    pub(crate) fn committed(self, seq: u32, at: Timestamp) -> Row {
+        let Self { key, kind, change, started_at } = self;
+        Row { seq, key, kind, transition: change.committed(at), started_at, at }
+    }
 }
 
 impl Change {

@@ -85,7 +85,12 @@ impl Done {
         let children = keys.filter(|key| self.children.contains_key(key));
         let change = || Change::Abandon { cancelled: None };
         children
-            .map(|key| Entry { key: key.clone(), kind: StepKind::Invoke, change: change() })
+            .map(|key| Entry {
+                key: key.clone(),
+                kind: StepKind::Invoke,
+                change: change(),
+                started_at: None,
+            })
             .collect()
     }
 

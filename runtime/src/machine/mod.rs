@@ -238,14 +238,8 @@ impl Machine {
         let first_seq = self.next_seq;
         self.lines = self.lines_with(&entries);
         self.next_seq += entries.len() as u32;
-        let rows = entries.into_iter().zip(first_seq..).map(|(entry, seq)| Row {
-            seq,
-            key: entry.key,
-            kind: entry.kind,
-            transition: entry.change.committed(at),
-            at,
-        });
-        self.backlog.extend(rows);
+        let rows = entries.into_iter().zip(first_seq..);
+        self.backlog.extend(rows.map(|(entry, seq)| entry.committed(seq, at)));
         self.operations.lock().go_back();
         if matches!(self.end, EndState::InFlight) {
             self.end = EndState::Committed;
@@ -390,7 +384,12 @@ impl Machine {
             _ => true,
         });
         let change = Change::Undo { error, cancelled };
-        entries.push(Entry { key: StateKey::of_undoing(), kind: StepKind::Undo, change });
+        entries.push(Entry {
+            key: StateKey::of_undoing(),
+            kind: StepKind::Undo,
+            change,
+            started_at: None,
+        });
         self.end = EndState::Open;
     }
 
@@ -401,8 +400,7 @@ impl Machine {
             return;
         }
         let mut operations = self.operations.lock();
-        let result =
-            operations.deliver(&row.key, row.kind, row.seq, row.transition.clone(), row.at);
+        let result = operations.deliver(&row);
         if let Err(mismatch) = result {
             let waiting = operations.waiting();
             let ended = !matches!(self.phase, Phase::Body(_));

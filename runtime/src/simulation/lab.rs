@@ -24,13 +24,7 @@ impl Lab {
             if let Change::Carry { replaces: Some(from), .. } = entry.change {
                 journal.retain(|row| row.seq < from);
             }
-            journal.push(Row {
-                seq,
-                key: entry.key.clone(),
-                kind: entry.kind,
-                transition: entry.change.clone().committed(at),
-                at,
-            });
+            journal.push(entry.clone().committed(seq, at));
         }
     }
 

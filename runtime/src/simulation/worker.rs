@@ -15,7 +15,7 @@ use crate::id::WorkerId;
 use crate::journal::{Message, RunId};
 use crate::machine::{Commit, Machine, Turn};
 use crate::step::{Definition, Limits, Resources};
-use crate::store::{Claim, Flushed, RunCommit, Store, StoreError, Then, Worker};
+use crate::store::{self, Claim, Flushed, RunCommit, Store, StoreError, Then, Worker};
 use crate::workflow::Workflow;
 
 /// A worker without tasks: each of its rounds claims what is ready, polls all machines and commits
@@ -78,7 +78,7 @@ impl Simulated {
     }
 
     async fn claim(&mut self) -> bool {
-        let workflows = [Interpreted::ID.to_owned()];
+        let workflows = [driven()];
         let limit = self.faults.claim_limit();
         let claim = Claim { worker: self.id, app: APP, workflows: &workflows, limit };
         let claimed = self
@@ -276,10 +276,22 @@ impl Simulated {
     }
 }
 
+/// The workflow of all runs, as every program has it.
+fn driven() -> store::Driven {
+    let workflow = Interpreted::ID.to_owned();
+    store::Driven { workflow, shape: Uuid::nil(), pinned: false }
+}
+
 async fn join(store: &dyn Store) -> WorkerId {
     const LEASE: Duration = Duration::from_secs(1_000_000_000);
     let id = WorkerId::new();
-    let worker = Worker { id, app: APP.to_owned(), host: "simulated".to_owned(), pid: 1 };
+    let worker = Worker {
+        id,
+        app: APP.to_owned(),
+        host: "simulated".to_owned(),
+        pid: 1,
+        drives: vec![driven()],
+    };
     store.join(&worker, LEASE).await.expect("a worker can join");
     id
 }

@@ -12,7 +12,7 @@ use super::transaction::Database;
 use super::undo::Undo;
 use crate::payload::Payload;
 use crate::workflow::{
-    Awaits, Config, Filter, Form, Graph, Input, Key, Trigger, TriggerData, Workflow,
+    Awaits, Config, Filter, Form, Graph, Input, Key, OnChange, Trigger, TriggerData, Workflow,
 };
 
 /// What a program lends its workflows, by type.
@@ -217,6 +217,11 @@ impl Definition {
     /// The workflow's id.
     pub const fn id(&self) -> &'static str {
         self.id
+    }
+
+    /// Whether only programs that have it in one shape go on with a run.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.config.on_change == OnChange::Pin
     }
 
     /// Its states and how they follow one another.

@@ -2,9 +2,10 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{ErrorKind, ErrorRecord, StateKey};
+use crate::journal::{Attempt, ErrorKind, ErrorRecord, StateKey};
 
 /// Any error that can leave a step.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
@@ -60,6 +61,7 @@ pub struct StepError {
     pub(crate) key: StateKey,
     pub(crate) attempts: u32,
     pub(crate) record: ErrorRecord,
+    pub(crate) failures: Vec<Attempt>,
 }
 
 impl StepError {
@@ -71,6 +73,17 @@ impl StepError {
     /// How many attempts were made.
     pub fn attempts(&self) -> u32 {
         self.attempts
+    }
+
+    /// The attempts that were made and failed, with their times and errors: the same on every resume.
+    pub fn history(&self) -> &[Attempt] {
+        &self.failures
+    }
+
+    /// The error itself, if the step [keeps](super::Run::keep_error) it, as the type that it has there:
+    /// `None` for a panic or a timeout, which have no error, and for a type of another form.
+    pub fn downcast<E: DeserializeOwned>(&self) -> Option<E> {
+        self.record.downcast()
     }
 
     /// What kind of failure it was.

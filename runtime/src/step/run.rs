@@ -84,6 +84,14 @@ struct Conversions<T, E> {
     encode: fn(&T, usize) -> Result<Payload, EncodeError>,
     decode: fn(&Held, Resolution) -> Poll<Result<T, StepError>>,
     error: fn(E) -> BoxError,
+    keep: Option<Keep<E>>,
+}
+
+/// How a step's error is kept as what it is.
+struct Keep<E> {
+    encode: fn(&E, usize) -> Result<Payload, EncodeError>,
+    /// Whether a kept error still fits; if not, it holds the run.
+    check: fn(&Held, &ErrorRecord) -> bool,
 }
 
 impl<'s, T, E> Run<'s, T, E> {
@@ -106,6 +114,7 @@ impl<'s, T, E> Run<'s, T, E> {
                 encode: Payload::encode,
                 decode: Held::decode,
                 error: E::into,
+                keep: None,
             },
         }
     }
@@ -195,6 +204,52 @@ impl<'s, T, E> Run<'s, T, E> {
         self
     }
 
+    /// Keeps the step's error as what it is, so that [`StepError::downcast`] gives it to the body, the
+    /// first time and on every resume alike. Without it, the error's message and its causes are kept.
+    ///
+    /// The error is written to the journal as an outcome is, and one that code has changed so that it
+    /// no longer fits holds the run.
+    ///
+    /// ```
+    /// use indelible::prelude::*;
+    ///
+    /// #[derive(Debug, thiserror::Error, Serialize, Deserialize)]
+    /// enum PaymentError {
+    ///     #[error("the card was declined: {code}")]
+    ///     Declined { code: u32 },
+    ///     #[error("the bank does not answer")]
+    ///     Away,
+    /// }
+    ///
+    /// async fn charge(cents: u64) -> Result<(), PaymentError> {
+    ///     Err(PaymentError::Declined { code: cents as u32 })
+    /// }
+    ///
+    /// #[workflow(input)]
+    /// async fn pay(cents: u64, step: Step) -> Result<String, Failure> {
+    ///     let charged = step
+    ///         .run("charge", charge(cents))
+    ///         .retry_if(|error| matches!(error, PaymentError::Away))
+    ///         .keep_error()
+    ///         .await;
+    ///     match charged {
+    ///         Ok(()) => Ok("paid".to_owned()),
+    ///         Err(error) => match error.downcast() {
+    ///             Some(PaymentError::Declined { code }) => Ok(format!("declined: {code}")),
+    ///             _ => Err(error.into()),
+    ///         },
+    ///     }
+    /// }
+    /// ```
+    pub fn keep_error(mut self) -> Self
+    where
+        E: Outcome,
+    {
+        let check = |held: &Held, record: &ErrorRecord| held.error_fits::<E>(record);
+        self.conversions.keep = Some(Keep { encode: Payload::encode, check });
+        self
+    }
+
     /// Whether an error is worth another attempt; without it every one is that is not
     /// [`Permanent`].
     pub fn retry_if(mut self, retryable: impl Fn(&E) -> bool + Send + 's) -> Self {
@@ -259,6 +314,12 @@ impl<T, E> Future for RunFuture<'_, T, E> {
             let timeout = if this.run.open.is_some() { None } else { this.run.timeout };
             match this.run.held.poll(timeout, cx) {
                 Instruction::Take(resolution) => {
+                    let Run { held, conversions, .. } = &this.run;
+                    if let (Some(keep), Err(record)) = (&conversions.keep, &resolution.outcome)
+                        && !(keep.check)(held, record)
+                    {
+                        return Poll::Pending;
+                    }
                     return (this.run.conversions.decode)(&this.run.held, resolution);
                 }
                 Instruction::Consider(_) | Instruction::Wait => return Poll::Pending,
@@ -334,7 +395,18 @@ impl<T, E> RunFuture<'_, T, E> {
 
     fn classify(&mut self, error: E) -> Unsuccessful {
         let refused = self.run.retryable.as_ref().is_some_and(|retryable| !retryable(&error));
+        let limit = self.run.held.operations().limits().outcome;
+        let kept = self.run.conversions.keep.as_ref().map(|keep| (keep.encode)(&error, limit));
         let error = (self.run.conversions.error)(error);
+        let value = match kept {
+            None => None,
+            Some(Ok(payload)) => Some(payload.as_str().to_owned()),
+            Some(Err(reason)) => {
+                let message = format!("the step's error cannot be stored: {reason}: {error}");
+                let record = ErrorRecord::new(ErrorKind::Unstorable, message);
+                return Unsuccessful { record, again: Again::Never };
+            }
+        };
         let (kind, again) = if self.run.open.is_some() && is_conflict(&error) {
             (ErrorKind::Error, self.after_conflict())
         } else if refused || find::<Permanent>(&error).is_some() {
@@ -344,7 +416,8 @@ impl<T, E> RunFuture<'_, T, E> {
         } else {
             (ErrorKind::Error, Again::Backoff)
         };
-        Unsuccessful { record: ErrorRecord::of(kind, &*error), again }
+        let record = ErrorRecord { value, ..ErrorRecord::of(kind, &*error) };
+        Unsuccessful { record, again }
     }
 
     /// Another transaction was in the way: that is no failure of this one, unless it happens again and

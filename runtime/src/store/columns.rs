@@ -35,6 +35,7 @@ pub(super) struct EntryColumns<'a> {
     pub(super) child: Option<Uuid>,
     pub(super) outcome: Option<&'a str>,
     pub(super) error: Option<String>,
+    pub(super) started_at: Option<Timestamp>,
 }
 
 impl<'a> EntryColumns<'a> {
@@ -48,6 +49,7 @@ impl<'a> EntryColumns<'a> {
             child: None,
             outcome: None,
             error: None,
+            started_at: entry.started_at,
         };
         match &entry.change {
             Change::Sleep(due) => Self { due: Some(*due), ..columns },
@@ -104,12 +106,25 @@ pub(super) struct RowColumns {
     pub(super) child: Option<Uuid>,
     pub(super) outcome: Option<String>,
     pub(super) error: Option<String>,
+    pub(super) started_at: Option<Timestamp>,
     pub(super) at: Timestamp,
 }
 
 impl RowColumns {
     pub(super) fn row(self) -> Result<Row, StoreError> {
-        let Self { seq, key, kind, transition, attempt, due, child, outcome, error, at } = self;
+        let Self {
+            seq,
+            key,
+            kind,
+            transition,
+            attempt,
+            due,
+            child,
+            outcome,
+            error,
+            started_at,
+            at,
+        } = self;
         let corrupt =
             |what: &str| StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): {what}"));
         let attempt = || {
@@ -149,6 +164,7 @@ impl RowColumns {
             kind: kind.parse().map_err(|reason: String| corrupt(&reason))?,
             key: key.into(),
             transition,
+            started_at,
             at,
         })
     }
@@ -166,8 +182,9 @@ impl LineColumns {
         let Self { seq, key, transition } = self;
         let corrupt =
             || StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): `{transition}`"));
+        let name = if transition == UNDOABLE { SUCCEEDED } else { &transition };
         let kind: Result<_, serde::de::value::Error> =
-            TransitionKind::deserialize(transition.as_str().into_deserializer());
+            TransitionKind::deserialize(name.into_deserializer());
         let seq = u32::try_from(seq).map_err(|_| corrupt())?;
         Ok(Line { seq, transition: kind.map_err(|_| corrupt())?, key: key.clone().into() })
     }

@@ -31,6 +31,7 @@ use uuid::Uuid;
 pub use self::error::{OpenError, StoreError};
 pub(crate) use self::open::open;
 pub(crate) use self::verbs::{Fork, Refusal, Replay};
+pub use self::verbs::{Intervention, Verb};
 
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -184,6 +185,41 @@ pub(crate) struct Worker {
     pub(crate) app: String,
     pub(crate) host: String,
     pub(crate) pid: u32,
+    pub(crate) drives: Vec<Driven>,
+}
+
+/// A workflow that a program can drive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Driven {
+    pub(crate) workflow: String,
+    /// What its journals rest on.
+    pub(crate) shape: Uuid,
+    /// Whether it drives only runs that begin with it, or that were driven in this shape before.
+    pub(crate) pinned: bool,
+}
+
+/// A workflow of which no runs are driven for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Paused {
+    /// The workflow's id.
+    pub workflow: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Unfinished runs that no living worker can drive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StrandedRuns {
+    /// The workflow's id.
+    pub workflow: String,
+    /// The shape of the program that drove them last; `None` for runs that nobody has driven.
+    pub shape: Option<Uuid>,
+    /// How many.
+    pub runs: u64,
+    /// One of them.
+    pub example: RunId,
 }
 
 /// What a worker asks to drive.
@@ -191,7 +227,7 @@ pub(crate) struct Worker {
 pub(crate) struct Claim<'a> {
     pub(crate) worker: WorkerId,
     pub(crate) app: &'a str,
-    pub(crate) workflows: &'a [String],
+    pub(crate) workflows: &'a [Driven],
     pub(crate) limit: usize,
 }
 
@@ -558,7 +594,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// left them to it. Gives how many there were.
     async fn disown(&self, worker: WorkerId, driven: &[RunId]) -> Result<u64, StoreError>;
 
-    /// Gives a worker ready runs with their journals, in order of rank. A line that cannot be read
+    /// Gives a worker ready runs with their journals, in order of rank; none of a paused workflow, and
+    /// of a pinned one none that was driven in another shape. They have the worker's shape from then on. A line that cannot be read
     /// concerns its own run only.
     ///
     /// # Errors
@@ -640,6 +677,18 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// The same for many runs; gives how many are not over.
     async fn cancel_all(&self, runs: &[RunId], reason: &str) -> Result<u64, StoreError>;
 
+    /// Has no runs of a workflow claimed from now on; `false` if that is so already.
+    async fn pause(&self, app: &str, workflow: &str) -> Result<bool, StoreError>;
+
+    /// Has them claimed again; `false` if they are.
+    async fn resume(&self, app: &str, workflow: &str) -> Result<bool, StoreError>;
+
+    /// The workflows of an app that are paused.
+    async fn paused(&self, app: &str) -> Result<Vec<Paused>, StoreError>;
+
+    /// The unfinished runs of an app that no living worker can drive.
+    async fn stranded(&self, app: &str) -> Result<Vec<StrandedRuns>, StoreError>;
+
     /// Takes failed runs up again where they failed: their journals lose what came of that. Gives for
     /// each run why it was left alone, if it was.
     async fn retry(&self, runs: &[RunId]) -> Result<Vec<Result<(), Refusal>>, StoreError>;
@@ -651,6 +700,9 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Starts runs as others were that are over. Gives for each why there was none to be started, if
     /// so.
     async fn replay(&self, replays: &[Replay]) -> Result<Vec<Result<(), Refusal>>, StoreError>;
+
+    /// What operators did to a run, oldest first.
+    async fn interventions(&self, run: RunId) -> Result<Vec<Intervention>, StoreError>;
 
     /// One run.
     async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError>;

@@ -6,12 +6,64 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::columns::error_record;
 use super::{RunStatus, StoreError};
 use crate::journal::{ErrorRecord, RunId, StateKey, TransitionKind};
 use crate::payload::Payload;
+
+/// What an operator did to a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Intervention {
+    /// When, by the database's clock.
+    pub at: Timestamp,
+    /// What.
+    pub verb: Verb,
+}
+
+/// The kinds of [`Intervention`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verb {
+    /// It was taken up again after it had failed.
+    Retried,
+    /// It began with a part of another run's journal.
+    Forked {
+        /// That run.
+        source: RunId,
+        /// The state before which it begins.
+        state: String,
+    },
+    /// It began as another run had begun.
+    Replayed {
+        /// That run.
+        source: RunId,
+    },
+}
+
+/// An intervention as it was read.
+pub(super) struct InterventionColumns {
+    pub(super) at: Timestamp,
+    pub(super) verb: String,
+    pub(super) source: Option<RunId>,
+    pub(super) state: Option<String>,
+}
+
+impl InterventionColumns {
+    pub(super) fn intervention(self) -> Result<Intervention, StoreError> {
+        let Self { at, verb, source, state } = self;
+        let verb = match (verb.as_str(), source, state) {
+            (RETRIED, ..) => Verb::Retried,
+            (FORKED, Some(source), Some(state)) => Verb::Forked { source, state },
+            (REPLAYED, Some(source), _) => Verb::Replayed { source },
+            _ => return Err(StoreError::Corrupt(format!("an intervention: `{verb}`"))),
+        };
+        Ok(Intervention { at, verb })
+    }
+}
 
 /// A run to be started from a part of another's journal.
 #[derive(Debug, Clone)]
@@ -39,6 +91,8 @@ pub(crate) enum Refusal {
     Unknown,
     /// It stands where this cannot be done to it.
     Standing(RunStatus),
+    /// It has begun to undo what it did.
+    Undone,
     /// It has not recorded that state; these it has.
     NoSuchState(Vec<String>),
 }
@@ -63,8 +117,8 @@ pub(super) const RETRIED: &str = "retried";
 pub(super) const FORKED: &str = "forked";
 pub(super) const REPLAYED: &str = "replayed";
 
-/// Which lines a failed run loses that is retried, if it can be: here is where to refuse what has
-/// gone too far.
+/// Which lines a failed run loses that is retried, if it can be. What was undone is not taken up
+/// again: the outcomes before it no longer hold.
 pub(super) fn cut(
     standing: Option<&(RunStatus, Option<String>)>,
     lines: &[Line],
@@ -74,6 +128,9 @@ pub(super) fn cut(
         Some((status, _)) => return Ok(Err(Refusal::Standing(*status))),
         None => return Ok(Err(Refusal::Unknown)),
     };
+    if lines.iter().any(|line| line.transition == TransitionKind::Undoing) {
+        return Ok(Err(Refusal::Undone));
+    }
     let kept: HashSet<_> = retried(&error, lines).iter().map(|line| line.seq).collect();
     Ok(Ok(lines.iter().map(|line| line.seq).filter(|seq| !kept.contains(seq)).collect()))
 }
@@ -89,8 +146,10 @@ fn retried<'l>(error: &ErrorRecord, lines: &'l [Line]) -> Vec<&'l Line> {
     kept(lines, fatal.map_or(u32::MAX, |line| line.seq))
 }
 
-/// What a fork takes along: all from before a state was first entered.
+/// What a fork takes along: all from before a state was first entered. What undid it is no state.
 pub(super) fn forked<'l>(state: &str, lines: &'l [Line]) -> Result<Vec<&'l Line>, Refusal> {
+    let undoing = lines.iter().position(|line| line.transition == TransitionKind::Undoing);
+    let lines = undoing.map_or(lines, |place| &lines[..place]);
     let there = |line: &&Line| line.key.as_str() == state || line.key.state() == state;
     match lines.iter().find(there) {
         Some(first) => Ok(kept(lines, first.seq)),
@@ -113,7 +172,7 @@ fn kept(lines: &[Line], before: u32) -> Vec<&Line> {
 mod tests {
     use super::*;
     use crate::journal::ErrorKind;
-    use TransitionKind::{Failed, Invoked, Retrying, Sleeping, Succeeded, Waiting};
+    use TransitionKind::{Failed, Invoked, Retrying, Sleeping, Succeeded, Undoing, Waiting};
 
     fn lines(lines: &[(&str, TransitionKind)]) -> Vec<Line> {
         let line = |(seq, (key, transition)): (usize, &(&str, TransitionKind))| Line {
@@ -170,6 +229,19 @@ mod tests {
             ("paid", Succeeded),
         ]);
         assert_eq!(seqs(retried(&error(Some("b")), &lines)), [2, 4, 5]);
+    }
+
+    #[test]
+    fn what_was_undone_is_not_retried() {
+        let lines =
+            lines(&[("a", Succeeded), ("b", Failed), ("(undo)", Undoing), ("undo(a)", Succeeded)]);
+        let text = serde_json::to_string(&error(Some("b"))).expect("it is made of strings");
+        let standing = (RunStatus::Failed, Some(text));
+        assert_eq!(cut(Some(&standing), &lines).expect("it is read"), Err(Refusal::Undone));
+        assert_eq!(cut(Some(&standing), &lines[..2]).expect("it is read"), Ok(vec![1]));
+        let states = ["a", "b"].map(ToOwned::to_owned).to_vec();
+        assert_eq!(forked("undo(a)", &lines), Err(Refusal::NoSuchState(states)));
+        assert_eq!(seqs(forked("b", &lines).expect("it was there")), [0]);
     }
 
     #[test]

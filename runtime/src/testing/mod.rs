@@ -197,10 +197,8 @@ impl<W: Body> TestRun<W> {
         }
         let at = self.clock.commit();
         if !entries.is_empty() {
-            self.history.extend(entries.into_iter().zip(first_seq..).map(|(entry, seq)| {
-                let transition = entry.change.committed(at);
-                Row { seq, key: entry.key, kind: entry.kind, transition, at }
-            }));
+            let rows = entries.into_iter().zip(first_seq..);
+            self.history.extend(rows.map(|(entry, seq)| entry.committed(seq, at)));
             self.commits.push(self.history.len());
         }
         self.end = end.map(|end| match end {

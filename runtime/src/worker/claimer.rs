@@ -10,7 +10,7 @@ use tracing::warn;
 use super::driver::{self, Driver};
 use super::{Next, rest};
 use crate::id::WorkerId;
-use crate::store::{Claim, StoreError};
+use crate::store::{Claim, Driven, StoreError};
 
 /// The most runs that are claimed at once.
 const BATCH: usize = 200;
@@ -23,7 +23,7 @@ pub(crate) async fn claim(driver: Driver, worker: WorkerId, runs: Runs) {
     let env = driver.env.clone();
     let claimer = Claimer {
         worker,
-        workflows: env.program.workflow_ids(),
+        workflows: env.program.drives.clone(),
         slots: Arc::new(Semaphore::new(env.config.concurrency)),
         runs,
         driver,
@@ -47,7 +47,7 @@ pub(crate) async fn claim(driver: Driver, worker: WorkerId, runs: Runs) {
 
 struct Claimer {
     worker: WorkerId,
-    workflows: Vec<String>,
+    workflows: Vec<Driven>,
     slots: Arc<Semaphore>,
     runs: Runs,
     driver: Driver,

@@ -1,4 +1,4 @@
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,6 +13,7 @@ use super::Env;
 use super::clock::DatabaseClock;
 use super::committer::{Commitment, Committer};
 use super::inbox::{Inbox, Inboxes};
+use super::pauses::Paused;
 use super::transactions::Transactions;
 use crate::journal::{ErrorKind, ErrorRecord, Message, RunId};
 use crate::machine::{Commit, End, Machine, Turn};
@@ -33,6 +34,7 @@ pub(crate) struct Driver {
     pub(crate) committer: Committer,
     pub(crate) transactions: Transactions,
     pub(crate) inboxes: Arc<Inboxes>,
+    pub(crate) paused: Paused,
 }
 
 impl Driver {
@@ -77,6 +79,21 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox) {
     drive.settle(last).await;
 }
 
+/// Waits until the process is asked to stop, or the workflow is paused: then a run begins no further
+/// step and leaves the worker.
+async fn asked_to_rest(env: &Env, paused: &mut Paused, workflow: &str) {
+    let pausing = async {
+        if paused.wait_for(|paused| paused.contains(workflow)).await.is_err() {
+            // Who follows the pauses ends with this life.
+            pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = env.stopping.cancelled() => {}
+        () = pausing => {}
+    }
+}
+
 /// What becomes of a run for which no machine is made.
 fn not_to_be_driven(claimed: &ClaimedRun) -> Option<Then> {
     let run = claimed.origin.trigger.run;
@@ -118,6 +135,8 @@ impl Drive {
     async fn until_rest(&mut self) -> Option<Then> {
         let env = self.driver.env.clone();
         let mut draining = false;
+        let mut paused = self.driver.paused.clone();
+        let workflow = self.workflow.clone();
         let mut timer = pin!(sleep_until(Instant::now()));
         loop {
             let clock = &self.driver.clock;
@@ -148,7 +167,7 @@ impl Drive {
                     machine.receive(message);
                     continue;
                 }
-                () = env.stopping.cancelled(), if !draining => {
+                () = asked_to_rest(&env, &mut paused, &workflow), if !draining => {
                     draining = true;
                     machine.drain();
                     continue;
@@ -176,7 +195,7 @@ impl Drive {
                     tokio::select! {
                         () = sleep_until(clock.instant_of(until.unwrap_or(Timestamp::MAX))) => {}
                         message = self.inbox.next() => self.machine.receive(message),
-                        () = env.stopping.cancelled() => {}
+                        () = asked_to_rest(&env, &mut paused, &workflow) => {}
                     }
                 }
                 Turn::Drained => return Some(Then::Release),

@@ -23,6 +23,7 @@ impl Lease {
             app: env.program.app.to_owned(),
             host: gethostname::gethostname().to_string_lossy().into_owned(),
             pid: std::process::id(),
+            drives: env.program.drives.clone(),
         };
         let asked = Instant::now();
         env.store.join(&worker, env.config.lease).await?;

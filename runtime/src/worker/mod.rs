@@ -12,16 +12,18 @@ mod driver;
 mod hints;
 mod inbox;
 mod lease;
+mod pauses;
 mod router;
 mod schedules;
 mod signals;
 mod timers;
 mod transactions;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -135,7 +137,9 @@ async fn live_once(env: &Arc<Env>, lease: Lease) {
     let inboxes = Arc::new(Inboxes::default());
     services.spawn(inbox::tell(env.clone(), worker, inboxes.clone()));
     let transactions = Transactions { env: env.clone(), worker, clock: clock.clone() };
-    let driver = Driver { env: env.clone(), clock, committer, transactions, inboxes };
+    let (pausing, paused) = watch::channel(BTreeSet::new());
+    services.spawn(pauses::follow(env.clone(), pausing));
+    let driver = Driver { env: env.clone(), clock, committer, transactions, inboxes, paused };
     let runs = Runs::default();
     let mut claiming = Box::pin(claimer::claim(driver, worker, runs.clone()));
     tokio::select! {

@@ -14,6 +14,8 @@ pub(crate) struct Signals {
     pub(crate) deliveries: Notify,
     /// Messages to runs of this worker may have come.
     pub(crate) messages: Notify,
+    /// A workflow may have been paused or resumed.
+    pub(crate) pauses: Notify,
     /// A timer may be due earlier than was known.
     pub(crate) timers: Notify,
     /// A batch may be due earlier than was known.
@@ -32,6 +34,7 @@ impl Default for Signals {
             ready: Notify::new(),
             deliveries: Notify::new(),
             messages: Notify::new(),
+            pauses: Notify::new(),
             timers: Notify::new(),
             batches: Notify::new(),
             announcement: Notify::new(),
@@ -53,6 +56,7 @@ impl Signals {
         self.ready.notify_one();
         self.deliveries.notify_one();
         self.messages.notify_one();
+        self.pauses.notify_one();
     }
 
     /// A run has ended.

@@ -13,12 +13,31 @@ pub struct Config {
     pub cron: Option<Cron>,
     /// How its events are gathered, if it takes a list of them.
     pub batch: Option<Batch>,
+    /// Who goes on with its unfinished runs when it has changed.
+    pub on_change: OnChange,
+}
+
+/// Who goes on with a workflow's unfinished runs when a new version of the program has changed it: its
+/// triggers, its input or its states. (What its steps do, and the code around them, is no change.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnChange {
+    /// The new version: it resumes them, and holds those whose journals it contradicts.
+    Resume,
+    /// Only a version that has the workflow as it was when they began. So let workers of the old one
+    /// live on until [`stranded`](crate::Client::stranded) would not name its runs.
+    Pin,
 }
 
 impl Config {
-    /// Four retries with the default backoff, without schedule or batches.
-    pub const DEFAULT: Self =
-        Self { retries: 4, backoff: Backoff::DEFAULT, cron: None, batch: None };
+    /// Four retries with the default backoff, without schedule or batches; a new version resumes
+    /// unfinished runs.
+    pub const DEFAULT: Self = Self {
+        retries: 4,
+        backoff: Backoff::DEFAULT,
+        cron: None,
+        batch: None,
+        on_change: OnChange::Resume,
+    };
 
     /// Sets how often a failed step is tried again.
     #[must_use]
@@ -42,6 +61,12 @@ impl Config {
     #[must_use]
     pub const fn batch(self, batch: Batch) -> Self {
         Self { batch: Some(batch), ..self }
+    }
+
+    /// Sets who goes on with unfinished runs when the workflow has changed.
+    #[must_use]
+    pub const fn on_change(self, on_change: OnChange) -> Self {
+        Self { on_change, ..self }
     }
 }
 

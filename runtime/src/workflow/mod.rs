@@ -23,7 +23,7 @@ use std::fmt;
 
 pub(crate) use self::batch::listed;
 pub use self::batch::{Batch, Batched, key_text};
-pub use self::config::{Backoff, Config};
+pub use self::config::{Backoff, Config, OnChange};
 pub use self::filter::{Filter, Key, read};
 pub use self::graph::{Allowed, Edge, Graph, Node, StateDef, StepKind};
 pub use self::input::{Direct, Input, TriggerData};

@@ -3,6 +3,7 @@
 mod carrying;
 mod compiled;
 mod contradictions;
+mod errors;
 mod failures;
 mod invoking;
 mod joins;
@@ -194,14 +195,7 @@ impl Bench {
                         };
                         self.journal.retain(|row| row.seq < from || is_kept(row));
                     }
-                    let transition = entry.change.committed(at);
-                    self.journal.push(Row {
-                        seq,
-                        key: entry.key,
-                        kind: entry.kind,
-                        transition,
-                        at,
-                    });
+                    self.journal.push(entry.committed(seq, at));
                 }
                 self.end = self.end.take().or(end);
                 self.machine.committed(at);

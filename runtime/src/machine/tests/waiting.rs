@@ -212,10 +212,7 @@ fn an_event_that_overtakes_the_reply_to_its_wait_is_kept() {
     assert_eq!(bench.poll(), Poll::Pending);
     bench.clock += SignedDuration::from_millis(10);
     let at = bench.clock;
-    bench.journal.extend(entries.into_iter().map(|entry| {
-        let transition = entry.change.committed(at);
-        Row { seq: 0, key: entry.key, kind: entry.kind, transition, at }
-    }));
+    bench.journal.extend(entries.into_iter().map(|entry| entry.committed(0, at)));
     bench.machine.committed(at);
     assert_eq!(bench.finish(), completed("300"));
     assert_eq!(bench.discarded, []);

@@ -31,6 +31,15 @@ impl Fault {
         Self::undecodable(&format!("the committed outcome of step `{key}`"), type_name, error, data)
     }
 
+    pub(crate) fn undecodable_error(
+        key: &StateKey,
+        type_name: &str,
+        error: &dyn fmt::Display,
+        data: &Payload,
+    ) -> Self {
+        Self::undecodable(&format!("the error of step `{key}`"), type_name, error, data)
+    }
+
     pub(crate) fn undecodable_event(
         key: &StateKey,
         type_name: &str,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::{Entering, Fault, Instruction, Operations, Resolution, Shared};
-use crate::journal::{Change, StateKey};
+use crate::journal::{Change, ErrorRecord, StateKey};
 use crate::payload::Payload;
 use crate::step::{Open, Step, StepError};
 use crate::workflow::{State, StepKind};
@@ -87,15 +87,28 @@ impl Held {
         self.operations.lock().hand_in_transaction(&self.key, attempt, outcome, open);
     }
 
+    /// Whether a kept error is still one of this type. If not, it holds the run.
+    pub(crate) fn error_fits<E: DeserializeOwned>(&self, record: &ErrorRecord) -> bool {
+        let Some(value) = &record.value else { return true };
+        let payload = Payload::stored(value.as_str());
+        let Err(error) = payload.decode::<E>() else { return true };
+        let fault = Fault::undecodable_error(&self.key, type_name::<E>(), &error, &payload);
+        self.operations.lock().fail(fault);
+        false
+    }
+
     /// Gives the committed outcome to the body. One that no longer decodes holds the run: the body
     /// then waits for ever.
     pub(crate) fn decode<T: DeserializeOwned>(
         &self,
         resolution: Resolution,
     ) -> Poll<Result<T, StepError>> {
-        let Resolution { attempts, outcome } = resolution;
+        let Resolution { attempts, outcome, failures } = resolution;
         match outcome {
-            Err(record) => Poll::Ready(Err(StepError { key: self.key.clone(), attempts, record })),
+            Err(record) => {
+                let key = self.key.clone();
+                Poll::Ready(Err(StepError { key, attempts, record, failures }))
+            }
             Ok(payload) => match payload.decode() {
                 Ok(value) => Poll::Ready(Ok(value)),
                 Err(error) => {

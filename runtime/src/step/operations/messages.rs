@@ -126,6 +126,7 @@ impl Operations {
             key,
             kind,
             change: Change::Abandon { cancelled },
+            started_at: None,
         }));
     }
 }

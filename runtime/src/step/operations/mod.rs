@@ -22,7 +22,8 @@ pub(crate) use self::held::Held;
 use self::keys::Keys;
 use self::messages::Abandoned;
 use crate::journal::{
-    Change, Entry, ErrorRecord, MatchKey, Message, MessageId, RunId, StateKey, Transition,
+    Attempt, Change, Entry, ErrorRecord, MatchKey, Message, MessageId, Row, RunId, StateKey,
+    Transition,
 };
 use crate::payload::Payload;
 use crate::step::transaction::{Database, Open, Rollback};
@@ -119,6 +120,10 @@ struct Operation {
     status: Status,
     /// How many attempts have ended.
     attempts: u32,
+    /// Those that failed.
+    failures: Vec<Attempt>,
+    /// When what is in progress began.
+    started_at: Option<Timestamp>,
     waker: Option<Waker>,
     /// An event that it may take.
     offer: Option<Message>,
@@ -151,6 +156,14 @@ enum Status {
 pub(crate) struct Resolution {
     pub(crate) attempts: u32,
     pub(crate) outcome: Result<Payload, ErrorRecord>,
+    /// The attempts that failed, if the last one did.
+    pub(crate) failures: Vec<Attempt>,
+}
+
+impl Resolution {
+    fn success(attempts: u32, outcome: Payload) -> Self {
+        Self { attempts, outcome: Ok(outcome), failures: Vec::new() }
+    }
 }
 
 /// What a step's future has to do when it is polled.
@@ -229,6 +242,8 @@ impl Operations {
             entering,
             status: Status::Ready,
             attempts: 0,
+            failures: Vec::new(),
+            started_at: None,
             waker: None,
             offer: None,
             order,
@@ -254,6 +269,9 @@ impl Operations {
                 let deadline = timeout
                     .map(|timeout| self.clock.saturating_add(timeout).unwrap_or(Timestamp::MAX));
                 operation.status = Status::Running { deadline };
+                // As exact as what is stored, so that it reads back as it was.
+                operation.started_at =
+                    Timestamp::from_microsecond(self.clock.as_microsecond()).ok();
                 Instruction::Begin { attempt: operation.attempts + 1 }
             }
             Status::RolledBack(rollback) => {
@@ -287,7 +305,8 @@ impl Operations {
             if let Change::Succeed { undo, .. } = &mut change {
                 *undo = has_undo;
             }
-            self.handed_in.push(Entry { key: key.clone(), kind, change });
+            let started_at = operation.started_at;
+            self.handed_in.push(Entry { key: key.clone(), kind, change, started_at });
         }
     }
 
@@ -344,14 +363,9 @@ impl Operations {
     /// # Errors
     ///
     /// When the body never entered that step, or entered it as something else.
-    pub(crate) fn deliver(
-        &mut self,
-        key: &StateKey,
-        kind: StepKind,
-        seq: u32,
-        transition: Transition,
-        at: Timestamp,
-    ) -> Result<(), Mismatch> {
+    pub(crate) fn deliver(&mut self, row: &Row) -> Result<(), Mismatch> {
+        let Row { seq, key, kind, started_at, at, .. } = row;
+        let transition = row.transition.clone();
         let Some(operation) = self.active.get_mut(key) else {
             let entering = *self.dropped.get(key).ok_or(Mismatch::NotEntered)?;
             match transition {
@@ -361,15 +375,17 @@ impl Operations {
             }
             return Ok(());
         };
-        if operation.entering.kind != kind {
+        if operation.entering.kind != *kind {
             return Err(Mismatch::OtherKind(operation.entering.kind));
         }
+        let failure =
+            |number, error| Attempt { number, started_at: *started_at, failed_at: *at, error };
         let (attempts, status) = match transition {
             Transition::Waiting { due } => (0, Status::Waiting { due }),
             Transition::Invoked { child, due } => (0, Status::Invoked { child, due }),
             Transition::Carried { iteration, outcome } => {
-                self.keys.iterate(key, seq, iteration);
-                let resolution = Resolution { attempts: iteration, outcome: Ok(outcome) };
+                self.keys.iterate(key, *seq, iteration);
+                let resolution = Resolution::success(iteration, outcome);
                 (iteration, Status::Resolved(resolution))
             }
             // The body dropped it then, and holds it now.
@@ -377,21 +393,28 @@ impl Operations {
             // It is about no step.
             Transition::Undoing { .. } => return Ok(()),
             Transition::Sleeping { due } => (0, Status::Sleeping { due }),
-            Transition::Retrying { attempt, due, .. } => (attempt, Status::BackingOff { due }),
+            Transition::Retrying { attempt, due, error } => {
+                operation.failures.push(failure(attempt, error));
+                (attempt, Status::BackingOff { due })
+            }
             Transition::Succeeded { attempt, outcome, .. } => {
-                (attempt, Status::Resolved(Resolution { attempts: attempt, outcome: Ok(outcome) }))
+                (attempt, Status::Resolved(Resolution::success(attempt, outcome)))
             }
             Transition::Failed { attempt, error } => {
-                (attempt, Status::Resolved(Resolution { attempts: attempt, outcome: Err(error) }))
+                operation.failures.push(failure(attempt, error.clone()));
+                let failures = std::mem::take(&mut operation.failures);
+                let resolution = Resolution { attempts: attempt, outcome: Err(error), failures };
+                (attempt, Status::Resolved(resolution))
             }
         };
         if matches!(status, Status::Resolved(_)) {
-            self.keys.now = at;
+            self.keys.now = *at;
             if let Some(waker) = &operation.waker {
                 waker.wake_by_ref();
             }
         }
         operation.attempts = attempts;
+        operation.started_at = *started_at;
         operation.status = status;
         Ok(())
     }

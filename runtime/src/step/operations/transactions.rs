@@ -43,7 +43,9 @@ impl Operations {
             operation.status = Status::Committing;
             let undo = operation.entering.undo;
             let change = Change::Succeed { attempt, outcome, events: Vec::new(), undo };
-            let entry = Entry { key: key.clone(), kind: StepKind::Transaction, change };
+            let started_at = operation.started_at;
+            let kind = StepKind::Transaction;
+            let entry = Entry { key: key.clone(), kind, change, started_at };
             self.transactions.push_back((entry, open));
         }
     }

@@ -16,7 +16,7 @@ pub(super) fn child(detached: bool) -> Child {
 }
 
 fn entry(key: &str, change: Change) -> Entry {
-    Entry { key: key.into(), kind: StepKind::Invoke, change }
+    Entry { key: key.into(), kind: StepKind::Invoke, change, started_at: None }
 }
 
 pub(super) fn invoke(child: &Child) -> Entry {

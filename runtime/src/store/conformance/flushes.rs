@@ -17,7 +17,7 @@ use crate::store::{Routing, RunCount, RunQuery, RunStatus, StoreError, StoredEve
 use crate::workflow::StepKind;
 
 fn entry(key: &str, change: Change) -> Entry {
-    Entry { key: key.into(), kind: StepKind::Run, change }
+    Entry { key: key.into(), kind: StepKind::Run, change, started_at: None }
 }
 
 fn error(message: &str) -> ErrorRecord {

@@ -14,6 +14,7 @@ mod flushes;
 mod inboxes;
 mod leases;
 mod opening;
+mod pauses;
 mod schedules;
 mod texts;
 mod timers;
@@ -181,6 +182,13 @@ behaviours! {
         a_child_that_starts_as_its_parent_ends_is_asked_to_cancel,
         an_abandoned_child_is_asked_to_cancel,
         children_are_listed_by_parent,
+    ],
+    pauses: [
+        no_run_of_a_paused_workflow_is_claimed,
+        timers_go_on_while_a_workflow_is_paused,
+        a_pinned_run_is_left_to_programs_of_its_shape,
+        a_run_that_is_not_pinned_takes_on_the_new_shape,
+        what_no_living_worker_can_drive_is_stranded,
     ],
     verbs: [
         a_failed_run_is_retried_from_where_it_failed,

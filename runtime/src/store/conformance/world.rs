@@ -11,8 +11,8 @@ use crate::id::WorkerId;
 use crate::journal::{Change, Content, Entry, MatchKey, Message, RunId};
 use crate::payload::Payload;
 use crate::store::{
-    Claim, ClaimedRun, Flushed, NewEvent, NewRun, Registration, Routing, RunCommit, RunStatus,
-    Store, StoreError, StoredEvent, Then, Worker, open,
+    Claim, ClaimedRun, Driven, Flushed, NewEvent, NewRun, Registration, Routing, RunCommit,
+    RunStatus, Store, StoreError, StoredEvent, Then, Worker, open,
 };
 use crate::workflow::StepKind;
 
@@ -84,8 +84,14 @@ impl World {
 
     /// A worker with a lease of this length.
     pub(in crate::store) async fn worker(&self, lease: Duration) -> WorkerId {
+        self.worker_of(lease, driven(1, false)).await
+    }
+
+    /// A worker of a program that has [`ORDER`] like this.
+    pub(in crate::store) async fn worker_of(&self, lease: Duration, driven: Driven) -> WorkerId {
         let id = WorkerId::new();
-        let worker = Worker { id, app: APP.to_owned(), host: "here".to_owned(), pid: 1 };
+        let (app, host) = (APP.to_owned(), "here".to_owned());
+        let worker = Worker { id, app, host, pid: 1, drives: vec![driven] };
         self.store.join(&worker, lease).await.expect("a worker can join");
         id
     }
@@ -149,8 +155,22 @@ pub(in crate::store) async fn claim(
     worker: WorkerId,
     limit: usize,
 ) -> Result<Vec<ClaimedRun>, StoreError> {
-    let workflows = [ORDER.to_owned()];
-    let claim = Claim { worker, app: APP, workflows: &workflows, limit };
+    claim_for(store, worker, limit, driven(1, false)).await
+}
+
+/// [`ORDER`] as some program has it.
+pub(in crate::store) fn driven(shape: u128, pinned: bool) -> Driven {
+    Driven { workflow: ORDER.to_owned(), shape: Uuid::from_u128(shape), pinned }
+}
+
+/// What a worker of a program is given that has [`ORDER`] like this.
+pub(in crate::store) async fn claim_for(
+    store: &dyn Store,
+    worker: WorkerId,
+    limit: usize,
+    driven: Driven,
+) -> Result<Vec<ClaimedRun>, StoreError> {
+    let claim = Claim { worker, app: APP, workflows: &[driven], limit };
     Ok(store.claim(claim).await?.runs)
 }
 
@@ -190,7 +210,8 @@ pub(in crate::store) fn done(key: &str) -> Entry {
 }
 
 pub(in crate::store) fn done_with(key: &str, outcome: &str) -> Entry {
-    Entry { key: key.into(), kind: StepKind::Run, change: Change::succeeded(1, json(outcome)) }
+    let change = Change::succeeded(1, json(outcome));
+    Entry { key: key.into(), kind: StepKind::Run, change, started_at: None }
 }
 
 /// The reasons of the cancellations that an inbox consists of.
@@ -216,7 +237,7 @@ pub(in crate::store) fn wait(key: &str, no: u32) -> Entry {
 
 pub(in crate::store) fn wait_for(key: &str, awaited: MatchKey, from_trigger: bool) -> Entry {
     let change = Change::Wait { awaited, from_trigger, timeout: None };
-    Entry { key: key.into(), kind: StepKind::WaitForEvent, change }
+    Entry { key: key.into(), kind: StepKind::WaitForEvent, change, started_at: None }
 }
 
 /// The end of a wait.

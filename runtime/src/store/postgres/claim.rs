@@ -18,7 +18,7 @@ use crate::workflow::TriggerData;
 ///
 /// `lease` holds the worker's row until the commit, so that nobody takes over in between. A run that
 /// a message made ready may still have its timer; one that fires at this moment removes itself, and
-/// is not waited for. Served by `ready_by_rank`, from the floor `$4` on, `inbox_untaken` and the
+/// is not waited for. A pinned workflow's runs are looked at for their shape. Served by `ready_by_rank`, from the floor `$4` on, `inbox_untaken` and the
 /// primary keys of the other tables.
 pub(super) const CLAIM: &str = "
     WITH lease AS MATERIALIZED (
@@ -28,6 +28,11 @@ pub(super) const CLAIM: &str = "
     picked AS MATERIALIZED (
         SELECT run_id FROM indelible.ready
         WHERE app = $2 AND rank >= $4 AND workflow = ANY ($3) AND EXISTS (SELECT FROM clock)
+          AND workflow <> ALL (ARRAY(SELECT workflow FROM indelible.paused WHERE app = $2))
+          AND (workflow <> ALL ($9) OR EXISTS (
+              SELECT FROM indelible.runs run
+              WHERE run.id = ready.run_id AND (run.shape IS NULL OR run.shape = ANY ($8))
+          ))
         ORDER BY rank, run_id LIMIT $5
         FOR UPDATE SKIP LOCKED
     ),
@@ -44,7 +49,8 @@ pub(super) const CLAIM: &str = "
     ),
     claimed AS (
         UPDATE indelible.runs run SET
-            worker = clock.worker, status = $6, started_at = coalesce(run.started_at, clock.at)
+            worker = clock.worker, status = $6, started_at = coalesce(run.started_at, clock.at),
+            shape = ($8::uuid[])[array_position($3::text[], run.workflow)]
         FROM clock, taken WHERE run.id = taken.run_id
         RETURNING run.id, run.workflow, run.event_id, run.accepted_at, run.input, run.seed, run.rank,
                   run.take_overs, run.retries
@@ -53,19 +59,19 @@ pub(super) const CLAIM: &str = "
            claimed.input::text AS input, claimed.seed, claimed.rank,
            claimed.take_overs, claimed.retries, NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
            NULL::bigint AS attempt, NULL::timestamptz AS due_at, NULL::uuid AS child,
-           NULL::text AS outcome, NULL::text AS error,
+           NULL::text AS outcome, NULL::text AS error, NULL::timestamptz AS started_at,
            NULL::uuid AS id, NULL::uuid AS hash, NULL::text AS data, NULL::text AS reason
     FROM clock LEFT JOIN claimed ON true
     UNION ALL
     SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            line.seq, line.key, line.kind, line.transition, line.attempt, line.due_at, line.child,
-           line.outcome::text, line.error::text,
+           line.outcome::text, line.error::text, line.started_at,
            NULL, NULL, NULL, NULL
     FROM claimed JOIN indelible.journal line ON line.run_id = claimed.id
     UNION ALL
     SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, NULL, message.kind, NULL, NULL, NULL, NULL,
-           message.outcome::text, message.error::text,
+           message.outcome::text, message.error::text, NULL,
            message.id, message.hash, event.data::text, message.reason
     FROM claimed
     JOIN indelible.inbox message ON message.run_id = claimed.id AND NOT message.taken
@@ -111,14 +117,18 @@ async fn claim_from(
     floor: i64,
     limit: usize,
 ) -> Result<Batch, StoreError> {
+    let pinned = claim.workflows.iter().filter(|driven| driven.pinned);
+    let pinned: Vec<_> = pinned.map(|driven| driven.workflow.as_str()).collect();
     let rows = sqlx::query(CLAIM)
         .bind(claim.worker.as_uuid())
         .bind(claim.app)
-        .bind(claim.workflows)
+        .bind(claim.workflows.iter().map(|driven| driven.workflow.as_str()).collect::<Vec<_>>())
         .bind(floor)
         .bind(limit as i64)
         .bind(RunStatus::Running.name())
         .bind(EVENT)
+        .bind(claim.workflows.iter().map(|driven| driven.shape).collect::<Vec<_>>())
+        .bind(pinned)
         .fetch_all(connection)
         .await?;
     let mut at = None;

@@ -26,15 +26,17 @@ macro_rules! flush {
     written AS (
         INSERT INTO indelible.journal
             (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
-             at)
+             at, started_at)
         SELECT line.run_id, line.seq, line.key, line.kind, line.transition, line.attempt,
                coalesce(line.due_at, clock.at + line.wait * interval '1 microsecond'),
-               line.child, line.outcome::json, line.error::json, $2, clock.at
+               line.child, line.outcome::json, line.error::json, $2, clock.at,
+               line.started_at
         FROM clock,
              unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-                    $9::timestamptz[], $10::float8[], $11::uuid[], $12::text[], $13::text[])
+                    $9::timestamptz[], $10::float8[], $11::uuid[], $12::text[], $13::text[],
+                    $28::timestamptz[])
                  AS line (run_id, seq, key, kind, transition, attempt, due_at, wait, child, outcome,
-                          error),
+                          error, started_at),
              LATERAL (
                  SELECT FROM indelible.runs run
                  WHERE run.id = line.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
@@ -130,12 +132,12 @@ pub(super) const FLUSH_ENDS: &str = flush!(
     ),
     told AS (
         INSERT INTO indelible.inbox (run_id, id, kind, at, outcome, error, reason)
-        SELECT parent.id, gone.id, $28, clock.at, gone.output::json, gone.error::json,
+        SELECT parent.id, gone.id, $29, clock.at, gone.output::json, gone.error::json,
                gone.cancelled
         FROM clock, gone JOIN indelible.runs parent ON parent.id = gone.parent
         WHERE gone.over AND parent.ended_at IS NULL
         UNION ALL
-        SELECT child.id, gone.id, $29, clock.at, NULL, NULL,
+        SELECT child.id, gone.id, $30, clock.at, NULL, NULL,
                'its parent run ' || gone.id || ' has ended'
         FROM clock, gone JOIN indelible.runs child ON child.parent = gone.id
         WHERE gone.over AND child.ended_at IS NULL AND NOT child.detached
@@ -268,7 +270,8 @@ pub(super) async fn send<'b>(
         .bind(leaving.cancelled)
         .bind(leaving.held)
         .bind(RunStatus::Queued.name())
-        .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>());
+        .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>())
+        .bind(lines.started);
     let flush = if ends { flush.bind(CHILD_ENDED).bind(CANCEL) } else { flush };
     let row = flush.fetch_optional(&mut *connection).await?.ok_or(StoreError::LeaseLost)?;
     let at = row.time("at")?;

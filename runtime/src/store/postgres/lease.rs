@@ -8,8 +8,9 @@ use crate::journal::RunId;
 use crate::store::{RunStatus, StoreError, Worker};
 
 const JOIN: &str = "
-    INSERT INTO indelible.workers (id, app, host, pid, joined_at, expires_at)
-    VALUES ($1, $2, $3, $4, now(), now() + $5 * interval '1 second')";
+    INSERT INTO indelible.workers
+        (id, app, host, pid, joined_at, expires_at, workflows, shapes)
+    VALUES ($1, $2, $3, $4, now(), now() + $5 * interval '1 second', $6, $7)";
 
 /// Served by the primary key. Changes no key, so it does not wait for a flush.
 const RENEW: &str = "
@@ -66,6 +67,14 @@ pub(super) async fn join(
         .bind(&worker.host)
         .bind(i64::from(worker.pid))
         .bind(lease.as_secs_f64())
+        .bind(worker.drives.iter().map(|drive| drive.workflow.as_str()).collect::<Vec<_>>())
+        .bind(
+            worker
+                .drives
+                .iter()
+                .map(|drive| drive.pinned.then_some(drive.shape))
+                .collect::<Vec<_>>(),
+        )
         .execute(pool)
         .await?;
     Ok(())

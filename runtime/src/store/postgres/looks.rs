@@ -77,7 +77,8 @@ async fn a_parent_that_was_told_of_an_end_is_roused() {
         let (id, seed) = (RunId::new(), Uuid::new_v4());
         let child = Child { id, workflow: ORDER, input: json("{}"), seed, detached: false };
         let change = Change::Invoke { child, timeout: None };
-        let invoked = Entry { key: "ship".into(), kind: StepKind::Invoke, change };
+        let invoked =
+            Entry { key: "ship".into(), kind: StepKind::Invoke, change, started_at: None };
         let parked = commit(parent, 0, vec![invoked], Then::Park(None));
         world.flush(worker, &[parked]).await.expect("it is ours");
         world.claim(worker, 1).await;

@@ -5,7 +5,7 @@ use sqlx::{PgPool, Row as _};
 use super::value::Columns as _;
 use crate::store::{Paused, RunStatus, StoreError, StrandedRuns};
 
-const PAUSE: &str = "
+pub(super) const PAUSE: &str = "
     INSERT INTO indelible.paused (app, workflow, at) VALUES ($1, $2, clock_timestamp())
     ON CONFLICT DO NOTHING";
 

@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::connect::SETTINGS;
 use super::{
-    accept, batches, children, claim, flush, inbox, lease, promote, query, route, runs, verbs,
-    waits,
+    accept, batches, children, claim, flush, inbox, lease, pause, promote, query, route, runs,
+    verbs, waits,
 };
 use crate::store::conformance::{World, on_postgres};
 
@@ -18,23 +18,24 @@ const LISTED: &str =
     "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
 
 /// Name, statement, types of its parameters.
-const STATEMENTS: [(&str, &str, &str); 46] = [
+const STATEMENTS: [(&str, &str, &str); 47] = [
     (
         "flush",
         flush::FLUSH,
         "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
          uuid[], text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], \
-         boolean[], text[], text[], text[], text[], text, uuid[]",
+         boolean[], text[], text[], text[], text[], text, uuid[], timestamptz[]",
     ),
     (
         "flush ends",
         flush::FLUSH_ENDS,
         "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
          uuid[], text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], \
-         boolean[], text[], text[], text[], text[], text, uuid[], text, text",
+         boolean[], text[], text[], text[], text[], text, uuid[], timestamptz[], text, text",
     ),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
-    ("claim", claim::CLAIM, "uuid, text, text[], bigint, bigint, text, text"),
+    ("claim", claim::CLAIM, "uuid, text, text[], bigint, bigint, text, text, uuid[], text[]"),
+    ("paused", pause::PAUSED, "text"),
     ("release", lease::RELEASE, "uuid[], text, uuid[]"),
     ("take over", lease::TAKE_OVER, "uuid[], text"),
     ("promote", promote::PROMOTE, "bigint, text, text, float8"),

@@ -6,11 +6,14 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{flush, lease, transaction};
-use crate::journal::RunId;
+use super::{flush, lease, pause, transaction};
+use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
+use crate::machine::End;
 use crate::step::{Connection, Rollback};
-use crate::store::conformance::{HOUR, World, claim, commit, done, ids, on_postgres, only, step};
-use crate::store::{Concluded, RunStatus, StoreError, Then};
+use crate::store::conformance::{
+    APP, HOUR, ORDER, World, claim, commit, done, ids, json, on_postgres, only, step,
+};
+use crate::store::{Concluded, Fork, Refusal, RunCommit, RunStatus, StoreError, Then};
 
 /// Nothing that must not wait takes this long; what waits in vain, waits longer.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -331,6 +334,122 @@ async fn a_transaction_whose_connection_breaks_is_not_committed() {
             matches!(concluded, Ok(Concluded::RolledBack(Rollback::Undeserved(_)))),
             "{concluded:?}"
         );
+    })
+    .await;
+}
+
+/// The commit of a step that has failed, and of its run with it.
+fn failing(run: RunId, first_seq: u32) -> RunCommit {
+    let error = ErrorRecord::new(ErrorKind::Error, "no");
+    let change = Change::Fail { attempt: 1, error: error.clone(), cancelled: None };
+    let entry = Entry { change, ..done("b") };
+    let error = ErrorRecord { step: Some("b".into()), ..error };
+    commit(run, first_seq, vec![entry], Then::End(End::Failed(error)))
+}
+
+#[tokio::test]
+async fn a_retry_that_comes_during_the_commit_of_the_failure_waits_for_it() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let run = world.claimed(worker).await;
+        world.flush(worker, &[step(run, 0, "a")]).await.expect("ours");
+        let mut connection = connection(&world).await;
+        let mut tx = connection.begin().await.expect("it begins");
+        flush::send(&mut tx, worker, Uuid::now_v7(), &[failing(run, 1)]).await.expect("ours");
+
+        let retried = tokio::spawn({
+            let store = world.store.clone();
+            async move { store.retry(&[run]).await }
+        });
+        until_one_waits(&world).await;
+        tx.commit().await.expect("it fails");
+        let retried = retried.await.expect("it does not panic").expect("it answers");
+        assert_eq!(retried, [Ok(())]);
+        let claimed = world.claim(worker, 10).await;
+        assert_eq!(ids(&claimed), [run]);
+        assert_eq!(claimed[0].origin.journal.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_retried_during_a_take_over_is_ready_once() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(Duration::ZERO).await;
+        let run = world.claimed(worker).await;
+        world.flush(worker, &[failing(run, 0)]).await.expect("nobody has taken over yet");
+        let mut connection = connection(&world).await;
+        let mut tx = connection.begin().await.expect("it begins");
+        let gone = sqlx::query_scalar(lease::EXPIRE).fetch_all(&mut *tx).await.expect("it is over");
+
+        let retried = timeout(AT_ONCE, world.store.retry(&[run])).await.expect("it does not wait");
+        assert_eq!(retried.expect("it answers"), [Ok(())]);
+        assert_eq!(lease::inherit(&mut tx, gone).await.expect("it answers"), 0);
+        tx.commit().await.expect("it is taken over");
+        let next = world.worker(HOUR).await;
+        assert_eq!(ids(&world.claim(next, 10).await), [run]);
+        assert_eq!(world.database.rows("ready").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_claim_does_not_wait_for_a_pause_and_the_next_one_keeps_it() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let runs = world.start(2).await;
+        let mut connection = connection(&world).await;
+        let mut tx = connection.begin().await.expect("it begins");
+        sqlx::query(pause::PAUSE).bind(APP).bind(ORDER).execute(&mut *tx).await.expect("it is new");
+
+        let claimed = timeout(AT_ONCE, world.claim(worker, 1)).await.expect("it does not wait");
+        assert_eq!(ids(&claimed), runs[..1]);
+        tx.commit().await.expect("it is paused");
+        assert!(world.claim(worker, 10).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cancellation_that_comes_during_the_last_commit_comes_to_nothing() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let run = world.claimed(worker).await;
+        let mut connection = connection(&world).await;
+        let mut tx = connection.begin().await.expect("it begins");
+        let last = only(run, 0, Then::End(End::Completed(json("1"))));
+        flush::send(&mut tx, worker, Uuid::now_v7(), &[last]).await.expect("ours");
+
+        let asked = timeout(AT_ONCE, world.store.cancel(run, "enough")).await;
+        asked.expect("it does not wait").expect("it answers");
+        tx.commit().await.expect("it completes");
+        assert_eq!(world.status(run).await, RunStatus::Completed);
+        world.store.promote(10).await.expect("it answers");
+        assert_eq!(world.database.rows("inbox").await, 0, "it is swept away");
+        assert!(world.claim(worker, 10).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fork_does_not_wait_for_a_commit_of_its_source() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let run = world.claimed(worker).await;
+        world.flush(worker, &[step(run, 0, "a")]).await.expect("ours");
+        let mut connection = connection(&world).await;
+        let mut tx = connection.begin().await.expect("it begins");
+        let next = [commit(run, 1, vec![done("b")], Then::Continue)];
+        flush::send(&mut tx, worker, Uuid::now_v7(), &next).await.expect("ours");
+
+        let fork = |state: &str| Fork { source: run, id: RunId::new(), state: state.to_owned() };
+        let early = timeout(AT_ONCE, world.store.fork(&fork("b"))).await.expect("it does not wait");
+        let states = vec!["a".to_owned()];
+        assert_eq!(early.expect("it answers"), Err(Refusal::NoSuchState(states)));
+        tx.commit().await.expect("it goes on");
+        let late = fork("b");
+        assert_eq!(world.store.fork(&late).await.expect("it answers"), Ok(()));
+        assert_eq!(world.lines(late.id).await, 1);
     })
     .await;
 }

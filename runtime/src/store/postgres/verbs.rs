@@ -11,7 +11,10 @@ use super::value::Columns as _;
 use crate::journal::RunId;
 use crate::store::columns::LineColumns;
 use crate::store::message::EVENT;
-use crate::store::verbs::{self, FORKED, Fork, Line, REPLAYED, RETRIED, Refusal, Replay, forked};
+use crate::store::verbs::{
+    self, FORKED, Fork, Intervention, InterventionColumns, Line, REPLAYED, RETRIED, Refusal,
+    Replay, forked,
+};
 use crate::store::{RunStatus, StoreError};
 
 /// Served by the primary key, in its order, so that two that lock the same runs do not wait for one
@@ -73,9 +76,9 @@ pub(super) const FORK: &str = "
     copied AS (
         INSERT INTO indelible.journal
             (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
-             at)
+             at, started_at)
         SELECT $2, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
-               at
+               at, started_at
         FROM kept
     ),
     noted AS (
@@ -116,6 +119,28 @@ pub(super) const REPLAY: &str = "
     )
     SELECT asked.place, found.status, found.ended_at IS NOT NULL AS over
     FROM asked LEFT JOIN found ON found.place = asked.place ORDER BY asked.place";
+
+/// Served by the primary key.
+const INTERVENTIONS: &str = "
+    SELECT at, verb, source, state FROM indelible.interventions WHERE run_id = $1 ORDER BY at";
+
+pub(super) async fn interventions(
+    pool: &PgPool,
+    run: RunId,
+) -> Result<Vec<Intervention>, StoreError> {
+    let rows = sqlx::query(INTERVENTIONS).bind(run.as_uuid()).fetch_all(pool).await?;
+    rows.iter()
+        .map(|row| {
+            InterventionColumns {
+                at: row.time("at")?,
+                verb: row.try_get("verb")?,
+                source: row.uuid_or_null("source")?,
+                state: row.try_get("state")?,
+            }
+            .intervention()
+        })
+        .collect()
+}
 
 pub(super) async fn retry(
     pool: &PgPool,

@@ -1,7 +1,9 @@
 use std::collections::HashMap;
 
+use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
 
 use super::SqliteStore;
 use super::value::{Columns as _, batch, micros, now};
@@ -9,13 +11,23 @@ use super::{inbox, lease, query};
 use crate::journal::{Row, RunId};
 use crate::machine::Origin;
 use crate::payload::Payload;
-use crate::store::{Claim, Claimed, ClaimedRun, RunStatus, StoreError};
+use crate::store::{Claim, Claimed, ClaimedRun, Driven, RunStatus, StoreError};
 use crate::workflow::TriggerData;
 
-/// Served by `indelible_ready_by_rank`.
+/// A pinned workflow's runs are looked at for their shape. Served by `indelible_ready_by_rank`.
 const PICK: &str = "
     SELECT run_id FROM indelible_ready
-    WHERE app = ?1 AND workflow IN (SELECT value FROM json_each(?2))
+    WHERE app = ?1 AND workflow IN (SELECT value ->> 'workflow' FROM json_each(?2))
+      AND workflow NOT IN (SELECT workflow FROM indelible_paused WHERE app = ?1)
+      AND (
+          workflow NOT IN (SELECT value ->> 'workflow' FROM json_each(?2) WHERE value ->> 'pinned')
+          OR EXISTS (
+              SELECT 1 FROM indelible_runs r
+              WHERE r.id = run_id AND (
+                  r.shape IS NULL OR r.shape IN (SELECT value ->> 'shape' FROM json_each(?2))
+              )
+          )
+      )
     ORDER BY rank, run_id LIMIT ?3";
 
 /// Served by the primary key.
@@ -24,7 +36,11 @@ const TAKE: &str = "
 
 /// Served by the primary key.
 const HOLD: &str = "
-    UPDATE indelible_runs SET worker = ?2, status = ?3, started_at = coalesce(started_at, ?4)
+    UPDATE indelible_runs SET worker = ?2, status = ?3, started_at = coalesce(started_at, ?4),
+        shape = (
+            SELECT value ->> 'shape' FROM json_each(?5)
+            WHERE value ->> 'workflow' = indelible_runs.workflow
+        )
     WHERE id IN (SELECT value FROM json_each(?1))
     RETURNING id, workflow, event_id, accepted_at, input, seed, rank, take_overs, retries";
 
@@ -34,17 +50,33 @@ const UNPARK: &str = "
 
 /// Served by the primary key of the journal.
 const JOURNALS: &str = "
-    SELECT run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, at
+    SELECT run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, started_at,
+           at
     FROM indelible_journal WHERE run_id IN (SELECT value FROM json_each(?1))
     ORDER BY run_id, seq";
+
+#[derive(Serialize)]
+struct DrivenRow<'a> {
+    workflow: &'a str,
+    shape: Uuid,
+    pinned: bool,
+}
+
+impl<'a> DrivenRow<'a> {
+    fn of(driven: &'a Driven) -> Self {
+        let Driven { workflow, shape, pinned } = driven;
+        Self { workflow, shape: *shape, pinned: *pinned }
+    }
+}
 
 pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claimed, StoreError> {
     let mut tx = store.write().await?;
     lease::hold(&mut tx, claim.worker).await?;
     let at = now();
+    let drives = batch(claim.workflows.iter().map(DrivenRow::of));
     let picked: Vec<String> = sqlx::query_scalar(PICK)
         .bind(claim.app)
-        .bind(batch(claim.workflows))
+        .bind(&drives)
         .bind(claim.limit as i64)
         .fetch_all(&mut *tx)
         .await?;
@@ -59,6 +91,7 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
         .bind(claim.worker.to_string())
         .bind(RunStatus::Running.name())
         .bind(micros(at))
+        .bind(&drives)
         .fetch_all(&mut *tx)
         .await?;
     let mut unreadable = HashMap::new();

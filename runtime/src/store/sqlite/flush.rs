@@ -23,10 +23,12 @@ const OWNED: &str = "
 
 const INSERT_JOURNAL: &str = "
     INSERT INTO indelible_journal
-        (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at)
+        (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at,
+         started_at)
     SELECT value ->> 'run', value ->> 'seq', value ->> 'key', value ->> 'kind',
            value ->> 'transition', value ->> 'attempt', value ->> 'due_at', value ->> 'child',
-           value ->> 'outcome', value ->> 'error', ?2, ?3
+           value ->> 'outcome', value ->> 'error', ?2, ?3,
+           value ->> 'started_at'
     FROM json_each(?1)";
 
 /// Served by the primary key of runs.
@@ -76,6 +78,7 @@ struct JournalRow<'a> {
     child: Option<Uuid>,
     outcome: Option<&'a str>,
     error: Option<String>,
+    started_at: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -206,6 +209,7 @@ fn journal_rows(commit: &RunCommit, at: Timestamp) -> impl Iterator<Item = Journ
             child: columns.child,
             outcome: columns.outcome,
             error: columns.error,
+            started_at: columns.started_at.map(micros),
         }
     })
 }

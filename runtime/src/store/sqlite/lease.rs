@@ -1,17 +1,19 @@
 use std::time::Duration;
 
+use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
 
 use super::SqliteStore;
 use super::runs;
 use super::value::{batch, micros, now, uuid};
 use crate::id::WorkerId;
 use crate::journal::RunId;
-use crate::store::{RunStatus, StoreError, Worker};
+use crate::store::{Driven, RunStatus, StoreError, Worker};
 
 const JOIN: &str = "
-    INSERT INTO indelible_workers (id, app, host, pid, joined_at, expires_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    INSERT INTO indelible_workers (id, app, host, pid, joined_at, expires_at, drives)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 const RENEW: &str = "UPDATE indelible_workers SET expires_at = ?2 WHERE id = ?1";
 
@@ -46,6 +48,19 @@ const RELEASE: &str = "
       AND id NOT IN (SELECT value FROM json_each(?3))
     RETURNING id";
 
+/// What a worker drives: with a shape only runs of that shape.
+#[derive(Serialize)]
+struct DriveRow<'a> {
+    workflow: &'a str,
+    shape: Option<Uuid>,
+}
+
+impl<'a> DriveRow<'a> {
+    fn of(driven: &'a Driven) -> Self {
+        Self { workflow: &driven.workflow, shape: driven.pinned.then_some(driven.shape) }
+    }
+}
+
 pub(super) async fn join(
     store: &SqliteStore,
     worker: &Worker,
@@ -60,6 +75,7 @@ pub(super) async fn join(
         .bind(worker.pid)
         .bind(now)
         .bind(now.saturating_add(lease.as_micros() as i64))
+        .bind(batch(worker.drives.iter().map(DriveRow::of)))
         .execute(&store.writer)
         .await?;
     Ok(())

@@ -82,8 +82,13 @@ mod tests {
 
     async fn a_process_that_is_gone_is_noticed(world: World) {
         let elsewhere = world.another().await;
-        let worker =
-            Worker { id: WorkerId::new(), app: "shop".to_owned(), host: "here".to_owned(), pid: 1 };
+        let worker = Worker {
+            id: WorkerId::new(),
+            app: "shop".to_owned(),
+            host: "here".to_owned(),
+            pid: 1,
+            drives: Vec::new(),
+        };
         elsewhere.join(&worker, HOUR).await.expect("a worker can join");
         let run = world.claimed(worker.id).await;
         assert_eq!(world.store.take_over().await.expect("it lives"), 0);

@@ -14,6 +14,7 @@ mod lease;
 mod life;
 mod listen;
 mod migrate;
+mod pause;
 #[cfg(test)]
 mod plans;
 mod promote;
@@ -40,9 +41,9 @@ use uuid::Uuid;
 use self::life::Lives;
 use super::open::Problem;
 use super::{
-    Claim, Claimed, Concluded, Flushed, Fork, Listener, NewEvent, NewRun, Promoted, Recorded,
-    Refusal, Registration, Replay, Router, RunCommit, RunCount, RunQuery, RunRecord, Schedule,
-    Store, StoreError, Stranded, Timetable, Worker,
+    Claim, Claimed, Concluded, Flushed, Fork, Intervention, Listener, NewEvent, NewRun, Paused,
+    Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount, RunQuery,
+    RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -212,6 +213,22 @@ impl Store for SqliteStore {
         inbox::cancel(self, runs, reason).await
     }
 
+    async fn pause(&self, app: &str, workflow: &str) -> Result<bool, StoreError> {
+        pause::pause(self, app, workflow).await
+    }
+
+    async fn resume(&self, app: &str, workflow: &str) -> Result<bool, StoreError> {
+        pause::resume(self, app, workflow).await
+    }
+
+    async fn paused(&self, app: &str) -> Result<Vec<Paused>, StoreError> {
+        pause::paused(self, app).await
+    }
+
+    async fn stranded(&self, app: &str) -> Result<Vec<StrandedRuns>, StoreError> {
+        pause::stranded(self, app).await
+    }
+
     async fn retry(&self, runs: &[RunId]) -> Result<Vec<Result<(), Refusal>>, StoreError> {
         verbs::retry(self, runs).await
     }
@@ -222,6 +239,10 @@ impl Store for SqliteStore {
 
     async fn replay(&self, replays: &[Replay]) -> Result<Vec<Result<(), Refusal>>, StoreError> {
         verbs::replay(self, replays).await
+    }
+
+    async fn interventions(&self, run: RunId) -> Result<Vec<Intervention>, StoreError> {
+        verbs::interventions(self, run).await
     }
 
     async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {

@@ -16,7 +16,7 @@ const RUN: &str = "
 
 /// Served by the primary key.
 const JOURNAL: &str = "
-    SELECT seq, key, kind, transition, attempt, due_at, child, outcome, error, at
+    SELECT seq, key, kind, transition, attempt, due_at, child, outcome, error, started_at, at
     FROM indelible_journal WHERE run_id = ?1 ORDER BY seq";
 
 /// A page of runs in order of id, out of those that a query is narrowed down to; the other conditions
@@ -151,6 +151,7 @@ pub(super) fn journal_row(row: &SqliteRow) -> Result<Row, StoreError> {
         child: row.uuid_or_null("child")?,
         outcome: row.try_get("outcome")?,
         error: row.try_get("error")?,
+        started_at: row.time_or_null("started_at")?,
         at: row.time("at")?,
     }
     .row()

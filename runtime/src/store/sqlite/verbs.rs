@@ -13,7 +13,10 @@ use super::value::{Columns as _, batch, micros, now};
 use crate::journal::RunId;
 use crate::store::columns::LineColumns;
 use crate::store::message::EVENT;
-use crate::store::verbs::{self, FORKED, Fork, Line, REPLAYED, RETRIED, Refusal, Replay, forked};
+use crate::store::verbs::{
+    self, FORKED, Fork, Intervention, InterventionColumns, Line, REPLAYED, RETRIED, Refusal,
+    Replay, forked,
+};
 use crate::store::{RunStatus, StoreError};
 
 /// Served by the primary key.
@@ -52,8 +55,10 @@ const FORK: &str = "
 /// Served by the primary key.
 const COPY: &str = "
     INSERT INTO indelible_journal
-        (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at)
-    SELECT ?2, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at
+        (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at,
+         started_at)
+    SELECT ?2, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at,
+           started_at
     FROM indelible_journal
     WHERE run_id = ?1 AND seq IN (SELECT value FROM json_each(?3))";
 
@@ -94,6 +99,28 @@ struct ReplayRow<'a> {
     id: RunId,
     seed: Uuid,
     input: Option<&'a str>,
+}
+
+/// Served by the primary key.
+const INTERVENTIONS: &str = "
+    SELECT at, verb, source, state FROM indelible_interventions WHERE run_id = ?1 ORDER BY at";
+
+pub(super) async fn interventions(
+    store: &SqliteStore,
+    run: RunId,
+) -> Result<Vec<Intervention>, StoreError> {
+    let rows = sqlx::query(INTERVENTIONS).bind(run.to_string()).fetch_all(&store.readers).await?;
+    rows.iter()
+        .map(|row| {
+            InterventionColumns {
+                at: row.time("at")?,
+                verb: row.try_get("verb")?,
+                source: row.uuid_or_null("source")?.map(Into::into),
+                state: row.try_get("state")?,
+            }
+            .intervention()
+        })
+        .collect()
 }
 
 pub(super) async fn retry(

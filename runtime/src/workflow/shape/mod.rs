@@ -24,6 +24,8 @@ mod widening;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use uuid::Uuid;
+
 pub(crate) use self::change::{Change, Subject};
 pub(crate) use self::text::ParseError;
 use super::{Batch, Config, Cron, Filter, Form, Graph, StepKind};
@@ -90,6 +92,11 @@ struct Field {
 }
 
 impl Shapes {
+    /// What tells one shape of a workflow from another.
+    pub(crate) fn hash(&self, workflow: &str) -> Uuid {
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, self.only(workflow).to_string().as_bytes())
+    }
+
     /// A workflow's shape with those of the events that start it.
     pub(crate) fn only(&self, workflow: &str) -> Self {
         let shape = self.workflows.get(workflow);

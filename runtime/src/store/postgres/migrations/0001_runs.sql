@@ -100,7 +100,18 @@ CREATE TABLE indelible.workers (
     host       text        NOT NULL,
     pid        bigint      NOT NULL,
     joined_at  timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    -- What it drives: with a shape only runs of that shape.
+    workflows  text[]      NOT NULL,
+    shapes     uuid[]      NOT NULL
+);
+
+-- Workflows of which no runs are driven for now.
+CREATE TABLE indelible.paused (
+    app      text        NOT NULL,
+    workflow text        NOT NULL,
+    at       timestamptz NOT NULL,
+    PRIMARY KEY (app, workflow)
 );
 
 -- Every run, finished ones too.
@@ -129,6 +140,8 @@ CREATE TABLE indelible.runs (
     error       json,
     cancelled   text,
     held        text,
+    -- Of the program that drove it last: what its journal rests on.
+    shape       uuid,
     -- Who holds it; only they write this row and its journal.
     worker      uuid,
     -- How many workers in a row were taken over from while they drove it, with no new line in its
@@ -184,6 +197,8 @@ CREATE TABLE indelible.journal (
     child      uuid,
     outcome    json,
     error      json,
+    -- When what it tells of began, as far as the worker knew.
+    started_at timestamptz,
     commit_id  uuid        NOT NULL,
     at         timestamptz NOT NULL,
     PRIMARY KEY (run_id, seq)

@@ -96,7 +96,17 @@ CREATE TABLE indelible_workers (
     host       TEXT    NOT NULL,
     pid        INTEGER NOT NULL,
     joined_at  INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    -- What it drives: with a shape only runs of that shape.
+    drives     TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Workflows of which no runs are driven for now.
+CREATE TABLE indelible_paused (
+    app      TEXT    NOT NULL,
+    workflow TEXT    NOT NULL,
+    at       INTEGER NOT NULL,
+    PRIMARY KEY (app, workflow)
 ) STRICT, WITHOUT ROWID;
 
 -- Every run, finished ones too.
@@ -125,6 +135,8 @@ CREATE TABLE indelible_runs (
     error       TEXT,
     cancelled   TEXT,
     held        TEXT,
+    -- Of the program that drove it last: what its journal rests on.
+    shape       TEXT,
     -- Who holds it; only they write this row and its journal.
     worker      TEXT,
     -- How many workers in a row were taken over from while they drove it, with no new line in its
@@ -180,6 +192,8 @@ CREATE TABLE indelible_journal (
     child      TEXT,
     outcome    TEXT,
     error      TEXT,
+    -- When what it tells of began, as far as the worker knew.
+    started_at INTEGER,
     commit_id  TEXT    NOT NULL,
     at         INTEGER NOT NULL,
     PRIMARY KEY (run_id, seq)
