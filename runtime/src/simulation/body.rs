@@ -286,7 +286,7 @@ impl Interpreter {
             Node::Fail { panic: false } => {
                 return Err(Stop::Fail(Failure::msg(format!("failed at {seen}"))));
             }
-            Node::Fail { panic: true } => panic!("panicked at {seen}"),
+            Node::Fail { panic: true } => panic(format!("panicked at {seen}")),
             Node::Carried { .. } => unreachable!("such loops stand in the body itself"),
         })
     }
@@ -330,9 +330,14 @@ async fn attempt(
         Failing::Error => Err(error()),
         Failing::Later => Err(RetryAfter(error(), Duration::from_secs(10)).into()),
         Failing::Permanent => Err(Permanent(error()).into()),
-        Failing::Panic => panic!("attempt {failed} panicked"),
+        Failing::Panic => panic(format!("attempt {failed} panicked")),
         Failing::Hang(_) => pending().await,
     }
+}
+
+/// Panics without the hook, whose thousands of backtraces would cost more than all cases.
+fn panic(message: String) -> ! {
+    std::panic::resume_unwind(Box::new(message))
 }
 
 /// Is ready at the second poll, and asks for it.

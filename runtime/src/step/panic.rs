@@ -23,6 +23,8 @@ pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, ErrorRecord> {
             previous(panic);
         }));
     });
+    // A panic that the user's code caught has left its own place.
+    LOCATION.with(RefCell::take);
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| ErrorRecord {
         location: LOCATION.with(RefCell::take),
         ..ErrorRecord::new(ErrorKind::Panic, message(&*payload))
