@@ -26,4 +26,9 @@ async fn endless(_event: TicketCreated) -> Result<(), Failure> {
     Ok(())
 }
 
+#[workflow(on_change = discard)]
+async fn undecided(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
 fn main() {}

@@ -32,10 +32,10 @@ use crate::store::conformance::TestDatabase;
 const APP: &str = "simulation";
 
 /// How many cases there are on each kind of database, unless said otherwise.
-const CASES: u64 = 5_000;
+const CASES: u64 = 500;
 
 /// How many cases share a database.
-const BATCH: u64 = 1_000;
+const BATCH: u64 = 500;
 
 fn variable(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;

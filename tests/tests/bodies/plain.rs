@@ -154,7 +154,8 @@ impl<'s, T: Send + 's, E: Into<BoxError> + Send + 's> IntoFuture for Run<'s, T, 
 
 /// An error that only the machine can make otherwise.
 fn step_error(key: &str, attempts: u32, record: &ErrorRecord) -> StepError {
-    let error = serde_json::json!({ "key": key, "attempts": attempts, "record": record });
+    let error =
+        serde_json::json!({ "key": key, "attempts": attempts, "record": record, "failures": [] });
     serde_json::from_value(error).expect("it reads as what it was written as")
 }
 

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use super::connect::{BEGIN, begin};
 use super::runs::RunArrays;
 use crate::event::EventId;
 use crate::store::dedupe::{self, REMEMBERED};
@@ -86,7 +87,7 @@ async fn attempt(
         insert(&mut *pool.acquire().await?, hosted_by, events.iter()).await?;
         return Ok(events.iter().map(|event| event.id).collect());
     }
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool, BEGIN).await?;
     let known = remember(&mut tx, keys).await?;
     let (fresh, ids) = dedupe::settle(events, &known);
     insert(&mut tx, hosted_by, fresh.iter()).await?;

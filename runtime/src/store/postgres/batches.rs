@@ -4,6 +4,7 @@ use std::time::Duration;
 use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
+use super::connect::{BEGIN, begin};
 use super::runs;
 use super::value::{Columns as _, Time};
 use crate::store::gathered::{self, Added, Addition, BatchId, Completed, Gathered};
@@ -120,7 +121,7 @@ pub(super) async fn complete(
     app: &str,
     limit: usize,
 ) -> Result<Promoted, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool, BEGIN).await?;
     let due: Vec<BatchId> =
         sqlx::query_as(DUE).bind(app).bind(limit as i64).fetch_all(&mut *tx).await?;
     let runs =

@@ -3,7 +3,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 use tokio::time::{sleep, timeout};
 
 use super::migrate::{self, MigrateError};
@@ -15,6 +15,9 @@ const OLDEST_SERVER: i32 = 130_000;
 const SERVER: &str = "
     SELECT current_setting('server_version_num')::integer, current_setting('server_version'),
            current_setting('synchronous_commit')";
+
+/// At the isolation level that the database is set to, as all statements here hold at any.
+pub(super) const BEGIN: &str = "BEGIN";
 
 /// A connection that has been idle for longer is asked whether it still works.
 const TRUSTED: Duration = Duration::from_secs(5);
@@ -75,6 +78,22 @@ fn pool(options: PgConnectOptions) -> PgPool {
             Box::pin(async move { Ok(known.idle_for < TRUSTED || connection.ping().await.is_ok()) })
         })
         .connect_lazy_with(options)
+}
+
+/// Begins a transaction, by a statement.
+///
+/// One whose caller goes away meanwhile is still begun, and rolled back then. Left half way, it would
+/// go back to the pool open, and take with it what the next one to use its connection writes.
+pub(super) async fn begin(
+    pool: &PgPool,
+    statement: &'static str,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let pool = pool.clone();
+    match tokio::spawn(async move { pool.begin_with(statement).await }).await {
+        Ok(begun) => begun,
+        // Nobody aborts it: the runtime is shutting down.
+        Err(_) => Err(sqlx::Error::WorkerCrashed),
+    }
 }
 
 async fn within<T>(

@@ -1,10 +1,12 @@
 use std::collections::HashSet;
 
-use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, PgPool, Postgres, Row as _};
 use tracing::warn;
 use uuid::Uuid;
 
 use super::batch::{Events, Leaving, Lines};
+use super::connect::{BEGIN, begin};
 use super::value::Columns as _;
 use super::{children, inbox, waits};
 use crate::id::WorkerId;
@@ -171,32 +173,31 @@ pub(super) async fn flush(
     commit: Uuid,
     batch: &[RunCommit],
 ) -> Result<Flushed, StoreError> {
-    let mut connection = pool.acquire().await?;
-    match write(&mut connection, worker, commit, batch).await {
+    match write(pool, worker, commit, batch).await {
         // The batch has come before, and its reply was lost.
-        Err(error) if error.is_duplicate() => {
-            drop(connection);
-            landed(pool, commit, batch).await?.ok_or(error)
-        }
+        Err(error) if error.is_duplicate() => landed(pool, commit, batch).await?.ok_or(error),
         Err(error) => Err(error),
-        Ok(sent) => Ok(look(&mut connection, sent).await),
+        Ok((sent, connection)) => Ok(look(pool, connection, sent).await),
     }
 }
 
-/// Commits a batch: in one round trip, unless it does more than to write lines and to end runs.
+/// Commits a batch: in one round trip, unless it does more than to write lines and to end runs. What
+/// connection is left is for the look.
 async fn write<'b>(
-    connection: &mut PgConnection,
+    pool: &PgPool,
     worker: WorkerId,
     commit: Uuid,
     batch: &'b [RunCommit],
-) -> Result<Sent<'b>, StoreError> {
+) -> Result<(Sent<'b>, Option<PoolConnection<Postgres>>), StoreError> {
     if Effects::of(batch).are_none() {
-        return send(connection, worker, commit, batch).await;
+        let mut connection = pool.acquire().await?;
+        let sent = send(&mut connection, worker, commit, batch).await?;
+        return Ok((sent, Some(connection)));
     }
-    let mut tx = connection.begin().await?;
+    let mut tx = begin(pool, BEGIN).await?;
     let sent = send(&mut tx, worker, commit, batch).await?;
     tx.commit().await?;
-    Ok(sent)
+    Ok((sent, None))
 }
 
 /// A batch that was sent, before its look.
@@ -211,14 +212,25 @@ pub(super) struct Sent<'b> {
 /// runs and for parked runs among those that it has told something.
 ///
 /// The batch is committed whatever becomes of this: what is left undone is made good elsewhere.
-async fn look(connection: &mut PgConnection, sent: Sent<'_>) -> Flushed {
+async fn look(
+    pool: &PgPool,
+    connection: Option<PoolConnection<Postgres>>,
+    sent: Sent<'_>,
+) -> Flushed {
     let Sent { mut flushed, effects, mut told } = sent;
+    if told.is_empty() && effects.waits.is_empty() && effects.at_rest.is_empty() {
+        return flushed;
+    }
     let looked = async {
+        let mut connection = match connection {
+            Some(connection) => connection,
+            None => pool.acquire().await?,
+        };
         let (runs, keys) = effects.waits.iter().map(|wait| (wait.run.as_uuid(), wait.key)).unzip();
-        told.extend(waits::look(connection, runs, keys).await?);
+        told.extend(waits::look(&mut connection, runs, keys).await?);
         flushed.stirred |= !told.is_empty();
         told.extend(effects.at_rest.iter().map(|run| run.as_uuid()));
-        flushed.stirred |= inbox::rouse(connection, &told).await? > 0;
+        flushed.stirred |= inbox::rouse(&mut connection, &told).await? > 0;
         Ok::<_, StoreError>(())
     };
     if let Err(error) = looked.await {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use super::connect::{BEGIN, begin};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::{RunStatus, StoreError, Worker};
@@ -91,7 +92,7 @@ pub(super) async fn renew(
 }
 
 pub(super) async fn leave(pool: &PgPool, worker: WorkerId) -> Result<(), StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool, BEGIN).await?;
     let gone: Vec<Uuid> =
         sqlx::query_scalar(LEAVE).bind(worker.as_uuid()).fetch_all(&mut *tx).await?;
     release(&mut tx, gone, Vec::new()).await?;
@@ -99,7 +100,7 @@ pub(super) async fn leave(pool: &PgPool, worker: WorkerId) -> Result<(), StoreEr
 }
 
 pub(super) async fn take_over(pool: &PgPool) -> Result<u64, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool, BEGIN).await?;
     let gone: Vec<Uuid> = sqlx::query_scalar(EXPIRE).fetch_all(&mut *tx).await?;
     let released = inherit(&mut tx, gone).await?;
     tx.commit().await?;

@@ -1,5 +1,6 @@
 use sqlx::PgPool;
 
+use super::connect::{BEGIN, begin};
 use crate::store::{Registration, RunStatus, StoreError, Stranded};
 
 /// Makes processes of one app that start at once take turns, until the end of the transaction.
@@ -68,7 +69,7 @@ pub(super) async fn register(
     let (scheduled, rules): (Vec<&str>, Vec<&str>) =
         schedules.iter().map(|schedule| (&*schedule.workflow, &*schedule.rule)).unzip();
     let unfinished: Vec<&str> = RunStatus::unfinished().collect();
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool, BEGIN).await?;
     sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
     for statement in [UNSUBSCRIBE, SUBSCRIBE] {
         sqlx::query(statement).bind(app).bind(subscriptions).execute(&mut *tx).await?;

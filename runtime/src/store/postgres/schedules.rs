@@ -3,6 +3,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::{PgConnection, PgPool, Row as _};
 
+use super::connect::{BEGIN, begin};
 use super::runs;
 use super::value::{Columns as _, Time};
 use crate::store::{DueSchedule, Promoted, Schedule, StoreError, Timetable};
@@ -39,7 +40,7 @@ pub(super) async fn fire(
 ) -> Result<Promoted, StoreError> {
     let (workflows, rules): (Vec<&str>, Vec<&str>) =
         schedules.iter().map(|schedule| (&*schedule.workflow, &*schedule.rule)).unzip();
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool, BEGIN).await?;
     let rows = sqlx::query(DUE).bind(app).bind(workflows).bind(rules).fetch_all(&mut *tx).await?;
     let mut started = Vec::new();
     let mut moved = Moved::default();

@@ -6,7 +6,7 @@ use std::slice;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
-use super::connect::SETTINGS;
+use super::connect::{self, SETTINGS};
 use super::flush::{landed, send};
 use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord};
@@ -36,7 +36,7 @@ const HOLD: &str = "
 const AWAIT: &str = "SELECT FROM indelible.runs WHERE id = $1 FOR UPDATE";
 
 pub(super) async fn begin(pool: &PgPool) -> Result<Connection, StoreError> {
-    Ok(Connection::Postgres(pool.begin_with(BEGIN).await?))
+    Ok(Connection::Postgres(connect::begin(pool, BEGIN).await?))
 }
 
 pub(super) async fn conclude(

@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use sqlx::postgres::PgRow;
-use sqlx::{Connection as _, PgPool, Row as _};
+use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
+use super::connect::{BEGIN, begin};
 use super::value::Columns as _;
 use crate::journal::RunId;
 use crate::store::columns::LineColumns;
@@ -147,7 +148,7 @@ pub(super) async fn retry(
     runs: &[RunId],
 ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
     let ids: Vec<Uuid> = runs.iter().map(|run| run.as_uuid()).collect();
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool, BEGIN).await?;
     let rows = sqlx::query(LOCK).bind(&ids).fetch_all(&mut *tx).await?;
     let mut standing = HashMap::<RunId, (RunStatus, Option<String>)>::new();
     for row in &rows {
@@ -184,9 +185,8 @@ pub(super) async fn retry(
 }
 
 pub(super) async fn fork(pool: &PgPool, fork: &Fork) -> Result<Result<(), Refusal>, StoreError> {
-    let mut connection = pool.acquire().await?;
     // What is read is what is copied, whatever the run's worker commits meanwhile.
-    let mut tx = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+    let mut tx = begin(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
     let source = fork.source.as_uuid();
     let rows = sqlx::query(LINES).bind(vec![source]).fetch_all(&mut *tx).await?;
     let lines = rows.iter().map(line).collect::<Result<Vec<_>, _>>()?;
