@@ -72,6 +72,9 @@ impl Interrupts {
     }
 }
 
+/// How many random workflows are simulated on each kind of database.
+const CASES: &str = "INDELIBLE_TEST_CASES";
+
 fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     command.args(arguments);
@@ -96,6 +99,9 @@ pub(crate) async fn test(
         let mut examples = cargo(&["test", "--doc", "--workspace"]);
         examples.env(SERVER, server);
         interrupts.run(examples).await?;
+        if std::env::var_os(CASES).is_none() {
+            runner.env(CASES, "5000");
+        }
     }
     runner.args(arguments).env(SERVER, server);
     interrupts.run(runner).await
