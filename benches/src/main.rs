@@ -2,12 +2,17 @@
 //!
 //! `cargo run --release -p indelible-benches -- sleeping 10000`
 
+mod latency;
 mod memory;
+mod seeding;
+mod waking;
 
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use indelible::prelude::*;
+
+use self::seeding::Database;
 
 #[derive(Parser)]
 struct Args {
@@ -25,6 +30,22 @@ enum Bench {
     Sleeping { runs: usize },
     /// How many steps a second so many runs of ten steps make
     Steps { runs: usize },
+    /// How late so many sleeping runs wake, a thousand a second
+    Waking { runs: usize },
+    /// How soon one of so many waiting runs hears of its event
+    Waiting { runs: u32 },
+    /// How long a run with so many steps behind it takes to resume
+    Resuming { steps: u32 },
+    /// How long a run takes to resume in this iteration of its carried loop
+    Carried { iteration: u32 },
+}
+
+/// An order was paid.
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "benches/paid")]
+struct Paid {
+    order: u32,
+    again: bool,
 }
 
 /// Sleeps for a day.
@@ -44,10 +65,50 @@ async fn walker(distance: u32, step: Step) -> Result<u32, Failure> {
     Ok(walked)
 }
 
+/// Sleeps until a time; by how many microseconds it woke too late.
+#[workflow(input)]
+async fn early_bird(time: Timestamp, step: Step) -> Result<u64, Failure> {
+    step.sleep_until("dawn", time).await;
+    Ok(u64::try_from(step.now().duration_since(time).as_micros()).unwrap_or(0))
+}
+
+/// Waits for the payment of an order.
+#[workflow(input)]
+async fn patient(order: u32, step: Step) -> Result<u32, Failure> {
+    step.wait_for_event::<Paid>("paid").matching(order = order).await;
+    Ok(order)
+}
+
+/// Makes so many steps, then waits for the payment of an order.
+#[workflow(input)]
+async fn wanderer((distance, order): (u32, u32), step: Step) -> Result<u32, Failure> {
+    let mut walked = 0;
+    for _ in 0..distance {
+        walked += step.run("step", async { Ok::<u32, Failure>(1) }).await?;
+    }
+    step.wait_for_event::<Paid>("paid").matching(order = order).await;
+    Ok(walked)
+}
+
+/// Waits for the payments of one order after the other.
+#[workflow(input)]
+async fn counting((): (), step: Step) -> Result<u32, Failure> {
+    let mut order = 1;
+    #[carried(order)]
+    loop {
+        let paid = step.wait_for_event::<Paid>("paid").matching(order = order).await;
+        if !paid.is_some_and(|paid| paid.data.again) {
+            break;
+        }
+        order += 1;
+    }
+    Ok(order)
+}
+
 indelible::app! {
     Benches = "benches";
-    events: [],
-    workflows: [sleeper, walker],
+    events: [Paid],
+    workflows: [sleeper, walker, early_bird, patient, wanderer, counting],
 }
 
 #[tokio::main]
@@ -57,10 +118,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let file = format!("sqlite://{}", folder.path().join("bench.db").display());
     let url = args.database_url.unwrap_or(file);
-    let runtime = Runtime::builder(Benches).database(url).start().await?;
+    let runtime = Runtime::builder(Benches).database(&*url).start().await?;
+    let database = Database::open(&url).await?;
     match args.bench {
         Bench::Sleeping { runs } => sleeping(&runtime, runs).await?,
         Bench::Steps { runs } => steps(&runtime, runs).await?,
+        Bench::Waking { runs } => waking::waking(&runtime, runs).await?,
+        Bench::Waiting { runs } => waking::waiting(&runtime, &database, runs).await?,
+        Bench::Resuming { steps } => waking::resuming(&runtime, steps).await?,
+        Bench::Carried { iteration } => waking::carried(&runtime, &database, iteration).await?,
     }
     runtime.shutdown().await;
     Ok(())
