@@ -8,6 +8,9 @@ pub mod tables;
 
 use std::time::{Duration, Instant};
 
+use indelible::Runtime;
+use indelible::testing::Bench;
+
 /// Asks until the answer is yes.
 ///
 /// # Panics
@@ -19,6 +22,17 @@ pub async fn eventually(what: &str, mut question: impl AsyncFnMut() -> bool) {
         assert!(asked.elapsed() < Duration::from_secs(60), "after a minute, still not: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Shuts a runtime down, after having replayed the journals of all its runs at every prefix. The bench
+/// has what the workflows are lent.
+///
+/// # Panics
+///
+/// When a body does not do again what its journal says.
+pub async fn shut_down<A: indelible::App>(app: A, bench: Bench, runtime: Runtime) {
+    bench.assert_journals_replay(app, &runtime).await.expect("the database answers");
+    runtime.shutdown().await;
 }
 
 /// What the random choices of a test come from: `INDELIBLE_TEST_SEED`, or else the time. It is

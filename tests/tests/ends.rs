@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use indelible::prelude::*;
+use indelible::testing::Bench;
 use indelible::{Error, RunQuery};
 use indelible_tests::databases::Fresh;
-use indelible_tests::{eventually, on_both_databases};
+use indelible_tests::{eventually, on_both_databases, shut_down};
 
 on_both_databases!(
     a_failed_run_undoes_what_it_did,
@@ -100,7 +101,7 @@ async fn a_failed_run_undoes_what_it_did(database: Fresh) {
     let error = record.error.expect("it has failed");
     let undone: Vec<_> = error.undone.iter().map(|undone| undone.step.as_str()).collect();
     assert_eq!(undone, ["pack/box", "reserve"]);
-    runtime.shutdown().await;
+    shut_down(Shop, Bench::new().resource(Till::default()), runtime).await;
 }
 
 async fn a_cancelled_run_stops_its_child_and_undoes_what_it_did(database: Fresh) {
@@ -119,7 +120,7 @@ async fn a_cancelled_run_stops_its_child_and_undoes_what_it_did(database: Fresh)
     assert_eq!(child().await.map(|child| child.status), Some(RunStatus::Cancelled));
     // The child first, and then who waited for it.
     assert_eq!(till.notes(), ["sit down", "lie down", "wipe 2", "wipe 1"]);
-    runtime.shutdown().await;
+    shut_down(Shop, Bench::new().resource(Till::default()), runtime).await;
 }
 
 async fn a_carried_loop_is_undone_to_its_first_iteration(database: Fresh) {
@@ -129,5 +130,5 @@ async fn a_carried_loop_is_undone_to_its_first_iteration(database: Fresh) {
     run.result().await.expect_err("it fails");
     let notes = till.notes();
     assert_eq!(notes[6..], ["wipe 6", "wipe 4", "wipe 2"]);
-    runtime.shutdown().await;
+    shut_down(Shop, Bench::new().resource(Till::default()), runtime).await;
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use indelible::prelude::*;
+use indelible::testing::Bench;
 use indelible::{Error, RunQuery};
 use indelible_tests::databases::Fresh;
-use indelible_tests::{eventually, on_both_databases};
+use indelible_tests::{eventually, on_both_databases, shut_down};
 
 on_both_databases!(
     an_event_ends_the_wait_that_matches_it,
@@ -121,7 +122,7 @@ async fn an_event_ends_the_wait_that_matches_it(database: Fresh) {
     for (order, run) in (1..).zip(runs) {
         assert_eq!(run.result().await.expect("it completes"), Some(order * 100));
     }
-    runtime.shutdown().await;
+    shut_down(Shop, Bench::new(), runtime).await;
 }
 
 async fn an_event_that_comes_before_the_wait_is_seen(database: Fresh) {
@@ -135,7 +136,7 @@ async fn an_event_that_comes_before_the_wait_is_seen(database: Fresh) {
     let runtime = open(&database).await;
     assert_eq!(early.result().await.expect("it completes"), Some(5));
     assert_eq!(late.result().await.expect("it completes"), None, "it was paid before it began");
-    runtime.shutdown().await;
+    shut_down(Shop, Bench::new(), runtime).await;
 }
 
 async fn a_wait_gives_up_in_time(database: Fresh) {
@@ -143,7 +144,7 @@ async fn a_wait_gives_up_in_time(database: Fresh) {
     let run = runtime.start(collect, Ordered { order: 9 }).await.expect("it starts");
     runtime.send(Paid { order_number: 8, cents: 1 }).await.expect("it is accepted");
     assert_eq!(run.result().await.expect("it completes"), None);
-    runtime.shutdown().await;
+    shut_down(Shop, Bench::new(), runtime).await;
 }
 
 async fn a_parent_gets_its_child_s_output(database: Fresh) {
@@ -154,7 +155,7 @@ async fn a_parent_gets_its_child_s_output(database: Fresh) {
     let children = runtime.runs(&query).await.expect("the runs");
     assert_eq!(children.len(), 1);
     assert_eq!((&*children[0].workflow, children[0].parent), ("double", Some(run.id())));
-    runtime.shutdown().await;
+    shut_down(Shop, Bench::new(), runtime).await;
 }
 
 async fn a_cancelled_parent_takes_its_child_along(database: Fresh) {
@@ -174,7 +175,7 @@ async fn a_cancelled_parent_takes_its_child_along(database: Fresh) {
     })
     .await;
     assert!(!run.cancel("again").await.expect("it can be asked"), "it is over");
-    runtime.shutdown().await;
+    shut_down(Shop, Bench::new(), runtime).await;
 }
 
 async fn a_race_has_one_winner(database: Fresh) {
@@ -184,7 +185,7 @@ async fn a_race_has_one_winner(database: Fresh) {
     runtime.send(Paid { order_number: 2, cents: 7 }).await.expect("it is accepted");
     assert_eq!(paid.result().await.expect("it completes"), "paid Some(7)");
     assert_eq!(unpaid.result().await.expect("it completes"), "gave up");
-    runtime.shutdown().await;
+    shut_down(Shop, Bench::new(), runtime).await;
 }
 
 async fn items_are_worked_on_side_by_side(database: Fresh) {
@@ -192,7 +193,7 @@ async fn items_are_worked_on_side_by_side(database: Fresh) {
     let run = runtime.start(square_all, (0..10).collect()).await.expect("it starts");
     let expected: Vec<_> = (0..10).map(|n| n * n).collect();
     assert_eq!(run.result().await.expect("it completes"), expected);
-    runtime.shutdown().await;
+    shut_down(Shop, Bench::new(), runtime).await;
 }
 
 async fn a_carried_loop_keeps_a_short_journal(database: Fresh) {
@@ -200,5 +201,5 @@ async fn a_carried_loop_keeps_a_short_journal(database: Fresh) {
     let run = runtime.start(add_up, 100).await.expect("it starts");
     assert_eq!(run.result().await.expect("it completes"), 5050);
     assert!(run.journal().await.expect("its journal").len() <= 3);
-    runtime.shutdown().await;
+    shut_down(Shop, Bench::new(), runtime).await;
 }

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use indelible::prelude::*;
+use indelible::testing::Bench;
 use indelible::{Error, RunQuery};
 use indelible_tests::databases::Fresh;
-use indelible_tests::{eventually, on_both_databases};
+use indelible_tests::{eventually, on_both_databases, shut_down};
 
 on_both_databases!(
     a_run_gives_its_typed_output,
@@ -151,7 +152,7 @@ async fn a_run_gives_its_typed_output(database: Fresh) {
     assert!(record.ended_at >= record.started_at);
     let journal = run.journal().await.expect("its journal");
     assert_eq!(journal.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["double"]);
-    runtime.shutdown().await;
+    shut_down(Desk, Bench::new().resource(Office::default()), runtime).await;
 }
 
 async fn an_event_starts_every_workflow_that_it_triggers_once(database: Fresh) {
@@ -164,7 +165,7 @@ async fn an_event_starts_every_workflow_that_it_triggers_once(database: Fresh) {
     let runs = runtime.runs(&RunQuery::default()).await.expect("the runs");
     let started: Vec<_> = runs.iter().filter(|run| run.event == Some(event)).collect();
     assert_eq!((runs.len(), started.len()), (3, 2));
-    runtime.shutdown().await;
+    shut_down(Desk, Bench::new().resource(Office::default()), runtime).await;
 }
 
 async fn an_event_with_a_known_key_starts_nothing_again(database: Fresh) {
@@ -176,7 +177,7 @@ async fn an_event_with_a_known_key_starts_nothing_again(database: Fresh) {
     eventually("the first has been answered", async || completed(&runtime, "note").await == 1)
         .await;
     assert_eq!(runtime.runs(&RunQuery::default()).await.expect("the runs").len(), 3);
-    runtime.shutdown().await;
+    shut_down(Desk, Bench::new().resource(Office::default()), runtime).await;
 }
 
 async fn a_failed_run_says_which_step_and_why(database: Fresh) {
@@ -188,7 +189,7 @@ async fn a_failed_run_says_which_step_and_why(database: Fresh) {
     assert_eq!(record.message, "not today");
     let expected = format!("run {} of `refused` failed: not today", run.id());
     assert_eq!(error.to_string(), expected);
-    runtime.shutdown().await;
+    shut_down(Desk, Bench::new().resource(Office::default()), runtime).await;
 }
 
 async fn a_step_that_fails_twice_is_tried_a_third_time(database: Fresh) {
@@ -196,7 +197,7 @@ async fn a_step_that_fails_twice_is_tried_a_third_time(database: Fresh) {
     let run = runtime.start(persistent, ()).await.expect("it starts");
     assert_eq!(run.result().await.expect("it completes"), 3);
     assert_eq!(run.journal().await.expect("its journal").len(), 3);
-    runtime.shutdown().await;
+    shut_down(Desk, Bench::new().resource(Office::default()), runtime).await;
 }
 
 async fn a_step_that_takes_too_long_times_out(database: Fresh) {
@@ -205,7 +206,7 @@ async fn a_step_that_takes_too_long_times_out(database: Fresh) {
     let error = run.result().await.expect_err("it fails");
     let expected = "the attempt took longer than its timeout of 200ms";
     assert!(error.to_string().ends_with(expected), "{error}");
-    runtime.shutdown().await;
+    shut_down(Desk, Bench::new().resource(Office::default()), runtime).await;
 }
 
 async fn a_run_that_only_sleeps_leaves_memory_and_comes_back(database: Fresh) {
@@ -217,7 +218,7 @@ async fn a_run_that_only_sleeps_leaves_memory_and_comes_back(database: Fresh) {
     .await;
     let (lay_down, rose) = run.result().await.expect("it completes");
     assert!(rose.duration_since(lay_down).as_millis() >= 3000);
-    runtime.shutdown().await;
+    shut_down(Desk, Bench::new().resource(Office::default()), runtime).await;
 }
 
 async fn an_event_sent_by_a_step_starts_its_workflow(database: Fresh) {
@@ -230,7 +231,7 @@ async fn an_event_sent_by_a_step_starts_its_workflow(database: Fresh) {
     let output = noted.output.expect("its output");
     let (n, event): (u32, EventId) = output.decode().expect("a number and an id");
     assert_eq!((n, Some(event)), (5, noted.event));
-    runtime.shutdown().await;
+    shut_down(Desk, Bench::new().resource(Office::default()), runtime).await;
 }
 
 async fn a_hundred_runs_side_by_side(database: Fresh) {
@@ -242,7 +243,7 @@ async fn a_hundred_runs_side_by_side(database: Fresh) {
     for (n, run) in (0..).zip(&handles) {
         assert_eq!(run.result().await.expect("it completes"), n * 2);
     }
-    runtime.shutdown().await;
+    shut_down(Desk, Bench::new().resource(Office::default()), runtime).await;
 }
 
 async fn an_input_over_the_limit_is_refused_with_its_size(database: Fresh) {
@@ -253,7 +254,7 @@ async fn an_input_over_the_limit_is_refused_with_its_size(database: Fresh) {
         "the input of `refused` is not accepted: it is 614402 bytes as JSON, over the limit of \
          524288 bytes"
     );
-    runtime.shutdown().await;
+    shut_down(Desk, Bench::new().resource(Office::default()), runtime).await;
 }
 
 async fn a_runtime_goes_on_where_an_earlier_one_stopped(database: Fresh) {

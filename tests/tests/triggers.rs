@@ -1,8 +1,9 @@
 //! What starts workflows, driven by a worker on both databases.
 
 use indelible::prelude::*;
+use indelible::testing::Bench;
 use indelible_tests::databases::Fresh;
-use indelible_tests::{eventually, on_both_databases};
+use indelible_tests::{eventually, on_both_databases, shut_down};
 
 on_both_databases!(
     each_of_several_events_starts_a_run_of_its_variant,
@@ -160,13 +161,13 @@ async fn each_of_several_events_starts_a_run_of_its_variant(database: Fresh) {
             && counts.iter().any(|count| count.status == RunStatus::Completed)
     })
     .await;
-    runtime.shutdown().await;
+    shut_down(Bank, Bench::new(), runtime).await;
 
     let runtime = open(&database).await;
     runtime.send(Audited { account: 2 }).await.expect("accepted");
     let done = async || outputs(&runtime, "describe").await == ["closed 2", "opened 1"];
     eventually("both are done", done).await;
-    runtime.shutdown().await;
+    shut_down(Bank, Bench::new(), runtime).await;
 }
 
 async fn a_workflow_of_several_triggers_is_started_and_invoked_directly(database: Fresh) {
@@ -178,7 +179,7 @@ async fn a_workflow_of_several_triggers_is_started_and_invoked_directly(database
     assert_eq!(input.as_str(), r#"{"account/opened":{"account":3}}"#);
     let run = runtime.start(close, 4).await.expect("it starts");
     assert_eq!(run.result().await.expect("it completes"), "opened 4");
-    runtime.shutdown().await;
+    shut_down(Bank, Bench::new(), runtime).await;
 }
 
 async fn only_events_that_pass_the_condition_start_a_run(database: Fresh) {
@@ -191,7 +192,7 @@ async fn only_events_that_pass_the_condition_start_a_run(database: Fresh) {
     let all = async || outputs(&runtime, "describe").await.len() == 4;
     eventually("all are described", all).await;
     assert_eq!(outputs_of::<u32>(&runtime, "greet").await.len(), 2);
-    runtime.shutdown().await;
+    shut_down(Bank, Bench::new(), runtime).await;
 }
 
 async fn a_condition_that_panics_blocks_only_its_workflow(database: Fresh) {
@@ -204,7 +205,7 @@ async fn a_condition_that_panics_blocks_only_its_workflow(database: Fresh) {
             && outputs_of::<u32>(&runtime, "divide").await == [20]
     };
     eventually("the others go on", others).await;
-    runtime.shutdown().await;
+    shut_down(Bank, Bench::new(), runtime).await;
 
     // As a fixed program would find it, were there one: once more, and for this workflow alone.
     let runtime = open(&database).await;
@@ -214,7 +215,7 @@ async fn a_condition_that_panics_blocks_only_its_workflow(database: Fresh) {
             && outputs(&runtime, "describe").await == ["opened 0", "opened 20", "opened 30"]
     };
     eventually("the others go on", others).await;
-    runtime.shutdown().await;
+    shut_down(Bank, Bench::new(), runtime).await;
 }
 
 /// Makes all schedules due since a time.
@@ -248,7 +249,7 @@ async fn a_schedule_starts_what_was_missed(database: Fresh) {
     let by_hand = Tick::at("2000-01-01T00:00:00Z".parse().expect("it is a time"));
     let run = runtime.start(every_year, by_hand).await.expect("it starts");
     assert_eq!(run.result().await.expect("it completes"), "2000 after None");
-    runtime.shutdown().await;
+    shut_down(Bank, Bench::new(), runtime).await;
 }
 
 async fn a_schedule_starts_a_variant_of_several_triggers(database: Fresh) {
@@ -262,7 +263,7 @@ async fn a_schedule_starts_a_variant_of_several_triggers(database: Fresh) {
     let closed =
         async || outputs(&runtime, "close-the-books").await == ["-01-01T07:30:00Z", "asked 0"];
     eventually("the books are closed twice", closed).await;
-    runtime.shutdown().await;
+    shut_down(Bank, Bench::new(), runtime).await;
 }
 
 async fn events_are_gathered_by_key_until_the_batch_is_full(database: Fresh) {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use indelible::journal::TransitionKind;
 use indelible::prelude::*;
+use indelible::testing::Bench;
 use indelible::{Error, RunQuery, Verb};
 use indelible_tests::databases::Fresh;
-use indelible_tests::{eventually, on_both_databases};
+use indelible_tests::{eventually, on_both_databases, shut_down};
 
 on_both_databases!(
     a_failed_run_is_retried_from_the_step_that_failed,
@@ -120,7 +121,7 @@ async fn a_failed_run_is_retried_from_the_step_that_failed(database: Fresh) {
         assert!(timeline.run.accepted_at <= state.entered_at && state.entered_at <= ended_at);
         assert_eq!((state.failures.len(), state.last.kind()), (0, TransitionKind::Succeeded));
     }
-    runtime.shutdown().await;
+    shut_down(Carpentry, Bench::new().resource(Workshop::default()), runtime).await;
 }
 
 async fn a_failed_child_is_invoked_anew_by_a_retry(database: Fresh) {
@@ -132,7 +133,7 @@ async fn a_failed_child_is_invoked_anew_by_a_retry(database: Fresh) {
     assert_eq!(run.result().await.expect("it completes"), "a table of 4, 8 cut");
     let children = RunQuery { parent: Some(run.id()), ..RunQuery::default() };
     assert_eq!(runtime.runs(&children).await.expect("the runs").len(), 2);
-    runtime.shutdown().await;
+    shut_down(Carpentry, Bench::new().resource(Workshop::default()), runtime).await;
 }
 
 async fn a_fork_does_again_what_came_from_a_state_on(database: Fresh) {
@@ -147,7 +148,7 @@ async fn a_fork_does_again_what_came_from_a_state_on(database: Fresh) {
     assert_eq!(timeline.interventions[0].verb, Verb::Forked { source, state: "join".to_owned() });
     let early = run.fork("cut").await.expect("it was there");
     assert_eq!(early.result().await.expect("it completes"), "a table of 4, 8 cut");
-    runtime.shutdown().await;
+    shut_down(Carpentry, Bench::new().resource(Workshop::default()), runtime).await;
 }
 
 async fn a_replay_begins_anew_with_another_input(database: Fresh) {
@@ -160,7 +161,7 @@ async fn a_replay_begins_anew_with_another_input(database: Fresh) {
     let other = runtime.replay(run.id()).input(build, 6).await.expect("it is over");
     let other = runtime.handle::<String>(other);
     assert_eq!(other.result().await.expect("it completes"), "a table of 6, 14 cut");
-    runtime.shutdown().await;
+    shut_down(Carpentry, Bench::new().resource(Workshop::default()), runtime).await;
 }
 
 async fn verbs_say_why_they_are_refused(database: Fresh) {
@@ -192,7 +193,7 @@ async fn verbs_say_why_they_are_refused(database: Fresh) {
     ] {
         assert_eq!(error.to_string(), format!("there is no run {nobody}"));
     }
-    runtime.shutdown().await;
+    shut_down(Carpentry, Bench::new().resource(Workshop::default()), runtime).await;
 }
 
 async fn many_runs_are_retried_cancelled_and_replayed(database: Fresh) {
@@ -222,7 +223,7 @@ async fn many_runs_are_retried_cancelled_and_replayed(database: Fresh) {
     assert_eq!(runtime.cancel_all(&wrong, "enough").await.expect("it answers"), 0);
     assert_eq!(runtime.cancel_all(&all, "enough").await.expect("it answers"), 130);
     eventually("all are cancelled", async || count(&with(RunStatus::Cancelled)).await == 130).await;
-    runtime.shutdown().await;
+    shut_down(Carpentry, Bench::new().resource(Workshop::default()), runtime).await;
 }
 
 async fn a_paused_workflow_rests_until_it_is_resumed(database: Fresh) {

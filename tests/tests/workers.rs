@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indelible::journal::ErrorKind;
 use indelible::prelude::*;
+use indelible::testing::Bench;
 use indelible::{Client, RunQuery};
 use indelible_tests::eventually;
 use indelible_tests::fleet::{Errand, Fleet, Ground, errand, pitfall, retreat};
@@ -82,6 +83,9 @@ impl Scene {
 
     async fn all_complete(&self, runs: usize) {
         eventually("every run has completed", async || self.completed().await == runs).await;
+        let ground = Ground::open(self.database.url()).await.expect("the tests' tables");
+        let bench = Bench::new().resource(ground);
+        bench.assert_journals_replay(Fleet, &self.client).await.expect("the database answers");
     }
 
     /// Every run's journal holds each outcome once.

@@ -7,6 +7,8 @@
 
 mod contradiction;
 mod done;
+#[cfg(any(test, feature = "testing"))]
+mod prefixes;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +21,8 @@ use uuid::Uuid;
 
 use self::contradiction::Trail;
 use self::done::Done;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use self::prefixes::replay_prefixes;
 use crate::journal::{
     Change, Content, Entry, ErrorKind, ErrorRecord, Message, MessageId, Row, StateKey, Transition,
 };

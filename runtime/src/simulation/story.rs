@@ -1,11 +1,16 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use super::APP;
+use super::body::Interpreted;
 use super::plan::Scenario;
 use crate::id::RunId;
 use crate::journal::{Row, Transition};
+use crate::machine::{Origin, replay_prefixes};
+use crate::step::{Definition, Resources};
 use crate::store::{RunQuery, RunRecord, RunStatus, Store};
+use crate::workflow::TriggerData;
 
 /// What became of a run.
 #[derive(Debug, Clone)]
@@ -51,6 +56,24 @@ impl Story {
             } else if !matches!(row.transition, Transition::Abandoned) {
                 assert!(!over.contains(&row.key), "{} goes on after its end\n{self}", row.key);
             }
+        }
+    }
+}
+
+impl Story {
+    /// Replays the journal at every prefix.
+    ///
+    /// # Panics
+    ///
+    /// When the body does not do what it says.
+    pub(super) fn replay(&self, resources: &Arc<Resources>) {
+        let RunRecord { id, event, accepted_at, input, output, seed, retries, .. } =
+            self.record.clone();
+        let trigger = TriggerData { run: id, event, accepted_at, data: input };
+        let origin = Origin { trigger, seed, retries, journal: self.journal.clone() };
+        let definition = Definition::of::<Interpreted>();
+        if let Err(error) = replay_prefixes(&definition, resources, &origin, output.as_ref()) {
+            panic!("{error}\n{self}");
         }
     }
 }

@@ -423,6 +423,12 @@ pub struct RunRecord {
     pub cancelled: Option<String>,
     /// Why it is held.
     pub held: Option<String>,
+    /// What its derived values rest on.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only replays need it"))]
+    pub(crate) seed: Uuid,
+    /// How often it was taken up again after it had failed.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only replays need it"))]
+    pub(crate) retries: u32,
 }
 
 /// Which runs to list.

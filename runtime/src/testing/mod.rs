@@ -7,6 +7,7 @@
 //! a test under `#[tokio::test(start_paused = true)]` that one leaps as well.
 
 mod clock;
+mod journals;
 mod replay;
 mod transactions;
 

@@ -108,6 +108,8 @@ fn effects() -> Vec<String> {
 
 /// A machine with a clock of its own that plays the driver and the store.
 struct Bench {
+    definition: Definition,
+    resources: Arc<Resources>,
     machine: Machine,
     clock: Timestamp,
     /// All that was committed.
@@ -168,8 +170,24 @@ impl Bench {
         let clock = journal.last().map_or(ACCEPTED_AT, |row| row.at);
         let origin =
             Origin { trigger, seed: Uuid::from_u128(2), retries: 0, journal: journal.clone() };
-        let machine = Machine::new(&definition, Arc::new(resources), limits, origin);
-        Self { machine, clock, journal, taken: Vec::new(), discarded: Vec::new(), end: None }
+        let resources = Arc::new(resources);
+        let machine = Machine::new(&definition, resources.clone(), limits, origin);
+        let (taken, discarded) = (Vec::new(), Vec::new());
+        Self { definition, resources, machine, clock, journal, taken, discarded, end: None }
+    }
+
+    /// Replays the journal of a run that has completed at every prefix.
+    fn assert_replays(&self) {
+        // Any other may have come to its end in spite of its body.
+        let Some(End::Completed(output)) = &self.end else { return };
+        let run = RunId::from(Uuid::from_u128(1));
+        let trigger =
+            TriggerData { run, event: None, accepted_at: ACCEPTED_AT, data: Payload::null() };
+        let journal = self.journal.clone();
+        let origin = Origin { trigger, seed: Uuid::from_u128(2), retries: 0, journal };
+        let replayed =
+            super::replay_prefixes(&self.definition, &self.resources, &origin, Some(output));
+        replayed.unwrap_or_else(|contradiction| panic!("{contradiction}"));
     }
 
     fn poll(&mut self) -> Poll<Turn> {
@@ -219,7 +237,10 @@ impl Bench {
         loop {
             match self.rest() {
                 Poll::Ready(Turn::Idle { until: Some(until) }) => self.clock = until,
-                Poll::Ready(Turn::Ended) => return self.end.clone().expect("it has ended"),
+                Poll::Ready(Turn::Ended) => {
+                    self.assert_replays();
+                    return self.end.clone().expect("it has ended");
+                }
                 turn => panic!("the machine neither ended nor waited for a time: {turn:?}"),
             }
         }

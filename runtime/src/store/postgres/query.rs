@@ -11,7 +11,8 @@ use crate::store::{RunCount, RunQuery, RunRecord, RunStatus, StoreError};
 /// Served by the primary key.
 const RUN: &str = "
     SELECT id, workflow, status, event_id, parent, input::text AS input, accepted_at, scheduled_at,
-           started_at, ended_at, output::text AS output, error::text AS error, cancelled, held
+           started_at, ended_at, output::text AS output, error::text AS error, cancelled, held,
+           seed, retries
     FROM indelible.runs WHERE id = $1";
 
 /// Served by the primary key.
@@ -29,7 +30,7 @@ macro_rules! page {
             "
     SELECT run.id, run.workflow, run.status, run.event_id, run.parent, run.input::text AS input,
            run.accepted_at, run.scheduled_at, run.started_at, run.ended_at, run.output::text AS output,
-           run.error::text AS error, run.cancelled, run.held
+           run.error::text AS error, run.cancelled, run.held, run.seed, run.retries
     FROM ",
             $from,
             "
@@ -162,6 +163,8 @@ fn record(row: &PgRow) -> Result<RunRecord, StoreError> {
         error: error.map(error_record).transpose()?,
         cancelled: row.try_get("cancelled")?,
         held: row.try_get("held")?,
+        seed: row.uuid("seed")?,
+        retries: row.try_get::<i32, _>("retries")?.unsigned_abs(),
     })
 }
 

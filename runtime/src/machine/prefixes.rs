@@ -1,0 +1,60 @@
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use jiff::Timestamp;
+
+use super::{Commit, End, Machine, Origin, Turn};
+use crate::journal::{Row, Transition};
+use crate::payload::Payload;
+use crate::step::{Definition, Limits, Resources};
+
+/// Replays a journal up to each of its lines, as every resume does: the body has to come to the step
+/// that the line is about, and to hold no other. No step's future begins.
+///
+/// `output` is what the run gave if it has completed: then the body has to give the same at the end
+/// of the journal. A journal of more than some hundred lines is replayed up to some of them.
+///
+/// # Errors
+///
+/// How body and journal contradict one another, and after how many lines.
+pub(crate) fn replay_prefixes(
+    definition: &Definition,
+    resources: &Arc<Resources>,
+    origin: &Origin,
+    output: Option<&Payload>,
+) -> Result<(), String> {
+    const MOST: usize = 200;
+    let whole = origin.journal.len();
+    let step = whole.div_ceil(MOST).max(1);
+    // What stands before a carried loop's last line was never there without it.
+    let carried = |row: &Row| matches!(row.transition, Transition::Carried { .. });
+    let first = origin.journal.iter().rposition(carried).map_or(0, |place| place + 1);
+    for length in (first..whole).step_by(step).chain([whole]) {
+        let journal = origin.journal[..length].to_vec();
+        let origin = Origin { journal, ..origin.clone() };
+        let mut machine = Machine::new(definition, resources.clone(), Limits::DEFAULT, origin);
+        machine.drain();
+        // The clock stands at the beginning of time: nothing falls due.
+        let turn = machine.poll(Timestamp::MIN, &mut Context::from_waker(Waker::noop()));
+        let end = match turn {
+            Poll::Ready(Turn::Held(fault)) => return Err(format!("after {length} lines: {fault}")),
+            Poll::Ready(Turn::Commit(Commit { end, .. })) if length == whole => end,
+            _ => None,
+        };
+        let Some(output) = output.filter(|_| length == whole) else { continue };
+        match end {
+            Some(End::Completed(found)) if value(&found) == value(output) => {}
+            Some(End::Completed(found)) => {
+                let (found, output) = (found.as_str(), output.as_str());
+                return Err(format!("it gives {found} in the end, and has given {output}"));
+            }
+            other => return Err(format!("it has completed, and now does not: {other:?}")),
+        }
+    }
+    Ok(())
+}
+
+/// A map that was made again may write its keys in another order.
+fn value(payload: &Payload) -> Option<serde_json::Value> {
+    payload.decode().ok()
+}
