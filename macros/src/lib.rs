@@ -35,6 +35,10 @@ use proc_macro::TokenStream;
 /// | `on(E, if = event.amount > 1_000)` | which events of a type start it; the condition sees the event as `event` | all |
 /// | `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)` | when it starts by itself; its first parameter is a `Tick`. What was missed while no worker lived is caught up with by a run for the last tick (`one`), for `all`, or `none` | never; `UTC`, `one` |
 /// | `batch(max = 100, timeout = "5s", key = event.user_id)` | gathers events into one run: until there are `max` of one key, or the first has waited for `timeout`; its first parameter is a `Vec<E>` | a run for each event |
+/// | `cancel_on(Deleted, matching = ticket_id)` | an event with the same field, accepted after the trigger, cancels the run; `matching(theirs = ours, ..)` for other names | |
+/// | `timeout(start = "1h", finish = "1 day")` | when a run is cancelled that has not begun after its acceptance, or not ended after it has begun | never |
+/// | `on_failure = report` | a workflow over `RunFailed<..>` of the input that is started when a run fails | |
+/// | `on_cancel = regret` | one over `RunCancelled<..>` that is started when a run is cancelled | |
 /// | `input` | the first parameter is no event: the workflow is only ever started directly | |
 /// | `allow(determinism, reason = "..")` | turns a rule off, here or above a statement of the body; the reason is shown in the graph | |
 /// | `crate = path` | where the crate `indelible` is found | found in `Cargo.toml` |
@@ -112,6 +116,9 @@ pub fn derive_triggers(item: TokenStream) -> TokenStream {
 ///     workflows: [on_ticket_created],
 /// }
 /// ```
+///
+/// `on_failure: handler` and `on_cancel: handler` name workflows over `RunFailed` and `RunCancelled`
+/// that are started for the ends of all runs, beside those of their workflows.
 #[proc_macro]
 pub fn app(input: TokenStream) -> TokenStream {
     expand::app(input.into()).into()

@@ -34,9 +34,10 @@ pub use crate::step::{
 use crate::text;
 pub use crate::workflow::fits::*;
 pub use crate::workflow::{
-    Allowed, Awaits, Backoff, Batch, Batched, CatchUp, Cause, Config, Cron, Direct, Edge, Filter,
-    Form, Graph, Input, Key, Node, OnChange, State, StateDef, StepKind, Trigger, TriggerData,
-    Undecodable, UnknownState, Workflow, key_text, read,
+    Allowed, Awaits, Backoff, Batch, Batched, CancelOn, CatchUp, Cause, Config, Cron, Direct, Edge,
+    Filter, Form, Graph, Handlers, Input, Key, Node, OnChange, State, StateDef, StepKind, Trigger,
+    TriggerData, Undecodable, UnknownState, Workflow, compared, key_text, on_any_cancel,
+    on_any_failure, on_cancel, on_failure, read,
 };
 use crate::workflow::{misfit, unnamed};
 

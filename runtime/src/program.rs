@@ -1,13 +1,16 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use tracing::error;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::Error;
 use crate::event::{Catalog, EventId};
-use crate::journal::MatchKey;
+use crate::journal::{CancelKey, Child, MatchKey, RunId};
+use crate::machine::End;
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
@@ -15,7 +18,7 @@ use crate::store::{
     Schedule, StoredEvent,
 };
 use crate::workflow::shape::Shapes;
-use crate::workflow::{Awaits, Due, Tick, Trigger};
+use crate::workflow::{Awaits, Due, Handlers, Tick, Trigger};
 
 /// An app as a running process knows it: its workflows without their types, its events by name.
 pub(crate) struct Program {
@@ -27,6 +30,10 @@ pub(crate) struct Program {
     workflows: HashMap<&'static str, Definition>,
     /// The workflows that an event starts, by the event's name.
     started_by: HashMap<&'static str, Vec<&'static str>>,
+    /// Who handles the ends of all runs.
+    of_app: Handlers,
+    /// The workflows that handle ends: nobody handles theirs.
+    handlers: HashSet<&'static str>,
     /// The sets of fields that some workflow waits on, by the event's name.
     awaited_on: HashMap<&'static str, BTreeSet<&'static [&'static str]>>,
 }
@@ -48,6 +55,9 @@ impl Program {
             Awaits::each(definition.waits, &mut |event, fields| {
                 awaited_on.entry(event).or_default().insert(fields);
             });
+            for cancel in definition.cancels {
+                awaited_on.entry(cancel.event).or_default().insert(cancel.fields);
+            }
         }
         let shapes = Shapes::of::<A>();
         let drives = workflows.values().map(|definition| Driven {
@@ -56,8 +66,14 @@ impl Program {
             pinned: definition.is_pinned(),
         });
         let drives = drives.collect();
+        let of_all = workflows.values().map(|definition| definition.config.handlers);
+        let handlers = of_all.chain([A::HANDLERS]);
+        let handlers = handlers.flat_map(|handlers| [handlers.on_failure, handlers.on_cancel]);
+        let handlers = handlers.flatten().collect();
         Self {
             app: A::NAME,
+            of_app: A::HANDLERS,
+            handlers,
             awaited_on,
             catalog: Catalog::new(A::events()),
             limits,
@@ -142,6 +158,48 @@ impl Program {
         Routing { keys, ..started }
     }
 
+    /// The events that cancel a run of a workflow with this input.
+    pub(crate) fn cancels(&self, workflow: &str, input: &Payload) -> Vec<CancelKey> {
+        let definition = self.workflow(workflow);
+        definition.map(|found| CancelKey::all(found.cancels, input)).unwrap_or_default()
+    }
+
+    /// The runs that handle how a run has ended: the workflow's handler first, then the app's.
+    pub(crate) fn handlers(
+        &self,
+        workflow: &str,
+        run: RunId,
+        input: &Payload,
+        end: &End,
+    ) -> Vec<Child> {
+        let Some(definition) =
+            self.workflow(workflow).filter(|_| !self.handlers.contains(workflow))
+        else {
+            return Vec::new();
+        };
+        let (which, why): (fn(&Handlers) -> Option<&'static str>, _) = match end {
+            End::Completed(_) | End::Restarted(_) => return Vec::new(),
+            End::Failed(error) => (|handlers| handlers.on_failure, ("error", json(error))),
+            End::Cancelled(reason) => (|handlers| handlers.on_cancel, ("reason", json(reason))),
+        };
+        let (key, why) = why;
+        let input = input.as_str();
+        let workflow = json(workflow);
+        let input =
+            format!(r#"{{"run":"{run}","workflow":{workflow},"input":{input},"{key}":{why}}}"#);
+        let input = Payload::stored(input);
+        let handlers = [definition.config.handlers, self.of_app];
+        let handlers = handlers.iter().filter_map(which).map(|workflow| Child {
+            id: RunId::new(),
+            workflow,
+            input: input.clone(),
+            seed: Uuid::new_v4(),
+            detached: true,
+            cancels: self.cancels(workflow, &input),
+        });
+        handlers.collect()
+    }
+
     /// The runs that an event starts, of one workflow or of all.
     fn started(&self, name: &str, event: EventId, data: &Payload, only: Option<&str>) -> Routing {
         let mut routing = Routing::default();
@@ -213,9 +271,15 @@ fn start(
         routing.batched.push(Batched { workflow, key, max, timeout });
     } else {
         let data = workflow.form.data(name, data);
-        routing.runs.push(NewRun::new(workflow.id, Some(event), data));
+        let cancels = CancelKey::all(workflow.cancels, &data);
+        routing.runs.push(NewRun { cancels, ..NewRun::new(workflow.id, Some(event), data) });
     }
     Ok(())
+}
+
+/// What has a form in JSON in any case.
+fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("it is made of strings and names")
 }
 
 /// What a process lends its runs: shared by all machines.

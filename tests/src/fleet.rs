@@ -151,8 +151,25 @@ pub async fn retreat(
     Err(Failure::msg("there is no way on"))
 }
 
+/// Goes round and round, one lap a generation, until there are so many; it may wait at a gate in
+/// each.
+#[workflow(input)]
+pub async fn laps(
+    (lap, of): (u32, u32),
+    step: Step,
+    Resource(ground): Resource<Ground>,
+) -> Result<u32, Failure> {
+    let run = step.uuid("run");
+    let gate = format!("lap-{lap}");
+    step.run("lap", ground.pass(run, &gate, &gate)).await?;
+    if lap < of {
+        return step.restart((lap + 1, of));
+    }
+    Ok(lap)
+}
+
 indelible::app! {
     pub Fleet = "fleet";
     events: [Errand],
-    workflows: [errand, pitfall, retreat],
+    workflows: [errand, pitfall, retreat, laps],
 }

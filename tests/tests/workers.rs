@@ -10,7 +10,7 @@ use indelible::prelude::*;
 use indelible::testing::Bench;
 use indelible::{Client, RunQuery};
 use indelible_tests::eventually;
-use indelible_tests::fleet::{Errand, Fleet, Ground, errand, pitfall, retreat};
+use indelible_tests::fleet::{Errand, Fleet, Ground, errand, laps, pitfall, retreat};
 use indelible_tests::postgres::Database;
 use indelible_tests::process::Process;
 
@@ -327,4 +327,24 @@ async fn undoing_goes_on_after_its_worker_was_killed() {
     let journal = run.journal().await.expect("its journal");
     let keys: Vec<_> = journal.iter().map(|row| row.key.as_str()).collect();
     assert_eq!(keys, ["first", "second", "(undo)", "undo(second)", "undo(first)"]);
+}
+
+/// A worker is killed before a restart is committed, the next one after it.
+#[tokio::test]
+async fn a_run_that_begins_anew_goes_on_after_its_worker_was_killed() {
+    let scene = Scene::set().await;
+    let mut worker = scene.worker();
+    let run = scene.client.start(laps, (1, 3)).await.expect("it starts");
+    for lap in ["lap-1", "lap-2", "lap-3"] {
+        eventually("it goes round", async || !scene.traces(lap).await.is_empty()).await;
+        worker.kill();
+        scene.ground.open_gate(lap).await.expect("the gate opens");
+        worker = scene.worker();
+    }
+    assert_eq!(run.result().await.expect("it completes"), 3);
+    for lap in ["lap-1", "lap-2", "lap-3"] {
+        let traces: i64 = scene.traces(lap).await.values().sum();
+        assert_eq!(traces, 2, "each lap began before the kill and again after it");
+    }
+    assert_eq!(run.journal().await.expect("its journal").len(), 1);
 }

@@ -12,6 +12,7 @@ mod ids;
 mod keys;
 mod macros;
 mod outcomes;
+mod restarts;
 mod signature;
 mod transactions;
 mod triggers;
@@ -37,6 +38,7 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     configuration::conditions_see_the_event(model, problems);
     carried::stands_at_the_top(model, problems);
     carried::is_complete(model, problems);
+    restarts::end_the_run(model, problems);
     body(model, problems);
 }
 
@@ -47,6 +49,7 @@ pub(crate) fn helper(model: &WorkflowModel, problems: &Problems) {
     signature::takes_the_handle(model, problems);
     signature::does_not_recurse(model, problems);
     carried::is_not_in_a_helper(model, problems);
+    restarts::are_not_in_a_helper(model, problems);
     body(model, problems);
 }
 

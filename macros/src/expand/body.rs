@@ -11,7 +11,9 @@ use syn::{
 use super::runtime::constant;
 use super::state::States;
 use super::{attempt, concurrency, loops};
-use crate::model::{Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, matched};
+use crate::model::{
+    Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, is_restart, matched,
+};
 use crate::parse::{Concurrency, MacroArguments, concurrency as concurrency_of, parse_duration};
 use crate::problem::Problems;
 
@@ -109,7 +111,11 @@ impl Rewrite<'_> {
         let Some(handle) = &self.workflow.handle else {
             return visit_mut::visit_expr_method_call_mut(self, call);
         };
-        if let Some(step) = Step::of(call, handle) {
+        if is_restart(call, handle) {
+            let name = self.workflow.name();
+            call.turbofish = Some(parse_quote!(::<#name, _>));
+            visit_mut::visit_expr_method_call_mut(self, call);
+        } else if let Some(step) = Step::of(call, handle) {
             self.step(call, &step);
         } else if Method::at_root_of(call, handle).is_some() {
             if call.method == "timeout"

@@ -70,6 +70,7 @@ fn node(node: Node) -> TokenStream {
         }
         Node::End => quote!(End),
         Node::Failed => quote!(Failed),
+        Node::Restarted => quote!(Restarted),
         Node::Junction(_) => unreachable!("junctions are taken out when the graph is linked"),
     }
 }

@@ -1,12 +1,14 @@
+use std::time::Duration;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Block, ReturnType};
+use syn::{Attribute, Block, Path, ReturnType};
 
-use super::runtime::Runtime;
+use super::runtime::{Runtime, constant};
 use super::state::States;
-use super::{body, graph, triggered, undos, waits};
-use crate::model::{Configuration, OnChange, WorkflowModel};
+use super::{body, cancels, graph, triggered, undos, waits};
+use crate::model::{OnChange, WorkflowModel};
 use crate::problem::Problems;
 
 pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenStream {
@@ -60,7 +62,8 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
     } else {
         (quote!(__private::Direct<()>), quote!(()))
     };
-    let configuration = configuration(&workflow.configuration);
+    let configuration = configuration(workflow);
+    let cancels = cancels::constant(workflow, &input);
     let graph = graph::constant(workflow);
     let waits = waits::constant(workflow);
     let triggered = triggered::constants(workflow);
@@ -78,6 +81,7 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
             const GRAPH: __private::Graph = #graph;
             const WAITS: &'static [__private::Awaits] = #waits;
             #triggered
+            #cancels
         }
         #checks
     }
@@ -106,7 +110,8 @@ fn output_span(workflow: &WorkflowModel) -> Span {
     }
 }
 
-fn configuration(configuration: &Configuration) -> TokenStream {
+fn configuration(workflow: &WorkflowModel) -> TokenStream {
+    let configuration = &workflow.configuration;
     let retries = configuration.retries.map(|retries| quote!(.retries(#retries)));
     let backoff = configuration.backoff.as_ref().map(|backoff| {
         let backoff = body::backoff(backoff);
@@ -117,7 +122,26 @@ fn configuration(configuration: &Configuration) -> TokenStream {
         OnChange::Pin => quote!(.on_change(__private::OnChange::Pin)),
     });
     let triggered = triggered::configured(configuration);
-    quote!(__private::Config::DEFAULT #retries #backoff #on_change #triggered)
+    let timeout = |method: TokenStream, timeout: Option<Duration>| {
+        let timeout = constant(timeout?);
+        Some(quote!(.#method(#timeout)))
+    };
+    let start = timeout(quote!(start_timeout), configuration.timeout.start);
+    let finish = timeout(quote!(finish_timeout), configuration.timeout.finish);
+    let name = workflow.name();
+    let handler = |method: &str, handler: Option<&Path>| {
+        let handler = handler.filter(|_| workflow.has_a_signature())?;
+        let method = Ident::new(method, handler.span());
+        Some(quote_spanned! {handler.span()=>
+            .#method(__private::#method::<#name, _>(#handler))
+        })
+    };
+    let on_failure = handler("on_failure", configuration.on_failure.as_ref());
+    let on_cancel = handler("on_cancel", configuration.on_cancel.as_ref());
+    quote! {
+        __private::Config::DEFAULT
+            #retries #backoff #on_change #triggered #start #finish #on_failure #on_cancel
+    }
 }
 
 /// `impl Body`: the function itself, with its body rewritten, and what calls it.

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
 
 use super::{Allowance, Batch, Cron, Filter};
-use crate::parse::{Argument, Value, did_you_mean, parse_arguments, parse_duration};
+use crate::parse::{Argument, CancelSyntax, Value, did_you_mean, parse_arguments, parse_duration};
 use crate::problem::{Problem, Problems};
 
 /// What `#[workflow(..)]` says.
@@ -25,6 +25,14 @@ pub(crate) struct Configuration {
     pub(crate) batch: Option<Batch>,
     /// The word `batch`, also of one that was refused.
     pub(crate) batched: Option<Ident>,
+    /// `cancel_on(Event, matching = field)`
+    pub(crate) cancels: Vec<CancelSyntax>,
+    /// `timeout(start = "..", finish = "..")`
+    pub(crate) timeout: Timeout,
+    /// `on_failure = handler`
+    pub(crate) on_failure: Option<Path>,
+    /// `on_cancel = handler`
+    pub(crate) on_cancel: Option<Path>,
     /// `allow(rule, reason = "..")`
     pub(crate) allowances: Vec<Allowance>,
     /// `crate = path`
@@ -48,11 +56,32 @@ pub(crate) struct Backoff {
 /// After so many attempts, at an hour apart, more than a month has gone by.
 pub(crate) const MOST_RETRIES: u32 = 1_000;
 
-const KNOWN: &[&str] =
-    &["id", "retries", "backoff", "on_change", "on", "cron", "batch", "input", "allow", "crate"];
+/// `timeout(start = .., finish = ..)`
+#[derive(Default)]
+pub(crate) struct Timeout {
+    pub(crate) start: Option<Duration>,
+    pub(crate) finish: Option<Duration>,
+}
+
+const KNOWN: &[&str] = &[
+    "id",
+    "retries",
+    "backoff",
+    "on_change",
+    "on",
+    "cron",
+    "batch",
+    "cancel_on",
+    "timeout",
+    "on_failure",
+    "on_cancel",
+    "input",
+    "allow",
+    "crate",
+];
 
 /// Those that may be given several times.
-const REPEATED: &[&str] = &["allow", "on"];
+const REPEATED: &[&str] = &["allow", "on", "cancel_on"];
 
 impl Configuration {
     pub(crate) fn new(arguments: Vec<Argument>, problems: &Problems) -> Self {
@@ -109,6 +138,20 @@ impl Configuration {
                 self.batched = Some(name);
             }
             ("on_change", value) => self.on_change = problems.ok(on_change(&name, &value)),
+            ("cancel_on", Value::List(tokens)) => {
+                self.cancels.extend(CancelSyntax::parse(&name, tokens, problems));
+            }
+            ("cancel_on", _) => problems.report(
+                Problem::at(&name, "`cancel_on` takes its arguments in parentheses")
+                    .help("cancel_on(TicketDeleted, matching = ticket_id)"),
+            ),
+            ("timeout", Value::List(tokens)) => self.timeout = Timeout::new(tokens, problems),
+            ("timeout", _) => problems.report(
+                Problem::at(&name, "`timeout` takes its arguments in parentheses")
+                    .help("timeout(start = \"1h\", finish = \"1 day\")"),
+            ),
+            ("on_failure", value) => self.on_failure = problems.ok(handler(&name, value)),
+            ("on_cancel", value) => self.on_cancel = problems.ok(handler(&name, value)),
             ("input", Value::Flag) => self.direct = true,
             ("input", _) => problems.report(
                 Problem::at(&name, "`input` stands alone")
@@ -127,6 +170,28 @@ impl Configuration {
                     .help(did_you_mean(unknown, KNOWN)),
             ),
         }
+    }
+}
+
+impl Timeout {
+    fn new(tokens: TokenStream, problems: &Problems) -> Self {
+        let mut timeout = Self::default();
+        for Argument { name, value } in parse_arguments(tokens, problems) {
+            let place = match name.to_string().as_str() {
+                "start" => &mut timeout.start,
+                "finish" => &mut timeout.finish,
+                unknown => {
+                    problems.report(
+                        Problem::at(&name, format!("`timeout` has no argument `{unknown}`"))
+                            .help(did_you_mean(unknown, &["start", "finish"])),
+                    );
+                    continue;
+                }
+            };
+            let duration = string(&name, value, "\"1h\"");
+            *place = problems.ok(duration.and_then(|literal| parse_duration(&literal)));
+        }
+        timeout
     }
 }
 
@@ -191,6 +256,16 @@ fn whole_number(name: &Ident, value: Value, example: &str) -> Result<u32, Proble
         }
         Value::Expr(other) => Err(problem(&other)),
         _ => Err(problem(name)),
+    }
+}
+
+/// The value of an argument that names a workflow.
+fn handler(name: &Ident, value: Value) -> Result<Path, Problem> {
+    match value {
+        Value::Expr(Expr::Path(path)) if path.qself.is_none() => Ok(path.path),
+        _ => Err(Problem::at(name, format!("`{name}` names a workflow"))
+            .note("it is started as a run of its own, in the commit that ends the run")
+            .help(format!("{name} = report"))),
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct AppSyntax {
     pub(crate) name: LitStr,
     pub(crate) events: Vec<Path>,
     pub(crate) workflows: Vec<Path>,
+    pub(crate) on_failure: Option<Path>,
+    pub(crate) on_cancel: Option<Path>,
 }
 
 impl AppSyntax {
@@ -30,15 +32,38 @@ impl Parse for AppSyntax {
         input.parse::<Token![=]>()?;
         let name = input.parse()?;
         input.parse::<Token![;]>()?;
-        let mut app =
-            Self { attributes, visibility, ident, name, events: vec![], workflows: vec![] };
+        let mut app = Self {
+            attributes,
+            visibility,
+            ident,
+            name,
+            events: vec![],
+            workflows: vec![],
+            on_failure: None,
+            on_cancel: None,
+        };
         while !input.is_empty() {
             let section: Ident = input.parse()?;
+            let handler = match section.to_string().as_str() {
+                "on_failure" => Some(&mut app.on_failure),
+                "on_cancel" => Some(&mut app.on_cancel),
+                _ => None,
+            };
+            if let Some(handler) = handler {
+                input.parse::<Token![:]>()?;
+                *handler = Some(input.parse()?);
+                if input.is_empty() {
+                    break;
+                }
+                input.parse::<Token![,]>()?;
+                continue;
+            }
             let list = match section.to_string().as_str() {
                 "events" => &mut app.events,
                 "workflows" => &mut app.workflows,
                 other => {
-                    let help = did_you_mean(other, &["events", "workflows"]);
+                    let known = ["events", "workflows", "on_failure", "on_cancel"];
+                    let help = did_you_mean(other, &known);
                     return Err(syn::Error::new(
                         section.span(),
                         format!("an app has no `{other}`\n= help: {help}"),

@@ -3,6 +3,7 @@
 
 mod app;
 mod arguments;
+mod cancel;
 mod cron;
 mod derive;
 mod duration;
@@ -14,6 +15,7 @@ mod zone;
 
 pub(crate) use self::app::AppSyntax;
 pub(crate) use self::arguments::{Argument, Value, parse_arguments};
+pub(crate) use self::cancel::CancelSyntax;
 pub(crate) use self::cron::check_cron;
 pub(crate) use self::derive::DeriveSyntax;
 pub(crate) use self::duration::parse_duration;

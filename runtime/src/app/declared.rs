@@ -1,7 +1,7 @@
 use crate::event::EventDef;
 use crate::step::Definition;
 use crate::text::{Message, same};
-use crate::workflow::{Awaits, Trigger};
+use crate::workflow::{Awaits, Handlers, Trigger};
 
 /// What an app declares, held against itself while the program is compiled: `app!` calls each check
 /// in a constant, and a panic there is a compiler error.
@@ -105,6 +105,67 @@ impl Declared {
             }
             wait += 1;
         }
+    }
+
+    /// Every event that cancels runs of the workflow at `index` is declared.
+    #[track_caller]
+    pub const fn cancellations_are_declared(&self, index: usize) {
+        let workflow = &self.workflows[index];
+        let mut cancel = 0;
+        while cancel < workflow.cancels.len() {
+            let event = workflow.cancels[cancel].event;
+            if !self.declares(event) {
+                Message::EMPTY
+                    .push("runs of `")
+                    .push(workflow.path)
+                    .push("` are cancelled by `")
+                    .push(event)
+                    .push("`, which the app does not declare, so they never would be; add the ")
+                    .push("event\'s type to `events: [..]`")
+                    .panic();
+            }
+            cancel += 1;
+        }
+    }
+
+    /// The workflows that handle the ends of runs of the workflow at `index` are declared.
+    #[track_caller]
+    pub const fn handlers_are_declared(&self, index: usize) {
+        let workflow = &self.workflows[index];
+        self.has_handlers(workflow.path, workflow.config.handlers);
+    }
+
+    /// The workflows that handle the ends of all runs are declared.
+    #[track_caller]
+    pub const fn has_handlers(&self, whose: &str, handlers: Handlers) {
+        let handlers = [handlers.on_failure, handlers.on_cancel];
+        let mut index = 0;
+        while index < handlers.len() {
+            if let Some(handler) = handlers[index]
+                && !self.has_workflow(handler)
+            {
+                Message::EMPTY
+                    .push("`")
+                    .push(handler)
+                    .push("` handles how runs of `")
+                    .push(whose)
+                    .push("` end, and is no workflow of the app, so nobody would drive it; add it ")
+                    .push("to `workflows: [..]`")
+                    .panic();
+            }
+            index += 1;
+        }
+    }
+
+    const fn has_workflow(&self, id: &str) -> bool {
+        let mut index = 0;
+        while index < self.workflows.len() {
+            if same(self.workflows[index].id, id) {
+                return true;
+            }
+            index += 1;
+        }
+        false
     }
 
     const fn declares(&self, name: &str) -> bool {

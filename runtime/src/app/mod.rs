@@ -6,11 +6,16 @@ mod shapes;
 pub use self::declared::Declared;
 use crate::event::EventDef;
 use crate::step::Definition;
+use crate::workflow::Handlers;
 
 /// The workflows and events of one program, made with [`app!`](crate::app).
 pub trait App: Send + Sync + 'static {
     /// The app's name: what its runs and deliveries are filed under.
     const NAME: &'static str;
+
+    /// Who handles the ends of all its runs.
+    #[doc(hidden)]
+    const HANDLERS: Handlers = Handlers::NONE;
 
     /// Its events.
     #[doc(hidden)]

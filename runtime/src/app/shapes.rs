@@ -1,6 +1,6 @@
 use super::App;
 use crate::workflow::Trigger;
-use crate::workflow::shape::{Fields, Shapes, WorkflowShape};
+use crate::workflow::shape::{Fields, Shapes, WorkflowShape, settings};
 
 impl Shapes {
     /// The shapes of all that an app has.
@@ -10,12 +10,13 @@ impl Shapes {
             let triggers = definition.triggers.iter().map(Trigger::name);
             let input = (definition.input_schema)();
             let input = input.as_ref().map(|schema| schema.as_value());
-            let shape = WorkflowShape::new(triggers, input, &definition.graph).started(
+            let mut shape = WorkflowShape::new(triggers, input, &definition.graph).started(
                 definition.form,
                 &definition.config,
                 definition.filters,
                 definition.batch_key.is_some(),
             );
+            shape.settings.extend(settings(&definition.config, definition.cancels));
             (definition.id.to_owned(), shape)
         });
         Self {
@@ -39,10 +40,27 @@ mod tests {
         cents: u32,
     }
 
+    #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    #[event(name = "shop/refunded")]
+    struct Refunded {
+        #[serde(rename = "orderNumber")]
+        number: Uuid,
+    }
+
     #[derive(Serialize, Deserialize)]
     struct Unknown;
 
     #[workflow(input)]
+    async fn report(_failed: RunFailed<Payment>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow(
+        input,
+        on_failure = report,
+        timeout(start = "1h", finish = "1 day"),
+        cancel_on(Refunded, matching(number = order)),
+    )]
     async fn pay(_payment: Payment, step: Step) -> Result<(), Failure> {
         step.sleep("wait", "1h").await;
         Ok(())
@@ -80,7 +98,7 @@ mod tests {
         Ok(())
     }
 
-    crate::app! { Shop = "shop"; events: [], workflows: [pay, guess], }
+        crate::app! { Shop = "shop"; events: [Refunded], workflows: [pay, guess, report], }
     crate::app! { Site = "site"; events: [Viewed], workflows: [gather, tell, view], }
 
     #[test]
@@ -119,14 +137,24 @@ workflow view
 format 1
 app shop
 
+event shop/refunded
+    orderNumber: uuid
+
 workflow guess
     (start) -> (end)
 
 workflow pay
     input cents: uint32
     input order: uuid
+    cancel_on shop/refunded (orderNumber)
+    on_failure report
+    timeout finish 86400s
+    timeout start 3600s
     (start) -> wait
     sleep wait -> (end)
+
+workflow report
+    (start) -> (end)
 ";
         assert_eq!(Shapes::of::<Shop>().to_string(), expected);
     }

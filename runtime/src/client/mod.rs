@@ -16,7 +16,7 @@ pub use self::verbs::Replaying;
 
 use crate::error::{Error, Result};
 use crate::event::{Catalog, Event, EventId, UntypedEvent};
-use crate::journal::{Row, RunId};
+use crate::journal::{CancelKey, Row, RunId};
 use crate::payload::Payload;
 use crate::program::Program;
 use crate::store::{NewRun, RunCount, RunQuery, RunRecord, Store};
@@ -71,7 +71,8 @@ impl Client {
                 let input = <W::Input as Input>::encode(&input, limit).map_err(|cause| {
                     Error::NotStorable { what: format!("the input of `{}`", W::ID), cause }
                 })?;
-                Ok(NewRun::new(W::ID, None, input))
+                let cancels = CancelKey::all(W::CANCELS, &input);
+                Ok(NewRun { cancels, ..NewRun::new(W::ID, None, input) })
             })
             .collect::<Result<Vec<_>>>()?;
         for batch in runs.chunks(BATCH) {

@@ -49,7 +49,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::NoSuchState`] if the run has no outcome of that state, with the states that it has;
-    /// [`Error::NoSuchRun`]; or when the database does not answer.
+    /// [`Error::Undone`] if it has begun to undo what it did; [`Error::NoSuchRun`]; or when the database does not answer.
     pub async fn fork(&self, run: RunId, at_state: impl fmt::Display + Send) -> Result<RunId> {
         let fork = Fork { source: run, id: RunId::new(), state: at_state.to_string() };
         let forked = self.store.fork(&fork).await?;

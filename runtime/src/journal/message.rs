@@ -7,6 +7,7 @@ use crate::event::EventId;
 pub use crate::id::MessageId;
 use crate::id::RunId;
 use crate::payload::Payload;
+use crate::workflow::CancelOn;
 
 /// Something that the world tells a run. It stays in the run's inbox until the commit that says what
 /// became of it.
@@ -23,8 +24,8 @@ pub struct Message {
 pub enum Content {
     /// An event was accepted that one of the run's waits may be for.
     Event {
-        /// What the wait is for.
-        awaited: MatchKey,
+        /// Its name.
+        name: String,
         /// The event's id.
         id: EventId,
         /// When it was accepted.
@@ -53,6 +54,50 @@ impl Message {
             Content::Cancel { reason } => Some(reason),
             _ => None,
         }
+    }
+}
+
+/// What a wait is for, as the run that waits knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Awaited {
+    /// The event's name.
+    pub(crate) event: &'static str,
+    /// The wire names of the fields that tell which.
+    pub(crate) fields: Vec<&'static str>,
+    /// What they are to hash to.
+    pub(crate) key: MatchKey,
+}
+
+impl Awaited {
+    /// Whether it is for an event with these data.
+    pub(crate) fn is_for(&self, event: &str, data: &Value) -> bool {
+        self.event == event && MatchKey::of(event, data, &self.fields) == self.key
+    }
+}
+
+/// Why an event cancels a run: the run's workflow has said so, with `cancel_on`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelKey {
+    /// The event's name.
+    pub event: &'static str,
+    /// Which event of that name.
+    pub awaited: MatchKey,
+}
+
+impl CancelKey {
+    /// Those of a run with this input. An input that cannot be read holds the run in any case.
+    pub(crate) fn all(cancels: &'static [CancelOn], input: &Payload) -> Vec<Self> {
+        let keys = cancels.iter().filter_map(|CancelOn { event, fields, values }| {
+            let values = values(input)?;
+            let fields: Vec<_> = fields.iter().copied().zip(values).collect();
+            Some(Self { event, awaited: MatchKey::new(event, &fields) })
+        });
+        keys.collect()
+    }
+
+    /// What the run is told.
+    pub(crate) fn reason(&self) -> String {
+        format!("the event `{}` cancels it", self.event)
     }
 }
 
@@ -85,11 +130,6 @@ impl MatchKey {
     /// The hash as it is stored.
     pub fn as_uuid(self) -> Uuid {
         self.0
-    }
-
-    /// A hash that was stored.
-    pub fn stored(hash: Uuid) -> Self {
-        Self(hash)
     }
 }
 

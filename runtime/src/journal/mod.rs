@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 pub use self::error::{Attempt, ErrorKind, ErrorRecord, Undone};
 pub use self::key::StateKey;
-pub use self::message::{Content, MatchKey, Message, MessageId};
+pub(crate) use self::message::Awaited;
+pub use self::message::{CancelKey, Content, MatchKey, Message, MessageId};
 pub use crate::id::RunId;
 
 use crate::id::EventId;
@@ -117,7 +118,8 @@ pub enum TransitionKind {
     Abandoned,
     /// [`Transition::Carried`]
     Carried,
-    /// [`Transition::Succeeded`]
+    /// [`Transition::Succeeded`]; `undoable` in the store, where it has an undo.
+    #[serde(alias = "undoable")]
     Succeeded,
     /// [`Transition::Failed`]
     Failed,
@@ -235,6 +237,8 @@ pub struct Child {
     pub seed: Uuid,
     /// Whether it goes on when its parent ends.
     pub detached: bool,
+    /// The events that cancel it.
+    pub cancels: Vec<CancelKey>,
 }
 
 /// When a sleep ends.

@@ -16,7 +16,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use self::contradiction::Trail;
@@ -28,10 +28,10 @@ use crate::journal::{
 };
 use crate::payload::Payload;
 use crate::step::{
-    BodyFuture, Context as BodyContext, Definition, Fault, HandedIn, Limits, Open, Operations,
-    Resources, Rollback, Shared, Undo, UndoingFuture, catch_panic, undoing,
+    Again, BodyFuture, Context as BodyContext, Definition, Fault, HandedIn, Keys, Limits, Open,
+    Operations, Resources, Rollback, Shared, Undo, UndoingFuture, catch_panic, undoing,
 };
-use crate::workflow::{StepKind, TriggerData};
+use crate::workflow::{Config, StepKind, TriggerData};
 
 /// A run as the store knows it, before a machine is made of it.
 #[derive(Debug, Clone)]
@@ -40,6 +40,11 @@ pub(crate) struct Origin {
     pub(crate) seed: Uuid,
     /// How often it was taken up again after it had failed.
     pub(crate) retries: u32,
+    /// How often it has begun anew. Of a later generation than the first, the trigger's data is the
+    /// input that it began with, and its time the one at which it did.
+    pub(crate) generation: u32,
+    /// When a worker first took it up.
+    pub(crate) started_at: Timestamp,
     pub(crate) journal: Vec<Row>,
 }
 
@@ -62,6 +67,8 @@ pub(crate) struct Machine {
     inbox: VecDeque<Message>,
     seen: HashSet<MessageId>,
     end: EndState,
+    /// When the body is out of time, and what is said then.
+    deadline: Option<(Timestamp, String)>,
     /// Why the run was asked to cancel while it was being undone.
     asked_to_cancel: Option<String>,
     trail: Trail,
@@ -83,6 +90,8 @@ pub(crate) enum End {
     Completed(Payload),
     Failed(ErrorRecord),
     Cancelled(String),
+    /// Only this generation is over: the next begins with this input.
+    Restarted(Payload),
 }
 
 enum EndState {
@@ -136,12 +145,12 @@ impl Machine {
         limits: Limits,
         origin: Origin,
     ) -> Self {
-        let Origin { trigger, seed, retries, journal } = origin;
+        let Origin { trigger, seed, retries, generation, started_at, journal } = origin;
+        // Who retries a run means it to go on.
+        let deadline = deadline(&definition.config, &trigger, generation == 0, started_at)
+            .filter(|_| retries == 0);
         let operations = Operations::new(
-            trigger.run,
-            seed,
-            retries,
-            trigger.accepted_at,
+            Keys::new(trigger.run, seed, Again { retries, generation }, trigger.accepted_at),
             definition.config,
             limits,
             definition.undos,
@@ -163,6 +172,7 @@ impl Machine {
             inbox: VecDeque::new(),
             seen: HashSet::new(),
             end: EndState::Open,
+            deadline,
             asked_to_cancel: None,
             trail: Trail::default(),
         };
@@ -217,6 +227,7 @@ impl Machine {
             if self.operations.lock().is_live() {
                 self.operations.lock().fire();
                 self.read_inbox();
+                self.keep_time(clock);
             }
             self.poll_body(cx);
             let fault = self.operations.lock().fault().cloned();
@@ -289,7 +300,21 @@ impl Machine {
 
     /// When the machine has to be polled again if nothing else happens.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.operations.lock().next_due()
+        let due = self.operations.lock().next_due();
+        let deadline = match (&self.phase, &self.deadline) {
+            (Phase::Body(_), Some((deadline, _))) => Some(*deadline),
+            _ => None,
+        };
+        due.into_iter().chain(deadline).min()
+    }
+
+    /// A body that is out of time is cancelled.
+    fn keep_time(&mut self, clock: Timestamp) {
+        if let (Phase::Body(_), Some((deadline, reason))) = (&self.phase, &self.deadline)
+            && *deadline <= clock
+        {
+            self.ended(End::Cancelled(reason.clone()));
+        }
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) {
@@ -298,7 +323,10 @@ impl Machine {
             Phase::Body(body) => match catch_panic(|| body.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => return,
                 Ok(Poll::Ready(Ok(output))) => End::Completed(output),
-                Ok(Poll::Ready(Err(failure))) => End::Failed(failure.record()),
+                Ok(Poll::Ready(Err(failure))) => match self.operations.lock().restarted() {
+                    Some(input) => End::Restarted(input),
+                    None => End::Failed(failure.record()),
+                },
                 Err(panic) => End::Failed(panic),
             },
             Phase::Undoing(undoing) => match undoing.as_mut().poll(cx) {
@@ -485,13 +513,34 @@ impl Machine {
             return Poll::Ready(Turn::Held(fault));
         }
         if operations.is_idle() {
-            return Poll::Ready(Turn::Idle { until: operations.next_due() });
+            drop(operations);
+            return Poll::Ready(Turn::Idle { until: self.next_due() });
         }
         match operations.is_drained() {
             true => Poll::Ready(Turn::Drained),
             false => Poll::Pending,
         }
     }
+}
+
+/// When a run is out of time: at once, if it has begun too late.
+fn deadline(
+    config: &Config,
+    trigger: &TriggerData,
+    is_first: bool,
+    started_at: Timestamp,
+) -> Option<(Timestamp, String)> {
+    let waited = started_at.duration_since(trigger.accepted_at);
+    let late = config.start_timeout.filter(|timeout| {
+        // A later generation begins when the one before it ends.
+        is_first && SignedDuration::try_from(*timeout).is_ok_and(|timeout| waited > timeout)
+    });
+    if let Some(timeout) = late {
+        return Some((started_at, format!("it had not begun {timeout:?} after it was accepted")));
+    }
+    let timeout = config.finish_timeout?;
+    let deadline = started_at.saturating_add(timeout).unwrap_or(Timestamp::MAX);
+    Some((deadline, format!("it had not ended {timeout:?} after it had begun")))
 }
 
 fn too_long(limit: u32) -> ErrorRecord {

@@ -7,10 +7,9 @@ use super::body::Interpreted;
 use super::plan::Scenario;
 use crate::id::RunId;
 use crate::journal::{Row, Transition};
-use crate::machine::{Origin, replay_prefixes};
+use crate::machine::replay_prefixes;
 use crate::step::{Definition, Resources};
 use crate::store::{RunQuery, RunRecord, RunStatus, Store};
-use crate::workflow::TriggerData;
 
 /// What became of a run.
 #[derive(Debug, Clone)]
@@ -67,12 +66,10 @@ impl Story {
     ///
     /// When the body does not do what it says.
     pub(super) fn replay(&self, resources: &Arc<Resources>) {
-        let RunRecord { id, event, accepted_at, input, output, seed, retries, .. } =
-            self.record.clone();
-        let trigger = TriggerData { run: id, event, accepted_at, data: input };
-        let origin = Origin { trigger, seed, retries, journal: self.journal.clone() };
+        let origin = self.record.origin(self.journal.clone());
+        let output = self.record.output.as_ref();
         let definition = Definition::of::<Interpreted>();
-        if let Err(error) = replay_prefixes(&definition, resources, &origin, output.as_ref()) {
+        if let Err(error) = replay_prefixes(&definition, resources, &origin, output) {
             panic!("{error}\n{self}");
         }
     }

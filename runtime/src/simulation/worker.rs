@@ -127,13 +127,15 @@ impl Simulated {
                 taken: Vec::new(),
                 discarded: Vec::new(),
                 then,
+                handlers: Vec::new(),
             };
             match turn {
                 Poll::Pending => stirred |= driven.woken.0.load(Ordering::Relaxed),
                 Poll::Ready(Turn::Commit(commit)) => {
                     let Commit { first_seq, entries, taken, discarded, end, .. } = commit;
                     let then = end.map_or(Then::Continue, Then::End);
-                    batch.push(RunCommit { run: *run, first_seq, entries, taken, discarded, then });
+                    let more = RunCommit { first_seq, entries, taken, discarded, ..only(then) };
+                    batch.push(more);
                 }
                 // What has come for it is to be passed on first.
                 Poll::Ready(Turn::Idle { .. }) if !driven.inbox.is_empty() => {}

@@ -12,7 +12,8 @@ use super::transaction::Database;
 use super::undo::Undo;
 use crate::payload::Payload;
 use crate::workflow::{
-    Awaits, Config, Filter, Form, Graph, Input, Key, OnChange, Trigger, TriggerData, Workflow,
+    Awaits, CancelOn, Config, Filter, Form, Graph, Input, Key, OnChange, Trigger, TriggerData,
+    Workflow,
 };
 
 /// What a program lends its workflows, by type.
@@ -205,6 +206,7 @@ pub struct Definition {
     pub(crate) filters: &'static [Filter],
     pub(crate) batch_key: Option<Key>,
     pub(crate) waits: &'static [Awaits],
+    pub(crate) cancels: &'static [CancelOn],
     pub(crate) config: Config,
     pub(crate) graph: Graph,
     pub(crate) undos: &'static [Undo],
@@ -246,6 +248,7 @@ impl Definition {
             filters: W::FILTERS,
             batch_key: W::BATCH_KEY,
             waits: W::WAITS,
+            cancels: W::CANCELS,
             config: W::CONFIG,
             graph: W::GRAPH,
             undos: W::UNDOS,

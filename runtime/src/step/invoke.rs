@@ -11,9 +11,9 @@ use super::durable::{Awaited, Durable};
 use super::error::StepError;
 use super::operations::{Held, Instruction};
 use super::undo::UndoFn;
-use crate::journal::{Change, Child, ErrorKind, ErrorRecord};
+use crate::journal::{CancelKey, Change, Child, ErrorKind, ErrorRecord};
 use crate::payload::{EncodeError, Payload};
-use crate::workflow::{Input, State, StepKind, Workflow};
+use crate::workflow::{CancelOn, Input, State, StepKind, Workflow};
 
 impl Step {
     /// Starts a run of another workflow and waits for its end; the run holds no memory meanwhile.
@@ -49,6 +49,7 @@ impl Step {
             held: Held::claim(self, state, StepKind::Invoke),
             workflow: W::ID,
             input: <W::Input as Input>::encode(&input, limit),
+            cancels: W::CANCELS,
             timeout: None,
             output: PhantomData,
         }
@@ -61,6 +62,7 @@ pub struct Invoke<T> {
     held: Held,
     workflow: &'static str,
     input: Result<Payload, EncodeError>,
+    cancels: &'static [CancelOn],
     timeout: Option<Duration>,
     output: PhantomData<fn() -> T>,
 }
@@ -119,7 +121,7 @@ impl<T: DeserializeOwned> Future for InvokeFuture<T> {
     type Output = Result<T, StepError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Invoke { held, workflow, input, timeout, .. } = &mut self.0;
+        let Invoke { held, workflow, input, cancels, timeout, .. } = &mut self.0;
         match held.poll(None, cx) {
             Instruction::Begin { attempt } => {
                 let change = match input {
@@ -127,7 +129,8 @@ impl<T: DeserializeOwned> Future for InvokeFuture<T> {
                         let (id, seed) = held.operations().keys.child(held.key());
                         let detached = held.entering.detached;
                         let input = input.clone();
-                        let child = Child { id, workflow, input, seed, detached };
+                        let cancels = CancelKey::all(cancels, &input);
+                        let child = Child { id, workflow, input, seed, detached, cancels };
                         Change::Invoke { child, timeout: *timeout }
                     }
                     Err(error) => {

@@ -12,6 +12,7 @@ mod join_all;
 mod operations;
 mod panic;
 mod race;
+mod restart;
 mod run;
 mod send;
 mod sleep;
@@ -46,7 +47,9 @@ pub use self::wait::{WaitForEvent, WaitForEventFuture};
 
 pub(crate) use self::call::Path;
 pub(crate) use self::context::BodyFuture;
-pub(crate) use self::operations::{Fault, HandedIn, Limits, Mismatch, Operations, Shared};
+pub(crate) use self::operations::{
+    Again, Fault, HandedIn, Keys, Limits, Mismatch, Operations, Shared,
+};
 pub(crate) use self::panic::catch as catch_panic;
 pub(crate) use self::transaction::{Connection, Database, Open, Rollback, conflicts};
 pub(crate) use self::undoing::{UndoingFuture, undoing};

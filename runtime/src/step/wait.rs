@@ -10,7 +10,7 @@ use super::Step;
 use super::durable::{Awaited, Durable};
 use super::operations::{Fault, Held, Instruction};
 use crate::event::{Event, EventField, Matches, Received};
-use crate::journal::{Change, Content, MatchKey, Message};
+use crate::journal::{self, Change, Content, MatchKey, Message};
 use crate::payload::Payload;
 use crate::workflow::{State, StepKind};
 
@@ -129,7 +129,9 @@ impl<'s, E: Event> Awaited for WaitForEvent<'s, E> {
     type Fut = WaitForEventFuture<'s, E>;
 
     fn into_awaited(mut self) -> Self::Fut {
-        self.held.entering.awaited = Some(MatchKey::new(E::NAME, &self.fields));
+        let fields = self.fields.iter().map(|(name, _)| *name).collect();
+        let key = MatchKey::new(E::NAME, &self.fields);
+        self.held.entering.awaited = Some(journal::Awaited { event: E::NAME, fields, key });
         WaitForEventFuture(self)
     }
 }
@@ -145,7 +147,8 @@ impl<E: Event> Future for WaitForEventFuture<'_, E> {
         loop {
             match wait.held.poll(None, cx) {
                 Instruction::Begin { .. } => {
-                    let Some(awaited) = wait.held.entering.awaited else { return Poll::Pending };
+                    let awaited = wait.held.entering.awaited.as_ref().map(|awaited| awaited.key);
+                    let Some(awaited) = awaited else { return Poll::Pending };
                     let WaitForEvent { from_trigger, timeout, .. } = *wait;
                     wait.held.hand_in(Change::Wait { awaited, from_trigger, timeout });
                 }

@@ -223,11 +223,13 @@ impl<'a> LeaveColumns<'a> {
             Then::End(End::Failed(error)) => {
                 Some(Self { error: Some(error_text(error)), ..columns(Failed) })
             }
+            // The driver makes a restart of it.
+            Then::End(End::Restarted(_)) => Some(columns(Queued)),
             Then::End(End::Cancelled(reason)) => {
                 Some(Self { cancelled: Some(reason_text(reason)), ..columns(Cancelled) })
             }
             Then::Hold(reason) => Some(Self { held: Some(reason_text(reason)), ..columns(Held) }),
-            Then::Release => Some(columns(Queued)),
+            Then::Release | Then::Restart { .. } => Some(columns(Queued)),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What a batch does beside adding lines: to older lines, to waits, to children, to inboxes.
 
 use super::{RunCommit, Then};
-use crate::journal::{Change, Child, MatchKey, MessageId, RunId};
+use crate::journal::{CancelKey, Change, Child, MatchKey, MessageId, RunId};
+use crate::payload::Payload;
 use crate::workflow::StepKind;
 
 #[derive(Default)]
@@ -14,6 +15,7 @@ pub(super) struct Effects<'a> {
     pub(super) children: Vec<(RunId, &'a Child)>,
     pub(super) settled: Vec<Settled>,
     pub(super) cancels: Vec<Cancel>,
+    pub(super) restarts: Vec<Restart<'a>>,
     /// Runs that leave the worker and may have messages: parked ones, and held ones.
     pub(super) at_rest: Vec<RunId>,
 }
@@ -42,6 +44,15 @@ pub(super) struct Settled {
     pub(super) taken: bool,
 }
 
+/// A run that begins anew.
+pub(super) struct Restart<'a> {
+    pub(super) run: RunId,
+    pub(super) cancels: &'a [CancelKey],
+    pub(super) input: &'a Payload,
+    /// The generation that is over.
+    pub(super) generation: u32,
+}
+
 /// A child that is asked to cancel.
 pub(super) struct Cancel {
     pub(super) child: RunId,
@@ -58,13 +69,15 @@ impl<'a> Effects<'a> {
 
     /// Whether nothing is to be written beside the lines and what becomes of the runs.
     pub(super) fn are_none(&self) -> bool {
-        let Self { dropped, waits, waited, children, settled, cancels, at_rest: _ } = self;
+        let Self { dropped, waits, waited, children, settled, cancels, restarts, at_rest: _ } =
+            self;
         dropped.is_empty()
             && waits.is_empty()
             && waited.is_empty()
             && children.is_empty()
             && settled.is_empty()
             && cancels.is_empty()
+            && restarts.is_empty()
     }
 
     fn push(&mut self, commit: &'a RunCommit) {
@@ -114,9 +127,19 @@ impl<'a> Effects<'a> {
             let settled = taken.chain(discarded);
             self.settled.extend(settled.map(|(message, taken)| Settled { run, message, taken }));
         }
+        if let Then::Restart { input, cancels, generation } = &commit.then {
+            self.restarts.push(Restart { run, cancels, input, generation: *generation });
+        }
+        self.children.extend(commit.handlers.iter().map(|handler| (run, handler)));
         if matches!(commit.then, Then::Park(_) | Then::Hold(_)) {
             self.at_rest.push(run);
         }
+    }
+
+    /// The runs that begin, with the events that cancel them.
+    pub(super) fn begun(&self) -> impl Iterator<Item = (RunId, &'a [CancelKey])> {
+        let children = self.children.iter().map(|(_, child)| (child.id, &*child.cancels));
+        children.chain(self.restarts.iter().map(|restart| (restart.run, restart.cancels)))
     }
 
     fn cancel(&mut self, parent: RunId, child: RunId, why: &str) {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::columns::error_record;
-use crate::journal::{Content, ErrorKind, ErrorRecord, MatchKey, Message, RunId};
+use crate::journal::{Content, ErrorKind, ErrorRecord, Message, RunId};
 use crate::payload::Payload;
 
 pub(super) const EVENT: &str = "event";
@@ -31,12 +31,18 @@ pub(super) fn readable(
     }
 }
 
+/// The key of a wait that was made with its run: no id has parentheses.
+pub(super) fn cancel_key(number: usize) -> String {
+    format!("(cancel {number})")
+}
+
 /// A message as it was read.
 pub(super) struct MessageColumns {
     pub(super) id: Uuid,
     pub(super) kind: String,
     pub(super) at: Timestamp,
-    pub(super) hash: Option<Uuid>,
+    /// The event's.
+    pub(super) name: Option<String>,
     /// The event's.
     pub(super) data: Option<String>,
     /// What the child gave, or why it failed, or, in `reason`, why it was cancelled.
@@ -47,12 +53,12 @@ pub(super) struct MessageColumns {
 
 impl MessageColumns {
     pub(super) fn message(self) -> Result<Message, StoreError> {
-        let Self { id, kind, at, hash, data, outcome, error, reason } = self;
+        let Self { id, kind, at, name, data, outcome, error, reason } = self;
         let corrupt =
             |what: &str| StoreError::Corrupt(format!("the message {id} to a run: {what}"));
         let content = match kind.as_str() {
             EVENT => Content::Event {
-                awaited: MatchKey::stored(hash.ok_or_else(|| corrupt("no hash"))?),
+                name: name.ok_or_else(|| corrupt("its event is gone"))?,
                 id: id.into(),
                 accepted_at: at,
                 data: Payload::stored(data.ok_or_else(|| corrupt("its event is gone"))?),

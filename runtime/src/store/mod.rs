@@ -35,10 +35,14 @@ pub use self::verbs::{Intervention, Verb};
 
 use crate::event::EventId;
 use crate::id::WorkerId;
-use crate::journal::{Entry, ErrorRecord, MatchKey, Message, MessageId, Row, RunId, StateKey};
+use crate::journal::{
+    CancelKey, Child, Entry, ErrorRecord, MatchKey, Message, MessageId, Row, RunId, StateKey,
+};
 use crate::machine::{End, Origin};
 use crate::payload::Payload;
 use crate::step::{Connection, Rollback};
+#[cfg(any(test, feature = "testing"))]
+use crate::workflow::TriggerData;
 
 /// An event to be accepted.
 #[derive(Debug, Clone)]
@@ -63,6 +67,8 @@ pub(crate) struct NewRun {
     pub(crate) seed: Uuid,
     /// When it was due, if a schedule starts it.
     pub(crate) scheduled_at: Option<Timestamp>,
+    /// The events that cancel it, if they were accepted after its trigger.
+    pub(crate) cancels: Vec<CancelKey>,
 }
 
 /// What an app makes of an event.
@@ -98,10 +104,11 @@ pub(crate) struct Blocked {
 }
 
 impl NewRun {
-    /// A run with a seed of its own.
+    /// A run with a seed of its own, which no event cancels.
     pub(crate) fn new(workflow: &str, event: Option<EventId>, input: Payload) -> Self {
         let (id, seed, workflow) = (RunId::new(), Uuid::new_v4(), workflow.to_owned());
-        Self { id, workflow, event, input, seed, scheduled_at: None }
+        let (scheduled_at, cancels) = (None, Vec::new());
+        Self { id, workflow, event, input, seed, scheduled_at, cancels }
     }
 }
 
@@ -264,6 +271,8 @@ pub(crate) struct RunCommit {
     /// Messages that nothing in the run waited for. An event among them may satisfy a later wait.
     pub(crate) discarded: Vec<MessageId>,
     pub(crate) then: Then,
+    /// The runs that are started because this one has not completed: its detached children.
+    pub(crate) handlers: Vec<Child>,
 }
 
 impl RunCommit {
@@ -295,6 +304,16 @@ pub(crate) enum Then {
     Hold(String),
     /// It is given back, to be claimed by any worker at once.
     Release,
+    /// It begins anew: its journal, waits and taken messages are removed, its attached children asked
+    /// to cancel, and it is ready to be claimed with this input.
+    Restart {
+        /// What the next generation begins with.
+        input: Payload,
+        /// The events that cancel it.
+        cancels: Vec<CancelKey>,
+        /// The one that is over. Nothing is done to a run that is in another.
+        generation: u32,
+    },
 }
 
 /// A batch that was committed.
@@ -423,12 +442,33 @@ pub struct RunRecord {
     pub cancelled: Option<String>,
     /// Why it is held.
     pub held: Option<String>,
+    /// How often it has begun anew with [`Step::restart`](crate::step::Step::restart).
+    pub generation: u32,
+    /// When it last did.
+    #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "only replays need it"))]
+    pub(crate) began_at: Option<Timestamp>,
     /// What its derived values rest on.
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only replays need it"))]
+    #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "only replays need it"))]
     pub(crate) seed: Uuid,
     /// How often it was taken up again after it had failed.
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only replays need it"))]
+    #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "only replays need it"))]
     pub(crate) retries: u32,
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl RunRecord {
+    /// The run as a worker would take it up, with this journal of its generation.
+    pub(crate) fn origin(&self, journal: Vec<Row>) -> Origin {
+        let trigger = TriggerData {
+            run: self.id,
+            event: self.event.filter(|_| self.generation == 0),
+            accepted_at: self.began_at.unwrap_or(self.accepted_at),
+            data: self.input.clone(),
+        };
+        let (seed, retries, generation) = (self.seed, self.retries, self.generation);
+        let started_at = self.started_at.unwrap_or(self.accepted_at);
+        Origin { trigger, seed, retries, generation, started_at, journal }
+    }
 }
 
 /// Which runs to list.

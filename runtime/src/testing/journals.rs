@@ -4,11 +4,10 @@ use super::Bench;
 use crate::app::App;
 use crate::client::Client;
 use crate::error::Result;
-use crate::machine::{Origin, replay_prefixes};
+use crate::machine::replay_prefixes;
 use crate::program::Program;
 use crate::step::Limits;
 use crate::store::RunQuery;
-use crate::workflow::TriggerData;
 
 impl Bench {
     /// Replays the journals of all of an app's runs in a database, finished or not, each up to each of
@@ -34,15 +33,7 @@ impl Bench {
             for record in page {
                 // Runs of workflows that only an earlier program had cannot be replayed.
                 let Some(definition) = program.workflow(&record.workflow) else { continue };
-                let trigger = TriggerData {
-                    run: record.id,
-                    event: record.event,
-                    accepted_at: record.accepted_at,
-                    data: record.input,
-                };
-                let journal = client.journal(record.id).await?;
-                let (seed, retries) = (record.seed, record.retries);
-                let origin = Origin { trigger, seed, retries, journal };
+                let origin = record.origin(client.journal(record.id).await?);
                 let output = record.output.as_ref();
                 let replayed = replay_prefixes(definition, &resources, &origin, output);
                 if let Err(contradiction) = replayed {

@@ -84,7 +84,7 @@ impl Bench {
             accepted_at: Timestamp::UNIX_EPOCH,
             data,
         };
-        TestRun::resumed(Arc::new(self.resources), trigger, Vec::new(), Vec::new())
+        TestRun::resumed(Arc::new(self.resources), trigger, 0, Vec::new(), Vec::new())
     }
 }
 
@@ -111,6 +111,8 @@ impl Bench {
 pub struct TestRun<W> {
     resources: Arc<Resources>,
     trigger: TriggerData,
+    /// How often it has begun anew.
+    generation: u32,
     machine: Machine,
     clock: Clock,
     /// Every line that was committed, also those that a carried loop has dropped since.
@@ -149,17 +151,34 @@ impl<W: Body> TestRun<W> {
     fn resumed(
         resources: Arc<Resources>,
         trigger: TriggerData,
+        generation: u32,
         history: Vec<Row>,
         commits: Vec<usize>,
     ) -> Self {
         let journal = kept(&history);
         let clock = Clock::at(journal.last().map_or(trigger.accepted_at, |row| row.at));
-        let origin =
-            Origin { trigger: trigger.clone(), seed: Uuid::from_u128(2), retries: 0, journal };
+        let origin = Origin {
+            trigger: trigger.clone(),
+            seed: Uuid::from_u128(2),
+            retries: 0,
+            generation,
+            started_at: trigger.accepted_at,
+            journal,
+        };
         let definition = Definition::of::<W>();
         let machine = Machine::new(&definition, resources.clone(), Limits::DEFAULT, origin);
         let workflow = PhantomData;
-        Self { resources, trigger, machine, clock, history, commits, end: None, workflow }
+        Self {
+            resources,
+            trigger,
+            generation,
+            machine,
+            clock,
+            history,
+            commits,
+            end: None,
+            workflow,
+        }
     }
 
     /// Runs up to and including its next commit; `false` if it is over and there was none.
@@ -202,16 +221,28 @@ impl<W: Body> TestRun<W> {
             self.history.extend(rows.map(|(entry, seq)| entry.committed(seq, at)));
             self.commits.push(self.history.len());
         }
-        self.end = end.map(|end| match end {
-            End::Completed(output) => Ok(output),
-            End::Failed(error) => Err(RunError::Failed(error)),
-            End::Cancelled(reason) => Err(RunError::Cancelled(reason)),
-        });
+        self.end = match end {
+            None => None,
+            Some(End::Completed(output)) => Some(Ok(output)),
+            Some(End::Failed(error)) => Some(Err(RunError::Failed(error))),
+            Some(End::Cancelled(reason)) => Some(Err(RunError::Cancelled(reason))),
+            Some(End::Restarted(input)) => {
+                self.begin_anew(input, at);
+                return true;
+            }
+        };
         self.machine.committed(at);
         true
     }
 
-    /// Runs to its end and gives what it gave.
+    /// The next generation: nothing is left of the last one.
+    fn begin_anew(&mut self, input: Payload, at: Timestamp) {
+        let trigger = TriggerData { event: None, accepted_at: at, data: input, ..self.trigger };
+        let (resources, generation) = (self.resources.clone(), self.generation + 1);
+        *self = Self::resumed(resources, trigger, generation, Vec::new(), Vec::new());
+    }
+
+    /// Runs to its end, through all generations, and gives what the last one gave.
     ///
     /// # Errors
     ///
@@ -247,7 +278,13 @@ impl<W: Body> TestRun<W> {
         let commits = self.commits[..commits].to_vec();
         let length = commits.last().copied().unwrap_or(0);
         let history = self.history[..length].to_vec();
-        Self::resumed(self.resources.clone(), self.trigger.clone(), history, commits)
+        Self::resumed(
+            self.resources.clone(),
+            self.trigger.clone(),
+            self.generation,
+            history,
+            commits,
+        )
     }
 
     /// The same run, as a later version of the workflow would resume it after so many commits.
@@ -257,8 +294,9 @@ impl<W: Body> TestRun<W> {
     /// When the run has made fewer commits.
     #[must_use]
     pub fn resume_as<V: Body>(&self, _workflow: V, commits: usize) -> TestRun<V> {
-        let Self { resources, trigger, history, commits, .. } = self.resume_after(commits);
-        TestRun::resumed(resources, trigger, history, commits)
+        let Self { resources, trigger, generation, history, commits, .. } =
+            self.resume_after(commits);
+        TestRun::resumed(resources, trigger, generation, history, commits)
     }
 }
 

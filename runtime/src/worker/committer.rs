@@ -158,7 +158,7 @@ impl Flusher {
                 match commit.then {
                     Then::End(_) => signals.ended(commit.run),
                     Then::Park(_) => parked = true,
-                    Then::Continue | Then::Hold(_) | Then::Release => {}
+                    Then::Continue | Then::Hold(_) | Then::Release | Then::Restart { .. } => {}
                 }
                 Commitment::Committed(flushed.at)
             };
@@ -219,6 +219,7 @@ struct LeaseLost;
 fn size(commit: &RunCommit) -> (usize, usize) {
     let end = match &commit.then {
         Then::End(End::Completed(output)) => output.as_str().len(),
+        Then::Restart { input, .. } => input.as_str().len(),
         Then::End(End::Failed(error)) => error.size(),
         Then::End(End::Cancelled(reason)) | Then::Hold(reason) => reason.len(),
         _ => 0,

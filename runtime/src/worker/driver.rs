@@ -15,8 +15,9 @@ use super::committer::{Commitment, Committer};
 use super::inbox::{Inbox, Inboxes};
 use super::pauses::Paused;
 use super::transactions::Transactions;
-use crate::journal::{ErrorKind, ErrorRecord, Message, RunId};
+use crate::journal::{Child, ErrorKind, ErrorRecord, Message, RunId};
 use crate::machine::{Commit, End, Machine, Turn};
+use crate::payload::Payload;
 use crate::step::{Open, catch_panic};
 use crate::store::{ClaimedRun, RunCommit, Then};
 
@@ -61,10 +62,12 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox) {
         error!(workflow = claimed.workflow, "a run was claimed that this program cannot drive");
         return;
     };
-    let run = claimed.origin.trigger.run;
+    let (run, generation) = (claimed.origin.trigger.run, claimed.origin.generation);
+    let input = claimed.origin.trigger.data.clone();
     if let Some(then) = not_to_be_driven(&claimed) {
         let Driver { committer, .. } = &driver;
-        return let_go(committer, run, then).await;
+        let handlers = handlers(&driver, &claimed.workflow, run, &input, &then);
+        return let_go(committer, run, then, handlers).await;
     }
     let mut machine = Machine::new(
         definition,
@@ -74,7 +77,8 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox) {
     );
     claimed.inbox.into_iter().for_each(|message| machine.receive(message));
     let workflow = claimed.workflow;
-    let mut drive = Drive { driver, run, workflow, machine, inbox, commit: None };
+    let mut drive =
+        Drive { driver, run, workflow, generation, input, machine, inbox, commit: None };
     let last = drive.until_rest().await;
     drive.settle(last).await;
 }
@@ -123,6 +127,8 @@ struct Drive {
     driver: Driver,
     run: RunId,
     workflow: String,
+    generation: u32,
+    input: Payload,
     machine: Machine,
     inbox: Inbox,
     /// The commit under way, if there is one.
@@ -180,9 +186,20 @@ impl Drive {
                     if let Some(end) = &end {
                         self.log_end(end);
                     }
-                    let then = end.map_or(Then::Continue, Then::End);
+                    let handlers = end.as_ref().map_or_else(Vec::new, |end| {
+                        self.driver.env.program.handlers(&self.workflow, self.run, &self.input, end)
+                    });
+                    let then = match end {
+                        None => Then::Continue,
+                        Some(End::Restarted(input)) => {
+                            let cancels = env.program.cancels(&self.workflow, &input);
+                            Then::Restart { input, cancels, generation: self.generation }
+                        }
+                        Some(end) => Then::End(end),
+                    };
                     let run = self.run;
-                    let commit = RunCommit { run, first_seq, entries, taken, discarded, then };
+                    let commit =
+                        RunCommit { run, first_seq, entries, taken, discarded, then, handlers };
                     self.commit = Some(self.driver.commit(commit, transaction));
                 }
                 Turn::Idle { until } => {
@@ -212,9 +229,10 @@ impl Drive {
     async fn settle(self, then: Option<Then>) {
         let Some(then) = then else { return };
         // The machine goes first: nothing of it may run on once the run is another's.
-        let Self { driver, run, machine, inbox: _inbox, .. } = self;
+        let Self { driver, run, workflow, input, machine, inbox: _inbox, .. } = self;
         let _ = catch_panic(|| drop(machine));
-        let_go(&driver.committer, run, then).await;
+        let handlers = handlers(&driver, &workflow, run, &input, &then);
+        let_go(&driver.committer, run, then, handlers).await;
     }
 
     fn committed(&mut self, at: Timestamp) {
@@ -241,6 +259,7 @@ impl Drive {
     fn log_end(&self, end: &End) {
         match end {
             End::Completed(_) => debug!(run = %self.run, workflow = self.workflow, "completed"),
+            End::Restarted(_) => debug!(run = %self.run, workflow = self.workflow, "begins anew"),
             End::Cancelled(reason) => {
                 info!(run = %self.run, workflow = self.workflow, reason, "cancelled");
             }
@@ -251,8 +270,22 @@ impl Drive {
     }
 }
 
+/// The runs that are started when a run has not completed.
+fn handlers(
+    driver: &Driver,
+    workflow: &str,
+    run: RunId,
+    input: &Payload,
+    then: &Then,
+) -> Vec<Child> {
+    match then {
+        Then::End(end) => driver.env.program.handlers(workflow, run, input, end),
+        _ => Vec::new(),
+    }
+}
+
 /// Makes a run's last commit by this worker.
-async fn let_go(committer: &Committer, run: RunId, then: Then) {
+async fn let_go(committer: &Committer, run: RunId, then: Then, handlers: Vec<Child>) {
     let commit = RunCommit {
         run,
         first_seq: 0,
@@ -260,6 +293,7 @@ async fn let_go(committer: &Committer, run: RunId, then: Then) {
         taken: Vec::new(),
         discarded: Vec::new(),
         then,
+        handlers,
     };
     if let Ok(Commitment::Refused(reason)) = committer.submit(commit).await {
         error!(%run, reason, "the database refuses to let the run go; it stays where it is");

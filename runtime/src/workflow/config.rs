@@ -13,8 +13,28 @@ pub struct Config {
     pub cron: Option<Cron>,
     /// How its events are gathered, if it takes a list of them.
     pub batch: Option<Batch>,
+    /// How long after its trigger's acceptance a run may begin; later it is cancelled.
+    pub start_timeout: Option<Duration>,
+    /// How long after it has begun a run may take; then it is cancelled.
+    pub finish_timeout: Option<Duration>,
+    /// Who is started when a run does not complete.
+    pub handlers: Handlers,
     /// Who goes on with its unfinished runs when it has changed.
     pub on_change: OnChange,
+}
+
+/// The workflows that are started, by their ids, when a run does not complete.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Handlers {
+    /// When it fails.
+    pub on_failure: Option<&'static str>,
+    /// When it is cancelled.
+    pub on_cancel: Option<&'static str>,
+}
+
+impl Handlers {
+    /// Nobody.
+    pub const NONE: Self = Self { on_failure: None, on_cancel: None };
 }
 
 /// Who goes on with a workflow's unfinished runs when a new version of the program has changed it: its
@@ -29,15 +49,42 @@ pub enum OnChange {
 }
 
 impl Config {
-    /// Four retries with the default backoff, without schedule or batches; a new version resumes
-    /// unfinished runs.
+    /// Four retries with the default backoff, no schedule, batches or timeouts, nobody to handle an end;
+    /// a new version resumes unfinished runs.
     pub const DEFAULT: Self = Self {
         retries: 4,
         backoff: Backoff::DEFAULT,
         cron: None,
         batch: None,
         on_change: OnChange::Resume,
+        start_timeout: None,
+        finish_timeout: None,
+        handlers: Handlers::NONE,
     };
+
+    /// Sets how long after its trigger's acceptance a run may begin.
+    #[must_use]
+    pub const fn start_timeout(self, timeout: Duration) -> Self {
+        Self { start_timeout: Some(timeout), ..self }
+    }
+
+    /// Sets how long after it has begun a run may take.
+    #[must_use]
+    pub const fn finish_timeout(self, timeout: Duration) -> Self {
+        Self { finish_timeout: Some(timeout), ..self }
+    }
+
+    /// Sets which workflow is started when a run fails.
+    #[must_use]
+    pub const fn on_failure(self, handler: &'static str) -> Self {
+        Self { handlers: Handlers { on_failure: Some(handler), ..self.handlers }, ..self }
+    }
+
+    /// Sets which workflow is started when a run is cancelled.
+    #[must_use]
+    pub const fn on_cancel(self, handler: &'static str) -> Self {
+        Self { handlers: Handlers { on_cancel: Some(handler), ..self.handlers }, ..self }
+    }
 
     /// Sets how often a failed step is tried again.
     #[must_use]

@@ -2,10 +2,12 @@
 //! Bodies and the steps in them live in [`step`](crate::step).
 
 mod batch;
+mod cancel;
 mod config;
 mod filter;
 pub(crate) mod fits;
 mod graph;
+mod handler;
 mod input;
 mod schedule;
 #[cfg_attr(
@@ -23,9 +25,14 @@ use std::fmt;
 
 pub(crate) use self::batch::listed;
 pub use self::batch::{Batch, Batched, key_text};
-pub use self::config::{Backoff, Config, OnChange};
+pub use self::cancel::{CancelOn, Compared, compared};
+pub use self::config::{Backoff, Config, Handlers, OnChange};
 pub use self::filter::{Filter, Key, read};
 pub use self::graph::{Allowed, Edge, Graph, Node, StateDef, StepKind};
+pub use self::handler::{
+    OfCancellation, OfFailure, RunCancelled, RunFailed, on_any_cancel, on_any_failure, on_cancel,
+    on_failure,
+};
 pub use self::input::{Direct, Input, TriggerData};
 pub(crate) use self::schedule::Due;
 pub use self::schedule::{CatchUp, Cron, Tick};
@@ -69,6 +76,9 @@ pub trait Workflow: Copy + Send + Sync + 'static {
     /// The events that it waits for, and by which of their fields.
     #[doc(hidden)]
     const WAITS: &'static [Awaits] = &[];
+    /// The events that cancel its runs.
+    #[doc(hidden)]
+    const CANCELS: &'static [CancelOn] = &[];
 }
 
 /// What a workflow waits for.

@@ -15,6 +15,8 @@ const _: () = {
     const _: () = DECLARED.workflow_is_unique(0usize);
     const _: () = DECLARED.triggers_are_declared(0usize);
     const _: () = DECLARED.waits_are_declared(0usize);
+    const _: () = DECLARED.cancellations_are_declared(0usize);
+    const _: () = DECLARED.handlers_are_declared(0usize);
     impl __private::App for HelpDesk {
         const NAME: &'static str = "help-desk";
         fn events() -> __private::Vec<__private::EventDef> {

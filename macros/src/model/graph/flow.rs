@@ -47,6 +47,8 @@ pub(super) struct Loop {
 pub(super) enum Exit {
     /// The body ends, with an error of its own if `failed`.
     Return { failed: bool },
+    /// The run begins anew.
+    Restart,
     /// A loop or a labelled block ends.
     Break(Option<String>),
     /// A loop goes round.
@@ -104,7 +106,7 @@ impl Flow {
             }
             // They were built already, so they are seen.
             Self::Loop(_) | Self::Block { .. } => true,
-            Self::Exit(Exit::Return { .. }) => true,
+            Self::Exit(Exit::Return { .. } | Exit::Restart) => true,
             Self::Exit(Exit::Break(None) | Exit::Continue(None)) => !in_loop,
             Self::Exit(Exit::Break(Some(target)) | Exit::Continue(Some(target))) => {
                 label != Some(target)

@@ -134,6 +134,7 @@ impl Linker<'_> {
         match exit {
             Exit::Return { failed: false } => Some(Node::End),
             Exit::Return { failed: true } => Some(Node::Failed),
+            Exit::Restart => Some(Node::Restarted),
             Exit::Break(label) => self.scope(label.as_deref()).map(|scope| scope.after),
             Exit::Continue(label) => self.scope(label.as_deref())?.head,
         }

@@ -7,7 +7,7 @@ use syn::{
 
 use super::flow::{Arm, Exit, Flow, Loop, RaceBranch};
 use super::source::as_written;
-use crate::model::{CarriedLoop, Method, Step, StepId};
+use crate::model::{CarriedLoop, Method, Step, StepId, is_restart};
 use crate::parse::{MacroArguments, concurrency};
 
 /// Lowers a body to what it does to its run.
@@ -165,6 +165,10 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
     }
 
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        if self.handle.is_some_and(|handle| is_restart(call, handle)) {
+            visit::visit_expr_method_call(self, call);
+            return self.flows.push(Flow::Exit(Exit::Restart));
+        }
         let Some(method) = self.handle.and_then(|handle| Method::of(call, handle)) else {
             return visit::visit_expr_method_call(self, call);
         };

@@ -41,6 +41,8 @@ pub(crate) enum Node {
     End,
     /// The body gives an error of its own.
     Failed,
+    /// The run begins anew.
+    Restarted,
     /// A place where ways meet; none is left when the graph is finished.
     Junction(usize),
 }
@@ -60,6 +62,7 @@ impl Graph {
             Node::Join(number) => format!("join {}", number + 1),
             Node::End => "end".to_owned(),
             Node::Failed => "failed".to_owned(),
+            Node::Restarted => "restart".to_owned(),
             Node::Junction(_) => String::new(),
         };
         let lines = self.edges.iter().map(|Edge { from, to, condition }| {

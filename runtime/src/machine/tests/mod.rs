@@ -9,6 +9,7 @@ mod invoking;
 mod joins;
 mod lengths;
 mod races;
+mod restarting;
 mod resuming;
 mod time;
 mod transactions;
@@ -30,7 +31,7 @@ use crate::__private::durable;
 use crate::journal::{Change, Content, MatchKey, Message, MessageId, Row, RunId, Transition};
 use crate::payload::Payload;
 use crate::step::{BodyFuture, Context, Definition, Failure, Limits, Resources, Step, Undo};
-use crate::workflow::{Backoff, Config, Graph, State, TriggerData};
+use crate::workflow::{Config, Graph, State, TriggerData};
 
 /// A state by its id, as `#[workflow]` would make a variant for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +111,8 @@ fn effects() -> Vec<String> {
 struct Bench {
     definition: Definition,
     resources: Arc<Resources>,
+    /// What it began with.
+    origin: Origin,
     machine: Machine,
     clock: Timestamp,
     /// All that was committed.
@@ -129,17 +132,30 @@ impl Bench {
     }
 
     fn limited(begin: Begin, journal: Vec<Row>, limits: Limits) -> Self {
-        Self::of(begin, undoing::UNDOS, journal, limits, Resources::default())
+        Self::of(begin, undoing::UNDOS, journal, limits, 0)
+    }
+
+    /// A run that has begun anew so often.
+    fn generation(begin: Begin, generation: u32) -> Self {
+        Self::of(begin, undoing::UNDOS, Vec::new(), Limits::DEFAULT, generation)
     }
 
     /// The same in a program that has lost its undos.
     fn without_undos(begin: Begin, journal: Vec<Row>) -> Self {
-        Self::of(begin, &[], journal, Limits::DEFAULT, Resources::default())
+        Self::of(begin, &[], journal, Limits::DEFAULT, 0)
     }
 
     /// With resources.
     fn lent(begin: Begin, resources: Resources) -> Self {
-        Self::of(begin, &[], Vec::new(), Limits::DEFAULT, resources)
+        let config = Config::DEFAULT.retries(2);
+        let limits = Limits::DEFAULT;
+        Self::build(begin, &[], Vec::new(), limits, 0, config, ACCEPTED_AT, resources)
+    }
+
+    /// One with a configuration, that a worker first took up at a time.
+    fn configured(begin: Begin, journal: Vec<Row>, config: Config, started_at: Timestamp) -> Self {
+        let (limits, resources) = (Limits::DEFAULT, Resources::default());
+        Self::build(begin, undoing::UNDOS, journal, limits, 0, config, started_at, resources)
     }
 
     fn of(
@@ -147,6 +163,30 @@ impl Bench {
         undos: &'static [Undo],
         journal: Vec<Row>,
         limits: Limits,
+        generation: u32,
+    ) -> Self {
+        let config = Config::DEFAULT.retries(2);
+        Self::build(
+            begin,
+            undos,
+            journal,
+            limits,
+            generation,
+            config,
+            ACCEPTED_AT,
+            Resources::default(),
+        )
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "each of them is what some test is about")]
+    fn build(
+        begin: Begin,
+        undos: &'static [Undo],
+        journal: Vec<Row>,
+        limits: Limits,
+        generation: u32,
+        config: Config,
+        started_at: Timestamp,
         resources: Resources,
     ) -> Self {
         let definition = Definition {
@@ -157,7 +197,8 @@ impl Bench {
             filters: &[],
             batch_key: None,
             waits: &[],
-            config: Config::DEFAULT.retries(2).backoff(Backoff::DEFAULT),
+            cancels: &[],
+            config,
             graph: Graph::EMPTY,
             undos,
             requirements: Vec::new,
@@ -168,23 +209,25 @@ impl Bench {
         let trigger =
             TriggerData { run, event: None, accepted_at: ACCEPTED_AT, data: Payload::null() };
         let clock = journal.last().map_or(ACCEPTED_AT, |row| row.at);
-        let origin =
-            Origin { trigger, seed: Uuid::from_u128(2), retries: 0, journal: journal.clone() };
+        let origin = Origin {
+            trigger,
+            seed: Uuid::from_u128(2),
+            retries: 0,
+            generation,
+            started_at,
+            journal: journal.clone(),
+        };
         let resources = Arc::new(resources);
-        let machine = Machine::new(&definition, resources.clone(), limits, origin);
+        let machine = Machine::new(&definition, resources.clone(), limits, origin.clone());
         let (taken, discarded) = (Vec::new(), Vec::new());
-        Self { definition, resources, machine, clock, journal, taken, discarded, end: None }
+        Self { definition, resources, origin, machine, clock, journal, taken, discarded, end: None }
     }
 
     /// Replays the journal of a run that has completed at every prefix.
     fn assert_replays(&self) {
         // Any other may have come to its end in spite of its body.
         let Some(End::Completed(output)) = &self.end else { return };
-        let run = RunId::from(Uuid::from_u128(1));
-        let trigger =
-            TriggerData { run, event: None, accepted_at: ACCEPTED_AT, data: Payload::null() };
-        let journal = self.journal.clone();
-        let origin = Origin { trigger, seed: Uuid::from_u128(2), retries: 0, journal };
+        let origin = Origin { journal: self.journal.clone(), ..self.origin.clone() };
         let replayed =
             super::replay_prefixes(&self.definition, &self.resources, &origin, Some(output));
         replayed.unwrap_or_else(|contradiction| panic!("{contradiction}"));

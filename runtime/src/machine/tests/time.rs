@@ -75,3 +75,43 @@ fn sleeps_side_by_side_end_in_order_of_their_times() {
     late.finish();
     assert_eq!(late.keys(), ["long", "short", "short", "long"]);
 }
+
+fn sleeper() -> Begin {
+    workflow!(async |step| {
+        durable(step.run(At("reserve"), || effect("reserve", 1)).undo(undoing::take_back)).await?;
+        durable(step.sleep(At("rest"), Duration::from_secs(3600))).await;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_run_that_takes_too_long_is_cancelled_and_undone() {
+    effects();
+    let config = Config::DEFAULT.finish_timeout(Duration::from_secs(60));
+    let mut bench = Bench::configured(sleeper(), Vec::new(), config, ACCEPTED_AT);
+    let deadline = ACCEPTED_AT + Duration::from_secs(60);
+    assert_eq!(bench.rest(), Poll::Ready(Turn::Idle { until: Some(deadline) }));
+    bench.clock = deadline;
+    let End::Cancelled(reason) = bench.finish() else { panic!("it is not cancelled") };
+    assert_eq!(reason, "it had not ended 60s after it had begun");
+    assert_eq!(effects(), ["reserve", "take back 1"]);
+    // The time is that of the first claim, whoever takes the run up again.
+    let mut again = Bench::configured(sleeper(), bench.journal[..2].to_vec(), config, ACCEPTED_AT);
+    again.clock = deadline;
+    assert!(matches!(again.finish(), End::Cancelled(_)));
+}
+
+#[test]
+fn a_run_that_begins_too_late_does_nothing() {
+    effects();
+    let config = Config::DEFAULT.start_timeout(Duration::from_secs(60));
+    let late = ACCEPTED_AT + Duration::from_millis(60_001);
+    let mut bench = Bench::configured(sleeper(), Vec::new(), config, late);
+    bench.clock = late;
+    let End::Cancelled(reason) = bench.finish() else { panic!("it is not cancelled") };
+    assert_eq!(reason, "it had not begun 60s after it was accepted");
+    assert_eq!(effects(), Vec::<String>::new());
+    let in_time = ACCEPTED_AT + Duration::from_secs(60);
+    let mut bench = Bench::configured(sleeper(), Vec::new(), config, in_time);
+    assert_eq!(bench.finish(), completed("null"));
+}

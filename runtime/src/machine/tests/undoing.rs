@@ -23,7 +23,7 @@ const fn refused(id: &'static str) -> Undo {
     }
 }
 
-async fn take_back(output: u32) -> Result<(), Failure> {
+pub(super) async fn take_back(output: u32) -> Result<(), Failure> {
     effect(format!("take back {output}"), ()).await
 }
 

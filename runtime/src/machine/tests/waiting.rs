@@ -32,7 +32,7 @@ fn paid(order: u32, cents: u32) -> Message {
     Message {
         id: id.into(),
         content: Content::Event {
-            awaited: MatchKey::of(Paid::NAME, &data, &["order"]),
+            name: Paid::NAME.to_owned(),
             id: id.into(),
             accepted_at: ACCEPTED_AT,
             data: Payload::stored(data.to_string()),
@@ -228,4 +228,24 @@ fn a_held_run_whose_body_has_ended_is_cancelled_all_the_same() {
     let content = Content::Cancel { reason: "beyond repair".to_owned() };
     held.machine.receive(Message { id: MessageId::new(), content });
     assert_eq!(held.finish(), End::Cancelled("beyond repair".to_owned()));
+}
+
+/// An event is for every wait that it matches, by whatever fields they tell it.
+#[test]
+fn an_event_that_fits_two_waits_by_other_fields_ends_the_first() {
+    let begin = workflow!(async |step| {
+        let by_order =
+            step.wait_for_event::<Paid>(At("by-order")).on_field(|paid| paid.order, 7u32);
+        let any = step.wait_for_event::<Paid>(At("any"));
+        let by_order = by_order.filter(|paid| paid.cents > 100);
+        let (one, other) = crate::step::join((durable(by_order), durable(any))).await;
+        Ok([one, other].map(|paid: Option<Received<Paid>>| paid.map(|paid| paid.data.cents)))
+    });
+    let mut bench = Bench::new(begin);
+    let _ = bench.rest();
+    // The first wait declines it, and the second is told of it, too.
+    bench.machine.receive(paid(7, 50));
+    let _ = bench.rest();
+    bench.machine.receive(paid(7, 500));
+    assert_eq!(bench.finish(), completed("[500,50]"));
 }

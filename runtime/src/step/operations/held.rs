@@ -73,7 +73,7 @@ impl Held {
         let mut operations = self.operations.lock();
         if !self.entered {
             self.entered = true;
-            operations.enter(&self.key, self.entering);
+            operations.enter(&self.key, self.entering.clone());
         }
         operations.poll(&self.key, self.entering.kind, timeout, cx)
     }

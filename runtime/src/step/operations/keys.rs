@@ -15,8 +15,8 @@ use crate::workflow::Backoff;
 pub(crate) struct Keys {
     run: RunId,
     seed: Uuid,
-    /// How often the run was taken up again after it had failed.
-    retries: u32,
+    /// What ids and derived values rest on, too, so that they differ where a run does something again.
+    again: Again,
     /// The commit time of the outcome delivered last.
     pub(super) now: Timestamp,
     /// How often each path and id was claimed.
@@ -26,6 +26,15 @@ pub(crate) struct Keys {
     /// The loop and iteration that derived values rest on, so that they differ between iterations
     /// whose keys are the same.
     iteration: String,
+}
+
+/// How often a run does what it did before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Again {
+    /// How often it was taken up again after it had failed.
+    pub(crate) retries: u32,
+    /// How often it has begun anew.
+    pub(crate) generation: u32,
 }
 
 /// A carried loop.
@@ -38,12 +47,12 @@ struct Loop {
 }
 
 impl Keys {
-    pub(super) fn new(run: RunId, seed: Uuid, retries: u32, accepted_at: Timestamp) -> Self {
+    pub(crate) fn new(run: RunId, seed: Uuid, again: Again, began_at: Timestamp) -> Self {
         Self {
             run,
             seed,
-            retries,
-            now: accepted_at,
+            again,
+            now: began_at,
             claims: HashMap::new(),
             loops: HashMap::new(),
             iteration: String::new(),
@@ -124,11 +133,11 @@ impl Keys {
 
     fn id_of(&self, name: &str) -> Uuid {
         // What a retried run does again is not what it did before.
-        let retry = match self.retries {
+        let retry = match self.again.retries {
             0 => String::new(),
             n => format!("retry {n}/"),
         };
-        let name = format!("{retry}{}{name}", self.iteration);
+        let name = format!("{retry}{}{}{name}", self.generation(), self.iteration);
         let hash = Uuid::new_v5(&self.run.as_uuid(), name.as_bytes());
         let millis = self.now.as_millisecond().unsigned_abs();
         let (random, _) = hash.as_bytes().split_at(10);
@@ -136,7 +145,15 @@ impl Keys {
         uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid()
     }
 
+    fn generation(&self) -> String {
+        match self.again.generation {
+            0 => String::new(),
+            n => format!("generation {n}/"),
+        }
+    }
+
     fn hash(&self, name: &str) -> Uuid {
-        Uuid::new_v5(&self.seed, format!("{}{name}", self.iteration).as_bytes())
+        let name = format!("{}{}{name}", self.generation(), self.iteration);
+        Uuid::new_v5(&self.seed, name.as_bytes())
     }
 }

@@ -1,5 +1,5 @@
 use super::{Entering, Operations, Status};
-use crate::journal::{Change, Content, Entry, Message, MessageId, RunId, StateKey};
+use crate::journal::{Awaited, Change, Content, Entry, Message, MessageId, RunId, StateKey};
 use crate::payload::Payload;
 use crate::workflow::StepKind;
 
@@ -38,15 +38,18 @@ impl Operations {
 
     /// Offers an event to the first wait for it, in the order in which they were entered.
     fn offer(&mut self, message: Message, from: u64) {
-        let Content::Event { awaited, .. } = &message.content else { return };
+        let Content::Event { name, data, .. } = &message.content else { return };
+        // The store keeps nothing but JSON.
+        let data = data.decode::<serde_json::Value>().unwrap_or_default();
+        let is_for = |awaited: &Awaited| awaited.is_for(name, &data);
         let wait = self
             .active
             .values_mut()
             .filter(|operation| {
                 operation.order >= from
-                    && operation.entering.awaited == Some(*awaited)
                     && operation.offer.is_none()
                     && matches!(operation.status, Status::Waiting { .. })
+                    && operation.entering.awaited.as_ref().is_some_and(is_for)
             })
             .min_by_key(|operation| operation.order);
         match wait {
@@ -90,14 +93,14 @@ impl Operations {
     /// less is forgotten.
     pub(crate) fn abandon(&mut self, key: &StateKey) {
         let Some(operation) = self.active.remove(key) else { return };
-        let entering = operation.entering;
+        let entering = operation.entering.clone();
         self.handed_in.retain(|entry| entry.key != *key || entry.change.is_outcome());
         // A transaction that is not on its way yet goes with its step.
         self.transactions.retain(|(entry, _)| entry.key != *key);
         if let Some(message) = operation.offer {
             self.offer(message, operation.order + 1);
         }
-        self.dropped.insert(key.clone(), entering);
+        self.dropped.insert(key.clone(), entering.clone());
         match operation.status {
             Status::Waiting { .. } => self.take_back(key, entering, None),
             Status::Invoked { child, .. } => self.take_back(key, entering, Some(child)),

@@ -15,14 +15,13 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
 pub(crate) use self::fault::{Fault, Mismatch};
 pub(crate) use self::held::Held;
-use self::keys::Keys;
+pub(crate) use self::keys::{Again, Keys};
 use self::messages::Abandoned;
 use crate::journal::{
-    Attempt, Change, Entry, ErrorRecord, MatchKey, Message, MessageId, Row, RunId, StateKey,
+    Attempt, Awaited, Change, Entry, ErrorRecord, Message, MessageId, Row, RunId, StateKey,
     Transition,
 };
 use crate::payload::Payload;
@@ -92,15 +91,17 @@ pub(crate) struct Operations {
     taken: Vec<MessageId>,
     /// Messages that nothing waits for.
     discarded: Vec<MessageId>,
+    /// The input of the next generation, if the body has asked for one.
+    restart: Option<Payload>,
     fault: Option<Fault>,
 }
 
 /// What is known of a step when it is entered.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entering {
     pub(crate) kind: StepKind,
     /// Of a wait: what it is for.
-    pub(crate) awaited: Option<MatchKey>,
+    pub(crate) awaited: Option<Awaited>,
     /// Of an invocation: whether the child goes on without its parent.
     pub(crate) detached: bool,
     /// Whether it is undone if the run does not complete.
@@ -183,17 +184,9 @@ pub(crate) enum Instruction {
 }
 
 impl Operations {
-    pub(crate) fn new(
-        run: RunId,
-        seed: Uuid,
-        retries: u32,
-        accepted_at: Timestamp,
-        config: Config,
-        limits: Limits,
-        undos: &'static [Undo],
-    ) -> Self {
+    pub(crate) fn new(keys: Keys, config: Config, limits: Limits, undos: &'static [Undo]) -> Self {
         Self {
-            keys: Keys::new(run, seed, retries, accepted_at),
+            keys,
             config,
             limits,
             undos,
@@ -210,6 +203,7 @@ impl Operations {
             is_committing: false,
             taken: Vec::new(),
             discarded: Vec::new(),
+            restart: None,
             fault: None,
         }
     }
@@ -301,13 +295,23 @@ impl Operations {
     pub(crate) fn hand_in(&mut self, key: &StateKey, mut change: Change) {
         if let Some(operation) = self.active.get_mut(key) {
             operation.status = Status::Committing;
-            let Entering { kind, undo: has_undo, .. } = operation.entering;
+            let (kind, has_undo) = (operation.entering.kind, operation.entering.undo);
             if let Change::Succeed { undo, .. } = &mut change {
                 *undo = has_undo;
             }
             let started_at = operation.started_at;
             self.handed_in.push(Entry { key: key.clone(), kind, change, started_at });
         }
+    }
+
+    /// The body has asked for another generation of the run.
+    pub(crate) fn restart(&mut self, input: Payload) {
+        self.restart = Some(input);
+    }
+
+    /// What it has asked for.
+    pub(crate) fn restarted(&mut self) -> Option<Payload> {
+        self.restart.take()
     }
 
     /// Stops the run where it is: nothing more is executed or written.
@@ -367,7 +371,7 @@ impl Operations {
         let Row { seq, key, kind, started_at, at, .. } = row;
         let transition = row.transition.clone();
         let Some(operation) = self.active.get_mut(key) else {
-            let entering = *self.dropped.get(key).ok_or(Mismatch::NotEntered)?;
+            let entering = self.dropped.get(key).ok_or(Mismatch::NotEntered)?.clone();
             match transition {
                 Transition::Waiting { .. } => self.take_back(key, entering, None),
                 Transition::Invoked { child, .. } => self.take_back(key, entering, Some(child)),

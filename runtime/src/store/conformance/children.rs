@@ -12,7 +12,7 @@ use crate::workflow::StepKind;
 
 pub(super) fn child(detached: bool) -> Child {
     let (id, seed) = (RunId::new(), Uuid::new_v4());
-    Child { id, workflow: ORDER, input: json(r#"{"no": 1}"#), seed, detached }
+    Child { id, workflow: ORDER, input: json(r#"{"no": 1}"#), seed, detached, cancels: Vec::new() }
 }
 
 fn entry(key: &str, change: Change) -> Entry {

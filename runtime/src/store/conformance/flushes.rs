@@ -40,6 +40,7 @@ pub(super) async fn a_flush_reads_back_as_the_machine_saw_it(world: World) {
         input: json("{}"),
         seed: Uuid::new_v4(),
         detached: true,
+        cancels: Vec::new(),
     };
     let mut entries = vec![
         entry("a", Change::Sleep(Due::After(wait))),
@@ -188,6 +189,7 @@ pub(super) async fn children_of_a_run_that_is_undone_are_asked_to_cancel(world: 
         input: json("{}"),
         seed: Uuid::new_v4(),
         detached: false,
+        cancels: Vec::new(),
     };
     let id = child.id;
     let invoked = entry("ship", Change::Invoke { child, timeout: None });

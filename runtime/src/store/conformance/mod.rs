@@ -4,6 +4,7 @@
 //! database. What only one kind can show stands beside its implementation.
 
 mod batches;
+mod cancels;
 mod children;
 mod claims;
 mod clock;
@@ -15,6 +16,7 @@ mod inboxes;
 mod leases;
 mod opening;
 mod pauses;
+mod restarts;
 mod schedules;
 mod texts;
 mod timers;
@@ -172,6 +174,23 @@ behaviours! {
         a_cancellation_reaches_a_run_wherever_it_stands,
         a_cancellation_comes_too_late_for_a_run_that_is_over,
         a_cancelled_run_keeps_its_reason,
+    ],
+    restarts: [
+        a_restarted_run_begins_anew_under_its_id,
+        a_restart_is_done_once,
+        a_restart_by_another_worker_does_nothing,
+        a_restart_cancels_attached_children_only,
+        a_restarted_run_sees_the_events_that_it_has_not_taken,
+    ],
+    cancels: [
+        an_event_cancels_a_run_that_has_not_begun,
+        an_event_cancels_a_run_wherever_it_stands,
+        a_cancellation_before_the_trigger_does_nothing,
+        a_cancellation_that_overtakes_its_run_wins,
+        a_cancellation_wins_over_a_wait_of_its_run,
+        a_cancellation_after_the_end_does_nothing,
+        children_and_later_generations_are_cancelled_too,
+        handlers_start_in_the_commit_that_ends_their_run,
     ],
     children: [
         a_child_starts_with_its_parents_commit,

@@ -49,13 +49,13 @@ pub(super) async fn an_event_before_its_wait_is_found(world: World) {
     world.wait(worker, run, 0, wait("paid", 7)).await;
 
     let inbox = world.inbox(worker, run).await;
-    let [Message { id, content: Content::Event { awaited, id: event, accepted_at, data } }] =
+    let [Message { id, content: Content::Event { name, id: event, accepted_at, data } }] =
         inbox.as_slice()
     else {
         panic!("one event: {inbox:?}")
     };
     assert_eq!((*id, *event), (message(paid), paid));
-    assert_eq!(*awaited, numbered(PAID, 7));
+    assert_eq!(name, PAID);
     assert_eq!(data.as_str(), r#"{"no":7}"#);
     let started = world.store.run(run).await.expect("it answers").expect("it is there");
     assert!(*accepted_at > started.accepted_at, "{accepted_at} {}", started.accepted_at);

@@ -262,7 +262,8 @@ pub(in crate::store) fn commit(
     entries: Vec<Entry>,
     then: Then,
 ) -> RunCommit {
-    RunCommit { run, first_seq, entries, taken: Vec::new(), discarded: Vec::new(), then }
+    let (taken, discarded, handlers) = (Vec::new(), Vec::new(), Vec::new());
+    RunCommit { run, first_seq, entries, taken, discarded, then, handlers }
 }
 
 /// How long something else is done in between: chosen at random, the same again for the same seed.

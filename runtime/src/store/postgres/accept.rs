@@ -4,7 +4,9 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::connect::{BEGIN, begin};
+use super::inbox;
 use super::runs::RunArrays;
+use super::waits::RunWaits;
 use crate::event::EventId;
 use crate::store::dedupe::{self, REMEMBERED};
 use crate::store::{NewEvent, NewRun, RunStatus, StoreError};
@@ -83,7 +85,8 @@ async fn attempt(
     events: &[NewEvent],
 ) -> Result<Vec<EventId>, StoreError> {
     let keys = dedupe::keys(events);
-    if keys.is_empty() {
+    let waits = run_waits(events.iter().flat_map(|event| event.runs.iter().flatten()));
+    if keys.is_empty() && waits.are_none() {
         insert(&mut *pool.acquire().await?, hosted_by, events.iter()).await?;
         return Ok(events.iter().map(|event| event.id).collect());
     }
@@ -91,12 +94,37 @@ async fn attempt(
     let known = remember(&mut tx, keys).await?;
     let (fresh, ids) = dedupe::settle(events, &known);
     insert(&mut tx, hosted_by, fresh.iter()).await?;
+    // Those of events that were known have no runs.
+    waits.begin(&mut tx).await?;
     tx.commit().await?;
+    look(pool, &waits).await?;
     Ok(ids)
 }
 
+fn run_waits<'a>(runs: impl IntoIterator<Item = &'a NewRun>) -> RunWaits {
+    RunWaits::of(runs.into_iter().map(|run| (run.id, &*run.cancels)))
+}
+
+/// Looks for events that cancel runs that have just been started.
+async fn look(pool: &PgPool, waits: &RunWaits) -> Result<(), StoreError> {
+    if waits.are_none() {
+        return Ok(());
+    }
+    let mut connection = pool.acquire().await?;
+    let told = waits.look(&mut connection).await?;
+    inbox::rouse(&mut connection, &told).await.map(drop)
+}
+
 pub(super) async fn start(pool: &PgPool, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
-    write(&mut *pool.acquire().await?, Some(app), EventArrays::default(), runs.iter()).await
+    let waits = run_waits(runs);
+    if waits.are_none() {
+        return write(&mut *pool.acquire().await?, Some(app), EventArrays::default(), runs.iter()).await;
+    }
+    let mut tx = begin(pool, BEGIN).await?;
+    write(&mut tx, Some(app), EventArrays::default(), runs.iter()).await?;
+    waits.begin(&mut tx).await?;
+    tx.commit().await?;
+    look(pool, &waits).await
 }
 
 async fn insert<'a>(

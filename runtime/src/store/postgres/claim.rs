@@ -52,27 +52,31 @@ pub(super) const CLAIM: &str = "
             worker = clock.worker, status = $6, started_at = coalesce(run.started_at, clock.at),
             shape = ($8::uuid[])[array_position($3::text[], run.workflow)]
         FROM clock, taken WHERE run.id = taken.run_id
-        RETURNING run.id, run.workflow, run.event_id, run.accepted_at, run.input, run.seed, run.rank,
-                  run.take_overs, run.retries
+        RETURNING run.id, run.workflow, run.input, run.seed, run.rank, run.take_overs, run.retries,
+                  run.generation, run.started_at,
+                  -- What a later generation begins with is not what its trigger said.
+                  CASE WHEN run.generation = 0 THEN run.event_id END AS event_id,
+                  coalesce(run.began_at, run.accepted_at) AS accepted_at
     )
     SELECT clock.at, claimed.id AS run_id, claimed.workflow, claimed.event_id, claimed.accepted_at,
            claimed.input::text AS input, claimed.seed, claimed.rank,
-           claimed.take_overs, claimed.retries, NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
+           claimed.take_overs, claimed.retries, claimed.generation, claimed.started_at AS begun_at,
+           NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
            NULL::bigint AS attempt, NULL::timestamptz AS due_at, NULL::uuid AS child,
            NULL::text AS outcome, NULL::text AS error, NULL::timestamptz AS started_at,
-           NULL::uuid AS id, NULL::uuid AS hash, NULL::text AS data, NULL::text AS reason
+           NULL::uuid AS id, NULL::text AS name, NULL::text AS data, NULL::text AS reason
     FROM clock LEFT JOIN claimed ON true
     UNION ALL
-    SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            line.seq, line.key, line.kind, line.transition, line.attempt, line.due_at, line.child,
            line.outcome::text, line.error::text, line.started_at,
            NULL, NULL, NULL, NULL
     FROM claimed JOIN indelible.journal line ON line.run_id = claimed.id
     UNION ALL
-    SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, NULL, message.kind, NULL, NULL, NULL, NULL,
            message.outcome::text, message.error::text, NULL,
-           message.id, message.hash, event.data::text, message.reason
+           message.id, event.name, event.data::text, message.reason
     FROM claimed
     JOIN indelible.inbox message ON message.run_id = claimed.id AND NOT message.taken
     LEFT JOIN indelible.events event ON message.kind = $7 AND event.id = message.id";
@@ -177,8 +181,10 @@ fn ranked(run: RunId, row: &PgRow) -> Result<Ranked, StoreError> {
         accepted_at: row.time("accepted_at")?,
         data: row.payload("input")?,
     };
-    let retries = row.try_get::<i32, _>("retries")?.unsigned_abs();
-    let origin = Origin { trigger, seed: row.uuid("seed")?, retries, journal: Vec::new() };
+    let number = |column| Ok::<_, StoreError>(row.try_get::<i32, _>(column)?.unsigned_abs());
+    let (retries, generation) = (number("retries")?, number("generation")?);
+    let (seed, started_at) = (row.uuid("seed")?, row.time("begun_at")?);
+    let origin = Origin { trigger, seed, retries, generation, started_at, journal: Vec::new() };
     let run = ClaimedRun {
         workflow: row.try_get("workflow")?,
         origin,

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::batch::{Events, Leaving, Lines};
 use super::connect::{BEGIN, begin};
 use super::value::Columns as _;
-use super::{children, inbox, waits};
+use super::waits::RunWaits;
+use super::{children, inbox, restart, waits};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::columns::UNDOABLE;
@@ -218,7 +219,11 @@ async fn look(
     sent: Sent<'_>,
 ) -> Flushed {
     let Sent { mut flushed, effects, mut told } = sent;
-    if told.is_empty() && effects.waits.is_empty() && effects.at_rest.is_empty() {
+    if told.is_empty()
+        && effects.waits.is_empty()
+        && effects.at_rest.is_empty()
+        && effects.begun().next().is_none()
+    {
         return flushed;
     }
     let looked = async {
@@ -228,6 +233,7 @@ async fn look(
         };
         let (runs, keys) = effects.waits.iter().map(|wait| (wait.run.as_uuid(), wait.key)).unzip();
         told.extend(waits::look(&mut connection, runs, keys).await?);
+        told.extend(RunWaits::of(effects.begun()).look(&mut connection).await?);
         flushed.stirred |= !told.is_empty();
         told.extend(effects.at_rest.iter().map(|run| run.as_uuid()));
         flushed.stirred |= inbox::rouse(&mut connection, &told).await? > 0;
@@ -298,7 +304,9 @@ pub(super) async fn send<'b>(
     waits::end(connection, &effects.waited).await?;
     inbox::settle(connection, &effects.settled).await?;
     told.extend(inbox::ask_children(connection, &effects.cancels).await?);
-    let stirred = !effects.children.is_empty();
+    told.extend(restart::restart(connection, &effects.restarts, at).await?);
+    RunWaits::of(effects.begun()).begin(connection).await?;
+    let stirred = !effects.children.is_empty() || !effects.restarts.is_empty();
     Ok(Sent { flushed: Flushed { at, evicted, stirred }, effects, told })
 }
 

@@ -57,7 +57,7 @@ pub(super) const ASK: &str = "
 
 /// Served by `runs_of_worker`, `inbox_untaken` and the primary key of events.
 pub(super) const MESSAGES: &str = "
-    SELECT message.run_id, message.id, message.kind, message.at, message.hash,
+    SELECT message.run_id, message.id, message.kind, message.at, event.name,
            event.data::text AS data, message.outcome::text AS outcome,
            message.error::text AS error, message.reason
     FROM indelible.runs run
@@ -168,7 +168,7 @@ pub(super) fn message(row: &PgRow) -> Result<Message, StoreError> {
         id: row.uuid("id")?,
         kind: row.try_get("kind")?,
         at: row.time("at")?,
-        hash: row.uuid_or_null("hash")?,
+        name: row.try_get("name")?,
         data: row.try_get("data")?,
         outcome: row.try_get("outcome")?,
         error: row.try_get("error")?,

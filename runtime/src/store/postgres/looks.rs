@@ -75,7 +75,14 @@ async fn a_parent_that_was_told_of_an_end_is_roused() {
         let worker = world.worker(HOUR).await;
         let parent = world.claimed(worker).await;
         let (id, seed) = (RunId::new(), Uuid::new_v4());
-        let child = Child { id, workflow: ORDER, input: json("{}"), seed, detached: false };
+        let child = Child {
+            id,
+            workflow: ORDER,
+            input: json("{}"),
+            seed,
+            detached: false,
+            cancels: Vec::new(),
+        };
         let change = Change::Invoke { child, timeout: None };
         let invoked =
             Entry { key: "ship".into(), kind: StepKind::Invoke, change, started_at: None };

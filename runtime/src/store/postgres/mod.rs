@@ -25,6 +25,7 @@ mod query;
 #[cfg(test)]
 mod races;
 mod register;
+mod restart;
 mod route;
 mod runs;
 mod schedules;

@@ -18,7 +18,7 @@ const LISTED: &str =
     "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
 
 /// Name, statement, types of its parameters.
-const STATEMENTS: [(&str, &str, &str); 47] = [
+const STATEMENTS: [(&str, &str, &str); 48] = [
     (
         "flush",
         flush::FLUSH,
@@ -72,10 +72,11 @@ const STATEMENTS: [(&str, &str, &str); 47] = [
     ("drop lines", flush::DROP, "uuid[], integer[], integer[], text"),
     ("begin waits", waits::BEGIN, "uuid[], text[], uuid[], boolean[]"),
     ("end waits", waits::END, "uuid[], text[]"),
-    ("look for events", waits::LOOK, "uuid[], text[], text"),
+    ("look for events", waits::LOOK, "uuid[], text[], text, text, boolean"),
+    ("begin waits with runs", waits::BEGIN_WITH_RUNS, "uuid[], text[], uuid[], text[]"),
     ("late waits", waits::LATE, "float8, bigint"),
     ("know events", waits::KNOW, "text, uuid[], uuid[]"),
-    ("find waits", waits::FIND, "text, uuid[], uuid[], text"),
+    ("find waits", waits::FIND, "text, uuid[], uuid[], text, text"),
     ("settle messages", inbox::SETTLE, "uuid[], uuid[], boolean[], text"),
     ("ask children", inbox::ASK_CHILDREN, "uuid[], uuid[], text[], text"),
     ("messages", inbox::MESSAGES, "uuid, text"),

@@ -12,7 +12,7 @@ use crate::store::{RunCount, RunQuery, RunRecord, RunStatus, StoreError};
 const RUN: &str = "
     SELECT id, workflow, status, event_id, parent, input::text AS input, accepted_at, scheduled_at,
            started_at, ended_at, output::text AS output, error::text AS error, cancelled, held,
-           seed, retries
+           generation, began_at, seed, retries
     FROM indelible.runs WHERE id = $1";
 
 /// Served by the primary key.
@@ -30,7 +30,8 @@ macro_rules! page {
             "
     SELECT run.id, run.workflow, run.status, run.event_id, run.parent, run.input::text AS input,
            run.accepted_at, run.scheduled_at, run.started_at, run.ended_at, run.output::text AS output,
-           run.error::text AS error, run.cancelled, run.held, run.seed, run.retries
+           run.error::text AS error, run.cancelled, run.held, run.generation, run.began_at, run.seed,
+           run.retries
     FROM ",
             $from,
             "
@@ -163,6 +164,8 @@ fn record(row: &PgRow) -> Result<RunRecord, StoreError> {
         error: error.map(error_record).transpose()?,
         cancelled: row.try_get("cancelled")?,
         held: row.try_get("held")?,
+        generation: row.try_get::<i32, _>("generation")?.unsigned_abs(),
+        began_at: row.time_or_null("began_at")?,
         seed: row.uuid("seed")?,
         retries: row.try_get::<i32, _>("retries")?.unsigned_abs(),
     })

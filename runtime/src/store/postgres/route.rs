@@ -2,7 +2,7 @@ use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use super::value::{Columns as _, Time};
-use super::waits::EventKeys;
+use super::waits::{EventKeys, RunWaits};
 use super::{OVERDUE, batches, inbox, runs};
 use crate::event::EventId;
 use crate::store::gathered::Addition;
@@ -90,16 +90,20 @@ pub(super) async fn route(
     runs::insert(&mut tx, app, &started).await?;
     block(&mut tx, app, &blocked).await?;
     batches::gather(&mut tx, app, &batched).await?;
+    let waits = RunWaits::of(started.iter().map(|(run, _)| (run.id, &*run.cancels)));
     remove(&mut tx, app, &done).await?;
-    if looking.is_empty() {
-        tx.commit().await?;
+    if !looking.is_empty() {
+        keys.know(&mut tx, app).await?;
+        sqlx::query(MARK).bind(app).bind(&looking).execute(&mut *tx).await?;
+    }
+    waits.begin(&mut tx).await?;
+    tx.commit().await?;
+    if looking.is_empty() && waits.are_none() {
         return Ok(rows.len());
     }
-    keys.know(&mut tx, app).await?;
-    sqlx::query(MARK).bind(app).bind(&looking).execute(&mut *tx).await?;
-    tx.commit().await?;
 
-    let told = keys.find(&mut connection, app).await?;
+    let mut told = keys.find(&mut connection, app).await?;
+    told.extend(waits.look(&mut connection).await?);
     inbox::rouse(&mut connection, &told).await?;
     remove(&mut connection, app, &looking).await?;
     Ok(rows.len())

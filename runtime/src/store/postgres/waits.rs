@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::OVERDUE;
 use crate::event::EventId;
-use crate::journal::{MatchKey, RunId};
+use crate::journal::{CancelKey, MatchKey, RunId};
 use crate::store::StoreError;
 use crate::store::effects::NewWait;
-use crate::store::message::EVENT;
+use crate::store::message::{CANCEL, EVENT, cancel_key};
 
 /// Served by the primary key of runs.
 pub(super) const BEGIN: &str = "
@@ -30,18 +30,31 @@ pub(super) const END: &str = "
     USING unnest($1::uuid[], $2::text[]) AS over (run_id, key)
     WHERE wait.run_id = over.run_id AND wait.key = over.key";
 
-/// New waits look for events that were routed before their commit. Served by the primary keys of
+/// Waits that are made with their runs: an event cancels them. A run that was there before has its
+/// waits, or is over. Served by the primary key of runs.
+pub(super) const BEGIN_WITH_RUNS: &str = "
+    INSERT INTO indelible.waits (run_id, key, app, hash, since, trigger_id, made_at, cancels)
+    SELECT run.id, wait.key, run.app, wait.hash, run.since, run.event_id, clock_timestamp(),
+           wait.cancels
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[])
+        AS wait (run_id, key, hash, cancels)
+    JOIN indelible.runs run ON run.id = wait.run_id
+    WHERE run.ended_at IS NULL
+    ON CONFLICT DO NOTHING";
+
+/// New waits look for events that were routed before their commit. An event that one wait of a run is
+/// for and that cancels the run does that. Served by the primary keys of
 /// waits and events, and that of event keys, from the oldest event on that may count.
 pub(super) const LOOK: &str = "
     WITH wait AS MATERIALIZED (
-        UPDATE indelible.waits wait SET looked = true
+        UPDATE indelible.waits wait SET looked = $5
         FROM unnest($1::uuid[], $2::text[]) AS new (run_id, key)
         WHERE wait.run_id = new.run_id AND wait.key = new.key
-        RETURNING wait.run_id, wait.app, wait.hash, wait.since, wait.trigger_id
+        RETURNING wait.run_id, wait.app, wait.hash, wait.since, wait.trigger_id, wait.cancels
     ),
     found AS MATERIALIZED (
         SELECT DISTINCT ON (wait.run_id, event.id)
-            wait.run_id, event.id, wait.hash, event.accepted_at
+            wait.run_id, event.id, wait.cancels, event.accepted_at
         FROM wait
         JOIN indelible.event_keys known
             ON known.app = wait.app AND known.hash = wait.hash
@@ -49,11 +62,12 @@ pub(super) const LOOK: &str = "
         JOIN indelible.events event ON event.id = known.event_id
         WHERE NOT pg_visible_in_snapshot(known.xid, wait.since)
           AND event.id IS DISTINCT FROM wait.trigger_id
-        ORDER BY wait.run_id, event.id, wait.hash
+        ORDER BY wait.run_id, event.id, wait.cancels
     ),
     told AS (
-        INSERT INTO indelible.inbox (run_id, id, kind, at, hash)
-        SELECT run_id, id, $3, accepted_at, hash FROM found ORDER BY run_id, id
+        INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
+        SELECT run_id, id, CASE WHEN cancels IS NULL THEN $3 ELSE $4 END, accepted_at, cancels
+        FROM found ORDER BY run_id, id
         ON CONFLICT (run_id, id) DO NOTHING
     )
     SELECT DISTINCT run_id FROM found";
@@ -77,17 +91,18 @@ pub(super) const KNOW: &str = "
 pub(super) const FIND: &str = "
     WITH found AS MATERIALIZED (
         SELECT DISTINCT ON (wait.run_id, event.id)
-            wait.run_id, event.id, wait.hash, event.accepted_at
+            wait.run_id, event.id, wait.cancels, event.accepted_at
         FROM unnest($2::uuid[], $3::uuid[]) AS key (event_id, hash)
         JOIN indelible.events event ON event.id = key.event_id
         JOIN indelible.waits wait ON wait.app = $1 AND wait.hash = key.hash
         WHERE NOT pg_visible_in_snapshot(event.xid, wait.since)
           AND event.id IS DISTINCT FROM wait.trigger_id
-        ORDER BY wait.run_id, event.id, wait.hash
+        ORDER BY wait.run_id, event.id, wait.cancels
     ),
     told AS (
-        INSERT INTO indelible.inbox (run_id, id, kind, at, hash)
-        SELECT run_id, id, $4, accepted_at, hash FROM found ORDER BY run_id, id
+        INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
+        SELECT run_id, id, CASE WHEN cancels IS NULL THEN $4 ELSE $5 END, accepted_at, cancels
+        FROM found ORDER BY run_id, id
         ON CONFLICT (run_id, id) DO NOTHING
     )
     SELECT DISTINCT run_id FROM found";
@@ -131,8 +146,73 @@ pub(super) async fn look(
     if runs.is_empty() {
         return Ok(Vec::new());
     }
-    let found = sqlx::query_scalar(LOOK).bind(runs).bind(keys).bind(EVENT);
+    let found = sqlx::query_scalar(LOOK).bind(runs).bind(keys).bind(EVENT).bind(CANCEL).bind(true);
     Ok(found.fetch_all(connection).await?)
+}
+
+/// Waits that are made with their runs, one array a column.
+#[derive(Default)]
+pub(super) struct RunWaits {
+    runs: Vec<Uuid>,
+    keys: Vec<String>,
+    hashes: Vec<Uuid>,
+    reasons: Vec<String>,
+}
+
+impl RunWaits {
+    pub(super) fn of<'a>(runs: impl IntoIterator<Item = (RunId, &'a [CancelKey])>) -> Self {
+        let mut waits = Self::default();
+        for (run, cancels) in runs {
+            for (number, cancel) in cancels.iter().enumerate() {
+                waits.runs.push(run.as_uuid());
+                waits.keys.push(cancel_key(number));
+                waits.hashes.push(cancel.awaited.as_uuid());
+                waits.reasons.push(cancel.reason());
+            }
+        }
+        waits
+    }
+
+    pub(super) fn are_none(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Makes them, in the transaction that makes the runs, and lets them look for the events that are
+    /// known by now: a run that is cancelled before it begins is told so before anybody drives it.
+    pub(super) async fn begin(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        if self.are_none() {
+            return Ok(());
+        }
+        sqlx::query(BEGIN_WITH_RUNS)
+            .bind(&self.runs)
+            .bind(&self.keys)
+            .bind(&self.hashes)
+            .bind(&self.reasons)
+            .execute(&mut *connection)
+            .await?;
+        self.find(connection, false).await.map(drop)
+    }
+
+    /// Lets them look again, once they are committed; gives the runs that were told something.
+    pub(super) async fn look(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        match self.are_none() {
+            true => Ok(Vec::new()),
+            false => self.find(connection, true).await,
+        }
+    }
+
+    async fn find(
+        &self,
+        connection: &mut PgConnection,
+        committed: bool,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let found = sqlx::query_scalar(LOOK).bind(&self.runs).bind(&self.keys);
+        let found = found.bind(EVENT).bind(CANCEL).bind(committed);
+        Ok(found.fetch_all(connection).await?)
+    }
 }
 
 /// Lets up to `limit` waits look that nobody else will; gives the runs that were told of an event.
@@ -183,6 +263,6 @@ impl EventKeys {
         app: &str,
     ) -> Result<Vec<Uuid>, StoreError> {
         let found = sqlx::query_scalar(FIND).bind(app).bind(&self.events).bind(&self.hashes);
-        Ok(found.bind(EVENT).fetch_all(connection).await?)
+        Ok(found.bind(EVENT).bind(CANCEL).fetch_all(connection).await?)
     }
 }

@@ -34,7 +34,7 @@ const PICK: &str = "
 const TAKE: &str = "
     DELETE FROM indelible_ready WHERE run_id IN (SELECT value FROM json_each(?1))";
 
-/// Served by the primary key.
+/// What a later generation begins with is not what its trigger said. Served by the primary key.
 const HOLD: &str = "
     UPDATE indelible_runs SET worker = ?2, status = ?3, started_at = coalesce(started_at, ?4),
         shape = (
@@ -42,7 +42,9 @@ const HOLD: &str = "
             WHERE value ->> 'workflow' = indelible_runs.workflow
         )
     WHERE id IN (SELECT value FROM json_each(?1))
-    RETURNING id, workflow, event_id, accepted_at, input, seed, rank, take_overs, retries";
+    RETURNING id, workflow, CASE WHEN generation = 0 THEN event_id END AS event_id,
+              coalesce(began_at, accepted_at) AS accepted_at, input, seed, generation, started_at,
+              rank, take_overs, retries";
 
 /// The timers of runs that a message has made ready. Served by the primary key.
 const UNPARK: &str = "
@@ -116,6 +118,8 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
                 },
                 seed: row.uuid("seed")?,
                 retries: row.try_get("retries")?,
+                generation: row.try_get("generation")?,
+                started_at: row.time("started_at")?,
                 journal: journals.remove(&run).unwrap_or_default(),
             },
             inbox: inboxes.remove(&run).unwrap_or_default(),

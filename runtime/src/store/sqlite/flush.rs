@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::SqliteStore;
 use super::accept::{self, EventRow};
 use super::value::{Columns as _, batch, micros, now, time, uuid};
-use super::{inbox, lease, runs, waits};
+use super::{inbox, lease, restart, runs, waits};
 use crate::id::WorkerId;
 use crate::journal::{Change, RunId};
 use crate::store::columns::{EntryColumns, LeaveColumns, UNDOABLE};
@@ -182,7 +182,10 @@ async fn write(
             .await?;
         sqlx::query(INSERT_TIMERS).bind(&leaving).execute(&mut *tx).await?;
     }
-    let released = ours.iter().filter(|commit| matches!(commit.then, Then::Release));
+    let restarted = restart::restart(tx, &effects.restarts, at).await?;
+    waits::begin_with_runs(tx, effects.begun()).await?;
+    let is_ready = |then: &Then| matches!(then, Then::Release | Then::Restart { .. });
+    let released = ours.iter().filter(|commit| is_ready(&commit.then));
     runs::ready(tx, &released.map(|commit| commit.run.to_string()).collect::<Vec<_>>()).await?;
 
     let ended = ours.iter().filter(|commit| matches!(commit.then, Then::End(_)));
@@ -190,7 +193,8 @@ async fn write(
     let mut told = inbox::ask_children(tx, &effects.cancels, at).await?;
     told.extend(inbox::tell_of_ends(tx, &ended, at).await?);
     told.extend(waits::look(tx, &effects.waits).await?);
-    let stirred = !told.is_empty() || !effects.children.is_empty();
+    told.extend(restarted);
+    let stirred = !told.is_empty() || !effects.children.is_empty() || !effects.restarts.is_empty();
     told.extend(effects.at_rest.iter().map(ToString::to_string));
     Ok(inbox::rouse(tx, &told).await? > 0 || stirred)
 }

@@ -86,7 +86,7 @@ const FORGET: [&str; 2] = [
 
 /// Served by `indelible_runs_of_worker`, `indelible_inbox_untaken` and the unique index of events.
 pub(super) const MESSAGES: &str = "
-    SELECT m.run_id, m.id, m.kind, m.at, m.hash, e.data, m.outcome, m.error, m.reason
+    SELECT m.run_id, m.id, m.kind, m.at, e.name, e.data, m.outcome, m.error, m.reason
     FROM indelible_runs r
     JOIN indelible_inbox m ON m.run_id = r.id AND NOT m.taken
     LEFT JOIN indelible_events e ON m.kind = ?2 AND e.id = m.id
@@ -96,7 +96,7 @@ pub(super) const MESSAGES: &str = "
 /// The same of the runs that are being claimed. Served by `indelible_inbox_untaken` and the unique
 /// index of events.
 const CLAIMED: &str = "
-    SELECT m.run_id, m.id, m.kind, m.at, m.hash, e.data, m.outcome, m.error, m.reason
+    SELECT m.run_id, m.id, m.kind, m.at, e.name, e.data, m.outcome, m.error, m.reason
     FROM indelible_inbox m
     LEFT JOIN indelible_events e ON m.kind = ?2 AND e.id = m.id
     WHERE m.run_id IN (SELECT value FROM json_each(?1)) AND NOT m.taken
@@ -258,7 +258,7 @@ fn message(row: &SqliteRow) -> Result<Message, StoreError> {
         id: row.uuid("id")?,
         kind: row.try_get("kind")?,
         at: row.time("at")?,
-        hash: row.uuid_or_null("hash")?,
+        name: row.try_get("name")?,
         data: row.try_get("data")?,
         outcome: row.try_get("outcome")?,
         error: row.try_get("error")?,

@@ -20,6 +20,7 @@ mod plans;
 mod promote;
 mod query;
 mod register;
+mod restart;
 mod route;
 mod runs;
 mod schedules;

@@ -11,8 +11,7 @@ use crate::store::{RunCount, RunQuery, RunRecord, RunStatus, StoreError};
 /// Served by the primary key.
 const RUN: &str = "
     SELECT id, workflow, status, event_id, parent, input, accepted_at, scheduled_at, started_at,
-           ended_at, output, error, cancelled, held,
-           seed, retries
+           ended_at, output, error, cancelled, held, generation, began_at, seed, retries
     FROM indelible_runs WHERE id = ?1";
 
 /// Served by the primary key.
@@ -27,7 +26,8 @@ macro_rules! page {
         concat!(
             "
     SELECT r.id, r.workflow, r.status, r.event_id, r.parent, r.input, r.accepted_at, r.scheduled_at,
-           r.started_at, r.ended_at, r.output, r.error, r.cancelled, r.held, r.seed, r.retries
+           r.started_at, r.ended_at, r.output, r.error, r.cancelled, r.held, r.generation, r.began_at,
+           r.seed, r.retries
     FROM ",
             $from,
             "
@@ -137,6 +137,8 @@ fn record(row: &SqliteRow) -> Result<RunRecord, StoreError> {
         error: error.map(error_record).transpose()?,
         cancelled: row.try_get("cancelled")?,
         held: row.try_get("held")?,
+        generation: row.try_get("generation")?,
+        began_at: row.time_or_null("began_at")?,
         seed: row.uuid("seed")?,
         retries: row.try_get("retries")?,
     })

@@ -53,12 +53,13 @@ pub(super) async fn route(
         batched.extend(batches.map(|batch| Addition { seq, event: event.id, accepted_at, batch }));
         started.extend(routing.runs.into_iter().map(|run| (run, event.accepted_at)));
     }
-    runs::insert(&mut tx, app, started.iter().map(|(run, at)| (run, *at))).await?;
     if !blocked.is_empty() {
         sqlx::query(BLOCK).bind(app).bind(batch(&blocked)).execute(&mut *tx).await?;
     }
     batches::gather(&mut tx, app, &batched).await?;
+    // Events cancel also runs that their batch has started.
     let told = waits::find(&mut tx, app, &keys).await?;
+    runs::insert(&mut tx, app, started.iter().map(|(run, at)| (run, *at))).await?;
     inbox::rouse(&mut tx, &told).await?;
     tx.commit().await?;
     Ok(rows.len())

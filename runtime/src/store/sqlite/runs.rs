@@ -5,6 +5,7 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
 use super::value::{batch, micros};
+use super::waits;
 use crate::journal::{Child, RunId};
 use crate::store::{NewRun, RunStatus, StoreError};
 
@@ -92,8 +93,10 @@ pub(super) async fn insert<'a>(
     app: &str,
     runs: impl IntoIterator<Item = (&'a NewRun, Timestamp)>,
 ) -> Result<(), StoreError> {
+    let mut cancels = Vec::new();
     let rows: Vec<RunRow<'_>> = runs
         .into_iter()
+        .inspect(|(run, _)| cancels.push((run.id, &*run.cancels)))
         .map(|(run, accepted_at)| RunRow {
             id: run.id,
             workflow: &run.workflow,
@@ -113,6 +116,7 @@ pub(super) async fn insert<'a>(
         .bind(batch(rows))
         .fetch_all(&mut *tx)
         .await?;
+    waits::begin_with_runs(tx, cancels).await?;
     ready(tx, &new).await
 }
 

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::value::batch;
 use crate::event::EventId;
-use crate::journal::{MatchKey, RunId};
+use crate::journal::{CancelKey, MatchKey, RunId};
 use crate::store::StoreError;
 use crate::store::effects::NewWait;
-use crate::store::message::EVENT;
+use crate::store::message::{CANCEL, EVENT, cancel_key};
 
 /// Served by the primary key of runs.
 pub(super) const BEGIN: &str = "
@@ -26,11 +26,22 @@ pub(super) const END: &str = "
         SELECT value ->> 0, value ->> 1 FROM json_each(?1)
     )";
 
-/// New waits look for events that were routed before. Served by the primary keys of waits, events
-/// and event keys, in this order. A run's trigger is the last event that does not count.
+/// Waits that are made with their runs: an event cancels them. A run that was there before has its
+/// waits, or is over. Served by the primary key of runs.
+const BEGIN_WITH_RUNS: &str = "
+    INSERT INTO indelible_waits (run_id, key, app, hash, since, cancels)
+    SELECT r.id, w.value ->> 'key', r.app, w.value ->> 'hash', r.since, w.value ->> 'cancels'
+    FROM json_each(?1) w JOIN indelible_runs r ON r.id = w.value ->> 'run'
+    WHERE r.ended_at IS NULL
+    ON CONFLICT DO NOTHING";
+
+/// New waits look for events that were routed before. An event that one wait of a run is for and that
+/// cancels the run does that. Served by the primary keys of waits, events and event keys, in this
+/// order. A run's trigger is the last event that does not count.
 pub(super) const LOOK: &str = "
-    INSERT INTO indelible_inbox (run_id, id, kind, at, hash)
-    SELECT w.run_id, e.id, ?2, e.accepted_at, min(w.hash)
+    INSERT INTO indelible_inbox (run_id, id, kind, at, reason)
+    SELECT w.run_id, e.id, CASE WHEN max(w.cancels) IS NULL THEN ?2 ELSE ?3 END, e.accepted_at,
+           max(w.cancels)
     FROM json_each(?1) n
     CROSS JOIN indelible_waits w ON w.run_id = n.value ->> 'run' AND w.key = n.value ->> 'key'
     CROSS JOIN indelible_event_keys k ON k.app = w.app AND k.hash = w.hash AND k.event > w.since
@@ -51,8 +62,9 @@ pub(super) const KNOW: &str = "
 /// Events look for the waits that they are for. Served by the unique index of events and
 /// `indelible_waits_by_hash`, in this order.
 pub(super) const FIND: &str = "
-    INSERT INTO indelible_inbox (run_id, id, kind, at, hash)
-    SELECT w.run_id, e.id, ?3, e.accepted_at, min(w.hash)
+    INSERT INTO indelible_inbox (run_id, id, kind, at, reason)
+    SELECT w.run_id, e.id, CASE WHEN max(w.cancels) IS NULL THEN ?3 ELSE ?4 END, e.accepted_at,
+           max(w.cancels)
     FROM json_each(?1) k
     CROSS JOIN indelible_events e ON e.id = k.value ->> 'event'
     CROSS JOIN indelible_waits w ON w.app = ?2 AND w.hash = k.value ->> 'hash'
@@ -97,7 +109,42 @@ pub(super) async fn look(
     if waits.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(sqlx::query_scalar(LOOK).bind(rows(waits)).bind(EVENT).fetch_all(tx).await?)
+    let found = sqlx::query_scalar(LOOK).bind(rows(waits)).bind(EVENT).bind(CANCEL);
+    Ok(found.fetch_all(tx).await?)
+}
+
+#[derive(Serialize)]
+struct RunWaitRow {
+    run: RunId,
+    key: String,
+    hash: Uuid,
+    cancels: String,
+}
+
+/// Makes the waits that are made with runs, and lets them look for events: a run that is cancelled
+/// before it begins is told so before anybody drives it.
+pub(super) async fn begin_with_runs<'a>(
+    tx: &mut SqliteConnection,
+    runs: impl IntoIterator<Item = (RunId, &'a [CancelKey])>,
+) -> Result<(), StoreError> {
+    let rows = runs.into_iter().flat_map(|(run, cancels)| {
+        cancels.iter().enumerate().map(move |(number, cancel)| RunWaitRow {
+            run,
+            key: cancel_key(number),
+            hash: cancel.awaited.as_uuid(),
+            cancels: cancel.reason(),
+        })
+    });
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let rows = batch(rows);
+    sqlx::query(BEGIN_WITH_RUNS).bind(&rows).execute(&mut *tx).await?;
+    // The runs are ready in any case.
+    let found = sqlx::query_scalar::<_, String>(LOOK).bind(&rows).bind(EVENT).bind(CANCEL);
+    found.fetch_all(tx).await?;
+    Ok(())
 }
 
 fn rows(waits: &[NewWait<'_>]) -> String {
@@ -134,5 +181,11 @@ pub(super) async fn find(
     }
     let keys = batch(keys);
     sqlx::query(KNOW).bind(&keys).bind(app).execute(&mut *tx).await?;
-    Ok(sqlx::query_scalar(FIND).bind(&keys).bind(app).bind(EVENT).fetch_all(tx).await?)
+    Ok(sqlx::query_scalar(FIND)
+        .bind(&keys)
+        .bind(app)
+        .bind(EVENT)
+        .bind(CANCEL)
+        .fetch_all(tx)
+        .await?)
 }

@@ -146,6 +146,8 @@ pub enum Node {
     End,
     /// The body gives an error of its own.
     Failed,
+    /// The run begins anew.
+    Restarted,
 }
 
 /// A rule that was turned off.

@@ -23,6 +23,7 @@ impl Graph {
                     let _ = writeln!(text, "    state join{number} <<join>>");
                 }
                 Node::Failed => text.push_str("    state failed\n"),
+                Node::Restarted => text.push_str("    state restart\n"),
                 Node::Start | Node::State(_) | Node::End => {}
             }
         }
@@ -55,6 +56,7 @@ impl Graph {
                 Node::Start => "shape=circle, style=filled, label=\"\"",
                 Node::End => "shape=doublecircle, style=filled, label=\"\"",
                 Node::Failed => "shape=doublecircle, label=\"failed\"",
+                Node::Restarted => "shape=doublecircle, label=\"restart\"",
                 Node::Fork(_) | Node::Join(_) => "shape=box, style=filled, height=0.05, label=\"\"",
                 Node::State(_) => continue,
             };
@@ -107,6 +109,7 @@ fn dot(node: Node) -> String {
         Node::Join(number) => format!("join{number}"),
         Node::End => "end".to_owned(),
         Node::Failed => "failed".to_owned(),
+        Node::Restarted => "restart".to_owned(),
     }
 }
 

@@ -244,7 +244,7 @@ impl Ways {
             Place::Step(step, _) => Stop::Step(id(step)),
             Place::Fork(number) => Stop::Fork(anchor(flow, *number, &name)),
             Place::Join(number) => Stop::Join(anchor(flow, *number, &name)),
-            Place::End | Place::Failed => Stop::Over,
+            Place::End | Place::Failed | Place::Restarted => Stop::Over,
         };
         let mut next = BTreeMap::<_, BTreeSet<_>>::new();
         for Line { place, next: following, .. } in &flow.0 {

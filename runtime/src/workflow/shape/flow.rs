@@ -29,6 +29,7 @@ impl Flow {
             Node::Join(number) => Place::Join(numbered(number)),
             Node::End => Place::End,
             Node::Failed => Place::Failed,
+            Node::Restarted => Place::Restarted,
         };
         let lines = nodes.into_iter().map(|node| {
             let mut next: Vec<Node> = flat.successors(node).collect();
@@ -125,7 +126,7 @@ impl Flat {
             Node::Fork(number) => Spot::At(Node::Fork(forks + number)),
             Node::Join(number) => Spot::At(Node::Join(forks + number)),
             // What becomes of its error is the caller's affair.
-            Node::End | Node::Failed => Spot::Behind(call),
+            Node::End | Node::Failed | Node::Restarted => Spot::Behind(call),
         };
         helper.edges.into_iter().map(|(from, to)| (spot(from), spot(to))).collect()
     }
@@ -157,6 +158,7 @@ impl Flat {
             }
             Node::End => (2 * states + 3, 0, 0),
             Node::Failed => (2 * states + 3, 1, 0),
+            Node::Restarted => (2 * states + 3, 2, 0),
         }
     }
 

@@ -23,12 +23,13 @@ mod text;
 mod widening;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use uuid::Uuid;
 
 pub(crate) use self::change::{Change, Subject};
 pub(crate) use self::text::ParseError;
-use super::{Batch, Config, Cron, Filter, Form, Graph, StepKind};
+use super::{Batch, CancelOn, Config, Cron, Filter, Form, Graph, StepKind};
 
 /// The shapes of a program's events and workflows, by their names.
 ///
@@ -50,7 +51,8 @@ pub(crate) struct WorkflowShape {
     pub(crate) form: Form,
     /// What it takes when it is only started directly, if that has a schema.
     pub(crate) input: Fields,
-    /// When it starts, and what becomes of a run that does not complete: `undo reserve`.
+    /// When it starts, what may end a run before its body does, and what becomes of one that does not
+    /// complete: `cancel_on order/cancelled (order)`, `undo reserve`.
     pub(crate) settings: BTreeSet<String>,
     pub(crate) flow: Flow,
 }
@@ -77,6 +79,7 @@ enum Place {
     Join(u32),
     End,
     Failed,
+    Restarted,
 }
 
 /// The fields of JSON data, by their paths: `lines[].sku`.
@@ -118,7 +121,7 @@ const UNDO: &str = "undo";
 const BATCH: &str = "batch";
 const CONDITION: &str = "condition";
 const CRON: &str = "cron";
-const SETTINGS: &[&str] = &[BATCH, CONDITION, CRON, UNDO];
+const SETTINGS: &[&str] = &[BATCH, CONDITION, CRON, UNDO, "cancel_on", "timeout", "on_failure", "on_cancel"];
 
 /// The steps that have an undo, those of helpers with the way to them.
 fn undos(graph: &Graph, path: &str) -> impl Iterator<Item = String> {
@@ -127,6 +130,27 @@ fn undos(graph: &Graph, path: &str) -> impl Iterator<Item = String> {
         None => state.undo.map(|_| format!("{path}{}", state.id)).into_iter().collect::<Vec<_>>(),
     });
     steps.collect::<Vec<_>>().into_iter()
+}
+
+/// What a workflow's attribute says about the ends of its runs.
+pub(crate) fn settings(config: &Config, cancels: &[CancelOn]) -> impl Iterator<Item = String> {
+    let cancels = cancels.iter().map(|cancel| {
+        let fields = cancel.fields.join(", ");
+        format!("cancel_on {} ({fields})", cancel.event)
+    });
+    let timeout = |which, timeout: Option<Duration>| {
+        timeout.map(|timeout| format!("timeout {which} {timeout:?}"))
+    };
+    let handler =
+        |which, handler: Option<&str>| handler.map(|handler| format!("{which} {handler}"));
+    let others = [
+        timeout("start", config.start_timeout),
+        timeout("finish", config.finish_timeout),
+        handler("on_failure", config.handlers.on_failure),
+        handler("on_cancel", config.handlers.on_cancel),
+    ];
+    let settings: Vec<_> = cancels.chain(others.into_iter().flatten()).collect();
+    settings.into_iter()
 }
 
 impl WorkflowShape {

@@ -94,6 +94,7 @@ impl fmt::Display for Place {
             Self::Join(number) => write!(f, "(join {number})"),
             Self::End => f.write_str("(end)"),
             Self::Failed => f.write_str("(failed)"),
+            Self::Restarted => f.write_str("(restart)"),
         }
     }
 }
@@ -287,6 +288,7 @@ fn bracketed(text: &str) -> Option<Result<Place, String>> {
         None if inner == "start" => Some(Place::Start),
         None if inner == "end" => Some(Place::End),
         None if inner == "failed" => Some(Place::Failed),
+        None if inner == "restart" => Some(Place::Restarted),
         Some(("fork", n)) => number(n).map(Place::Fork),
         Some(("join", n)) => number(n).map(Place::Join),
         _ => None,

@@ -131,8 +131,13 @@ CREATE TABLE indelible.runs (
     accepted_at timestamptz NOT NULL,
     -- When it was due, if a schedule has started it.
     scheduled_at timestamptz,
-    -- What was committed when its trigger was accepted: events that are not in it came later.
+    -- What was committed when its trigger was accepted, or when the generation before this one began:
+    -- events that are not in it came later.
     since       pg_snapshot NOT NULL DEFAULT pg_current_snapshot(),
+    -- How often it has begun anew; when it last did, and what was committed by then.
+    generation  integer     NOT NULL DEFAULT 0,
+    began_at    timestamptz,
+    began       pg_snapshot,
     started_at  timestamptz,
     -- Set exactly if it is over.
     ended_at    timestamptz,
@@ -225,6 +230,8 @@ CREATE TABLE indelible.waits (
     since      pg_snapshot NOT NULL,
     trigger_id uuid,
     made_at    timestamptz NOT NULL,
+    -- Of a wait that was made with its run: why the event cancels it.
+    cancels    text,
     -- Whether it has looked for events that were routed before its commit.
     looked     boolean     NOT NULL DEFAULT false,
     PRIMARY KEY (run_id, key)
@@ -249,7 +256,6 @@ CREATE TABLE indelible.inbox (
     id      uuid        NOT NULL,
     kind    text        NOT NULL,
     at      timestamptz NOT NULL,
-    hash    uuid,
     outcome json,
     error   json,
     reason  text,

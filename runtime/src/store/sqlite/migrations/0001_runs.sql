@@ -126,8 +126,13 @@ CREATE TABLE indelible_runs (
     accepted_at INTEGER NOT NULL,
     -- When it was due, if a schedule has started it.
     scheduled_at INTEGER,
-    -- The last event when its trigger was accepted: those after it came later.
+    -- The last event when its trigger was accepted, or when the generation before this one began:
+    -- those after it came later.
     since       INTEGER NOT NULL,
+    -- How often it has begun anew; when it last did, and the last event by then.
+    generation  INTEGER NOT NULL DEFAULT 0,
+    began_at    INTEGER,
+    began       INTEGER,
     started_at  INTEGER,
     -- Set exactly if it is over.
     ended_at    INTEGER,
@@ -218,6 +223,8 @@ CREATE TABLE indelible_waits (
     hash   TEXT    NOT NULL,
     -- The last event that does not count.
     since  INTEGER NOT NULL,
+    -- Of a wait that was made with its run: why the event cancels it.
+    cancels TEXT,
     PRIMARY KEY (run_id, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX indelible_waits_by_hash ON indelible_waits (app, hash);
@@ -237,7 +244,6 @@ CREATE TABLE indelible_inbox (
     id      TEXT    NOT NULL,
     kind    TEXT    NOT NULL,
     at      INTEGER NOT NULL,
-    hash    TEXT,
     outcome TEXT,
     error   TEXT,
     reason  TEXT,
