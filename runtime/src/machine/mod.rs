@@ -241,7 +241,7 @@ impl Machine {
                 self.deliver(row);
             } else if !self.operations.lock().is_live() {
                 self.operations.lock().go_live();
-            } else {
+            } else if !self.operations.lock().has_passed_on() {
                 return self.turn();
             }
         }
@@ -345,7 +345,11 @@ impl Machine {
                 (Content::Cancel { reason }, Phase::Body(_)) => {
                     self.ended(End::Cancelled(reason.clone()));
                 }
-                // It is on its way to its end.
+                // Not that the next generation would have to hear of it.
+                (Content::Cancel { reason }, Phase::Over) if self.is_to_restart() => {
+                    self.end = EndState::Reached(End::Cancelled(reason.clone()));
+                }
+                // It is on its way to its end. The store tells it again whoever goes on undoing.
                 (Content::Cancel { reason }, _) => self.asked_to_cancel = Some(reason.clone()),
                 _ if self.in_flight.is_some() => {
                     self.inbox.push_back(message);
@@ -355,6 +359,11 @@ impl Machine {
             }
             self.operations.lock().receive(message);
         }
+    }
+
+    /// Whether the body has asked for another generation, and that is not on its way yet.
+    fn is_to_restart(&self) -> bool {
+        matches!(self.end, EndState::Reached(End::Restarted(_)))
     }
 
     /// A run that can go no further can still be cancelled.
@@ -523,7 +532,7 @@ impl Machine {
     }
 }
 
-/// When a run is out of time: at once, if it has begun too late.
+/// When a generation of a run is out of time: at once, if it has begun too late.
 fn deadline(
     config: &Config,
     trigger: &TriggerData,
@@ -539,15 +548,17 @@ fn deadline(
         return Some((started_at, format!("it had not begun {timeout:?} after it was accepted")));
     }
     let timeout = config.finish_timeout?;
-    let deadline = started_at.saturating_add(timeout).unwrap_or(Timestamp::MAX);
+    let began_at = if is_first { started_at } else { trigger.accepted_at };
+    let deadline = began_at.saturating_add(timeout).unwrap_or(Timestamp::MAX);
     Some((deadline, format!("it had not ended {timeout:?} after it had begun")))
 }
 
 fn too_long(limit: u32) -> ErrorRecord {
     let message = format!(
         "the run's journal would have more than {limit} lines, all of which every resume reads: carry \
-         the variables of a long loop with `#[carried(..)]`, or give parts of the work to other \
-         workflows with `step.invoke(..)`"
+         the variables of a long loop with `#[carried(..)]` (the steps in it that have an undo stay in \
+         the journal all the same), give parts of the work to other workflows with \
+         `step.invoke(..)`, or begin anew with `return step.restart(..)`"
     );
     ErrorRecord::new(ErrorKind::JournalTooLong, message)
 }

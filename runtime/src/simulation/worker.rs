@@ -98,6 +98,7 @@ impl Simulated {
         let found = !claimed.is_empty();
         for run in claimed {
             let id = run.origin.trigger.run;
+            assert_eq!(run.unreadable, None, "what is stored of {id} can be read");
             self.lab.claimed(id, &run.origin.journal);
             let definition = Definition::of::<Interpreted>();
             let resources = self.resources.clone();

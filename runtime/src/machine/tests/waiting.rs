@@ -249,3 +249,25 @@ fn an_event_that_fits_two_waits_by_other_fields_ends_the_first() {
     bench.machine.receive(paid(7, 500));
     assert_eq!(bench.finish(), completed("[500,50]"));
 }
+
+/// The branches of a `join!` are polled in the order of the source, whichever has begun to wait first.
+#[test]
+fn an_event_that_a_later_branch_declines_is_for_an_earlier_one() {
+    let begin = workflow!(async |step| {
+        let late = async {
+            durable(step.sleep(At("rest"), Duration::from_secs(1))).await;
+            durable(step.wait_for_event::<Paid>(At("late"))).await
+        };
+        let early = step.wait_for_event::<Paid>(At("early")).filter(|paid| paid.cents > 100);
+        let (one, other) = crate::step::join((late, durable(early))).await;
+        Ok([one, other].map(|paid: Option<Received<Paid>>| paid.map(|paid| paid.data.cents)))
+    });
+    let mut bench = Bench::new(begin);
+    let Poll::Ready(Turn::Idle { until: Some(until) }) = bench.rest() else { panic!("no sleep") };
+    bench.clock = until;
+    let _ = bench.rest();
+    bench.machine.receive(paid(7, 50));
+    let _ = bench.rest();
+    bench.machine.receive(paid(7, 500));
+    assert_eq!(bench.finish(), completed("[50,500]"));
+}

@@ -15,7 +15,7 @@ impl Operations {
     /// Passes on what the run was told.
     pub(crate) fn receive(&mut self, message: Message) {
         match &message.content {
-            Content::Event { .. } => self.offer(message, 0),
+            Content::Event { .. } => drop(self.offer(message, 0)),
             Content::ChildEnded { child, result } => {
                 let key = self.active.iter().find_map(|(key, operation)| match operation.status {
                     Status::Invoked { child: awaited, .. } if awaited == *child => {
@@ -36,9 +36,10 @@ impl Operations {
         }
     }
 
-    /// Offers an event to the first wait for it, in the order in which they were entered.
-    fn offer(&mut self, message: Message, from: u64) {
-        let Content::Event { name, data, .. } = &message.content else { return };
+    /// Offers an event to the first wait for it, in the order in which they were entered; whether there
+    /// is one.
+    fn offer(&mut self, message: Message, from: u64) -> bool {
+        let Content::Event { name, data, .. } = &message.content else { return false };
         // The store keeps nothing but JSON.
         let data = data.decode::<serde_json::Value>().unwrap_or_default();
         let is_for = |awaited: &Awaited| awaited.is_for(name, &data);
@@ -52,15 +53,15 @@ impl Operations {
                     && operation.entering.awaited.as_ref().is_some_and(is_for)
             })
             .min_by_key(|operation| operation.order);
-        match wait {
-            Some(operation) => {
-                operation.offer = Some(message);
-                if let Some(waker) = &operation.waker {
-                    waker.wake_by_ref();
-                }
-            }
-            None => self.discarded.push(message.id),
+        let Some(operation) = wait else {
+            self.discarded.push(message.id);
+            return false;
+        };
+        operation.offer = Some(message);
+        if let Some(waker) = &operation.waker {
+            waker.wake_by_ref();
         }
+        true
     }
 
     /// Enters a step whose child is under way: all that is left to do is to wait for its end.
@@ -85,7 +86,13 @@ impl Operations {
     /// A wait declines the event that it was offered: the next one may have it.
     pub(crate) fn decline_event(&mut self, key: &StateKey, message: Message) {
         let order = self.active.get(key).map(|operation| operation.order + 1);
-        self.offer(message, order.unwrap_or_default());
+        self.passed_on |= self.offer(message, order.unwrap_or_default());
+    }
+
+    /// Whether the body has passed an event on to a wait since this was asked last: that one may stand
+    /// before the other in the source, so that it was polled already.
+    pub(crate) fn has_passed_on(&mut self) -> bool {
+        std::mem::take(&mut self.passed_on)
     }
 
     /// The body dropped a step before its outcome came. An outcome that it had handed in is still
@@ -98,7 +105,7 @@ impl Operations {
         // A transaction that is not on its way yet goes with its step.
         self.transactions.retain(|(entry, _)| entry.key != *key);
         if let Some(message) = operation.offer {
-            self.offer(message, operation.order + 1);
+            self.passed_on |= self.offer(message, operation.order + 1);
         }
         self.dropped.insert(key.clone(), entering.clone());
         match operation.status {

@@ -91,6 +91,8 @@ pub(crate) struct Operations {
     taken: Vec<MessageId>,
     /// Messages that nothing waits for.
     discarded: Vec<MessageId>,
+    /// Whether an event was declined, and offered to another wait.
+    passed_on: bool,
     /// The input of the next generation, if the body has asked for one.
     restart: Option<Payload>,
     fault: Option<Fault>,
@@ -203,6 +205,7 @@ impl Operations {
             is_committing: false,
             taken: Vec::new(),
             discarded: Vec::new(),
+            passed_on: false,
             restart: None,
             fault: None,
         }
