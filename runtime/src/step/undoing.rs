@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::Run;
 use super::context::Context;
@@ -11,6 +12,10 @@ use super::undo::Undo;
 use crate::journal::{RunId, StateKey};
 use crate::payload::Payload;
 use crate::workflow::StepKind;
+
+/// How long an attempt to undo a step may take: nobody is left to say so for each, and one that hangs
+/// would keep the run from its end.
+const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// The undos of a run in progress.
 pub(crate) type UndoingFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -37,7 +42,7 @@ pub(crate) fn undoing(
             let held = Held::at(&context.operations, held, StepKind::Undo);
             let attempt = || Undo::attempt(undos, &context, key, output);
             // What becomes of it is on record: a step like any, with the workflow's retries.
-            let _ = Run::of(held, attempt).into_awaited().await;
+            let _ = Run::of(held, attempt).timeout(TIMEOUT).into_awaited().await;
         }
     })
 }

@@ -54,6 +54,47 @@ fn what_was_handed_in_beside_a_restart_is_committed_with_it() {
     assert_eq!(bench.keys(), ["fails", "works"]);
 }
 
+/// While the body asks for the next generation, a commit of the old one is under way.
+#[test]
+fn a_cancellation_wins_over_a_restart_that_is_not_on_its_way_yet() {
+    close_all();
+    effects();
+    let begin = workflow!(async |step| {
+        let works = step.run(At("works"), || effect("works", ())).undo(undoing::take_back_nothing);
+        durable(works).await?;
+        let fails = step.run(At("fails"), || async { Err::<(), _>(Failure::msg("no")) }).retries(0);
+        let held = step.run(At("held"), || gated("held"));
+        let _ = crate::step::race((durable(fails), durable(held))).await;
+        step.restart::<Child, u32>(1)
+    });
+    let message = || {
+        let content = Content::Cancel { reason: "enough".to_owned() };
+        Message { id: MessageId::new(), content }
+    };
+    for turns in 0.. {
+        let mut bench = Bench::new(begin);
+        for _ in 0..turns {
+            let _ = bench.turn();
+        }
+        if bench.end.is_some() {
+            break;
+        }
+        bench.machine.receive(message());
+        let end = bench.finish();
+        assert_eq!(end, End::Cancelled("enough".to_owned()), "after {turns} turns");
+    }
+    // Once it is on its way, the next generation is told.
+    let mut bench = Bench::new(round());
+    assert!(bench.turn().is_none());
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    assert!(matches!(commit.end, Some(End::Restarted(_))));
+    let cancelled = message();
+    let id = cancelled.id;
+    bench.machine.receive(cancelled);
+    let _ = bench.poll();
+    assert!(!commit.taken.contains(&id) && bench.taken.is_empty());
+}
+
 #[test]
 fn an_input_that_is_too_large_fails_the_run() {
     let begin = workflow!(async |step| { step.restart::<Wordy, u32>("x".repeat(1 << 20)) });

@@ -4,14 +4,32 @@ use crate::journal::{ErrorKind, ErrorRecord, Transition};
 use crate::step::{Undo, undo};
 
 /// What undoes the steps of these tests, by their ids.
-pub(super) const UNDOS: &[Undo] =
-    &[taken_back("reserve"), taken_back("charge"), taken_back("ask"), refused("refuse")];
+pub(super) const UNDOS: &[Undo] = &[
+    taken_back("reserve"),
+    taken_back("charge"),
+    taken_back("ask"),
+    refused("refuse"),
+    hung("hang"),
+    nothing("works"),
+];
 
 const fn taken_back(id: &'static str) -> Undo {
     Undo::Step {
         id,
         requirements: Vec::new,
         begin: |context, output| undo(take_back, context, output),
+    }
+}
+
+const fn hung(id: &'static str) -> Undo {
+    Undo::Step { id, requirements: Vec::new, begin: |context, output| undo(hang, context, output) }
+}
+
+const fn nothing(id: &'static str) -> Undo {
+    Undo::Step {
+        id,
+        requirements: Vec::new,
+        begin: |context, output| undo(take_back_nothing, context, output),
     }
 }
 
@@ -25,6 +43,14 @@ const fn refused(id: &'static str) -> Undo {
 
 pub(super) async fn take_back(output: u32) -> Result<(), Failure> {
     effect(format!("take back {output}"), ()).await
+}
+
+pub(super) async fn take_back_nothing(_: ()) -> Result<(), Failure> {
+    effect("take back nothing", ()).await
+}
+
+async fn hang(_: u32) -> Result<(), Failure> {
+    std::future::pending().await
 }
 
 async fn forget(_: String) -> Result<(), Failure> {
@@ -347,6 +373,51 @@ fn an_undo_that_the_program_no_longer_has_holds_the_run_until_it_is_cancelled() 
     let error = failed(held.finish());
     assert_eq!(undone(&error), [("charge", true), ("reserve", false)]);
     assert!(error.to_string().contains("the run was held, and then cancelled: give up"));
+}
+
+/// The store tells of a cancellation again whoever takes the run over while it is being undone.
+#[test]
+fn a_run_that_was_cancelled_while_it_was_being_undone_is_not_held_later() {
+    let mut whole = Bench::new(order());
+    whole.finish();
+    let begun: Vec<_> = whole.journal[..6].to_vec();
+    let mut bench = Bench::resumed(order(), begun.clone());
+    let message = cancel("give up");
+    bench.machine.receive(message.clone());
+    let error = failed(bench.finish());
+    // What can be undone is, and the run ends as it would have.
+    assert_eq!(error.message, "no ship");
+    assert_eq!(undone(&error), [("charge", true), ("reserve", true)]);
+    assert_eq!(bench.taken, [message.id]);
+
+    let mut later = Bench::without_undos(order(), begun);
+    later.machine.receive(message);
+    let error = failed(later.finish());
+    assert_eq!(undone(&error), [("charge", true), ("reserve", false)]);
+}
+
+#[test]
+fn an_undo_that_hangs_is_out_of_time() {
+    let begin = workflow!(async |step| {
+        durable(step.run(At("reserve"), || effect("reserve", 1)).undo(take_back)).await?;
+        durable(step.run(At("hang"), || effect("hang", 2)).undo(hang)).await?;
+        ship(&step).await
+    });
+    let mut bench = Bench::new(begin);
+    loop {
+        match bench.rest() {
+            Poll::Ready(Turn::Idle { until: Some(until) }) => bench.clock = until,
+            Poll::Pending => {
+                bench.clock = bench.machine.next_due().expect("the attempt is limited")
+            }
+            _ => break,
+        }
+    }
+    let error = failed(bench.end.expect("it has ended"));
+    assert_eq!(undone(&error), [("hang", false), ("reserve", true)]);
+    let why = error.undone[0].error.as_ref().expect("it was not undone");
+    assert_eq!(why.kind, ErrorKind::Timeout);
+    assert!(bench.clock.duration_since(ACCEPTED_AT) >= SignedDuration::from_mins(15));
 }
 
 #[test]

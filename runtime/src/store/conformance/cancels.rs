@@ -138,8 +138,7 @@ pub(super) async fn children_and_later_generations_are_cancelled_too(world: Worl
     };
     let id = child.id;
     let change = Change::Invoke { child, timeout: None };
-    let invoked =
-        Entry { key: "ship".into(), kind: StepKind::Invoke, started_at: None, change };
+    let invoked = Entry { key: "ship".into(), kind: StepKind::Invoke, started_at: None, change };
     world.flush(worker, &[commit(parent, 0, vec![invoked], Then::Continue)]).await.expect("ours");
     assert_eq!(ids(&world.claim(worker, 10).await), [id]);
     let again = start(&world, 3).await;

@@ -10,7 +10,7 @@ use super::value::Columns as _;
 use super::{inbox, query};
 use crate::journal::{Message, MessageId, Row, RunId};
 use crate::machine::Origin;
-use crate::store::message::EVENT;
+use crate::store::message::{CANCEL, EVENT};
 use crate::store::{Claim, Claimed, ClaimedRun, RunStatus, StoreError};
 use crate::workflow::TriggerData;
 
@@ -78,7 +78,8 @@ pub(super) const CLAIM: &str = "
            message.outcome::text, message.error::text, NULL,
            message.id, event.name, event.data::text, message.reason
     FROM claimed
-    JOIN indelible.inbox message ON message.run_id = claimed.id AND NOT message.taken
+    JOIN indelible.inbox message
+        ON message.run_id = claimed.id AND (NOT message.taken OR message.kind = $10)
     LEFT JOIN indelible.events event ON message.kind = $7 AND event.id = message.id";
 
 pub(super) async fn claim(
@@ -133,6 +134,7 @@ async fn claim_from(
         .bind(EVENT)
         .bind(claim.workflows.iter().map(|driven| driven.shape).collect::<Vec<_>>())
         .bind(pinned)
+        .bind(CANCEL)
         .fetch_all(connection)
         .await?;
     let mut at = None;

@@ -119,8 +119,9 @@ macro_rules! flush {
 pub(super) const FLUSH: &str = flush!("", "'{}'::uuid[]");
 
 /// The same for a batch in which runs end, with what that means for those that belong to them: their
-/// waits and inboxes are removed (but for what a failed one has taken: it may be retried), parents and children are told. A statement of its own, as most
-/// batches of a lone run need none of it.
+/// waits and inboxes are removed (but for the events that a failed one has taken: it may be retried),
+/// parents and children are told. A statement of its own, as most batches of a lone run need none of
+/// it.
 ///
 /// Served also by the primary keys of waits and inbox, and by `runs_of_parent`.
 pub(super) const FLUSH_ENDS: &str = flush!(
@@ -131,7 +132,7 @@ pub(super) const FLUSH_ENDS: &str = flush!(
     emptied AS (
         DELETE FROM indelible.inbox message USING gone
         WHERE message.run_id = gone.id AND gone.over
-          AND NOT (message.taken AND gone.error IS NOT NULL)
+          AND NOT (message.taken AND message.kind <> $30 AND gone.error IS NOT NULL)
     ),
     told AS (
         INSERT INTO indelible.inbox (run_id, id, kind, at, outcome, error, reason)

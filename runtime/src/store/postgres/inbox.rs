@@ -19,8 +19,9 @@ use crate::store::effects::{Cancel, Settled};
 use crate::store::message::{CANCEL, EVENT, MessageColumns, readable};
 use crate::store::{RunStatus, StoreError};
 
-/// An event that was taken stays, marked; anything else that was taken comes only once, and what was
-/// discarded may come again. Served by the primary key.
+/// What was taken stays, marked, if it is an event (it is not for other waits) or a request to cancel
+/// (whoever takes the run over is told again); anything else that was taken comes only once, and what
+/// was discarded may come again. Served by the primary key.
 pub(super) const SETTLE: &str = "
     WITH settled AS MATERIALIZED (
         SELECT run_id, id, taken
@@ -30,11 +31,11 @@ pub(super) const SETTLE: &str = "
         UPDATE indelible.inbox message SET taken = true
         FROM settled
         WHERE message.run_id = settled.run_id AND message.id = settled.id
-          AND settled.taken AND message.kind = $4
+          AND settled.taken AND message.kind IN ($4, $5)
     )
     DELETE FROM indelible.inbox message USING settled
     WHERE message.run_id = settled.run_id AND message.id = settled.id
-      AND NOT (settled.taken AND message.kind = $4)";
+      AND NOT (settled.taken AND message.kind IN ($4, $5))";
 
 /// Asks children to cancel. Served by the primary key of runs.
 pub(super) const ASK_CHILDREN: &str = "
@@ -119,6 +120,7 @@ pub(super) async fn settle(
         .bind(settled.iter().map(|settled| settled.message.as_uuid()).collect::<Vec<_>>())
         .bind(settled.iter().map(|settled| settled.taken).collect::<Vec<_>>())
         .bind(EVENT)
+        .bind(CANCEL)
         .execute(connection)
         .await?;
     Ok(())

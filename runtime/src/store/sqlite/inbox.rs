@@ -18,12 +18,13 @@ use crate::store::effects::{Cancel, Settled};
 use crate::store::message::{CANCEL, CHILD_ENDED, EVENT, MessageColumns, readable};
 use crate::store::{RunStatus, StoreError};
 
-/// An event that was taken stays, marked. Served by the primary key.
+/// What was taken stays, marked, if it is an event (it is not for other waits) or a request to cancel
+/// (whoever takes the run over is told again). Served by the primary key.
 pub(super) const MARK: &str = "
     UPDATE indelible_inbox SET taken = 1
     FROM json_each(?1) s
     WHERE indelible_inbox.run_id = s.value ->> 'run' AND indelible_inbox.id = s.value ->> 'message'
-      AND s.value ->> 'taken' AND indelible_inbox.kind = ?2";
+      AND s.value ->> 'taken' AND indelible_inbox.kind IN (?2, ?3)";
 
 /// Anything else that was taken comes only once, and what was discarded may come again. Served by
 /// the primary key.
@@ -71,13 +72,14 @@ pub(super) const TELL_CHILDREN: &str = "
     ON CONFLICT (run_id, id) DO NOTHING
     RETURNING run_id";
 
-/// What is left of runs that have ended, but for what a failed one has taken: it may be retried.
+/// What is left of runs that have ended, but for the events that a failed one has taken: it may be
+/// retried.
 /// Served by the primary keys.
 const FORGET: [&str; 2] = [
     "DELETE FROM indelible_waits WHERE run_id IN (SELECT value FROM json_each(?1))",
     "DELETE FROM indelible_inbox
      WHERE run_id IN (SELECT value FROM json_each(?1)) AND NOT (
-         taken AND EXISTS (
+         taken AND kind <> 'cancel' AND EXISTS (
              SELECT 1 FROM indelible_runs r
              WHERE r.id = indelible_inbox.run_id AND r.error IS NOT NULL
          )
@@ -93,13 +95,13 @@ pub(super) const MESSAGES: &str = "
     WHERE r.worker = ?1
     ORDER BY m.run_id, m.at, m.id";
 
-/// The same of the runs that are being claimed. Served by `indelible_inbox_untaken` and the unique
-/// index of events.
+/// The same of the runs that are being claimed; one that is being undone is told again that it was
+/// asked to cancel. Served by the primary key and the unique index of events.
 const CLAIMED: &str = "
     SELECT m.run_id, m.id, m.kind, m.at, e.name, e.data, m.outcome, m.error, m.reason
     FROM indelible_inbox m
     LEFT JOIN indelible_events e ON m.kind = ?2 AND e.id = m.id
-    WHERE m.run_id IN (SELECT value FROM json_each(?1)) AND NOT m.taken
+    WHERE m.run_id IN (SELECT value FROM json_each(?1)) AND (NOT m.taken OR m.kind = ?3)
     ORDER BY m.run_id, m.at, m.id";
 
 /// Makes runs ready that have messages and that nobody drives; a held one only to be cancelled. A
@@ -146,7 +148,7 @@ pub(super) async fn settle(
         message: settled.message,
         taken: settled.taken,
     }));
-    sqlx::query(MARK).bind(&settled).bind(EVENT).execute(&mut *tx).await?;
+    sqlx::query(MARK).bind(&settled).bind(EVENT).bind(CANCEL).execute(&mut *tx).await?;
     sqlx::query(REMOVE).bind(&settled).execute(tx).await?;
     Ok(())
 }
@@ -242,7 +244,8 @@ pub(super) async fn inboxes(
     unreadable: &mut HashMap<RunId, String>,
 ) -> Result<HashMap<RunId, Vec<Message>>, StoreError> {
     let mut inboxes = HashMap::<_, Vec<Message>>::new();
-    for row in &sqlx::query(CLAIMED).bind(runs).bind(EVENT).fetch_all(tx).await? {
+    let claimed = sqlx::query(CLAIMED).bind(runs).bind(EVENT).bind(CANCEL);
+    for row in &claimed.fetch_all(tx).await? {
         let run = row.uuid("run_id")?.into();
         match message(row) {
             Ok(message) => inboxes.entry(run).or_default().push(message),
