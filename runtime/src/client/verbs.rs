@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Client;
 use crate::error::{Error, Result};
-use crate::journal::RunId;
+use crate::journal::{CancelKey, RunId};
 use crate::payload::{EncodeError, Payload};
 use crate::store::{Fork, Paused, Refusal, Replay, RunQuery, RunRecord, RunStatus, StrandedRuns};
 use crate::workflow::{Input, Workflow};
@@ -29,7 +29,8 @@ impl Client {
     /// [`Error::NotFailed`] unless the run has failed, so also when somebody else was first;
     /// [`Error::Undone`] if it has begun to undo what it did; [`Error::NoSuchRun`]; or when the database does not answer.
     pub async fn retry(&self, run: RunId) -> Result<()> {
-        let refused = self.store.retry(&[run]).await?.into_iter().find_map(Result::err);
+        let refused =
+            self.store.retry(&[run], &self.cancels()).await?.into_iter().find_map(Result::err);
         self.signals.announce();
         match refused {
             None => Ok(()),
@@ -52,7 +53,7 @@ impl Client {
     /// [`Error::Undone`] if it has begun to undo what it did; [`Error::NoSuchRun`]; or when the database does not answer.
     pub async fn fork(&self, run: RunId, at_state: impl fmt::Display + Send) -> Result<RunId> {
         let fork = Fork { source: run, id: RunId::new(), state: at_state.to_string() };
-        let forked = self.store.fork(&fork).await?;
+        let forked = self.store.fork(&fork, &self.cancels()).await?;
         self.signals.announce();
         match forked {
             Ok(()) => Ok(fork.id),
@@ -134,7 +135,8 @@ impl Client {
             return Ok(0);
         }
         let query = RunQuery { status: Some(RunStatus::Failed), ..query };
-        self.for_all(query, async |runs| Ok(done(&self.store.retry(runs).await?))).await
+        self.for_all(query, async |runs| Ok(done(&self.store.retry(runs, &self.cancels()).await?)))
+            .await
     }
 
     /// [Replays](Self::replay) the runs that the query names and that are over; gives how many.
@@ -142,9 +144,14 @@ impl Client {
         let query = RunQuery { over: Some(true), ..query.clone() };
         self.for_all(query, async |runs| {
             let replays: Vec<_> = runs.iter().map(|run| Replay::of(*run)).collect();
-            Ok(done(&self.store.replay(&replays).await?))
+            Ok(done(&self.store.replay(&replays, &self.cancels()).await?))
         })
         .await
+    }
+
+    /// What cancels a run that is begun here.
+    fn cancels(&self) -> impl Fn(&str, &Payload) -> Vec<CancelKey> + Send + Sync + '_ {
+        |workflow, input| self.program.cancels(workflow, input)
     }
 
     /// Applies a verb to all runs that a query names, in batches. Runs that come up meanwhile, maybe by
@@ -208,7 +215,8 @@ impl<'c> Replaying<'c> {
             replay.input = Some(input);
         }
         let id = replay.id;
-        let refused = client.store.replay(&[replay]).await?.into_iter().find_map(Result::err);
+        let replayed = client.store.replay(&[replay], &client.cancels()).await?;
+        let refused = replayed.into_iter().find_map(Result::err);
         client.signals.announce();
         match refused {
             None => Ok(id),

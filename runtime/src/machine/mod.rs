@@ -38,7 +38,7 @@ use crate::workflow::{Config, StepKind, TriggerData};
 pub(crate) struct Origin {
     pub(crate) trigger: TriggerData,
     pub(crate) seed: Uuid,
-    /// How often it was taken up again after it had failed.
+    /// How often an operator has had it taken up again, or what it is a fork of.
     pub(crate) retries: u32,
     /// How often it has begun anew. Of a later generation than the first, the trigger's data is the
     /// input that it began with, and its time the one at which it did.

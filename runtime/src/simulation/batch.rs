@@ -214,7 +214,7 @@ impl<'c> Batch<'c> {
                         cancelled.await.expect("the store answers");
                     }
                     Deed::Retry => {
-                        let retried = self.store.retry(&[run_id(number)]).await;
+                        let retried = self.store.retry(&[run_id(number)], &|_, _| Vec::new()).await;
                         // One that has not failed is left alone.
                         let _ = retried.expect("the store answers");
                     }

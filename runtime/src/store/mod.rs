@@ -543,6 +543,9 @@ pub(crate) type Router<'a> = &'a (dyn Fn(&StoredEvent) -> Routing + Send + Sync)
 /// Says what a schedule starts.
 pub(crate) type Timetable<'a> = &'a (dyn Fn(&DueSchedule) -> Firing + Send + Sync);
 
+/// Says which events cancel a run of a workflow with this input.
+pub(crate) type Cancels<'a> = &'a (dyn Fn(&str, &Payload) -> Vec<CancelKey> + Send + Sync);
+
 /// Durable storage of runs.
 ///
 /// Every method is one transaction, or several where the documentation says so. What a method
@@ -737,15 +740,30 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// Takes failed runs up again where they failed: their journals lose what came of that. Gives for
     /// each run why it was left alone, if it was.
-    async fn retry(&self, runs: &[RunId]) -> Result<Vec<Result<(), Refusal>>, StoreError>;
+    ///
+    /// Whatever an operator has begun, events cancel it as `cancels` says if they are accepted later
+    /// than that.
+    async fn retry(
+        &self,
+        runs: &[RunId],
+        cancels: Cancels<'_>,
+    ) -> Result<Vec<Result<(), Refusal>>, StoreError>;
 
     /// Starts a run with the part of another's journal that comes before a state. The two have their
     /// input and their seed in common.
-    async fn fork(&self, fork: &Fork) -> Result<Result<(), Refusal>, StoreError>;
+    async fn fork(
+        &self,
+        fork: &Fork,
+        cancels: Cancels<'_>,
+    ) -> Result<Result<(), Refusal>, StoreError>;
 
     /// Starts runs as others were that are over. Gives for each why there was none to be started, if
     /// so.
-    async fn replay(&self, replays: &[Replay]) -> Result<Vec<Result<(), Refusal>>, StoreError>;
+    async fn replay(
+        &self,
+        replays: &[Replay],
+        cancels: Cancels<'_>,
+    ) -> Result<Vec<Result<(), Refusal>>, StoreError>;
 
     /// What operators did to a run, oldest first.
     async fn interventions(&self, run: RunId) -> Result<Vec<Intervention>, StoreError>;

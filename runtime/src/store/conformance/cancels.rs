@@ -2,11 +2,13 @@ use uuid::Uuid;
 
 use super::World;
 use super::world::{
-    APP, HOUR, ORDER, PAID, PLACED, commit, done, event, ids, json, numbered, only, reasons, wait,
+    APP, HOUR, ORDER, PAID, PLACED, commit, done, event, ids, json, numbered, only, reasons,
+    uncancelled, wait,
 };
-use crate::journal::{CancelKey, Change, Child, Entry, MatchKey, RunId};
+use crate::journal::{CancelKey, Change, Child, Entry, ErrorKind, ErrorRecord, MatchKey, RunId};
 use crate::machine::End;
-use crate::store::{NewRun, Routing, RunStatus, StoredEvent, Then};
+use crate::payload::Payload;
+use crate::store::{ClaimedRun, Fork, NewRun, Replay, Routing, RunStatus, StoredEvent, Then};
 use crate::workflow::StepKind;
 
 const REASON: &str = "the event `order/paid` cancels it";
@@ -178,4 +180,69 @@ pub(super) async fn handlers_start_in_the_commit_that_ends_their_run(world: Worl
     assert_eq!(ids(&claimed), [id]);
     assert_eq!(claimed[0].origin.trigger.data.as_str(), r#"{"run":1}"#);
     assert!(claimed[0].inbox.is_empty(), "it does not end with the run");
+}
+
+/// What came after the end of the run that an operator has begun again is of no more interest.
+pub(super) async fn what_an_operator_begins_is_cancelled_by_later_events(world: World) {
+    world.subscribe(APP, &[PAID]).await;
+    let worker = world.worker(HOUR).await;
+    let cancelled = |workflow: &str, input: &Payload| {
+        assert_eq!((workflow, input.as_str()), (ORDER, r#"{"no":7}"#));
+        cancels(7)
+    };
+    let run = start(&world, 7).await;
+    assert_eq!(ids(&world.claim(worker, 10).await), [run]);
+    let error = ErrorRecord::new(ErrorKind::Error, "no stock");
+    let failing = commit(run, 0, vec![done("a")], Then::End(End::Failed(error)));
+    world.flush(worker, &[failing]).await.expect("it is ours");
+    world.send(PAID, 7).await;
+
+    let fork = Fork { source: run, id: RunId::new(), state: "a".to_owned() };
+    world.store.fork(&fork, &cancelled).await.expect("it answers").expect("it was there");
+    let seed = Uuid::new_v4();
+    let replay = Replay { source: run, id: RunId::new(), seed, input: None };
+    let replayed = world.store.replay(std::slice::from_ref(&replay), &cancelled).await;
+    assert_eq!(replayed.expect("it answers"), [Ok(())]);
+    assert_eq!(world.store.retry(&[run], &cancelled).await.expect("it answers"), [Ok(())]);
+
+    let claimed = world.claim(worker, 10).await;
+    let mut runs = [run, fork.id, replay.id];
+    runs.sort();
+    assert_eq!(sorted(&claimed), runs);
+    assert!(claimed.iter().all(|run| run.inbox.is_empty()));
+    world.send(PAID, 7).await;
+    for run in runs {
+        assert_eq!(reasons(&world.inbox(worker, run).await), [REASON]);
+    }
+}
+
+/// Whoever takes a run over that is being undone has to know that it was asked to cancel; who takes it
+/// up again after its end does not.
+pub(super) async fn a_cancellation_that_was_taken_is_told_to_the_next_worker(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    assert!(world.store.cancel(run, "enough").await.expect("it answers"));
+    let inbox = world.inbox(worker, run).await;
+    assert_eq!(reasons(&inbox), ["enough"]);
+    let mut taken = commit(run, 0, vec![done("a")], Then::Park(None));
+    taken.taken = inbox.iter().map(|message| message.id).collect();
+    world.flush(worker, &[taken]).await.expect("it is ours");
+    assert!(world.claim(worker, 10).await.is_empty(), "it does not keep the run awake");
+
+    assert!(world.store.cancel(run, "at last").await.expect("it answers"));
+    let claimed = world.claim(worker, 10).await;
+    assert_eq!(reasons(&claimed[0].inbox), ["enough", "at last"]);
+    let error = ErrorRecord::new(ErrorKind::Error, "no stock");
+    let mut end = only(run, 1, Then::End(End::Failed(error)));
+    end.taken = claimed[0].inbox.iter().map(|message| message.id).collect();
+    world.flush(worker, &[end]).await.expect("it is ours");
+    let retried = world.store.retry(&[run], &uncancelled).await;
+    assert_eq!(retried.expect("it answers"), [Ok(())]);
+    assert!(world.claim(worker, 10).await[0].inbox.is_empty());
+}
+
+fn sorted(claimed: &[ClaimedRun]) -> Vec<RunId> {
+    let mut runs = ids(claimed);
+    runs.sort();
+    runs
 }

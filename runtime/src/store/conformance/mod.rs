@@ -30,7 +30,7 @@ pub(in crate::store) use self::clock::stopped_at;
 pub(crate) use self::database::TestDatabase;
 pub(in crate::store) use self::world::{
     APP, HOUR, ORDER, PAID, PLACED, World, claim, commit, done, done_with, ids, json, on_postgres,
-    on_sqlite, only, route, step, wait,
+    on_sqlite, only, route, step, uncancelled, wait,
 };
 
 /// Makes the tests: `conformance::sqlite::leases::a_lost_lease_cannot_commit`, …
@@ -191,6 +191,8 @@ behaviours! {
         a_cancellation_after_the_end_does_nothing,
         children_and_later_generations_are_cancelled_too,
         handlers_start_in_the_commit_that_ends_their_run,
+        what_an_operator_begins_is_cancelled_by_later_events,
+        a_cancellation_that_was_taken_is_told_to_the_next_worker,
     ],
     children: [
         a_child_starts_with_its_parents_commit,

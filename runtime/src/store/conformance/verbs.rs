@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::World;
 use super::world::{
-    APP, HOUR, ORDER, PAID, claim, commit, done, done_with, ids, json, only, route, step, wait,
-    waited,
+    APP, HOUR, ORDER, PAID, claim, commit, done, done_with, ids, json, only, route, step,
+    uncancelled, wait, waited,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -59,7 +59,7 @@ fn replay(source: RunId) -> Replay {
 pub(super) async fn a_failed_run_is_retried_from_where_it_failed(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.driven(worker, vec![done("a"), failed("b")], failing("b")).await;
-    assert_eq!(world.store.retry(&[run]).await.expect("it answers"), [Ok(())]);
+    assert_eq!(world.store.retry(&[run], &uncancelled).await.expect("it answers"), [Ok(())]);
 
     let record = world.store.run(run).await.expect("it answers").expect("it is there");
     assert_eq!((record.status, record.ended_at, record.error), (RunStatus::Queued, None, None));
@@ -94,7 +94,7 @@ pub(super) async fn a_retried_run_has_taken_what_it_had_taken(world: World) {
     let last = commit(run, 3, vec![received("paid#1", second), failed("b")], failing("b"));
     world.flush(worker, &[RunCommit { taken: vec![message], ..last }]).await.expect("it is ours");
 
-    world.store.retry(&[run]).await.expect("it answers");
+    world.store.retry(&[run], &uncancelled).await.expect("it answers");
     world.claim(worker, 1).await;
     let again = commit(run, 4, vec![wait("paid#2", 1)], Then::Continue);
     world.flush(worker, &[again]).await.expect("it is ours");
@@ -108,7 +108,8 @@ pub(super) async fn only_a_failed_run_is_retried(world: World) {
     let completed = world.driven(worker, vec![done("a")], completed()).await;
     let running = world.claimed(worker).await;
     let unknown = RunId::new();
-    let answers = world.store.retry(&[completed, running, unknown]).await.expect("it answers");
+    let answers =
+        world.store.retry(&[completed, running, unknown], &uncancelled).await.expect("it answers");
     let expected = [
         Err(Refusal::Standing(RunStatus::Completed)),
         Err(Refusal::Standing(RunStatus::Running)),
@@ -125,7 +126,8 @@ pub(super) async fn two_retries_at_once_are_one(world: World) {
     for _ in 0..10 {
         let run = world.driven(worker, vec![done("a"), failed("b")], failing("b")).await;
         let runs = [run];
-        let (one, two) = tokio::join!(world.store.retry(&runs), other.retry(&runs));
+        let (one, two) =
+            tokio::join!(world.store.retry(&runs, &uncancelled), other.retry(&runs, &uncancelled));
         let answers = [one.expect("it answers").remove(0), two.expect("it answers").remove(0)];
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
         assert!(answers.contains(&Err(Refusal::Standing(RunStatus::Queued))), "{answers:?}");
@@ -146,7 +148,7 @@ pub(super) async fn a_retried_child_can_fail_again(world: World) {
         assert_eq!(ids(&world.claim(worker, 10).await), [id]);
         world.flush(worker, &[commit(id, 0, vec![failed("a")], failing("a"))]).await.expect("ours");
         assert_eq!(world.inbox(worker, parent).await.len(), 1, "the parent is told once");
-        assert_eq!(world.store.retry(&[id]).await.expect("it answers"), [Ok(())]);
+        assert_eq!(world.store.retry(&[id], &uncancelled).await.expect("it answers"), [Ok(())]);
     }
 }
 
@@ -159,7 +161,7 @@ pub(super) async fn a_fork_has_the_journal_before_a_state(world: World) {
         [("a", &[][..]), ("b", &["a"]), ("b#1", &["a", "b"]), ("c", &["a", "b", "b#1"])]
     {
         let fork = fork(run, state);
-        assert_eq!(world.store.fork(&fork).await.expect("it answers"), Ok(()));
+        assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
         let claimed = world.claim(worker, 10).await;
         assert_eq!(ids(&claimed), [fork.id]);
         let origin = &claimed[0].origin;
@@ -185,7 +187,7 @@ pub(super) async fn a_fork_has_taken_what_its_part_of_the_journal_has(world: Wor
 
     for (state, messages) in [("b", 0), ("paid", 1)] {
         let fork = fork(run, state);
-        assert_eq!(world.store.fork(&fork).await.expect("it answers"), Ok(()));
+        assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
         world.claim(worker, 1).await;
         let again = commit(fork.id, 3, vec![wait("paid#1", 1)], Then::Continue);
         world.flush(worker, &[again]).await.expect("it is ours");
@@ -197,9 +199,10 @@ pub(super) async fn a_fork_names_the_states_that_there_are(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.driven(worker, vec![done("a"), done("b"), done("b#1")], completed()).await;
     let states = ["a", "b"].map(ToOwned::to_owned).to_vec();
-    let forked = world.store.fork(&fork(run, "c")).await.expect("it answers");
+    let forked = world.store.fork(&fork(run, "c"), &uncancelled).await.expect("it answers");
     assert_eq!(forked, Err(Refusal::NoSuchState(states)));
-    let unknown = world.store.fork(&fork(RunId::new(), "a")).await.expect("it answers");
+    let unknown =
+        world.store.fork(&fork(RunId::new(), "a"), &uncancelled).await.expect("it answers");
     assert_eq!(unknown, Err(Refusal::Unknown));
 }
 
@@ -207,7 +210,7 @@ pub(super) async fn a_fork_of_a_run_in_progress_leaves_it_alone(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.driven(worker, vec![done("a"), done("b")], Then::Continue).await;
     let fork = fork(run, "b");
-    assert_eq!(world.store.fork(&fork).await.expect("it answers"), Ok(()));
+    assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
     let next = [step(run, 2, "c")];
     assert_eq!(world.flush(worker, &next).await.expect("it is ours").evicted, []);
     assert_eq!(world.keys(run).await, ["a", "b", "c"]);
@@ -223,7 +226,8 @@ pub(super) async fn a_replay_begins_with_the_same_input_or_another(world: World)
 
     let same = replay(run.id);
     let other = Replay { input: Some(json(r#"{"no":2}"#)), ..replay(run.id) };
-    let answers = world.store.replay(&[same.clone(), other.clone()]).await.expect("it answers");
+    let answers =
+        world.store.replay(&[same.clone(), other.clone()], &uncancelled).await.expect("it answers");
     assert_eq!(answers, [Ok(()), Ok(())]);
     let mut claimed = world.claim(worker, 10).await;
     claimed.sort_by_key(|run| run.origin.trigger.run);
@@ -240,7 +244,7 @@ pub(super) async fn only_what_is_over_is_replayed(world: World) {
     let over = world.driven(worker, Vec::new(), completed()).await;
     let running = world.claimed(worker).await;
     let asked = [replay(running), replay(over), replay(RunId::new())];
-    let answers = world.store.replay(&asked).await.expect("it answers");
+    let answers = world.store.replay(&asked, &uncancelled).await.expect("it answers");
     let expected = [Err(Refusal::Standing(RunStatus::Running)), Ok(()), Err(Refusal::Unknown)];
     assert_eq!(answers, expected);
     assert_eq!(ids(&world.claim(worker, 10).await), [asked[1].id]);

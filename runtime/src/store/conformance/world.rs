@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::database::TestDatabase;
 use crate::event::EventId;
 use crate::id::WorkerId;
-use crate::journal::{Change, Content, Entry, MatchKey, Message, RunId};
+use crate::journal::{CancelKey, Change, Content, Entry, MatchKey, Message, RunId};
 use crate::payload::Payload;
 use crate::store::{
     Claim, ClaimedRun, Driven, Flushed, NewEvent, NewRun, Registration, Routing, RunCommit,
@@ -304,4 +304,9 @@ impl Jitter {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
+}
+
+/// Nothing cancels what an operator begins.
+pub(in crate::store) fn uncancelled(_: &str, _: &Payload) -> Vec<CancelKey> {
+    Vec::new()
 }

@@ -4,7 +4,6 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::connect::{BEGIN, begin};
-use super::inbox;
 use super::runs::RunArrays;
 use super::waits::RunWaits;
 use crate::event::EventId;
@@ -95,24 +94,14 @@ async fn attempt(
     let (fresh, ids) = dedupe::settle(events, &known);
     insert(&mut tx, hosted_by, fresh.iter()).await?;
     // Those of events that were known have no runs.
-    waits.begin(&mut tx).await?;
+    waits.begin(&mut tx, true).await?;
     tx.commit().await?;
-    look(pool, &waits).await?;
+    waits.look_behind(pool).await?;
     Ok(ids)
 }
 
 fn run_waits<'a>(runs: impl IntoIterator<Item = &'a NewRun>) -> RunWaits {
     RunWaits::of(runs.into_iter().map(|run| (run.id, &*run.cancels)))
-}
-
-/// Looks for events that cancel runs that have just been started.
-async fn look(pool: &PgPool, waits: &RunWaits) -> Result<(), StoreError> {
-    if waits.are_none() {
-        return Ok(());
-    }
-    let mut connection = pool.acquire().await?;
-    let told = waits.look(&mut connection).await?;
-    inbox::rouse(&mut connection, &told).await.map(drop)
 }
 
 pub(super) async fn start(pool: &PgPool, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
@@ -122,9 +111,9 @@ pub(super) async fn start(pool: &PgPool, app: &str, runs: &[NewRun]) -> Result<(
     }
     let mut tx = begin(pool, BEGIN).await?;
     write(&mut tx, Some(app), EventArrays::default(), runs.iter()).await?;
-    waits.begin(&mut tx).await?;
+    waits.begin(&mut tx, true).await?;
     tx.commit().await?;
-    look(pool, &waits).await
+    waits.look_behind(pool).await
 }
 
 async fn insert<'a>(

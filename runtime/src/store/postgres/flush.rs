@@ -306,7 +306,7 @@ pub(super) async fn send<'b>(
     inbox::settle(connection, &effects.settled).await?;
     told.extend(inbox::ask_children(connection, &effects.cancels).await?);
     told.extend(restart::restart(connection, &effects.restarts, at).await?);
-    RunWaits::of(effects.begun()).begin(connection).await?;
+    RunWaits::of(effects.begun()).begin(connection, true).await?;
     let stirred = !effects.children.is_empty() || !effects.restarts.is_empty();
     Ok(Sent { flushed: Flushed { at, evicted, stirred }, effects, told })
 }

@@ -46,9 +46,9 @@ use self::connect::Pools;
 use self::inbox::Broom;
 use super::open::Problem;
 use super::{
-    Claim, Claimed, Concluded, Flushed, Fork, Intervention, Listener, NewEvent, NewRun, Paused,
-    Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount, RunQuery,
-    RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable, Worker,
+    Cancels, Claim, Claimed, Concluded, Flushed, Fork, Intervention, Listener, NewEvent, NewRun,
+    Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount,
+    RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -230,16 +230,28 @@ impl Store for PostgresStore {
         pause::stranded(&self.pool, app).await
     }
 
-    async fn retry(&self, runs: &[RunId]) -> Result<Vec<Result<(), Refusal>>, StoreError> {
-        verbs::retry(&self.pool, runs).await
+    async fn retry(
+        &self,
+        runs: &[RunId],
+        cancels: Cancels<'_>,
+    ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+        verbs::retry(&self.pool, runs, cancels).await
     }
 
-    async fn fork(&self, fork: &Fork) -> Result<Result<(), Refusal>, StoreError> {
-        verbs::fork(&self.pool, fork).await
+    async fn fork(
+        &self,
+        fork: &Fork,
+        cancels: Cancels<'_>,
+    ) -> Result<Result<(), Refusal>, StoreError> {
+        verbs::fork(&self.pool, fork, cancels).await
     }
 
-    async fn replay(&self, replays: &[Replay]) -> Result<Vec<Result<(), Refusal>>, StoreError> {
-        verbs::replay(&self.pool, replays).await
+    async fn replay(
+        &self,
+        replays: &[Replay],
+        cancels: Cancels<'_>,
+    ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+        verbs::replay(&self.pool, replays, cancels).await
     }
 
     async fn interventions(&self, run: RunId) -> Result<Vec<Intervention>, StoreError> {

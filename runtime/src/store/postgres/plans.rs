@@ -18,7 +18,7 @@ const LISTED: &str =
     "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
 
 /// Name, statement, types of its parameters.
-const STATEMENTS: [(&str, &str, &str); 48] = [
+const STATEMENTS: [(&str, &str, &str); 49] = [
     (
         "flush",
         flush::FLUSH,
@@ -54,6 +54,7 @@ const STATEMENTS: [(&str, &str, &str); 48] = [
     ("lines", verbs::LINES, "uuid[]"),
     ("cut lines", verbs::CUT, "uuid[], integer[]"),
     ("revive", verbs::REVIVE, "uuid[], text, text"),
+    ("runs that an operator begins", verbs::BEGUN, "uuid[]"),
     ("fork", verbs::FORK, "uuid, uuid, integer[], text, text, text"),
     ("events that were taken", verbs::HAD, "uuid[], text"),
     ("replay", verbs::REPLAY, "uuid[], uuid[], uuid[], text[], text, text"),
@@ -73,7 +74,7 @@ const STATEMENTS: [(&str, &str, &str); 48] = [
     ("begin waits", waits::BEGIN, "uuid[], text[], uuid[], boolean[]"),
     ("end waits", waits::END, "uuid[], text[]"),
     ("look for events", waits::LOOK, "uuid[], text[], text, text, boolean"),
-    ("begin waits with runs", waits::BEGIN_WITH_RUNS, "uuid[], text[], uuid[], text[]"),
+    ("begin waits with runs", waits::BEGIN_WITH_RUNS, "uuid[], text[], uuid[], text[], boolean"),
     ("late waits", waits::LATE, "float8, bigint"),
     ("know events", waits::KNOW, "text, uuid[], uuid[]"),
     ("find waits", waits::FIND, "text, uuid[], uuid[], text, text"),

@@ -11,7 +11,7 @@ use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
 use crate::machine::End;
 use crate::step::{Connection, Rollback};
 use crate::store::conformance::{
-    APP, HOUR, ORDER, World, claim, commit, done, ids, json, on_postgres, only, step,
+    APP, HOUR, ORDER, World, claim, commit, done, ids, json, on_postgres, only, step, uncancelled,
 };
 use crate::store::{Concluded, Fork, Refusal, RunCommit, RunStatus, StoreError, Then};
 
@@ -359,7 +359,7 @@ async fn a_retry_that_comes_during_the_commit_of_the_failure_waits_for_it() {
 
         let retried = tokio::spawn({
             let store = world.store.clone();
-            async move { store.retry(&[run]).await }
+            async move { store.retry(&[run], &uncancelled).await }
         });
         until_one_waits(&world).await;
         tx.commit().await.expect("it fails");
@@ -382,7 +382,9 @@ async fn a_run_that_is_retried_during_a_take_over_is_ready_once() {
         let mut tx = connection.begin().await.expect("it begins");
         let gone = sqlx::query_scalar(lease::EXPIRE).fetch_all(&mut *tx).await.expect("it is over");
 
-        let retried = timeout(AT_ONCE, world.store.retry(&[run])).await.expect("it does not wait");
+        let retried = timeout(AT_ONCE, world.store.retry(&[run], &uncancelled))
+            .await
+            .expect("it does not wait");
         assert_eq!(retried.expect("it answers"), [Ok(())]);
         assert_eq!(lease::inherit(&mut tx, gone).await.expect("it answers"), 0);
         tx.commit().await.expect("it is taken over");
@@ -443,12 +445,14 @@ async fn a_fork_does_not_wait_for_a_commit_of_its_source() {
         flush::send(&mut tx, worker, Uuid::now_v7(), &next).await.expect("ours");
 
         let fork = |state: &str| Fork { source: run, id: RunId::new(), state: state.to_owned() };
-        let early = timeout(AT_ONCE, world.store.fork(&fork("b"))).await.expect("it does not wait");
+        let early = timeout(AT_ONCE, world.store.fork(&fork("b"), &uncancelled))
+            .await
+            .expect("it does not wait");
         let states = vec!["a".to_owned()];
         assert_eq!(early.expect("it answers"), Err(Refusal::NoSuchState(states)));
         tx.commit().await.expect("it goes on");
         let late = fork("b");
-        assert_eq!(world.store.fork(&late).await.expect("it answers"), Ok(()));
+        assert_eq!(world.store.fork(&late, &uncancelled).await.expect("it answers"), Ok(()));
         assert_eq!(world.lines(late.id).await, 1);
     })
     .await;

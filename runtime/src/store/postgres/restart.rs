@@ -12,14 +12,15 @@ use crate::store::message::CANCEL;
 /// Begins the next generation of runs that have left their worker in the same transaction. A run in
 /// another generation is left alone: this has been done before.
 ///
-/// Waits count events from where the generation before began; events that were taken and are older
+/// It may be another program's: a pinned workflow is bound to a shape as long as there is a journal of
+/// it. Waits count events from where the generation before began; events that were taken and are older
 /// are of no more interest. The rank follows the time, so that nobody else waits for a run that goes
 /// on for ever. Served by the primary keys, and by `runs_of_parent`.
 pub(super) const RESTART: &str = "
     WITH begun AS MATERIALIZED (
         UPDATE indelible.runs run SET
             generation = run.generation + 1, input = again.input::json, began_at = $4,
-            take_overs = 0, last_seq = NULL,
+            take_overs = 0, retries = 0, last_seq = NULL, shape = NULL,
             since = coalesce(run.began, run.since), began = pg_current_snapshot(),
             rank = run.rank + (
                 extract(epoch FROM $4 - coalesce(run.began_at, run.accepted_at)) * 1000000

@@ -96,7 +96,7 @@ pub(super) async fn route(
         keys.know(&mut tx, app).await?;
         sqlx::query(MARK).bind(app).bind(&looking).execute(&mut *tx).await?;
     }
-    waits.begin(&mut tx).await?;
+    waits.begin(&mut tx, true).await?;
     tx.commit().await?;
     if looking.is_empty() && waits.are_none() {
         return Ok(rows.len());

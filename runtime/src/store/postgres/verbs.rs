@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row as _};
+use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use super::connect::{BEGIN, begin};
 use super::value::Columns as _;
+use super::waits::RunWaits;
 use crate::journal::RunId;
 use crate::store::columns::LineColumns;
 use crate::store::message::EVENT;
@@ -16,7 +17,7 @@ use crate::store::verbs::{
     self, FORKED, Fork, Intervention, InterventionColumns, Line, REPLAYED, RETRIED, Refusal,
     Replay, forked,
 };
-use crate::store::{RunStatus, StoreError};
+use crate::store::{Cancels, RunStatus, StoreError};
 
 /// Served by the primary key, in its order, so that two that lock the same runs do not wait for one
 /// another in a circle.
@@ -61,13 +62,16 @@ pub(super) const HAD: &str = "
       AND outcome ->> 'id' IS NOT NULL
     ON CONFLICT (run_id, id) DO NOTHING";
 
-/// A run with a part of another's journal. Served by the primary keys.
+/// A run with a part of another's journal, from the generation that it is in. Served by the primary
+/// keys.
 pub(super) const FORK: &str = "
     WITH forked AS (
         INSERT INTO indelible.runs
-            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
+            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since, retries,
+             generation, began_at, began)
         SELECT $2, app, workflow, $4, event_id, input, seed,
-               (extract(epoch FROM now()) * 1000000)::bigint, accepted_at, since
+               (extract(epoch FROM now()) * 1000000)::bigint, accepted_at, since, retries + 1,
+               generation, began_at, began
         FROM indelible.runs WHERE id = $1
         RETURNING id, app, workflow, rank
     ),
@@ -89,8 +93,8 @@ pub(super) const FORK: &str = "
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
     SELECT id, app, workflow, rank FROM forked";
 
-/// Runs that begin as others did. Of those that are not over nothing is made. Served by the primary
-/// key.
+/// Runs that begin as others did: what a later generation begins with is not what its trigger said. Of
+/// those that are not over nothing is made. Served by the primary key.
 pub(super) const REPLAY: &str = "
     WITH asked AS MATERIALIZED (
         SELECT source, id, seed, input, place
@@ -98,7 +102,8 @@ pub(super) const REPLAY: &str = "
             AS asked (source, id, seed, input, place)
     ),
     found AS MATERIALIZED (
-        SELECT asked.place, asked.source, asked.id, asked.seed, run.app, run.workflow, run.event_id,
+        SELECT asked.place, asked.source, asked.id, asked.seed, run.app, run.workflow,
+               CASE WHEN run.generation = 0 THEN run.event_id END AS event_id,
                coalesce(asked.input::json, run.input) AS input, run.since, run.status, run.ended_at
         FROM asked JOIN indelible.runs run ON run.id = asked.source
     ),
@@ -146,6 +151,7 @@ pub(super) async fn interventions(
 pub(super) async fn retry(
     pool: &PgPool,
     runs: &[RunId],
+    cancels: Cancels<'_>,
 ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
     let ids: Vec<Uuid> = runs.iter().map(|run| run.as_uuid()).collect();
     let mut tx = begin(pool, BEGIN).await?;
@@ -175,16 +181,22 @@ pub(super) async fn retry(
     sqlx::query(CUT).bind(cut.0).bind(cut.1).execute(&mut *tx).await?;
     sqlx::query(HAD).bind(&revived).bind(EVENT).execute(&mut *tx).await?;
     sqlx::query(REVIVE)
-        .bind(revived)
+        .bind(&revived)
         .bind(RunStatus::Queued.name())
         .bind(RETRIED)
         .execute(&mut *tx)
         .await?;
+    let waits = begin_waits(&mut tx, &revived, cancels).await?;
     tx.commit().await?;
+    waits.look_behind(pool).await?;
     Ok(answers)
 }
 
-pub(super) async fn fork(pool: &PgPool, fork: &Fork) -> Result<Result<(), Refusal>, StoreError> {
+pub(super) async fn fork(
+    pool: &PgPool,
+    fork: &Fork,
+    cancels: Cancels<'_>,
+) -> Result<Result<(), Refusal>, StoreError> {
     // What is read is what is copied, whatever the run's worker commits meanwhile.
     let mut tx = begin(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
     let source = fork.source.as_uuid();
@@ -206,8 +218,11 @@ pub(super) async fn fork(pool: &PgPool, fork: &Fork) -> Result<Result<(), Refusa
         .bind(&fork.state)
         .execute(&mut *tx)
         .await?;
-    sqlx::query(HAD).bind(vec![fork.id.as_uuid()]).bind(EVENT).execute(&mut *tx).await?;
+    let forked = [fork.id.as_uuid()];
+    sqlx::query(HAD).bind(&forked).bind(EVENT).execute(&mut *tx).await?;
+    let waits = begin_waits(&mut tx, &forked, cancels).await?;
     tx.commit().await?;
+    waits.look_behind(pool).await?;
     Ok(Ok(()))
 }
 
@@ -217,10 +232,13 @@ const KNOWN: &str = "SELECT FROM indelible.runs WHERE id = $1";
 pub(super) async fn replay(
     pool: &PgPool,
     replays: &[Replay],
+    cancels: Cancels<'_>,
 ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+    let ids: Vec<_> = replays.iter().map(|replay| replay.id.as_uuid()).collect();
+    let mut tx = begin(pool, BEGIN).await?;
     let rows = sqlx::query(REPLAY)
         .bind(replays.iter().map(|replay| replay.source.as_uuid()).collect::<Vec<_>>())
-        .bind(replays.iter().map(|replay| replay.id.as_uuid()).collect::<Vec<_>>())
+        .bind(&ids)
         .bind(replays.iter().map(|replay| replay.seed).collect::<Vec<_>>())
         .bind(
             replays
@@ -230,8 +248,11 @@ pub(super) async fn replay(
         )
         .bind(RunStatus::Queued.name())
         .bind(REPLAYED)
-        .fetch_all(pool)
+        .fetch_all(&mut *tx)
         .await?;
+    let waits = begin_waits(&mut tx, &ids, cancels).await?;
+    tx.commit().await?;
+    waits.look_behind(pool).await?;
     rows.iter()
         .map(|row| {
             let status: Option<&str> = row.try_get("status")?;
@@ -242,6 +263,26 @@ pub(super) async fn replay(
             })
         })
         .collect()
+}
+
+/// Served by the primary key.
+pub(super) const BEGUN: &str = "
+    SELECT id, workflow, input::text AS input FROM indelible.runs WHERE id = ANY ($1)";
+
+/// Makes the waits for what cancels these runs.
+async fn begin_waits(
+    tx: &mut PgConnection,
+    runs: &[Uuid],
+    cancels: Cancels<'_>,
+) -> Result<RunWaits, StoreError> {
+    let rows = sqlx::query(BEGUN).bind(runs).fetch_all(&mut *tx).await?;
+    let cancels = rows.iter().map(|row| {
+        Ok((row.uuid("id")?, cancels(row.try_get("workflow")?, &row.payload("input")?)))
+    });
+    let cancels = cancels.collect::<Result<Vec<_>, StoreError>>()?;
+    let waits = RunWaits::of(cancels.iter().map(|(run, cancels)| (*run, &**cancels)));
+    waits.begin(tx, false).await?;
+    Ok(waits)
 }
 
 fn line(row: &PgRow) -> Result<Line, StoreError> {

@@ -4,10 +4,10 @@
 //! can miss the other; both may find it, and the inbox has it once. Whoever finds tells the runs in
 //! the same order, so that two that find the same wait for one another and never in a circle.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::OVERDUE;
+use super::{OVERDUE, inbox};
 use crate::event::EventId;
 use crate::journal::{CancelKey, MatchKey, RunId};
 use crate::store::StoreError;
@@ -30,12 +30,14 @@ pub(super) const END: &str = "
     USING unnest($1::uuid[], $2::text[]) AS over (run_id, key)
     WHERE wait.run_id = over.run_id AND wait.key = over.key";
 
-/// Waits that are made with their runs: an event cancels them. A run that was there before has its
-/// waits, or is over. Served by the primary key of runs.
+/// Waits that are made with their runs: an event cancels them, if it was accepted after their trigger
+/// or, where an operator begins them, after that. A run that was there before has its waits, or is
+/// over. Served by the primary key of runs.
 pub(super) const BEGIN_WITH_RUNS: &str = "
     INSERT INTO indelible.waits (run_id, key, app, hash, since, trigger_id, made_at, cancels)
-    SELECT run.id, wait.key, run.app, wait.hash, run.since, run.event_id, clock_timestamp(),
-           wait.cancels
+    SELECT run.id, wait.key, run.app, wait.hash,
+           CASE WHEN $5 THEN run.since ELSE pg_current_snapshot() END,
+           run.event_id, clock_timestamp(), wait.cancels
     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[])
         AS wait (run_id, key, hash, cancels)
     JOIN indelible.runs run ON run.id = wait.run_id
@@ -179,7 +181,11 @@ impl RunWaits {
 
     /// Makes them, in the transaction that makes the runs, and lets them look for the events that are
     /// known by now: a run that is cancelled before it begins is told so before anybody drives it.
-    pub(super) async fn begin(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+    pub(super) async fn begin(
+        &self,
+        connection: &mut PgConnection,
+        from_trigger: bool,
+    ) -> Result<(), StoreError> {
         if self.are_none() {
             return Ok(());
         }
@@ -188,6 +194,7 @@ impl RunWaits {
             .bind(&self.keys)
             .bind(&self.hashes)
             .bind(&self.reasons)
+            .bind(from_trigger)
             .execute(&mut *connection)
             .await?;
         self.find(connection, false).await.map(drop)
@@ -202,6 +209,17 @@ impl RunWaits {
             true => Ok(Vec::new()),
             false => self.find(connection, true).await,
         }
+    }
+
+    /// The same for a transaction that has given its connection back; makes ready the runs that were told
+    /// something.
+    pub(super) async fn look_behind(&self, pool: &PgPool) -> Result<(), StoreError> {
+        if self.are_none() {
+            return Ok(());
+        }
+        let mut connection = pool.acquire().await?;
+        let told = self.look(&mut connection).await?;
+        inbox::rouse(&mut connection, &told).await.map(drop)
     }
 
     async fn find(

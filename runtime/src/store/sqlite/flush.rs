@@ -183,7 +183,7 @@ async fn write(
         sqlx::query(INSERT_TIMERS).bind(&leaving).execute(&mut *tx).await?;
     }
     let restarted = restart::restart(tx, &effects.restarts, at).await?;
-    waits::begin_with_runs(tx, effects.begun()).await?;
+    waits::begin_with_runs(tx, effects.begun(), true).await?;
     let is_ready = |then: &Then| matches!(then, Then::Release | Then::Restart { .. });
     let released = ours.iter().filter(|commit| is_ready(&commit.then));
     runs::ready(tx, &released.map(|commit| commit.run.to_string()).collect::<Vec<_>>()).await?;

@@ -10,13 +10,14 @@ use crate::store::StoreError;
 use crate::store::effects::Restart;
 use crate::store::message::CANCEL;
 
-/// A run in another generation is left alone: this has been done before. Waits count events from where
+/// A run in another generation is left alone: this has been done before. It may be another program's: a
+/// pinned workflow is bound to a shape as long as there is a journal of it. Waits count events from where
 /// the generation before began. The rank follows the time, so that nobody else waits for a run that
 /// goes on for ever. Served by the primary key of runs.
 const BEGIN: &str = "
     UPDATE indelible_runs SET
         generation = indelible_runs.generation + 1, input = a.value ->> 'input', began_at = ?2,
-        take_overs = 0, last_seq = NULL,
+        take_overs = 0, retries = 0, last_seq = NULL, shape = NULL,
         since = coalesce(began, since),
         began = (SELECT coalesce(max(seq), 0) FROM indelible_events),
         rank = rank + ?2 - coalesce(began_at, accepted_at)

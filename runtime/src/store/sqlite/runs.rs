@@ -116,7 +116,7 @@ pub(super) async fn insert<'a>(
         .bind(batch(rows))
         .fetch_all(&mut *tx)
         .await?;
-    waits::begin_with_runs(tx, cancels).await?;
+    waits::begin_with_runs(tx, cancels, true).await?;
     ready(tx, &new).await
 }
 

@@ -8,16 +8,17 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::SqliteStore;
-use super::runs;
 use super::value::{Columns as _, batch, micros, now};
+use super::{runs, waits};
 use crate::journal::RunId;
+use crate::payload::Payload;
 use crate::store::columns::LineColumns;
 use crate::store::message::EVENT;
 use crate::store::verbs::{
     self, FORKED, Fork, Intervention, InterventionColumns, Line, REPLAYED, RETRIED, Refusal,
     Replay, forked,
 };
-use crate::store::{RunStatus, StoreError};
+use crate::store::{Cancels, RunStatus, StoreError};
 
 /// Served by the primary key.
 const STANDING: &str = "
@@ -45,11 +46,13 @@ const NOTE: &str = "
     INSERT INTO indelible_interventions (run_id, at, verb, source, state)
     SELECT value ->> 'run', ?2, ?3, value ->> 'source', value ->> 'state' FROM json_each(?1)";
 
-/// Served by the primary key.
+/// It is in the same generation. Served by the primary key.
 const FORK: &str = "
     INSERT INTO indelible_runs
-        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
-    SELECT ?2, app, workflow, ?3, event_id, input, seed, ?4, accepted_at, since
+        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since, retries,
+         generation, began_at, began)
+    SELECT ?2, app, workflow, ?3, event_id, input, seed, ?4, accepted_at, since, retries + 1,
+           generation, began_at, began
     FROM indelible_runs WHERE id = ?1";
 
 /// Served by the primary key.
@@ -71,11 +74,12 @@ const HAD: &str = "
       AND outcome ->> 'id' IS NOT NULL
     ON CONFLICT (run_id, id) DO NOTHING";
 
-/// Runs that begin as others did. Served by the primary key.
+/// Runs that begin as others did: what a later generation begins with is not what its trigger said.
+/// Served by the primary key.
 const REPLAY: &str = "
     INSERT INTO indelible_runs
         (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
-    SELECT asked.value ->> 'id', app, workflow, ?2, event_id,
+    SELECT asked.value ->> 'id', app, workflow, ?2, CASE WHEN generation = 0 THEN event_id END,
            coalesce(asked.value ->> 'input', run.input), asked.value ->> 'seed', ?3, ?3, since
     FROM json_each(?1) asked JOIN indelible_runs run ON run.id = asked.value ->> 'source'
     WHERE run.ended_at IS NOT NULL";
@@ -126,6 +130,7 @@ pub(super) async fn interventions(
 pub(super) async fn retry(
     store: &SqliteStore,
     runs: &[RunId],
+    cancels: Cancels<'_>,
 ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
     let mut tx = store.write().await?;
     let standing = standing(&mut tx, runs).await?;
@@ -152,6 +157,7 @@ pub(super) async fn retry(
     note(&mut tx, RETRIED, notes).await?;
     let revived: Vec<_> = revived.iter().map(ToString::to_string).collect();
     runs::ready(&mut tx, &revived).await?;
+    begin_waits(&mut tx, &revived, cancels).await?;
     tx.commit().await?;
     Ok(answers)
 }
@@ -159,6 +165,7 @@ pub(super) async fn retry(
 pub(super) async fn fork(
     store: &SqliteStore,
     fork: &Fork,
+    cancels: Cancels<'_>,
 ) -> Result<Result<(), Refusal>, StoreError> {
     let mut tx = store.write().await?;
     let lines = lines(&mut tx, &[fork.source]).await?.remove(&fork.source).unwrap_or_default();
@@ -181,7 +188,9 @@ pub(super) async fn fork(
     sqlx::query(HAD).bind(batch([&id])).bind(EVENT).execute(&mut *tx).await?;
     let state = Some(fork.state.as_str());
     note(&mut tx, FORKED, [NoteRow { run: fork.id, source: Some(fork.source), state }]).await?;
-    runs::ready(&mut tx, &[id]).await?;
+    let forked = [id];
+    runs::ready(&mut tx, &forked).await?;
+    begin_waits(&mut tx, &forked, cancels).await?;
     tx.commit().await?;
     Ok(Ok(()))
 }
@@ -189,6 +198,7 @@ pub(super) async fn fork(
 pub(super) async fn replay(
     store: &SqliteStore,
     replays: &[Replay],
+    cancels: Cancels<'_>,
 ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
     let mut tx = store.write().await?;
     let sources: Vec<_> = replays.iter().map(|replay| replay.source).collect();
@@ -220,8 +230,29 @@ pub(super) async fn replay(
     note(&mut tx, REPLAYED, notes).await?;
     let started: Vec<_> = started.iter().map(|replay| replay.id.to_string()).collect();
     runs::ready(&mut tx, &started).await?;
+    begin_waits(&mut tx, &started, cancels).await?;
     tx.commit().await?;
     Ok(replays.iter().map(answer).collect())
+}
+
+/// Served by the primary key.
+const BEGUN: &str = "
+    SELECT id, workflow, input FROM indelible_runs WHERE id IN (SELECT value FROM json_each(?1))";
+
+/// Makes the waits for what cancels these runs.
+async fn begin_waits(
+    tx: &mut SqliteConnection,
+    runs: &[String],
+    cancels: Cancels<'_>,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query(BEGUN).bind(batch(runs)).fetch_all(&mut *tx).await?;
+    let cancels = rows.iter().map(|row| {
+        let input = Payload::stored(row.try_get::<String, _>("input")?);
+        Ok((row.uuid("id")?.into(), cancels(row.try_get("workflow")?, &input)))
+    });
+    let cancels = cancels.collect::<Result<Vec<(RunId, _)>, StoreError>>()?;
+    let each = cancels.iter().map(|(run, cancels)| (*run, &**cancels));
+    waits::begin_with_runs(tx, each, false).await
 }
 
 async fn note<'n>(

@@ -26,11 +26,14 @@ pub(super) const END: &str = "
         SELECT value ->> 0, value ->> 1 FROM json_each(?1)
     )";
 
-/// Waits that are made with their runs: an event cancels them. A run that was there before has its
-/// waits, or is over. Served by the primary key of runs.
+/// Waits that are made with their runs: an event cancels them, if it was accepted after their trigger
+/// or, where an operator begins them, after that. A run that was there before has its waits, or is
+/// over. Served by the primary key of runs.
 const BEGIN_WITH_RUNS: &str = "
     INSERT INTO indelible_waits (run_id, key, app, hash, since, cancels)
-    SELECT r.id, w.value ->> 'key', r.app, w.value ->> 'hash', r.since, w.value ->> 'cancels'
+    SELECT r.id, w.value ->> 'key', r.app, w.value ->> 'hash',
+           CASE WHEN ?2 THEN r.since ELSE (SELECT coalesce(max(seq), 0) FROM indelible_events) END,
+           w.value ->> 'cancels'
     FROM json_each(?1) w JOIN indelible_runs r ON r.id = w.value ->> 'run'
     WHERE r.ended_at IS NULL
     ON CONFLICT DO NOTHING";
@@ -126,6 +129,7 @@ struct RunWaitRow {
 pub(super) async fn begin_with_runs<'a>(
     tx: &mut SqliteConnection,
     runs: impl IntoIterator<Item = (RunId, &'a [CancelKey])>,
+    from_trigger: bool,
 ) -> Result<(), StoreError> {
     let rows = runs.into_iter().flat_map(|(run, cancels)| {
         cancels.iter().enumerate().map(move |(number, cancel)| RunWaitRow {
@@ -140,7 +144,7 @@ pub(super) async fn begin_with_runs<'a>(
         return Ok(());
     }
     let rows = batch(rows);
-    sqlx::query(BEGIN_WITH_RUNS).bind(&rows).execute(&mut *tx).await?;
+    sqlx::query(BEGIN_WITH_RUNS).bind(&rows).bind(from_trigger).execute(&mut *tx).await?;
     // The runs are ready in any case.
     let found = sqlx::query_scalar::<_, String>(LOOK).bind(&rows).bind(EVENT).bind(CANCEL);
     found.fetch_all(tx).await?;
