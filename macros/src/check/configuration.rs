@@ -71,6 +71,24 @@ pub(crate) fn an_input_has_no_trigger(model: &WorkflowModel, problems: &Problems
     }
 }
 
+/// An event cancels the runs that have something in common with it: a tick has nothing, and a batch has
+/// several events.
+pub(crate) fn cancellations_compare_fields(model: &WorkflowModel, problems: &Problems) {
+    let Some(started) = model.configuration.gathered() else { return };
+    for cancel in &model.configuration.cancels {
+        if let Some((field, _)) = cancel.fields.first() {
+            problems.report(
+                Problem::at(
+                    field,
+                    format!("a run under `{started}` has no field of its own to compare"),
+                )
+                .note("what starts it is a time or several events at once")
+                .help("leave `matching` away, and the event cancels all runs of the workflow"),
+            );
+        }
+    }
+}
+
 /// An event has one condition.
 pub(crate) fn filters_are_unique(model: &WorkflowModel, problems: &Problems) {
     let mut seen = HashSet::new();

@@ -34,6 +34,7 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     configuration::id_is_kebab_case(model, problems);
     configuration::backoff_grows(model, problems);
     configuration::an_input_has_no_trigger(model, problems);
+    configuration::cancellations_compare_fields(model, problems);
     configuration::filters_are_unique(model, problems);
     configuration::conditions_see_the_event(model, problems);
     carried::stands_at_the_top(model, problems);

@@ -50,6 +50,10 @@ struct Rewrite<'m> {
 impl VisitMut for Rewrite<'_> {
     fn visit_expr_mut(&mut self, expression: &mut Expr) {
         match expression {
+            // It was reported; this says nothing.
+            Expr::MethodCall(call) if self.is_restart_of_a_helper(call) => {
+                *expression = Expr::Verbatim(quote!(__private::refused()));
+            }
             Expr::MethodCall(call) => self.method_call(call),
             Expr::Macro(call) => {
                 if let Some(joined) = self.call_macro(&mut call.mac) {
@@ -105,6 +109,11 @@ impl Rewrite<'_> {
             return false;
         };
         matches!(&*awaited.base, Expr::MethodCall(call) if Method::at_root_of(call, handle).is_some())
+    }
+
+    fn is_restart_of_a_helper(&self, call: &ExprMethodCall) -> bool {
+        self.workflow.is_helper
+            && self.workflow.handle.as_ref().is_some_and(|handle| is_restart(call, handle))
     }
 
     fn method_call(&mut self, call: &mut ExprMethodCall) {

@@ -100,6 +100,11 @@ impl Configuration {
         configuration
     }
 
+    /// What starts runs that have no fields of their own: a schedule, or several events at once.
+    pub(crate) fn gathered(&self) -> Option<&Ident> {
+        self.scheduled.as_ref().or(self.batched.as_ref())
+    }
+
     /// What `#[durable(..)]` says.
     pub(crate) fn of_helper(arguments: Vec<Argument>, problems: &Problems) -> Self {
         let mut configuration = Self::default();

@@ -13,6 +13,8 @@ use crate::problem::Problems;
 /// A workflow as its author wrote it.
 pub(crate) struct WorkflowModel {
     pub(crate) configuration: Configuration,
+    /// Whether it stands under `#[durable]`.
+    pub(crate) is_helper: bool,
     pub(crate) function: ItemFn,
     /// The parameter through which the body performs its steps.
     pub(crate) handle: Option<Ident>,
@@ -36,7 +38,7 @@ impl WorkflowModel {
     /// A function under `#[durable]`, which has a body like a workflow's.
     pub(crate) fn helper(syntax: WorkflowSyntax, problems: &Problems) -> Self {
         let configuration = Configuration::of_helper(syntax.arguments, problems);
-        Self::of(configuration, syntax.function, problems)
+        Self { is_helper: true, ..Self::of(configuration, syntax.function, problems) }
     }
 
     fn of(mut configuration: Configuration, mut function: ItemFn, problems: &Problems) -> Self {
@@ -49,7 +51,8 @@ impl WorkflowModel {
         let graph = Graph::of(&function.block, handle.as_ref(), &keys);
         let closures = closures(&function.sig, &function.block);
         let items = items(&function.block);
-        Self { configuration, function, handle, steps, states, graph, closures, items }
+        let is_helper = false;
+        Self { configuration, is_helper, function, handle, steps, states, graph, closures, items }
     }
 
     /// Takes the body out, to be rewritten; nothing else needs it by then.

@@ -98,7 +98,7 @@ mod tests {
         Ok(())
     }
 
-        crate::app! { Shop = "shop"; events: [Refunded], workflows: [pay, guess, report], }
+    crate::app! { Shop = "shop"; events: [Refunded], workflows: [pay, guess, report], }
     crate::app! { Site = "site"; events: [Viewed], workflows: [gather, tell, view], }
 
     #[test]

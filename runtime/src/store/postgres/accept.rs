@@ -107,7 +107,8 @@ fn run_waits<'a>(runs: impl IntoIterator<Item = &'a NewRun>) -> RunWaits {
 pub(super) async fn start(pool: &PgPool, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
     let waits = run_waits(runs);
     if waits.are_none() {
-        return write(&mut *pool.acquire().await?, Some(app), EventArrays::default(), runs.iter()).await;
+        return write(&mut *pool.acquire().await?, Some(app), EventArrays::default(), runs.iter())
+            .await;
     }
     let mut tx = begin(pool, BEGIN).await?;
     write(&mut tx, Some(app), EventArrays::default(), runs.iter()).await?;

@@ -121,7 +121,8 @@ const UNDO: &str = "undo";
 const BATCH: &str = "batch";
 const CONDITION: &str = "condition";
 const CRON: &str = "cron";
-const SETTINGS: &[&str] = &[BATCH, CONDITION, CRON, UNDO, "cancel_on", "timeout", "on_failure", "on_cancel"];
+const SETTINGS: &[&str] =
+    &[BATCH, CONDITION, CRON, UNDO, "cancel_on", "timeout", "on_failure", "on_cancel"];
 
 /// The steps that have an undo, those of helpers with the way to them.
 fn undos(graph: &Graph, path: &str) -> impl Iterator<Item = String> {
