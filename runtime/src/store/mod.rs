@@ -445,13 +445,22 @@ pub struct RunRecord {
     /// How often it has begun anew with [`Step::restart`](crate::step::Step::restart).
     pub generation: u32,
     /// When it last did.
-    #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "only replays need it"))]
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "only replays need it")
+    )]
     pub(crate) began_at: Option<Timestamp>,
     /// What its derived values rest on.
-    #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "only replays need it"))]
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "only replays need it")
+    )]
     pub(crate) seed: Uuid,
     /// How often it was taken up again after it had failed.
-    #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "only replays need it"))]
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "only replays need it")
+    )]
     pub(crate) retries: u32,
 }
 
