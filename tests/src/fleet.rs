@@ -168,8 +168,32 @@ pub async fn laps(
     Ok(lap)
 }
 
+/// Fails once its gate is open.
+#[workflow(input, on_failure = report)]
+pub async fn tumble(
+    gate: String,
+    step: Step,
+    Resource(ground): Resource<Ground>,
+) -> Result<(), Failure> {
+    let run = step.uuid("run");
+    step.run("tumble", ground.pass(run, "tumble", &gate)).await?;
+    Err(Failure::msg("the bridge is down"))
+}
+
+/// Handles that, once the gate `report` is open.
+#[workflow(input)]
+pub async fn report(
+    failed: RunFailed<String>,
+    step: Step,
+    Resource(ground): Resource<Ground>,
+) -> Result<String, Failure> {
+    let run = step.uuid("run");
+    step.run("report", ground.pass(run, "report", "report")).await?;
+    Ok(format!("{}: {}", failed.input, failed.error))
+}
+
 indelible::app! {
     pub Fleet = "fleet";
     events: [Errand],
-    workflows: [errand, pitfall, retreat, laps],
+    workflows: [errand, pitfall, retreat, laps, tumble, report],
 }

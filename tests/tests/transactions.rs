@@ -14,6 +14,7 @@ on_both_databases!(
     what_a_failed_attempt_did_is_rolled_back,
     what_the_commit_refuses_is_a_failed_attempt,
     a_branch_beside_a_transaction_goes_on,
+    a_transaction_is_undone_by_another_statement,
 );
 
 const TABLES: &str = "
@@ -160,6 +161,44 @@ async fn give_away(cents: i32, step: Step, Resource(bank): Resource<Bank>) -> Re
     Ok(step.transaction("transfer", async |tx| bank.transfer(&mut tx, &order).await).await?)
 }
 
+/// Takes a transfer back.
+async fn take_back(order: Transfer, Resource(bank): Resource<Bank>) -> Result<(), Failure> {
+    const BACK: &str = "UPDATE accounts SET balance = balance + $1 WHERE id = $2";
+    for (account, cents) in [(order.from, order.cents), (order.to, -order.cents)] {
+        match &*bank {
+            Bank::Postgres(pool) => {
+                drop(sqlx::query(BACK).bind(cents).bind(account).execute(pool).await?);
+            }
+            Bank::Sqlite(pool) => {
+                drop(sqlx::query(BACK).bind(cents).bind(account).execute(pool).await?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Moves money, and fails; of two transfers the second is not made.
+#[workflow(input, retries = 0)]
+async fn regret(
+    order: Transfer,
+    step: Step,
+    Resource(bank): Resource<Bank>,
+) -> Result<(), Failure> {
+    step.transaction("first", async |tx| {
+        bank.transfer(&mut tx, &order).await?;
+        Ok::<_, Failure>(order.clone())
+    })
+    .undo(take_back)
+    .await?;
+    step.transaction("second", async |tx| {
+        bank.transfer(&mut tx, &order).await?;
+        Err::<Transfer, _>(Failure::msg("no more of it"))
+    })
+    .undo(take_back)
+    .await?;
+    Ok(())
+}
+
 /// Moves money while a clock ticks.
 #[workflow(input)]
 async fn tick_along(
@@ -184,7 +223,7 @@ async fn tick_along(
 indelible::app! {
     Transfers = "transfers";
     events: [],
-    workflows: [transfer, stumble, give_away, tick_along],
+    workflows: [transfer, stumble, give_away, tick_along, regret],
 }
 
 async fn open(database: &Fresh) -> (Runtime, Bank) {
@@ -255,5 +294,18 @@ async fn a_branch_beside_a_transaction_goes_on(database: Fresh) {
     };
     tokio::time::timeout(Duration::from_secs(60), all).await.expect("none waits for itself");
     assert_eq!(bank.books().await.1, 20);
+    runtime.shutdown().await;
+}
+
+async fn a_transaction_is_undone_by_another_statement(database: Fresh) {
+    let (runtime, bank) = open(&database).await;
+    let order = Transfer { from: 0, to: 1, cents: 100 };
+    let run = runtime.start(regret, order).await.expect("it starts");
+    run.result().await.expect_err("it fails");
+    let error = run.record().await.expect("its record").error.expect("it has failed");
+    let undone: Vec<_> = error.undone.iter().map(|undone| undone.step.as_str()).collect();
+    assert_eq!(undone, ["first"]);
+    // The transfer itself stays on the books.
+    assert_eq!(bank.books().await, (vec![1000; 4], 1));
     runtime.shutdown().await;
 }

@@ -10,7 +10,7 @@ use indelible::prelude::*;
 use indelible::testing::Bench;
 use indelible::{Client, RunQuery};
 use indelible_tests::eventually;
-use indelible_tests::fleet::{Errand, Fleet, Ground, errand, laps, pitfall, retreat};
+use indelible_tests::fleet::{Errand, Fleet, Ground, errand, laps, pitfall, retreat, tumble};
 use indelible_tests::postgres::Database;
 use indelible_tests::process::Process;
 
@@ -347,4 +347,31 @@ async fn a_run_that_begins_anew_goes_on_after_its_worker_was_killed() {
         assert_eq!(traces, 2, "each lap began before the kill and again after it");
     }
     assert_eq!(run.journal().await.expect("its journal").len(), 1);
+}
+
+/// Its worker is killed before the end of a run is committed, and the next one after it: the run has
+/// one handler, which ends once.
+#[tokio::test]
+async fn a_failure_is_handled_once_whoever_was_killed() {
+    let scene = Scene::set().await;
+    let mut worker = scene.worker();
+    let run = scene.client.start(tumble, "bridge".to_owned()).await.expect("it starts");
+    eventually("it waits at the gate", async || !scene.traces("tumble").await.is_empty()).await;
+    let query = RunQuery { parent: Some(run.id()), ..RunQuery::default() };
+    assert!(scene.client.runs(&query).await.expect("the runs").is_empty());
+    worker.kill();
+    scene.ground.open_gate("bridge").await.expect("the gate opens");
+    let mut next = scene.worker();
+    eventually("the handler waits", async || !scene.traces("report").await.is_empty()).await;
+    assert_eq!(run.status().await.expect("its status"), RunStatus::Failed);
+    next.kill();
+    scene.ground.open_gate("report").await.expect("the gate opens");
+    let _last = scene.worker();
+    let handlers = scene.client.runs(&query).await.expect("the runs");
+    let [handler] = handlers.as_slice() else { panic!("one handler: {handlers:?}") };
+    let record = scene.client.wait(handler.id).await.expect("it ends");
+    assert_eq!(record.status, RunStatus::Completed);
+    let output = record.output.expect("it has completed");
+    assert_eq!(output.as_str(), r#""bridge: the bridge is down""#);
+    assert_eq!(scene.client.runs(&query).await.expect("the runs").len(), 1);
 }

@@ -219,7 +219,7 @@ pub(super) async fn fork(
         .execute(&mut *tx)
         .await?;
     let forked = [fork.id.as_uuid()];
-    sqlx::query(HAD).bind(&forked).bind(EVENT).execute(&mut *tx).await?;
+    sqlx::query(HAD).bind(forked).bind(EVENT).execute(&mut *tx).await?;
     let waits = begin_waits(&mut tx, &forked, cancels).await?;
     tx.commit().await?;
     waits.look_behind(pool).await?;
