@@ -41,12 +41,15 @@ impl StateKey {
         "(undo)".into()
     }
 
-    /// The key without its occurrences: the static state, inside a helper with the path to it.
+    /// The key without its occurrences and its name: the static state, inside a helper with the path
+    /// to it.
     pub fn state(&self) -> Cow<'_, str> {
-        if !self.0.contains('#') {
-            return Cow::Borrowed(&self.0);
+        // Only the last part has a name, in which anything may stand.
+        let unnamed = self.0.split_once('[').map_or(&*self.0, |(unnamed, _)| unnamed);
+        if !unnamed.contains('#') {
+            return Cow::Borrowed(unnamed);
         }
-        let names = self.0.split('/').map(|part| part.split_once('#').map_or(part, |part| part.0));
+        let names = unnamed.split('/').map(|part| part.split_once('#').map_or(part, |part| part.0));
         Cow::Owned(names.collect::<Vec<_>>().join("/"))
     }
 }
@@ -78,5 +81,24 @@ impl fmt::Display for StateKey {
 impl fmt::Debug for StateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StateKey;
+
+    #[test]
+    fn a_state_is_a_key_without_occurrences_and_names() {
+        let states = [
+            ("ship-item", "ship-item"),
+            ("ship-item#1", "ship-item"),
+            ("ship-item[order-7]", "ship-item"),
+            ("notify#2/send-mail#1", "notify/send-mail"),
+            ("notify#2/send-mail[a/b#c]#1", "notify/send-mail"),
+        ];
+        for (key, state) in states {
+            assert_eq!(StateKey::from(key).state(), state);
+        }
     }
 }

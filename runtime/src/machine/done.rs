@@ -94,6 +94,19 @@ impl Done {
             .collect()
     }
 
+    /// Lines that give up children which are asked to cancel.
+    pub(super) fn abandoned(&self, cancelled: &[RunId]) -> Vec<Entry> {
+        let asked = self.children.iter().filter(|(_, child)| cancelled.contains(child));
+        asked
+            .map(|(key, child)| Entry {
+                key: key.clone(),
+                kind: StepKind::Invoke,
+                change: Change::Abandon { cancelled: Some(*child) },
+                started_at: None,
+            })
+            .collect()
+    }
+
     /// The run's end, once what could be undone is: `left` says why the others were not.
     pub(super) fn end(&self, left: Option<&str>) -> End {
         let why = self.why.clone();

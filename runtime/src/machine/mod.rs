@@ -325,7 +325,8 @@ impl Machine {
                 Ok(Poll::Ready(Ok(output))) => End::Completed(output),
                 Ok(Poll::Ready(Err(failure))) => match self.operations.lock().restarted() {
                     Some(input) => End::Restarted(input),
-                    None => End::Failed(failure.record()),
+                    // What a child has undone is the child's.
+                    None => End::Failed(ErrorRecord { undone: Vec::new(), ..failure.record() }),
                 },
                 Err(panic) => End::Failed(panic),
             },
@@ -338,7 +339,8 @@ impl Machine {
     }
 
     /// Passes on what the run was told; a request to cancel ends it. While a commit is under way,
-    /// anything else is kept: the wait that it is for may be in that commit.
+    /// anything else is kept: the wait that it is for may be in that commit. So it is between the end
+    /// of the body and what undoes its steps, which waits for the children.
     fn read_inbox(&mut self) {
         for message in std::mem::take(&mut self.inbox) {
             match (&message.content, &self.phase) {
@@ -351,7 +353,7 @@ impl Machine {
                 }
                 // It is on its way to its end. The store tells it again whoever goes on undoing.
                 (Content::Cancel { reason }, _) => self.asked_to_cancel = Some(reason.clone()),
-                _ if self.in_flight.is_some() => {
+                _ if self.in_flight.is_some() || matches!(self.phase, Phase::Over) => {
                     self.inbox.push_back(message);
                     continue;
                 }
@@ -370,18 +372,23 @@ impl Machine {
     fn cancelled_at_fault(&mut self) -> bool {
         let asked = self.inbox.iter().find_map(Message::cancellation).map(str::to_owned);
         let Some(reason) = asked.or_else(|| self.asked_to_cancel.clone()) else { return false };
+        let left = format!("the run was held, and then cancelled: {reason}");
+        self.operations.lock().forgive();
+        self.give_up(End::Cancelled(reason), &left);
+        true
+    }
+
+    /// Ends the run whatever its body made of its journal, and undoes what it did. If even that has
+    /// begun, it goes no further: `left` says why.
+    pub(crate) fn give_up(&mut self, end: End, left: &str) {
         let unseen: Vec<_> = self.backlog.drain(..).collect();
         unseen.iter().for_each(|row| self.done.note(row));
-        self.operations.lock().forgive();
         if self.done.is_being_undone() {
-            let left = format!("the run was held, and then cancelled: {reason}");
-            self.ended(self.done.end(Some(&left)));
+            self.ended(self.done.end(Some(left)));
         } else {
-            // Whatever the body made of a journal that is not its own.
-            self.ended(End::Cancelled(reason));
+            self.ended(end);
             self.operations.lock().record(self.done.give_up(&unseen));
         }
-        true
     }
 
     fn ended(&mut self, end: End) {
@@ -398,10 +405,18 @@ impl Machine {
     pub(crate) fn refused(&mut self, error: ErrorRecord) -> bool {
         let Some(refused) = self.in_flight.take() else { return false };
         let is_undoing = |entry: &Entry| matches!(entry.change, Change::Undo { .. });
-        if self.done.is_being_undone() || refused.iter().any(is_undoing) {
+        // Without anything else there is nothing that could be left out.
+        if self.done.is_being_undone() || refused.iter().all(is_undoing) && !refused.is_empty() {
             return false;
         }
         self.ended(End::Failed(error));
+        // What was given up stays so.
+        let given_up = refused.into_iter().flat_map(|entry| match entry.change {
+            Change::Abandon { .. } => vec![entry],
+            Change::Undo { cancelled, .. } => self.done.abandoned(&cancelled),
+            _ => Vec::new(),
+        });
+        self.operations.lock().record(given_up.collect());
         true
     }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
@@ -27,6 +28,13 @@ const KEPT: SignedDuration = SignedDuration::from_secs(2);
 /// After so many workers in a row that went down with a run, it is not given to another.
 const CRASH_LOOP: u32 = 10;
 
+/// A run that so many workers in a row went down with is driven next to no other such run: whether it
+/// is to blame shows by itself, and one that was only there at the time gets on.
+const SUSPECT: u32 = 3;
+
+/// How long a suspect waits for the one before it.
+const APART: SignedDuration = SignedDuration::from_secs(5);
+
 /// What a run is driven with.
 #[derive(Clone)]
 pub(crate) struct Driver {
@@ -36,6 +44,8 @@ pub(crate) struct Driver {
     pub(crate) transactions: Transactions,
     pub(crate) inboxes: Arc<Inboxes>,
     pub(crate) paused: Paused,
+    /// Held by the one run that may have taken workers down.
+    pub(crate) suspicion: Arc<Semaphore>,
 }
 
 impl Driver {
@@ -64,10 +74,18 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox) {
     };
     let (run, generation) = (claimed.origin.trigger.run, claimed.origin.generation);
     let input = claimed.origin.trigger.data.clone();
-    if let Some(then) = not_to_be_driven(&claimed) {
-        let Driver { committer, .. } = &driver;
+    if let Some(reason) = &claimed.unreadable {
+        let then = unreadable(&claimed, reason, !definition.undos.is_empty());
         let handlers = handlers(&driver, &claimed.workflow, run, &input, &then);
-        return let_go(committer, run, then, handlers).await;
+        return let_go(&driver.committer, run, then, handlers).await;
+    }
+    let mut suspicion = None;
+    if claimed.take_overs >= SUSPECT {
+        let Ok(permit) = driver.suspicion.clone().try_acquire_owned() else {
+            let later = driver.clock.now() + APART;
+            return let_go(&driver.committer, run, Then::Park(Some(later)), Vec::new()).await;
+        };
+        suspicion = Some(permit);
     }
     let mut machine = Machine::new(
         definition,
@@ -75,10 +93,17 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox) {
         driver.env.program.limits,
         claimed.origin,
     );
-    claimed.inbox.into_iter().for_each(|message| machine.receive(message));
     let workflow = claimed.workflow;
+    if claimed.take_overs >= CRASH_LOOP {
+        let error = crash_loop(claimed.take_overs);
+        error!(%run, workflow, "the run failed: {error}");
+        let left = error.message.clone();
+        let cancelled = claimed.inbox.iter().find_map(Message::cancellation).map(str::to_owned);
+        machine.give_up(cancelled.map_or(End::Failed(error), End::Cancelled), &left);
+    }
+    claimed.inbox.into_iter().for_each(|message| machine.receive(message));
     let mut drive =
-        Drive { driver, run, workflow, generation, input, machine, inbox, commit: None };
+        Drive { driver, run, workflow, generation, input, machine, inbox, commit: None, suspicion };
     let last = drive.until_rest().await;
     drive.settle(last).await;
 }
@@ -98,28 +123,32 @@ async fn asked_to_rest(env: &Env, paused: &mut Paused, workflow: &str) {
     }
 }
 
-/// What becomes of a run for which no machine is made.
-fn not_to_be_driven(claimed: &ClaimedRun) -> Option<Then> {
-    let run = claimed.origin.trigger.run;
-    let workflow = &claimed.workflow;
-    if let Some(reason) = &claimed.unreadable {
-        let asked = claimed.inbox.iter().find_map(Message::cancellation);
-        if let Some(reason) = asked {
-            return Some(Then::End(End::Cancelled(reason.to_owned())));
+/// What becomes of a run of which no machine can be made.
+fn unreadable(claimed: &ClaimedRun, reason: &str, may_undo: bool) -> Then {
+    let (run, workflow) = (claimed.origin.trigger.run, &claimed.workflow);
+    match claimed.inbox.iter().find_map(Message::cancellation) {
+        Some(asked) if may_undo => {
+            let message = format!(
+                "the run was cancelled: {asked}; what it did is not undone, as what is stored of it \
+                 cannot be read: {reason}"
+            );
+            error!(%run, workflow, "{message}");
+            Then::End(End::Failed(ErrorRecord::new(ErrorKind::Cancelled, message)))
         }
-        error!(%run, workflow, reason, "the run is held: what is stored of it cannot be read");
-        return Some(Then::Hold(reason.clone()));
+        Some(asked) => Then::End(End::Cancelled(asked.to_owned())),
+        None => {
+            error!(%run, workflow, reason, "the run is held: what is stored of it cannot be read");
+            Then::Hold(reason.to_owned())
+        }
     }
-    if claimed.take_overs >= CRASH_LOOP {
-        let message = format!(
-            "{} workers in a row went down while they drove this run, and none of its steps ended in \
-             between; find out which of them takes the process down, then retry the run",
-            claimed.take_overs
-        );
-        error!(%run, workflow, "the run failed: {message}");
-        return Some(Then::End(End::Failed(ErrorRecord::new(ErrorKind::CrashLoop, message))));
-    }
-    None
+}
+
+fn crash_loop(take_overs: u32) -> ErrorRecord {
+    let message = format!(
+        "{take_overs} workers in a row went down while they drove this run, and none of its steps \
+         ended in between; find out which of them takes the process down, then retry the run"
+    );
+    ErrorRecord::new(ErrorKind::CrashLoop, message)
 }
 
 /// One run being driven.
@@ -133,6 +162,8 @@ struct Drive {
     inbox: Inbox,
     /// The commit under way, if there is one.
     commit: Option<BoxFuture<'static, Option<Commitment>>>,
+    /// Until it gets on, if workers went down with it.
+    suspicion: Option<OwnedSemaphorePermit>,
 }
 
 impl Drive {
@@ -239,6 +270,9 @@ impl Drive {
         let before = self.machine.lines();
         self.machine.committed(at);
         let lines = self.machine.lines();
+        if lines > before {
+            self.suspicion = None;
+        }
         let limit = self.driver.env.program.limits.lines;
         if (before + 1..=lines).contains(&(limit / 5)) {
             warn!(

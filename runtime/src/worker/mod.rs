@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -139,7 +139,9 @@ async fn live_once(env: &Arc<Env>, lease: Lease) {
     let transactions = Transactions { env: env.clone(), worker, clock: clock.clone() };
     let (pausing, paused) = watch::channel(BTreeSet::new());
     services.spawn(pauses::follow(env.clone(), pausing));
-    let driver = Driver { env: env.clone(), clock, committer, transactions, inboxes, paused };
+    let suspicion = Arc::new(Semaphore::new(1));
+    let driver =
+        Driver { env: env.clone(), clock, committer, transactions, inboxes, paused, suspicion };
     let runs = Runs::default();
     let mut claiming = Box::pin(claimer::claim(driver, worker, runs.clone()));
     tokio::select! {

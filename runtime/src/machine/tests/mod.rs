@@ -241,29 +241,33 @@ impl Bench {
     fn turn(&mut self) -> Option<Poll<Turn>> {
         match self.poll() {
             Poll::Ready(Turn::Commit(commit)) => {
-                let Commit { first_seq, entries, taken, discarded, end, .. } = commit;
-                let next_seq = self.journal.last().map_or(0, |row| row.seq + 1);
-                assert_eq!(first_seq, next_seq);
-                self.taken.extend(taken);
-                self.discarded.extend(discarded);
-                self.clock += SignedDuration::from_millis(10);
-                let at = self.clock;
-                for (entry, seq) in entries.into_iter().zip(first_seq..) {
-                    if let Change::Carry { replaces: Some(from), .. } = entry.change {
-                        let is_kept = |row: &Row| match row.transition {
-                            Transition::Succeeded { undo, .. } => undo,
-                            _ => false,
-                        };
-                        self.journal.retain(|row| row.seq < from || is_kept(row));
-                    }
-                    self.journal.push(entry.committed(seq, at));
-                }
-                self.end = self.end.take().or(end);
-                self.machine.committed(at);
+                self.commit(commit);
                 None
             }
             turn => Some(turn),
         }
+    }
+
+    fn commit(&mut self, commit: Commit) {
+        let Commit { first_seq, entries, taken, discarded, end, .. } = commit;
+        let next_seq = self.journal.last().map_or(0, |row| row.seq + 1);
+        assert_eq!(first_seq, next_seq);
+        self.taken.extend(taken);
+        self.discarded.extend(discarded);
+        self.clock += SignedDuration::from_millis(10);
+        let at = self.clock;
+        for (entry, seq) in entries.into_iter().zip(first_seq..) {
+            if let Change::Carry { replaces: Some(from), .. } = entry.change {
+                let is_kept = |row: &Row| match row.transition {
+                    Transition::Succeeded { undo, .. } => undo,
+                    _ => false,
+                };
+                self.journal.retain(|row| row.seq < from || is_kept(row));
+            }
+            self.journal.push(entry.committed(seq, at));
+        }
+        self.end = self.end.take().or(end);
+        self.machine.committed(at);
     }
 
     /// Runs until the machine needs something that is not a commit.

@@ -359,6 +359,88 @@ fn a_child_that_completes_after_all_is_undone() {
     }
 }
 
+/// It was on its way while the machine had ended the body and not yet said so.
+#[test]
+fn a_child_that_ends_before_the_undoing_is_committed_is_not_waited_for() {
+    for early in [true, false] {
+        effects();
+        let mut bench = Bench::new(asking());
+        let _ = bench.rest();
+        let child = ended(child_of(&bench), Ok(Payload::stored("42")));
+        if !early {
+            bench.machine.receive(cancel("enough"));
+            let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+            bench.machine.receive(child);
+            bench.commit(commit);
+        } else {
+            bench.machine.receive(cancel("enough"));
+            bench.machine.receive(child);
+        }
+        assert_eq!(bench.finish(), End::Cancelled("enough".to_owned()));
+        assert_eq!(effects(), ["reserve", "take back 42", "take back 1"]);
+    }
+}
+
+/// An outcome that the store refuses, in the commit that begins the undoing.
+#[test]
+fn a_refused_outcome_keeps_nothing_from_being_undone() {
+    effects();
+    let begin = workflow!(async |step| {
+        durable(step.run(At("reserve"), || effect("reserve", 1)).undo(take_back)).await?;
+        let note = async {
+            durable(step.run(At("note"), || effect("note", 2))).await?;
+            Ok::<_, Failure>(())
+        };
+        let mut polls = 0;
+        // Not before the step has run.
+        let failure = poll_fn(move |_| {
+            polls += 1;
+            if polls < 2 {
+                Poll::Pending
+            } else {
+                Poll::Ready(Err::<(), _>(Failure::msg("no ship")))
+            }
+        });
+        crate::step::try_join((note, failure)).await.map(drop)
+    });
+    let mut bench = Bench::new(begin);
+    assert!(bench.turn().is_none());
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    let changes: Vec<_> = commit.entries.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(changes, ["note", "(undo)"]);
+    assert!(bench.machine.refused(ErrorRecord::new(ErrorKind::Unstorable, "it has no form")));
+    let error = failed(bench.finish());
+    assert_eq!(
+        (error.message.as_str(), undone(&error)),
+        ("it has no form", vec![("reserve", true)])
+    );
+}
+
+/// As it is done to a run that has taken too many workers down.
+#[test]
+fn a_run_that_is_given_up_undoes_what_its_journal_says() {
+    let mut whole = Bench::new(order());
+    whole.finish();
+    for length in 0..=whole.journal.len() {
+        effects();
+        let mut bench = Bench::resumed(order(), whole.journal[..length].to_vec());
+        let error = ErrorRecord::new(ErrorKind::CrashLoop, "it takes its workers down");
+        bench.machine.give_up(End::Failed(error), "it takes its workers down");
+        let error = failed(bench.finish());
+        let expected = if length < 5 { "it takes its workers down" } else { "no ship" };
+        assert_eq!(error.message, expected);
+        let effects = effects();
+        let undone: &[&str] = match length {
+            0 => &[],
+            1 | 2 => &["take back 1"],
+            3 | 4 => &["take back 3", "take back 1"],
+            // It has taken them down in what undoes it.
+            _ => &[],
+        };
+        assert_eq!(effects, undone);
+    }
+}
+
 #[test]
 fn an_undo_that_the_program_no_longer_has_holds_the_run_until_it_is_cancelled() {
     let mut whole = Bench::new(order());

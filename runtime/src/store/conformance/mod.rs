@@ -214,6 +214,7 @@ behaviours! {
     verbs: [
         a_failed_run_is_retried_from_where_it_failed,
         a_retried_run_has_taken_what_it_had_taken,
+        a_retried_wait_finds_the_event_that_it_had_taken,
         only_a_failed_run_is_retried,
         two_retries_at_once_are_one,
         a_retried_child_can_fail_again,

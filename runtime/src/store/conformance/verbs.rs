@@ -103,6 +103,26 @@ pub(super) async fn a_retried_run_has_taken_what_it_had_taken(world: World) {
     assert_eq!(world.inbox(worker, run).await.len(), 1);
 }
 
+pub(super) async fn a_retried_wait_finds_the_event_that_it_had_taken(world: World) {
+    world.subscribe(APP, &[PAID]).await;
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    let waits = commit(run, 0, vec![wait("paid", 1)], Then::Continue);
+    world.flush(worker, &[waits]).await.expect("it is ours");
+    let event = world.send(PAID, 1).await;
+    let message = world.inbox(worker, run).await.remove(0).id;
+    // The step failed beside the wait, and first.
+    let last = commit(run, 1, vec![failed("b"), received("paid", event)], failing("b"));
+    world.flush(worker, &[RunCommit { taken: vec![message], ..last }]).await.expect("it is ours");
+
+    world.store.retry(&[run], &uncancelled).await.expect("it answers");
+    world.claim(worker, 1).await;
+    assert_eq!(world.keys(run).await, [""; 0]);
+    let again = commit(run, 0, vec![wait("paid", 1)], Then::Continue);
+    world.flush(worker, &[again]).await.expect("it is ours");
+    assert_eq!(world.inbox(worker, run).await.len(), 1);
+}
+
 pub(super) async fn only_a_failed_run_is_retried(world: World) {
     let worker = world.worker(HOUR).await;
     let completed = world.driven(worker, vec![done("a")], completed()).await;

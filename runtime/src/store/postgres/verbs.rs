@@ -30,11 +30,17 @@ pub(super) const LINES: &str = "
     SELECT run_id, seq, key, transition FROM indelible.journal
     WHERE run_id = ANY ($1) ORDER BY run_id, seq";
 
-/// Served by the primary key.
+/// What waits have taken whose lines go is there for them again. Served by the primary keys.
 pub(super) const CUT: &str = "
-    DELETE FROM indelible.journal line
-    USING unnest($1::uuid[], $2::integer[]) AS cut (run_id, seq)
-    WHERE line.run_id = cut.run_id AND line.seq = cut.seq";
+    WITH gone AS (
+        DELETE FROM indelible.journal line
+        USING unnest($1::uuid[], $2::integer[]) AS cut (run_id, seq)
+        WHERE line.run_id = cut.run_id AND line.seq = cut.seq
+        RETURNING line.run_id, line.kind, line.transition, line.outcome
+    )
+    DELETE FROM indelible.inbox message USING gone
+    WHERE message.run_id = gone.run_id AND message.id = (gone.outcome ->> 'id')::uuid
+      AND gone.kind = 'wait_for_event' AND gone.transition = 'succeeded'";
 
 /// Served by the primary key.
 pub(super) const REVIVE: &str = "

@@ -29,6 +29,16 @@ const LINES: &str = "
     SELECT run_id, seq, key, transition FROM indelible_journal
     WHERE run_id IN (SELECT value FROM json_each(?1)) ORDER BY run_id, seq";
 
+/// What waits have taken whose lines go is there for them again. Served by the primary keys.
+const GIVE_BACK: &str = "
+    DELETE FROM indelible_inbox WHERE (run_id, id) IN (
+        SELECT line.run_id, line.outcome ->> 'id'
+        FROM json_each(?1) cut
+        JOIN indelible_journal line
+            ON line.run_id = cut.value ->> 'run' AND line.seq = cut.value ->> 'seq'
+        WHERE line.kind = 'wait_for_event' AND line.transition = 'succeeded'
+    )";
+
 /// Served by the primary key.
 const CUT: &str = "
     DELETE FROM indelible_journal WHERE (run_id, seq) IN (
@@ -146,7 +156,9 @@ pub(super) async fn retry(
             revived.push(*run);
         }));
     }
-    sqlx::query(CUT).bind(batch(cut)).execute(&mut *tx).await?;
+    let cut = batch(cut);
+    sqlx::query(GIVE_BACK).bind(&cut).execute(&mut *tx).await?;
+    sqlx::query(CUT).bind(cut).execute(&mut *tx).await?;
     sqlx::query(HAD).bind(batch(&revived)).bind(EVENT).execute(&mut *tx).await?;
     sqlx::query(REVIVE)
         .bind(batch(&revived))
