@@ -220,8 +220,8 @@ async fn a_carried_loop_is_undone_to_its_first_iteration(database: Fresh) {
     let runtime = open(&database, &till).await;
     let run = runtime.start(climb, 3).await.expect("it starts");
     run.result().await.expect_err("it fails");
-    let notes = till.notes();
-    assert_eq!(notes[6..], ["wipe 6", "wipe 4", "wipe 2"]);
+    // Whoever handles the failure may have noted it by now.
+    assert_eq!(till.notes()[6..9], ["wipe 6", "wipe 4", "wipe 2"]);
     shut_down(Shop, Bench::new().resource(Till::default()), runtime).await;
 }
 
