@@ -188,7 +188,8 @@ async fn a_failed_run_undoes_what_it_did(database: Fresh) {
     let runtime = open(&database, &till).await;
     let run = runtime.start(order, ()).await.expect("it starts");
     run.result().await.expect_err("it fails");
-    assert_eq!(till.notes(), ["reserve", "box", "label", "wipe 2", "wipe 1"]);
+    // Whoever handles the failure may have noted it by now.
+    assert_eq!(till.notes()[..5], ["reserve", "box", "label", "wipe 2", "wipe 1"]);
     let record = runtime.run(run.id()).await.expect("it answers").expect("it is there");
     let error = record.error.expect("it has failed");
     let undone: Vec<_> = error.undone.iter().map(|undone| undone.step.as_str()).collect();
