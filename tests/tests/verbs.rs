@@ -15,6 +15,7 @@ on_both_databases!(
     a_failed_run_is_retried_from_the_step_that_failed,
     a_failed_child_is_invoked_anew_by_a_retry,
     a_fork_does_again_what_came_from_a_state_on,
+    a_retried_run_goes_on_in_a_carried_loop,
     a_replay_begins_anew_with_another_input,
     verbs_say_why_they_are_refused,
     many_runs_are_retried_cancelled_and_replayed,
@@ -38,6 +39,14 @@ impl Workshop {
         self.cut(1).await
     }
 
+    /// May be tried again when it is shut.
+    async fn sharpen(&self) -> Result<(), Failure> {
+        match self.open.load(Ordering::SeqCst) {
+            true => Ok(()),
+            false => Err(Failure::msg("the grindstone is inside")),
+        }
+    }
+
     async fn join(&self, planks: u32) -> Result<String, Failure> {
         match self.open.load(Ordering::SeqCst) {
             true => Ok(format!("a table of {planks}")),
@@ -55,6 +64,31 @@ async fn build(
     let cut = step.run("cut", shop.cut(planks)).await?;
     let table = step.run("join", shop.join(planks)).await?;
     Ok(format!("{table}, {cut} cut"))
+}
+
+async fn burn(_plank: u32) -> Result<(), Failure> {
+    Ok(())
+}
+
+/// Gets ready, and stacks one plank on the other.
+#[workflow(input, retries = 1, backoff(initial = "1h"))]
+async fn stack(
+    planks: u32,
+    step: Step,
+    Resource(shop): Resource<Workshop>,
+) -> Result<u32, Failure> {
+    try_join!(step.run("sharpen", shop.sharpen()), async {
+        step.run("measure", async { Ok::<_, Failure>(planks) }).await?;
+        step.run("join", shop.join(planks)).await
+    })?;
+    let (mut height, mut cut) = (0, 0);
+    #[carried(height, cut)]
+    while height < planks {
+        height += 1;
+        cut = step.run("cut", shop.cut(1)).undo(burn).await?;
+        step.run("lay", async { Ok::<_, Failure>(()) }).await?;
+    }
+    Ok(cut)
 }
 
 /// Cuts, one plank after the other, for some seconds.
@@ -86,7 +120,7 @@ async fn wait_for_ever(_input: (), step: Step) -> Result<(), Failure> {
 indelible::app! {
     Carpentry = "carpentry";
     events: [],
-    workflows: [build, carve, order, wait_for_ever],
+    workflows: [build, stack, carve, order, wait_for_ever],
 }
 
 async fn open(database: &Fresh) -> (Runtime, Workshop) {
@@ -148,6 +182,22 @@ async fn a_fork_does_again_what_came_from_a_state_on(database: Fresh) {
     assert_eq!(timeline.interventions[0].verb, Verb::Forked { source, state: "join".to_owned() });
     let early = run.fork("cut").await.expect("it was there");
     assert_eq!(early.result().await.expect("it completes"), "a table of 4, 8 cut");
+    shut_down(Carpentry, Bench::new().resource(Workshop::default()), runtime).await;
+}
+
+async fn a_retried_run_goes_on_in_a_carried_loop(database: Fresh) {
+    let (runtime, workshop) = open(&database).await;
+    let run = runtime.start(stack, 3).await.expect("it starts");
+    assert_eq!(run.wait().await.expect("it ends").status, RunStatus::Failed);
+    workshop.open.store(true, Ordering::SeqCst);
+    run.retry().await.expect("it has failed");
+    assert_eq!(run.result().await.expect("it completes"), 3);
+    let journal = run.journal().await.expect("its journal");
+    assert_eq!(journal[0].key.as_str(), "measure");
+    assert_ne!(journal[0].seq, 0, "the attempt before it is gone");
+    // Of its earlier iterations only what may be undone is there.
+    let fork = run.fork("cut").await.expect("it was there");
+    assert_eq!(fork.result().await.expect("it completes"), 6);
     shut_down(Carpentry, Bench::new().resource(Workshop::default()), runtime).await;
 }
 

@@ -70,12 +70,16 @@ pub enum Transition {
     },
     /// The body no longer waits for it: another branch of a race has won, or a join has failed.
     Abandoned,
-    /// A loop begins another iteration with these variables; the lines of the earlier ones are gone.
+    /// A loop begins another iteration with these variables; the lines of the earlier ones are gone,
+    /// but for outcomes that may have to be undone.
     Carried {
         /// Which iteration, from 1.
         iteration: u32,
         /// The carried variables.
         outcome: Payload,
+        /// The place of the loop's first line, where this is a later one: what stands from there on
+        /// is of the loop.
+        first: Option<u32>,
     },
     /// It ended well, after so many attempts.
     Succeeded {
@@ -187,6 +191,8 @@ pub enum Change {
         /// The place of the loop's line for the iteration before; what stands from there on is
         /// removed in the same commit.
         replaces: Option<u32>,
+        /// The place of the loop's first line, where this is a later one.
+        first: Option<u32>,
     },
     /// Becomes [`Transition::Succeeded`].
     Succeed {
@@ -293,7 +299,9 @@ impl Change {
                 due: timeout.map(|timeout| Due::After(timeout).from(at)),
             },
             Self::Abandon { .. } => Transition::Abandoned,
-            Self::Carry { iteration, outcome, .. } => Transition::Carried { iteration, outcome },
+            Self::Carry { iteration, outcome, first, .. } => {
+                Transition::Carried { iteration, outcome, first }
+            }
             Self::Fail { attempt, error, .. } => Transition::Failed { attempt, error },
             Self::Undo { error, .. } => Transition::Undoing { error },
         }

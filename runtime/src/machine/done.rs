@@ -148,27 +148,14 @@ fn is_cancellation(why: &ErrorRecord) -> bool {
 
 /// Parts a journal: the outcomes that carried loops have kept of earlier iterations, as they may have
 /// to be undone, and the lines that the body sees again.
-///
-/// A loop's lines begin where its first line stood. That one is gone as soon as there is a second,
-/// and nothing else is missing between the line of the loop before, if there is one, and it.
 pub(super) fn part(journal: Vec<Row>) -> (Vec<Row>, Vec<Row>) {
     let (mut kept, mut seen) = (Vec::new(), Vec::new());
-    let mut lines: Vec<Row> = Vec::new();
-    let mut next = 0;
     for row in journal {
-        if let Transition::Carried { iteration, .. } = row.transition {
-            if iteration > 1 {
-                let contiguous = lines.iter().zip(next..).take_while(|(row, seq)| row.seq == *seq);
-                let outside = contiguous.count();
-                kept.extend(lines.drain(outside..));
-            }
-            seen.append(&mut lines);
-            next = row.seq + 1;
-            seen.push(row);
-        } else {
-            lines.push(row);
+        if let Transition::Carried { first: Some(first), .. } = row.transition {
+            let outside = seen.partition_point(|row: &Row| row.seq < first);
+            kept.extend(seen.drain(outside..));
         }
+        seen.push(row);
     }
-    seen.append(&mut lines);
     (kept, seen)
 }

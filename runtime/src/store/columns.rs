@@ -34,6 +34,8 @@ pub(super) struct EntryColumns<'a> {
     pub(super) due: Option<Due>,
     pub(super) child: Option<Uuid>,
     pub(super) outcome: Option<&'a str>,
+    /// Of a carried loop the place of its first line, where this is a later one.
+    pub(super) first: Option<u32>,
     pub(super) error: Option<String>,
     pub(super) started_at: Option<Timestamp>,
 }
@@ -48,6 +50,7 @@ impl<'a> EntryColumns<'a> {
             due: None,
             child: None,
             outcome: None,
+            first: None,
             error: None,
             started_at: entry.started_at,
         };
@@ -70,9 +73,10 @@ impl<'a> EntryColumns<'a> {
                 ..columns
             },
             Change::Abandon { .. } => Self { transition: ABANDONED, ..columns },
-            Change::Carry { iteration, outcome, .. } => Self {
+            Change::Carry { iteration, outcome, first, .. } => Self {
                 transition: CARRIED,
                 attempt: Some(*iteration),
+                first: *first,
                 outcome: Some(outcome.as_str()),
                 ..columns
             },
@@ -105,6 +109,7 @@ pub(super) struct RowColumns {
     pub(super) due: Option<Timestamp>,
     pub(super) child: Option<Uuid>,
     pub(super) outcome: Option<String>,
+    pub(super) first: Option<i64>,
     pub(super) error: Option<String>,
     pub(super) started_at: Option<Timestamp>,
     pub(super) at: Timestamp,
@@ -121,6 +126,7 @@ impl RowColumns {
             due,
             child,
             outcome,
+            first,
             error,
             started_at,
             at,
@@ -132,6 +138,7 @@ impl RowColumns {
                 .and_then(|attempt| u32::try_from(attempt).ok())
                 .ok_or_else(|| corrupt("no number of attempts"))
         };
+        let place = |seq: i64| u32::try_from(seq).map_err(|_| corrupt("its place is out of range"));
         let due_time = || due.ok_or_else(|| corrupt("no due time"));
         let error = || match &error {
             Some(text) => error_record(text),
@@ -149,7 +156,11 @@ impl RowColumns {
                 Transition::Invoked { child: child.ok_or_else(|| corrupt("no child"))?.into(), due }
             }
             ABANDONED => Transition::Abandoned,
-            CARRIED => Transition::Carried { iteration: attempt()?, outcome: outcome_text()? },
+            CARRIED => Transition::Carried {
+                iteration: attempt()?,
+                outcome: outcome_text()?,
+                first: first.map(place).transpose()?,
+            },
             SUCCEEDED | UNDOABLE => Transition::Succeeded {
                 attempt: attempt()?,
                 outcome: outcome_text()?,
@@ -160,7 +171,7 @@ impl RowColumns {
             other => return Err(corrupt(&format!("`{other}` is no transition"))),
         };
         Ok(Row {
-            seq: u32::try_from(seq).map_err(|_| corrupt("its place is out of range"))?,
+            seq: place(seq)?,
             kind: kind.parse().map_err(|reason: String| corrupt(&reason))?,
             key: key.into(),
             transition,
@@ -175,18 +186,24 @@ pub(super) struct LineColumns {
     pub(super) seq: i64,
     pub(super) key: String,
     pub(super) transition: String,
+    pub(super) first: Option<i64>,
 }
 
 impl LineColumns {
     pub(super) fn line(self) -> Result<Line, StoreError> {
-        let Self { seq, key, transition } = self;
+        let Self { seq, key, transition, first } = self;
         let corrupt =
             || StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): `{transition}`"));
         let name = if transition == UNDOABLE { SUCCEEDED } else { &transition };
         let kind: Result<_, serde::de::value::Error> =
             TransitionKind::deserialize(name.into_deserializer());
-        let seq = u32::try_from(seq).map_err(|_| corrupt())?;
-        Ok(Line { seq, transition: kind.map_err(|_| corrupt())?, key: key.clone().into() })
+        let place = |seq: i64| u32::try_from(seq).map_err(|_| corrupt());
+        Ok(Line {
+            seq: place(seq)?,
+            transition: kind.map_err(|_| corrupt())?,
+            first: first.map(place).transpose()?,
+            key: key.clone().into(),
+        })
     }
 }
 

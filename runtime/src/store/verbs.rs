@@ -103,6 +103,8 @@ pub(super) struct Line {
     pub(super) seq: u32,
     pub(super) key: StateKey,
     pub(super) transition: TransitionKind,
+    /// Of a carried loop the place of its first line, where this is a later one.
+    pub(super) first: Option<u32>,
 }
 
 impl Line {
@@ -161,6 +163,10 @@ pub(super) fn forked<'l>(state: &str, lines: &'l [Line]) -> Result<Vec<&'l Line>
 }
 
 fn kept(lines: &[Line], before: u32) -> Vec<&Line> {
+    // Of a loop's earlier iterations only some outcomes are left, which nothing can begin with.
+    let around =
+        |line: &&Line| line.seq >= before && line.first.is_some_and(|first| first < before);
+    let before = lines.iter().find(around).and_then(|line| line.first).unwrap_or(before);
     let lines = || lines.iter().filter(|line| line.seq < before);
     let over: HashSet<_> = lines().filter(|line| line.is_end()).map(|line| &line.key).collect();
     let stays =
@@ -172,13 +178,16 @@ fn kept(lines: &[Line], before: u32) -> Vec<&Line> {
 mod tests {
     use super::*;
     use crate::journal::ErrorKind;
-    use TransitionKind::{Failed, Invoked, Retrying, Sleeping, Succeeded, Undoing, Waiting};
+    use TransitionKind::{
+        Carried, Failed, Invoked, Retrying, Sleeping, Succeeded, Undoing, Waiting,
+    };
 
     fn lines(lines: &[(&str, TransitionKind)]) -> Vec<Line> {
         let line = |(seq, (key, transition)): (usize, &(&str, TransitionKind))| Line {
             seq: seq as u32,
             key: (*key).into(),
             transition: *transition,
+            first: None,
         };
         lines.iter().enumerate().map(line).collect()
     }
@@ -252,5 +261,21 @@ mod tests {
         assert_eq!(seqs(forked("a", &lines).expect("it was there")), [0; 0]);
         let states = ["a", "b", "c"].map(ToOwned::to_owned).to_vec();
         assert_eq!(forked("d", &lines), Err(Refusal::NoSuchState(states)));
+    }
+
+    #[test]
+    fn a_fork_begins_no_loop_in_an_iteration_that_is_gone() {
+        let names = [("a", Succeeded), ("b", Succeeded), ("c", Succeeded), ("loop", Carried)];
+        let mut lines = lines(&[&names[..], &[("d", Succeeded), ("e", Failed)]].concat());
+        // Of the loop's first iteration only these outcomes are left.
+        (lines[1].seq, lines[2].seq, lines[3].first) = (21, 22, Some(20));
+        for (line, seq) in lines[3..].iter_mut().zip(23..) {
+            line.seq = seq;
+        }
+        for state in ["loop", "b", "c"] {
+            assert_eq!(seqs(forked(state, &lines).expect("it was there")), [0], "{state}");
+        }
+        assert_eq!(seqs(forked("d", &lines).expect("it was there")), [0, 21, 22, 23]);
+        assert_eq!(seqs(retried(&error(Some("e")), &lines)), [0, 21, 22, 23, 24]);
     }
 }

@@ -38,10 +38,10 @@ fn the_journal_of_a_carried_loop_stays_as_long_as_one_iteration() {
     assert!(journals.iter().all(|journal| journal.len() <= 4));
     let keys: Vec<_> = journals[9].iter().map(|row| row.key.as_str()).collect();
     assert_eq!(keys, ["before", "loop", "add"]);
-    let Transition::Carried { iteration, outcome } = &journals[9][1].transition else {
+    let Transition::Carried { iteration, outcome, first } = &journals[9][1].transition else {
         panic!("{:?}", journals[9])
     };
-    assert_eq!((*iteration, outcome.as_str()), (4, "[3,3]"));
+    assert_eq!((*iteration, outcome.as_str(), *first), (4, "[3,3]", Some(1)));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn two_loops_follow_one_another() {
     }
 }
 
-/// A line that begins an iteration names the one that it takes the place of.
+/// A line that begins an iteration names the one that it takes the place of, and the loop's first.
 #[test]
 fn the_first_iteration_replaces_nothing() {
     let mut bench = Bench::new(sum());
@@ -115,7 +115,7 @@ fn the_first_iteration_replaces_nothing() {
         match bench.poll() {
             Poll::Ready(Turn::Commit(commit)) => {
                 replaced.extend(commit.entries.iter().filter_map(|entry| match entry.change {
-                    Change::Carry { replaces, .. } => Some(replaces),
+                    Change::Carry { replaces, first, .. } => Some((replaces, first)),
                     _ => None,
                 }));
                 bench.clock += SignedDuration::from_millis(10);
@@ -124,5 +124,29 @@ fn the_first_iteration_replaces_nothing() {
             turn => break assert_eq!(turn, Poll::Ready(Turn::Ended)),
         }
     }
-    assert_eq!(replaced, [None, Some(1), Some(3), Some(5), Some(7), Some(9)]);
+    assert_eq!(replaced[0], (None, None));
+    let (replaced, first): (Vec<_>, HashSet<_>) = replaced[1..].iter().copied().unzip();
+    assert_eq!(replaced, [1, 3, 5, 7, 9].map(Some));
+    assert_eq!(first, HashSet::from([Some(1)]));
+}
+
+/// What a retry has cut leaves gaps, also right before a loop.
+#[test]
+fn a_loop_begins_after_a_gap() {
+    let mut bench = Bench::new(sum());
+    while bench.journal.is_empty() {
+        assert_eq!(bench.turn(), None);
+    }
+    let mut journal = bench.journal;
+    journal[0].seq = 3;
+    let mut whole = Bench::resumed(sum(), journal.clone());
+    let mut journals = vec![journal];
+    while whole.turn().is_none() {
+        journals.push(whole.journal.clone());
+    }
+    assert_eq!(whole.end, Some(completed("10")));
+    assert_eq!(whole.journal[0].seq, 3);
+    for journal in journals {
+        assert_eq!(Bench::resumed(sum(), journal).finish(), completed("10"));
+    }
 }

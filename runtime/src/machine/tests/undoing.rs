@@ -264,6 +264,28 @@ fn a_carried_loop_keeps_what_an_undo_needs() {
     }
 }
 
+/// What a retry has cut leaves gaps, also right before a loop.
+#[test]
+fn a_loop_after_a_gap_keeps_what_an_undo_needs() {
+    let mut bench = Bench::new(rounds());
+    assert_eq!(bench.turn(), None);
+    let mut first = bench.journal;
+    assert_eq!(first.len(), 1);
+    first[0].seq = 4;
+    let mut whole = Bench::resumed(rounds(), first.clone());
+    let mut journals = vec![first];
+    while whole.turn().is_none() {
+        journals.push(whole.journal.clone());
+    }
+    let end = whole.end.clone().expect("it has ended");
+    assert_eq!(failed(end.clone()).undone.len(), 4);
+    for journal in journals {
+        let mut resumed = Bench::resumed(rounds(), journal);
+        assert_eq!(resumed.finish(), end);
+        assert_eq!(resumed.keys(), whole.keys());
+    }
+}
+
 #[test]
 fn loops_one_after_the_other_keep_their_own() {
     let begin = workflow!(async |step| {

@@ -42,8 +42,17 @@ struct Loop {
     /// What was claimed when the body came to it: keys are counted anew in each iteration, as the
     /// lines of the earlier ones are gone.
     claims: HashMap<String, u32>,
-    /// The place of its last line in the journal, and the iteration that this line began.
-    last: Option<(u32, u32)>,
+    /// The line that began the iteration that it is in.
+    last: Option<Head>,
+}
+
+/// A line that began an iteration.
+struct Head {
+    /// Its place in the journal.
+    seq: u32,
+    /// The place of the loop's first such line.
+    first: u32,
+    iteration: u32,
 }
 
 impl Keys {
@@ -94,15 +103,19 @@ impl Keys {
 
     /// The line that begins a loop's next iteration with these variables.
     pub(crate) fn carry(&self, key: &StateKey, outcome: Payload) -> Change {
-        let last = self.loops.get(key).and_then(|carried| carried.last);
-        let iteration = last.map_or(0, |(_, iteration)| iteration).saturating_add(1);
-        Change::Carry { iteration, outcome, replaces: last.map(|(seq, _)| seq) }
+        let last = self.loops.get(key).and_then(|carried| carried.last.as_ref());
+        Change::Carry {
+            iteration: last.map_or(0, |last| last.iteration).saturating_add(1),
+            outcome,
+            replaces: last.map(|last| last.seq),
+            first: last.map(|last| last.first),
+        }
     }
 
     /// A loop's line was delivered: another iteration begins.
-    pub(super) fn iterate(&mut self, key: &StateKey, seq: u32, iteration: u32) {
+    pub(super) fn iterate(&mut self, key: &StateKey, seq: u32, iteration: u32, first: Option<u32>) {
         if let Some(carried) = self.loops.get_mut(key) {
-            carried.last = Some((seq, iteration));
+            carried.last = Some(Head { seq, first: first.unwrap_or(seq), iteration });
         }
         self.iteration = format!("{key}@{iteration}/");
     }

@@ -390,8 +390,8 @@ impl Operations {
         let (attempts, status) = match transition {
             Transition::Waiting { due } => (0, Status::Waiting { due }),
             Transition::Invoked { child, due } => (0, Status::Invoked { child, due }),
-            Transition::Carried { iteration, outcome } => {
-                self.keys.iterate(key, *seq, iteration);
+            Transition::Carried { iteration, outcome, first } => {
+                self.keys.iterate(key, *seq, iteration, first);
                 let resolution = Resolution::success(iteration, outcome);
                 (iteration, Status::Resolved(resolution))
             }

@@ -58,7 +58,15 @@ pub(super) async fn a_flush_reads_back_as_the_machine_saw_it(world: World) {
         entry("j", Change::Wait { awaited, from_trigger: false, timeout: Some(wait) }),
         entry("k", Change::Invoke { child, timeout: Some(Duration::MAX) }),
         entry("l", Change::Abandon { cancelled: None }),
-        entry("m", Change::Carry { iteration: 4, outcome: json("[1,  2]"), replaces: None }),
+        entry(
+            "m",
+            Change::Carry {
+                iteration: 4,
+                outcome: json("[1,  2]"),
+                replaces: None,
+                first: Some(70_000),
+            },
+        ),
     ];
     let undoable =
         Change::Succeed { attempt: 2, outcome: json("1"), events: Vec::new(), undo: true };
@@ -133,9 +141,10 @@ pub(super) async fn an_outcome_is_committed_at_most_once(world: World) {
 pub(super) async fn a_carried_loop_keeps_the_lines_of_its_last_iteration(world: World) {
     let worker = world.worker(HOUR).await;
     let [run, other] = [world.claimed(worker).await, world.claimed(worker).await];
-    let carry = |iteration: u32, replaces| {
+    let carry = |iteration: u32, replaces: Option<u32>| {
         let outcome = json(&iteration.to_string());
-        entry("loop", Change::Carry { iteration, outcome, replaces })
+        let first = replaces.map(|_| 1);
+        entry("loop", Change::Carry { iteration, outcome, replaces, first })
     };
     let first = vec![done("before"), carry(1, None), done("a"), done("b")];
     let untouched = commit(other, 0, first.clone(), Then::Continue);
@@ -160,8 +169,9 @@ pub(super) async fn a_carried_loop_keeps_the_lines_of_its_last_iteration(world: 
 pub(super) async fn a_carried_loop_keeps_outcomes_that_may_be_undone(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.claimed(worker).await;
-    let carry = |iteration: u32, replaces| {
-        entry("loop", Change::Carry { iteration, outcome: json("null"), replaces })
+    let carry = |iteration: u32, replaces: Option<u32>| {
+        let first = replaces.map(|_| 0);
+        entry("loop", Change::Carry { iteration, outcome: json("null"), replaces, first })
     };
     let undoable = || {
         let (outcome, events) = (json("7"), Vec::new());

@@ -219,6 +219,7 @@ behaviours! {
         two_retries_at_once_are_one,
         a_retried_child_can_fail_again,
         a_fork_has_the_journal_before_a_state,
+        a_fork_goes_back_to_where_a_loop_began,
         a_fork_has_taken_what_its_part_of_the_journal_has,
         a_fork_names_the_states_that_there_are,
         a_fork_of_a_run_in_progress_leaves_it_alone,

@@ -197,6 +197,34 @@ pub(super) async fn a_fork_has_the_journal_before_a_state(world: World) {
     assert_eq!(world.status(run).await, RunStatus::Completed);
 }
 
+pub(super) async fn a_fork_goes_back_to_where_a_loop_began(world: World) {
+    let worker = world.worker(HOUR).await;
+    let carry = |iteration: u32, replaces: Option<u32>| {
+        let (outcome, first) = (json("null"), replaces.map(|_| 1));
+        Entry { change: Change::Carry { iteration, outcome, replaces, first }, ..done("loop") }
+    };
+    let undoable = |key| {
+        let (outcome, events) = (json("7"), Vec::new());
+        let change = Change::Succeed { attempt: 1, outcome, events, undo: true };
+        Entry { change, ..done(key) }
+    };
+    let first = vec![done("before"), carry(1, None), undoable("a"), undoable("b")];
+    let entries = [first, vec![carry(2, Some(1)), undoable("a"), done("c")]].concat();
+    let run = world.driven(worker, entries, completed()).await;
+    assert_eq!(world.keys(run).await, ["before", "a", "b", "loop", "a", "c"]);
+    let late = ["before", "a", "b", "loop", "a"];
+    for (state, expected) in [("b", &["before"][..]), ("loop", &["before"]), ("c", &late)] {
+        let fork = fork(run, state);
+        assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
+        assert_eq!(world.keys(fork.id).await, expected, "forked at `{state}`");
+    }
+    let source = world.store.journal(run).await.expect("it answers");
+    let fork = fork(run, "c");
+    assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
+    let copied = world.store.journal(fork.id).await.expect("it answers");
+    assert_eq!(copied[3].transition, source[3].transition);
+}
+
 pub(super) async fn a_fork_has_taken_what_its_part_of_the_journal_has(world: World) {
     world.subscribe(APP, &[PAID]).await;
     let worker = world.worker(HOUR).await;

@@ -22,6 +22,7 @@ pub(super) struct Lines<'a> {
     pub(super) children: Vec<Option<Uuid>>,
     pub(super) outcomes: Vec<Option<&'a str>>,
     pub(super) errors: Vec<Option<String>>,
+    pub(super) firsts: Vec<Option<i32>>,
     pub(super) started: Vec<Option<Time>>,
 }
 
@@ -45,6 +46,7 @@ impl<'a> Lines<'a> {
             self.children.push(columns.child);
             self.outcomes.push(columns.outcome);
             self.errors.push(columns.error);
+            self.firsts.push(columns.first.map(|seq| seq as i32));
             self.started.push(columns.started_at.map(Time));
         }
     }

@@ -64,18 +64,19 @@ pub(super) const CLAIM: &str = "
            NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
            NULL::bigint AS attempt, NULL::timestamptz AS due_at, NULL::uuid AS child,
            NULL::text AS outcome, NULL::text AS error, NULL::timestamptz AS started_at,
+           NULL::integer AS first_seq,
            NULL::uuid AS id, NULL::text AS name, NULL::text AS data, NULL::text AS reason
     FROM clock LEFT JOIN claimed ON true
     UNION ALL
     SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            line.seq, line.key, line.kind, line.transition, line.attempt, line.due_at, line.child,
-           line.outcome::text, line.error::text, line.started_at,
+           line.outcome::text, line.error::text, line.started_at, line.first_seq,
            NULL, NULL, NULL, NULL
     FROM claimed JOIN indelible.journal line ON line.run_id = claimed.id
     UNION ALL
     SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, NULL, message.kind, NULL, NULL, NULL, NULL,
-           message.outcome::text, message.error::text, NULL,
+           message.outcome::text, message.error::text, NULL, NULL,
            message.id, event.name, event.data::text, message.reason
     FROM claimed
     JOIN indelible.inbox message

@@ -29,17 +29,17 @@ macro_rules! flush {
     written AS (
         INSERT INTO indelible.journal
             (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
-             at, started_at)
+             at, started_at, first_seq)
         SELECT line.run_id, line.seq, line.key, line.kind, line.transition, line.attempt,
                coalesce(line.due_at, clock.at + line.wait * interval '1 microsecond'),
                line.child, line.outcome::json, line.error::json, $2, clock.at,
-               line.started_at
+               line.started_at, line.first_seq
         FROM clock,
              unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::bigint[],
                     $9::timestamptz[], $10::float8[], $11::uuid[], $12::text[], $13::text[],
-                    $28::timestamptz[])
+                    $28::timestamptz[], $29::integer[])
                  AS line (run_id, seq, key, kind, transition, attempt, due_at, wait, child, outcome,
-                          error, started_at),
+                          error, started_at, first_seq),
              LATERAL (
                  SELECT FROM indelible.runs run
                  WHERE run.id = line.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
@@ -132,16 +132,16 @@ pub(super) const FLUSH_ENDS: &str = flush!(
     emptied AS (
         DELETE FROM indelible.inbox message USING gone
         WHERE message.run_id = gone.id AND gone.over
-          AND NOT (message.taken AND message.kind <> $30 AND gone.error IS NOT NULL)
+          AND NOT (message.taken AND message.kind <> $31 AND gone.error IS NOT NULL)
     ),
     told AS (
         INSERT INTO indelible.inbox (run_id, id, kind, at, outcome, error, reason)
-        SELECT parent.id, gone.id, $29, clock.at, gone.output::json, gone.error::json,
+        SELECT parent.id, gone.id, $30, clock.at, gone.output::json, gone.error::json,
                gone.cancelled
         FROM clock, gone JOIN indelible.runs parent ON parent.id = gone.parent
         WHERE gone.over AND parent.ended_at IS NULL
         UNION ALL
-        SELECT child.id, gone.id, $30, clock.at, NULL, NULL,
+        SELECT child.id, gone.id, $31, clock.at, NULL, NULL,
                'its parent run ' || gone.id || ' has ended'
         FROM clock, gone JOIN indelible.runs child ON child.parent = gone.id
         WHERE gone.over AND child.ended_at IS NULL AND NOT child.detached
@@ -290,7 +290,8 @@ pub(super) async fn send<'b>(
         .bind(leaving.held)
         .bind(RunStatus::Queued.name())
         .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>())
-        .bind(lines.started);
+        .bind(lines.started)
+        .bind(lines.firsts);
     let flush = if ends { flush.bind(CHILD_ENDED).bind(CANCEL) } else { flush };
     let row = flush.fetch_optional(&mut *connection).await?.ok_or(StoreError::LeaseLost)?;
     let at = row.time("at")?;

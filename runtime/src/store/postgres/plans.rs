@@ -24,14 +24,15 @@ const STATEMENTS: [(&str, &str, &str); 49] = [
         flush::FLUSH,
         "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
          uuid[], text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], \
-         boolean[], text[], text[], text[], text[], text, uuid[], timestamptz[]",
+         boolean[], text[], text[], text[], text[], text, uuid[], timestamptz[], integer[]",
     ),
     (
         "flush ends",
         flush::FLUSH_ENDS,
         "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
          uuid[], text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], \
-         boolean[], text[], text[], text[], text[], text, uuid[], timestamptz[], text, text",
+         boolean[], text[], text[], text[], text[], text, uuid[], timestamptz[], integer[], \
+         text, text",
     ),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
     ("claim", claim::CLAIM, "uuid, text, text[], bigint, bigint, text, text, uuid[], text[], text"),

@@ -18,7 +18,7 @@ const RUN: &str = "
 /// Served by the primary key.
 const JOURNAL: &str = "
     SELECT seq, key, kind, transition, attempt, due_at, child, outcome::text AS outcome,
-           error::text AS error, started_at, at
+           error::text AS error, started_at, first_seq, at
     FROM indelible.journal WHERE run_id = $1 ORDER BY seq";
 
 /// A page of runs in order of id, out of those that a query is narrowed down to; the other conditions
@@ -182,6 +182,7 @@ pub(super) fn journal_row(row: &PgRow) -> Result<Row, StoreError> {
         due: row.time_or_null("due_at")?,
         child: row.uuid_or_null("child")?,
         outcome: row.try_get("outcome")?,
+        first: row.try_get::<Option<i32>, _>("first_seq")?.map(i64::from),
         error: row.try_get("error")?,
         started_at: row.time_or_null("started_at")?,
         at: row.time("at")?,

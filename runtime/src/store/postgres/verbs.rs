@@ -27,7 +27,7 @@ pub(super) const LOCK: &str = "
 
 /// Served by the primary key.
 pub(super) const LINES: &str = "
-    SELECT run_id, seq, key, transition FROM indelible.journal
+    SELECT run_id, seq, key, transition, first_seq FROM indelible.journal
     WHERE run_id = ANY ($1) ORDER BY run_id, seq";
 
 /// What waits have taken whose lines go is there for them again. Served by the primary keys.
@@ -87,9 +87,9 @@ pub(super) const FORK: &str = "
     copied AS (
         INSERT INTO indelible.journal
             (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
-             at, started_at)
+             at, started_at, first_seq)
         SELECT $2, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
-               at, started_at
+               at, started_at, first_seq
         FROM kept
     ),
     noted AS (
@@ -296,6 +296,7 @@ fn line(row: &PgRow) -> Result<Line, StoreError> {
         seq: row.try_get::<i32, _>("seq")?.into(),
         key: row.try_get("key")?,
         transition: row.try_get("transition")?,
+        first: row.try_get::<Option<i32>, _>("first_seq")?.map(i64::from),
     }
     .line()
 }

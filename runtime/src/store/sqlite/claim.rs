@@ -53,7 +53,7 @@ const UNPARK: &str = "
 /// Served by the primary key of the journal.
 const JOURNALS: &str = "
     SELECT run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, started_at,
-           at
+           at, first_seq
     FROM indelible_journal WHERE run_id IN (SELECT value FROM json_each(?1))
     ORDER BY run_id, seq";
 

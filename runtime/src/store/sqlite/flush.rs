@@ -24,11 +24,11 @@ const OWNED: &str = "
 const INSERT_JOURNAL: &str = "
     INSERT INTO indelible_journal
         (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at,
-         started_at)
+         started_at, first_seq)
     SELECT value ->> 'run', value ->> 'seq', value ->> 'key', value ->> 'kind',
            value ->> 'transition', value ->> 'attempt', value ->> 'due_at', value ->> 'child',
            value ->> 'outcome', value ->> 'error', ?2, ?3,
-           value ->> 'started_at'
+           value ->> 'started_at', value ->> 'first_seq'
     FROM json_each(?1)";
 
 /// Served by the primary key of runs.
@@ -78,6 +78,7 @@ struct JournalRow<'a> {
     child: Option<Uuid>,
     outcome: Option<&'a str>,
     error: Option<String>,
+    first_seq: Option<u32>,
     started_at: Option<i64>,
 }
 
@@ -213,6 +214,7 @@ fn journal_rows(commit: &RunCommit, at: Timestamp) -> impl Iterator<Item = Journ
             child: columns.child,
             outcome: columns.outcome,
             error: columns.error,
+            first_seq: columns.first,
             started_at: columns.started_at.map(micros),
         }
     })

@@ -16,7 +16,8 @@ const RUN: &str = "
 
 /// Served by the primary key.
 const JOURNAL: &str = "
-    SELECT seq, key, kind, transition, attempt, due_at, child, outcome, error, started_at, at
+    SELECT seq, key, kind, transition, attempt, due_at, child, outcome, error, started_at, at,
+           first_seq
     FROM indelible_journal WHERE run_id = ?1 ORDER BY seq";
 
 /// A page of runs in order of id, out of those that a query is narrowed down to; the other conditions
@@ -155,6 +156,7 @@ pub(super) fn journal_row(row: &SqliteRow) -> Result<Row, StoreError> {
         due: row.time_or_null("due_at")?,
         child: row.uuid_or_null("child")?,
         outcome: row.try_get("outcome")?,
+        first: row.try_get("first_seq")?,
         error: row.try_get("error")?,
         started_at: row.time_or_null("started_at")?,
         at: row.time("at")?,

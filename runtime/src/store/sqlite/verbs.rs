@@ -26,7 +26,7 @@ const STANDING: &str = "
 
 /// Served by the primary key.
 const LINES: &str = "
-    SELECT run_id, seq, key, transition FROM indelible_journal
+    SELECT run_id, seq, key, transition, first_seq FROM indelible_journal
     WHERE run_id IN (SELECT value FROM json_each(?1)) ORDER BY run_id, seq";
 
 /// What waits have taken whose lines go is there for them again. Served by the primary keys.
@@ -69,9 +69,9 @@ const FORK: &str = "
 const COPY: &str = "
     INSERT INTO indelible_journal
         (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at,
-         started_at)
+         started_at, first_seq)
     SELECT ?2, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id, at,
-           started_at
+           started_at, first_seq
     FROM indelible_journal
     WHERE run_id = ?1 AND seq IN (SELECT value FROM json_each(?3))";
 
@@ -308,6 +308,7 @@ fn line(row: &SqliteRow) -> Result<Line, StoreError> {
         seq: row.try_get("seq")?,
         key: row.try_get("key")?,
         transition: row.try_get("transition")?,
+        first: row.try_get("first_seq")?,
     }
     .line()
 }

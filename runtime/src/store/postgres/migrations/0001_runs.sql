@@ -202,6 +202,8 @@ CREATE TABLE indelible.journal (
     child      uuid,
     outcome    json,
     error      json,
+    -- Of a carried loop the place of its first line, where this is a later one.
+    first_seq  integer,
     -- When what it tells of began, as far as the worker knew.
     started_at timestamptz,
     commit_id  uuid        NOT NULL,

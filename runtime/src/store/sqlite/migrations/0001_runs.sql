@@ -197,6 +197,8 @@ CREATE TABLE indelible_journal (
     child      TEXT,
     outcome    TEXT,
     error      TEXT,
+    -- Of a carried loop the place of its first line, where this is a later one.
+    first_seq  INTEGER,
     -- When what it tells of began, as far as the worker knew.
     started_at INTEGER,
     commit_id  TEXT    NOT NULL,
