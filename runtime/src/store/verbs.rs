@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::columns::error_record;
 use super::{RunStatus, StoreError};
-use crate::journal::{ErrorRecord, RunId, StateKey, TransitionKind};
+use crate::journal::{ErrorKind, ErrorRecord, RunId, StateKey, TransitionKind};
 use crate::payload::Payload;
 
 /// What an operator did to a run.
@@ -143,7 +143,11 @@ fn retried<'l>(error: &ErrorRecord, lines: &'l [Line]) -> Vec<&'l Line> {
     let fatal = match &error.step {
         Some(step) => lines.iter().rev().filter(failed).find(|line| line.key == *step),
         // The body has made an error of its own of a step's, and ended with it.
-        None => lines.iter().rev().find(|line| line.is_end()).filter(failed),
+        None if error.kind == ErrorKind::Error => {
+            lines.iter().rev().find(|line| line.is_end()).filter(failed)
+        }
+        // It has not ended by itself: it panicked, or took its workers down, or had too many lines.
+        None => None,
     };
     kept(lines, fatal.map_or(u32::MAX, |line| line.seq))
 }
@@ -177,7 +181,6 @@ fn kept(lines: &[Line], before: u32) -> Vec<&Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::ErrorKind;
     use TransitionKind::{
         Carried, Failed, Invoked, Retrying, Sleeping, Succeeded, Undoing, Waiting,
     };
@@ -223,6 +226,15 @@ mod tests {
     fn an_error_of_the_bodys_own_keeps_all_outcomes() {
         let lines = lines(&[("a", Failed), ("b", Succeeded)]);
         assert_eq!(seqs(retried(&error(None), &lines)), [0, 1]);
+    }
+
+    #[test]
+    fn what_is_no_error_of_the_bodys_keeps_all_outcomes() {
+        let lines = lines(&[("a", Succeeded), ("b", Failed)]);
+        for kind in [ErrorKind::Panic, ErrorKind::CrashLoop, ErrorKind::JournalTooLong] {
+            let error = ErrorRecord { kind, ..error(None) };
+            assert_eq!(seqs(retried(&error, &lines)), [0, 1], "{kind:?}");
+        }
     }
 
     #[test]
