@@ -105,11 +105,15 @@ impl TestDatabase {
 
     /// Writes to one of the store's tables what no program would: `column = value WHERE ..`.
     pub(in crate::store) async fn update(&self, table: &str, change: &str) {
-        let table = match &self.0 {
+        self.execute(&format!("UPDATE {} SET {change}", self.table(table))).await;
+    }
+
+    /// What one of the store's tables is called in its database.
+    pub(in crate::store) fn table(&self, table: &str) -> String {
+        match &self.0 {
             Kind::Postgres { .. } => format!("indelible.{table}"),
             Kind::Sqlite { .. } => format!("indelible_{table}"),
-        };
-        self.execute(&format!("UPDATE {table} SET {change}")).await;
+        }
     }
 
     /// How many rows one of the store's tables has.

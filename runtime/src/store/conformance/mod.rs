@@ -224,6 +224,7 @@ behaviours! {
         a_fork_names_the_states_that_there_are,
         a_fork_of_a_run_in_progress_leaves_it_alone,
         a_replay_begins_with_the_same_input_or_another,
+        what_is_made_of_a_run_is_found_by_the_same,
         only_what_is_over_is_replayed,
         many_runs_are_cancelled_at_once,
         runs_are_found_by_what_is_known_of_them,

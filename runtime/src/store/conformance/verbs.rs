@@ -42,6 +42,14 @@ impl World {
         run
     }
 
+    /// Gives a run an attribute.
+    async fn name(&self, run: RunId, key: &str, value: &str) {
+        let table = self.database.table("attributes");
+        let values = format!("('{run}', '{key}', '{APP}', '{value}')");
+        let insert = format!("INSERT INTO {table} (run_id, key, app, value) VALUES {values}");
+        self.database.execute(&insert).await;
+    }
+
     async fn keys(&self, run: RunId) -> Vec<String> {
         let journal = self.store.journal(run).await.expect("the store answers");
         journal.iter().map(|row| row.key.to_string()).collect()
@@ -285,6 +293,29 @@ pub(super) async fn a_replay_begins_with_the_same_input_or_another(world: World)
     assert_eq!(claimed[0].origin.seed, same.seed);
     assert!(claimed.iter().all(|run| run.origin.journal.is_empty()));
     assert_eq!(world.keys(run.id).await, ["a"]);
+}
+
+pub(super) async fn what_is_made_of_a_run_is_found_by_the_same(world: World) {
+    let worker = world.worker(HOUR).await;
+    let nameless = world.driven(worker, vec![done("a")], completed()).await;
+    let run = world.driven(worker, vec![done("a")], completed()).await;
+    world.name(run, "customer", "7").await;
+    // As if a schedule had started it.
+    let scheduled = format!("scheduled_at = accepted_at WHERE id = '{run}'");
+    world.database.update("runs", &scheduled).await;
+    let source = world.store.run(run).await.expect("it answers").expect("it is there");
+
+    let (fork, replays) = (fork(run, "a"), [replay(run), replay(nameless)]);
+    assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
+    let answers = world.store.replay(&replays, &uncancelled).await.expect("it answers");
+    assert_eq!(answers, [Ok(()), Ok(())]);
+    let attribute = Some(("customer".to_owned(), "7".to_owned()));
+    let named = RunQuery { attribute, ..RunQuery::default() };
+    let named = world.store.runs(APP, &named).await.expect("it answers");
+    let found: Vec<_> = named.iter().map(|run| run.id).collect();
+    assert_eq!(found, [run, fork.id, replays[0].id]);
+    let due = Some(source.accepted_at);
+    assert!(named.iter().all(|run| run.scheduled_at == due), "{named:?}");
 }
 
 pub(super) async fn only_what_is_over_is_replayed(world: World) {

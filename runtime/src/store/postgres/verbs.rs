@@ -73,11 +73,11 @@ pub(super) const HAD: &str = "
 pub(super) const FORK: &str = "
     WITH forked AS (
         INSERT INTO indelible.runs
-            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since, retries,
-             generation, began_at, began)
+            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at,
+             since, retries, generation, began_at, began)
         SELECT $2, app, workflow, $4, event_id, input, seed,
-               (extract(epoch FROM now()) * 1000000)::bigint, accepted_at, since, retries + 1,
-               generation, began_at, began
+               (extract(epoch FROM now()) * 1000000)::bigint, accepted_at, scheduled_at, since,
+               retries + 1, generation, began_at, began
         FROM indelible.runs WHERE id = $1
         RETURNING id, app, workflow, rank
     ),
@@ -91,6 +91,10 @@ pub(super) const FORK: &str = "
         SELECT $2, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
                at, started_at, first_seq
         FROM kept
+    ),
+    named AS (
+        INSERT INTO indelible.attributes (run_id, key, app, value)
+        SELECT $2, key, app, value FROM indelible.attributes WHERE run_id = $1
     ),
     noted AS (
         INSERT INTO indelible.interventions (run_id, at, verb, source, state)
@@ -110,16 +114,24 @@ pub(super) const REPLAY: &str = "
     found AS MATERIALIZED (
         SELECT asked.place, asked.source, asked.id, asked.seed, run.app, run.workflow,
                CASE WHEN run.generation = 0 THEN run.event_id END AS event_id,
+               CASE WHEN run.generation = 0 THEN run.scheduled_at END AS scheduled_at,
                coalesce(asked.input::json, run.input) AS input, run.since, run.status, run.ended_at
         FROM asked JOIN indelible.runs run ON run.id = asked.source
     ),
     started AS (
         INSERT INTO indelible.runs
-            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
+            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at,
+             since)
         SELECT id, app, workflow, $5, event_id, input, seed,
-               (extract(epoch FROM now()) * 1000000)::bigint, now(), since
+               (extract(epoch FROM now()) * 1000000)::bigint, now(), scheduled_at, since
         FROM found WHERE ended_at IS NOT NULL
         RETURNING id, app, workflow, rank
+    ),
+    named AS (
+        INSERT INTO indelible.attributes (run_id, key, app, value)
+        SELECT found.id, attribute.key, attribute.app, attribute.value
+        FROM found JOIN indelible.attributes attribute ON attribute.run_id = found.source
+        WHERE found.ended_at IS NOT NULL
     ),
     noted AS (
         INSERT INTO indelible.interventions (run_id, at, verb, source)

@@ -52,6 +52,13 @@ const REVIVE: &str = "
         retries = retries + 1
     WHERE id IN (SELECT value FROM json_each(?1))";
 
+/// A run that is made of another is found by the same. Served by the primary keys.
+const NAME: &str = "
+    INSERT INTO indelible_attributes (run_id, key, app, value)
+    SELECT note.value ->> 'run', named.key, named.app, named.value
+    FROM json_each(?1) note
+    CROSS JOIN indelible_attributes named ON named.run_id = note.value ->> 'source'";
+
 const NOTE: &str = "
     INSERT INTO indelible_interventions (run_id, at, verb, source, state)
     SELECT value ->> 'run', ?2, ?3, value ->> 'source', value ->> 'state' FROM json_each(?1)";
@@ -59,10 +66,10 @@ const NOTE: &str = "
 /// It is in the same generation. Served by the primary key.
 const FORK: &str = "
     INSERT INTO indelible_runs
-        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since, retries,
-         generation, began_at, began)
-    SELECT ?2, app, workflow, ?3, event_id, input, seed, ?4, accepted_at, since, retries + 1,
-           generation, began_at, began
+        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at, since,
+         retries, generation, began_at, began)
+    SELECT ?2, app, workflow, ?3, event_id, input, seed, ?4, accepted_at, scheduled_at, since,
+           retries + 1, generation, began_at, began
     FROM indelible_runs WHERE id = ?1";
 
 /// Served by the primary key.
@@ -88,9 +95,10 @@ const HAD: &str = "
 /// Served by the primary key.
 const REPLAY: &str = "
     INSERT INTO indelible_runs
-        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
+        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at, since)
     SELECT asked.value ->> 'id', app, workflow, ?2, CASE WHEN generation = 0 THEN event_id END,
-           coalesce(asked.value ->> 'input', run.input), asked.value ->> 'seed', ?3, ?3, since
+           coalesce(asked.value ->> 'input', run.input), asked.value ->> 'seed', ?3, ?3,
+           CASE WHEN generation = 0 THEN scheduled_at END, since
     FROM json_each(?1) asked JOIN indelible_runs run ON run.id = asked.value ->> 'source'
     WHERE run.ended_at IS NOT NULL";
 
@@ -267,13 +275,15 @@ async fn begin_waits(
     waits::begin_with_runs(tx, each, false).await
 }
 
+/// Notes what was done to runs, and gives those that are made of others their attributes.
 async fn note<'n>(
     tx: &mut SqliteConnection,
     verb: &str,
     notes: impl IntoIterator<Item = NoteRow<'n>>,
 ) -> Result<(), StoreError> {
-    let notes = sqlx::query(NOTE).bind(batch(notes)).bind(micros(now())).bind(verb);
-    notes.execute(tx).await?;
+    let notes = batch(notes);
+    sqlx::query(NAME).bind(&notes).execute(&mut *tx).await?;
+    sqlx::query(NOTE).bind(notes).bind(micros(now())).bind(verb).execute(tx).await?;
     Ok(())
 }
 
