@@ -126,7 +126,7 @@ impl<T: DeserializeOwned> Future for InvokeFuture<T> {
             Instruction::Begin { attempt } => {
                 let change = match input {
                     Ok(input) => {
-                        let (id, seed) = held.operations().keys.child(held.key());
+                        let (id, seed) = held.operations().child(held.key());
                         let detached = held.entering.detached;
                         let input = input.clone();
                         let cancels = CancelKey::all(cancels, &input);

@@ -519,8 +519,8 @@ impl RunQuery {
             .collect()
     }
 
-    /// A lower bound of the ids: no run is older than its id by more than the clocks of the programs
-    /// that start runs differ.
+    /// A lower bound of the ids: no run's id is older than the run by more than the clocks of the
+    /// programs that start runs differ.
     fn first(&self) -> Uuid {
         const SKEW: SignedDuration = SignedDuration::from_hours(24);
         let after = self.after.map(RunId::as_uuid).unwrap_or_default();

@@ -58,11 +58,17 @@ fn the_child_s_output_is_the_step_s() {
     assert_eq!(bench.finish(), completed("42"));
     let resumed = &mut Bench::resumed(invoking(), bench.journal[..2].to_vec());
     assert_eq!(resumed.finish(), completed("42"));
+}
 
-    // A process that died before the commit invokes the very same run again.
-    let mut again = Bench::new(invoking());
-    let _ = again.rest();
-    assert_eq!(child_of(&again), child);
+/// Whoever looks for the runs since a time looks at their ids.
+#[test]
+fn the_child_s_id_is_as_young_as_the_child() {
+    const HOURS: u64 = 72;
+    let mut bench = Bench::new(invoking());
+    bench.clock += SignedDuration::from_hours(HOURS as i64);
+    let _ = bench.rest();
+    let time = child_of(&bench).as_uuid().get_timestamp().expect("it has a time");
+    assert_eq!(time.to_unix().0, HOURS * 60 * 60);
 }
 
 #[test]

@@ -136,15 +136,17 @@ impl Keys {
     /// The id of the event that a step sends: ordered by time, and the same if the step has to hand
     /// it in again. It rests on the run's id rather than its seed, as a fork shares the seed.
     pub(crate) fn event_id(&self, key: &StateKey, nth: usize) -> EventId {
-        self.id_of(&format!("{key} event {nth}")).into()
+        self.id_of(&format!("{key} event {nth}"), self.now).into()
     }
 
-    /// The id and the seed of the run that a step starts.
-    pub(crate) fn child(&self, key: &StateKey) -> (RunId, Uuid) {
-        (self.id_of(&format!("{key} child")).into(), self.hash(&format!("{key} seed")))
+    /// The id and the seed of the run that a step starts at a time. The id is of that time, as runs
+    /// are looked for by the times of their ids.
+    pub(super) fn child(&self, key: &StateKey, at: Timestamp) -> (RunId, Uuid) {
+        let id = self.id_of(&format!("{key} child"), at.max(self.now));
+        (id.into(), self.hash(&format!("{key} seed")))
     }
 
-    fn id_of(&self, name: &str) -> Uuid {
+    fn id_of(&self, name: &str, at: Timestamp) -> Uuid {
         // What a retried run does again is not what it did before.
         let retry = match self.again.retries {
             0 => String::new(),
@@ -152,7 +154,7 @@ impl Keys {
         };
         let name = format!("{retry}{}{}{name}", self.generation(), self.iteration);
         let hash = Uuid::new_v5(&self.run.as_uuid(), name.as_bytes());
-        let millis = self.now.as_millisecond().unsigned_abs();
+        let millis = at.as_millisecond().unsigned_abs();
         let (random, _) = hash.as_bytes().split_at(10);
         let random = random.try_into().expect("ten of sixteen bytes");
         uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid()

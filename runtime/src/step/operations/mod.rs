@@ -15,6 +15,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 pub(crate) use self::fault::{Fault, Mismatch};
 pub(crate) use self::held::Held;
@@ -332,6 +333,11 @@ impl Operations {
 
     pub(crate) fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
+    }
+
+    /// The id and the seed of the run that a step starts now.
+    pub(crate) fn child(&self, key: &StateKey) -> (RunId, Uuid) {
+        self.keys.child(key, self.clock)
     }
 
     pub(crate) fn set_clock(&mut self, clock: Timestamp) {

@@ -379,4 +379,12 @@ pub(super) async fn runs_are_found_by_what_is_known_of_them(world: World) {
     );
     assert_eq!(found(RunQuery { before: Some(since), ..all() }).await, [direct]);
     assert_eq!(found(RunQuery { since: Some(next), ..of(ORDER) }).await, [triggered]);
+
+    let child = super::children::child(false);
+    let invoked = commit(triggered, 0, vec![super::children::invoke(&child)], Then::Continue);
+    world.flush(worker, &[invoked]).await.expect("it is ours");
+    let record = world.store.run(child.id).await.expect("it answers").expect("it is there");
+    let lately = || RunQuery { since: Some(record.accepted_at), ..all() };
+    assert_eq!(found(lately()).await, [child.id]);
+    assert_eq!(found(RunQuery { parent: Some(triggered), ..lately() }).await, [child.id]);
 }
