@@ -27,8 +27,7 @@ pub(crate) async fn waking(runtime: &Runtime, runs: usize) -> Result<(), Box<dyn
     settle(runtime, RunStatus::Waiting, runs).await?;
     assert!(Timestamp::now() < first, "they went to sleep too late; they had {early:#}");
     settle(runtime, RunStatus::Completed, runs).await?;
-    let mut query = RunQuery::default();
-    query.limit = Some(10_000);
+    let mut query = RunQuery { limit: Some(10_000), ..RunQuery::default() };
     let mut late = Vec::new();
     loop {
         let page = runtime.runs(&query).await?;

@@ -167,10 +167,10 @@ async fn take_back(order: Transfer, Resource(bank): Resource<Bank>) -> Result<()
     for (account, cents) in [(order.from, order.cents), (order.to, -order.cents)] {
         match &*bank {
             Bank::Postgres(pool) => {
-                drop(sqlx::query(BACK).bind(cents).bind(account).execute(pool).await?);
+                sqlx::query(BACK).bind(cents).bind(account).execute(pool).await?;
             }
             Bank::Sqlite(pool) => {
-                drop(sqlx::query(BACK).bind(cents).bind(account).execute(pool).await?);
+                sqlx::query(BACK).bind(cents).bind(account).execute(pool).await?;
             }
         }
     }

@@ -87,6 +87,7 @@ pub(super) fn expand(mut helper: WorkflowModel, problems: &Problems) -> TokenStr
             use #krate::__private;
 
             #lints
+            #[allow(clippy::redundant_closure, reason = "a step's attempt is made into one")]
             async fn __body #parameters (#inputs) #returned #bounds #block
 
             let #entered = #handle.enter(#id);

@@ -194,6 +194,7 @@ fn body(
 
             async fn run(#context: __private::Context) -> #result {
                 #(#attributes)*
+                #[allow(clippy::redundant_closure, reason = "a step's attempt is made into one")]
                 async fn __body(#inputs) #output #block
 
                 let #input = __private::input::<Self>(&#context).await;

@@ -328,7 +328,7 @@ impl Machine {
                     // What a child has undone is the child's.
                     None => End::Failed(ErrorRecord { undone: Vec::new(), ..failure.record() }),
                 },
-                Err(panic) => End::Failed(panic),
+                Err(panic) => End::Failed(*panic),
             },
             Phase::Undoing(undoing) => match undoing.as_mut().poll(cx) {
                 Poll::Pending => return,

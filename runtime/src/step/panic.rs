@@ -13,7 +13,7 @@ thread_local! {
 ///
 /// A panic's place is known only to the panic hook, so the first call puts one before the hook that
 /// the program has; that one is still called.
-pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, ErrorRecord> {
+pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Box<ErrorRecord>> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let previous = take_hook();
@@ -25,9 +25,11 @@ pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, ErrorRecord> {
     });
     // A panic that the user's code caught has left its own place.
     LOCATION.with(RefCell::take);
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| ErrorRecord {
-        location: LOCATION.with(RefCell::take),
-        ..ErrorRecord::new(ErrorKind::Panic, message(&*payload))
+    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
+        Box::new(ErrorRecord {
+            location: LOCATION.with(RefCell::take),
+            ..ErrorRecord::new(ErrorKind::Panic, message(&*payload))
+        })
     })
 }
 

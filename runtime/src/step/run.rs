@@ -292,8 +292,14 @@ const MAX_CONFLICTS: u32 = 10;
 
 /// How an attempt ended that did not end well.
 struct Unsuccessful {
-    record: ErrorRecord,
+    record: Box<ErrorRecord>,
     again: Again,
+}
+
+impl Unsuccessful {
+    fn new(record: ErrorRecord, again: Again) -> Self {
+        Self { record: Box::new(record), again }
+    }
 }
 
 enum Again {
@@ -336,7 +342,7 @@ impl<T, E> Future for RunFuture<'_, T, E> {
                         }
                         Rollback::Deserved(record) => (record, Again::Backoff),
                     };
-                    this.end(attempt, Err(Unsuccessful { record, again }));
+                    this.end(attempt, Err(Unsuccessful::new(record, again)));
                 }
             }
         }
@@ -374,7 +380,7 @@ impl<T, E> RunFuture<'_, T, E> {
                 let timeout = self.run.timeout.unwrap_or_default();
                 let message = format!("the attempt took longer than its timeout of {timeout:?}");
                 let record = ErrorRecord::new(ErrorKind::Timeout, message);
-                Err(Unsuccessful { record, again: Again::Backoff })
+                Err(Unsuccessful::new(record, Again::Backoff))
             }
             Ok(Poll::Pending) => return Poll::Pending,
             Err(record) => Err(Unsuccessful { record, again: Again::Backoff }),
@@ -384,12 +390,9 @@ impl<T, E> RunFuture<'_, T, E> {
 
     fn encode(&self, value: &T) -> Result<Payload, Unsuccessful> {
         let limit = self.run.held.operations().limits().outcome;
-        (self.run.conversions.encode)(value, limit).map_err(|error| Unsuccessful {
-            record: ErrorRecord::new(
-                ErrorKind::Unstorable,
-                format!("the step's outcome cannot be stored: {error}"),
-            ),
-            again: Again::Never,
+        (self.run.conversions.encode)(value, limit).map_err(|error| {
+            let message = format!("the step's outcome cannot be stored: {error}");
+            Unsuccessful::new(ErrorRecord::new(ErrorKind::Unstorable, message), Again::Never)
         })
     }
 
@@ -404,7 +407,7 @@ impl<T, E> RunFuture<'_, T, E> {
             Some(Err(reason)) => {
                 let message = format!("the step's error cannot be stored: {reason}: {error}");
                 let record = ErrorRecord::new(ErrorKind::Unstorable, message);
-                return Unsuccessful { record, again: Again::Never };
+                return Unsuccessful::new(record, Again::Never);
             }
         };
         let (kind, again) = if self.run.open.is_some() && is_conflict(&error) {
@@ -416,8 +419,7 @@ impl<T, E> RunFuture<'_, T, E> {
         } else {
             (ErrorKind::Error, Again::Backoff)
         };
-        let record = ErrorRecord { value, ..ErrorRecord::of(kind, &*error) };
-        Unsuccessful { record, again }
+        Unsuccessful::new(ErrorRecord { value, ..ErrorRecord::of(kind, &*error) }, again)
     }
 
     /// Another transaction was in the way: that is no failure of this one, unless it happens again and
@@ -434,13 +436,11 @@ impl<T, E> RunFuture<'_, T, E> {
             (Some(open), Ok(outcome)) if open.is_given_back() => {
                 return self.run.held.hand_in_transaction(attempt, outcome, open.clone());
             }
-            (Some(_), Ok(_)) => Err(Unsuccessful {
-                record: ErrorRecord::new(
-                    ErrorKind::Permanent,
-                    "the transaction was kept beyond the end of its closure",
-                ),
-                again: Again::Never,
-            }),
+            (Some(_), Ok(_)) => {
+                let message = "the transaction was kept beyond the end of its closure";
+                let record = ErrorRecord::new(ErrorKind::Permanent, message);
+                Err(Unsuccessful::new(record, Again::Never))
+            }
             (Some(open), Err(unsuccessful)) => {
                 // What it did is rolled back.
                 drop(open.take());
@@ -455,7 +455,8 @@ impl<T, E> RunFuture<'_, T, E> {
         let held = &self.run.held;
         let change = match result {
             Ok(outcome) => Change::succeeded(attempt, outcome),
-            Err(Unsuccessful { record: error, again }) => {
+            Err(Unsuccessful { record, again }) => {
+                let error = *record;
                 let wait = match again {
                     _ if attempt > self.run.retries => None,
                     Again::Never | Again::Anew => None,
