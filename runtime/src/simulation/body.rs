@@ -109,6 +109,12 @@ impl Interpreter {
         for node in plan {
             seen = match node {
                 Node::Carried { id, times, body } => self.carried(*id, *times, body, seen).await?,
+                Node::Restart { plan } => {
+                    let next = Scenario { case: self.case, plan: plan.clone() };
+                    return Err(Stop::Fail(
+                        self.step.restart::<Interpreted, ()>(next).expect_err("it ends the body"),
+                    ));
+                }
                 node => self.one(node, seen).await?,
             };
         }
@@ -287,7 +293,9 @@ impl Interpreter {
                 return Err(Stop::Fail(Failure::msg(format!("failed at {seen}"))));
             }
             Node::Fail { panic: true } => panic(format!("panicked at {seen}")),
-            Node::Carried { .. } => unreachable!("such loops stand in the body itself"),
+            Node::Carried { .. } | Node::Restart { .. } => {
+                unreachable!("they stand in the body itself")
+            }
         })
     }
 

@@ -78,6 +78,10 @@ pub(super) enum Node {
         id: usize,
         body: Vec<Node>,
     },
+    /// Begins the run anew, to do this.
+    Restart {
+        plan: Vec<Node>,
+    },
     /// Ends the body early, if what it has seen so far says so.
     Return,
     Fail {
@@ -249,13 +253,22 @@ impl Maker<'_> {
             },
             88..91 if nested => Node::Helper { id: self.id(), body: self.deeper() },
             91..96 if nested => self.invoke(),
-            96..100 if top => Node::Carried {
+            96..97 if top => Node::Restart { plan: self.anew() },
+            97..100 if top => Node::Carried {
                 id: self.id(),
                 times: self.random.within(1..=4),
                 body: self.deeper(),
             },
             _ => self.run(),
         }
+    }
+
+    /// What the next generation does; its ids are counted anew.
+    fn anew(&mut self) -> Vec<Node> {
+        let outer = std::mem::replace(&mut self.next_id, 0);
+        let plan = self.body(true);
+        self.next_id = outer;
+        plan
     }
 
     fn run(&mut self) -> Node {

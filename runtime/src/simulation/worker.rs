@@ -13,7 +13,7 @@ use super::faults::{Fault, Faults};
 use super::lab::Lab;
 use crate::id::WorkerId;
 use crate::journal::{Message, RunId};
-use crate::machine::{Commit, Machine, Turn};
+use crate::machine::{Commit, End, Machine, Turn};
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{self, Claim, Flushed, RunCommit, Store, StoreError, Then, Worker};
 use crate::workflow::Workflow;
@@ -34,6 +34,7 @@ pub(super) struct Simulated {
 /// A run in the hands of a worker.
 struct Driven {
     machine: Machine,
+    generation: u32,
     woken: Arc<Woken>,
     /// What has come for it since it was claimed, to be passed on when all else is quiet.
     inbox: Vec<Message>,
@@ -102,9 +103,11 @@ impl Simulated {
             self.lab.claimed(id, &run.origin.journal);
             let definition = Definition::of::<Interpreted>();
             let resources = self.resources.clone();
+            let generation = run.origin.generation;
             let machine = Machine::new(&definition, resources, Limits::DEFAULT, run.origin);
             let woken = Arc::new(Woken(AtomicBool::new(true)));
-            let earlier = self.runs.insert(id, Driven { machine, woken, inbox: run.inbox });
+            let earlier =
+                self.runs.insert(id, Driven { machine, generation, woken, inbox: run.inbox });
             assert!(earlier.is_none(), "{id} is claimed while it is driven");
         }
         found
@@ -134,7 +137,14 @@ impl Simulated {
                 Poll::Pending => stirred |= driven.woken.0.load(Ordering::Relaxed),
                 Poll::Ready(Turn::Commit(commit)) => {
                     let Commit { first_seq, entries, taken, discarded, end, .. } = commit;
-                    let then = end.map_or(Then::Continue, Then::End);
+                    let then = match end {
+                        None => Then::Continue,
+                        Some(End::Restarted(input)) => {
+                            let (cancels, generation) = (Vec::new(), driven.generation);
+                            Then::Restart { input, cancels, generation }
+                        }
+                        Some(end) => Then::End(end),
+                    };
                     let more = RunCommit { first_seq, entries, taken, discarded, ..only(then) };
                     batch.push(more);
                 }
