@@ -152,10 +152,21 @@ pub(super) const IDS: usize = 256;
 
 impl Case {
     pub(super) fn random(case: u64, random: &mut Random) -> Self {
-        let mut maker = Maker { case, random, next_id: 0, budget: 14, unsteady: false, depth: 0 };
+        let mut maker = Maker {
+            case,
+            random,
+            next_id: 0,
+            budget: 14,
+            unsteady: false,
+            depth: 0,
+            child: false,
+            sent: Vec::new(),
+            awaited: Vec::new(),
+        };
         maker.unsteady = maker.random.percent(15);
         let unsteady = maker.unsteady;
         let plan = maker.body(true);
+        let unsteady = unsteady || maker.runs_talk();
         let deeds = deeds(case, random);
         Self {
             scenario: Scenario { case, plan },
@@ -192,6 +203,12 @@ struct Maker<'r> {
     budget: u64,
     unsteady: bool,
     depth: u32,
+    /// Whether it is a child's plan that is being made.
+    child: bool,
+    /// The numbers of the events that are sent, and whether a child does so.
+    sent: Vec<(u64, bool)>,
+    /// The same of those that are waited for.
+    awaited: Vec<(u64, bool)>,
 }
 
 impl Maker<'_> {
@@ -230,11 +247,7 @@ impl Maker<'_> {
             0..26 => self.run(),
             26..34 => Node::Sleep { id: self.id(), seconds: self.random.below(4) * 10 },
             34..48 => self.wait(),
-            48..55 => Node::Send {
-                id: self.id(),
-                no: self.number(),
-                values: (0..self.random.below(3)).map(|_| self.random.below(100)).collect(),
-            },
+            48..55 => self.send(),
             55..59 => Node::Derive { id: self.id() },
             59..60 => Node::Return,
             60..61 => Node::Fail { panic: self.random.percent(20) },
@@ -293,10 +306,32 @@ impl Maker<'_> {
         }
     }
 
+    fn send(&mut self) -> Node {
+        let no = self.number();
+        self.sent.push((no, self.child));
+        Node::Send {
+            id: self.id(),
+            no,
+            values: (0..self.random.below(3)).map(|_| self.random.below(100)).collect(),
+        }
+    }
+
+    /// Whether one run may wait for what another sends: which comes first depends on when they are
+    /// claimed.
+    fn runs_talk(&self) -> bool {
+        let mut pairs = self
+            .sent
+            .iter()
+            .flat_map(|sent| self.awaited.iter().map(move |awaited| (sent, awaited)));
+        pairs.any(|((sent, by_child), (awaited, child))| sent == awaited && (*by_child || *child))
+    }
+
     fn wait(&mut self) -> Node {
+        let no = self.number();
+        self.awaited.push((no, self.child));
         Node::Wait {
             id: self.id(),
-            no: self.number(),
+            no,
             at_least: self.random.percent(25).then(|| self.random.below(100)),
             timeout: self.random.percent(70).then(|| self.random.below(5) * 10),
             from_now: self.random.percent(20),
@@ -306,8 +341,10 @@ impl Maker<'_> {
     fn invoke(&mut self) -> Node {
         let id = self.id();
         let outer = std::mem::replace(&mut self.next_id, 0);
+        let parent = std::mem::replace(&mut self.child, true);
         let plan = self.deeper();
         self.next_id = outer;
+        self.child = parent;
         Node::Invoke {
             id,
             plan,
