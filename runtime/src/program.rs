@@ -14,8 +14,8 @@ use crate::machine::End;
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
-    Batched, Blocked, Driven, DueSchedule, Firing, NewEvent, NewRun, Registration, Routing,
-    Schedule, StoredEvent,
+    Batched, Blocked, Driven, DueSchedule, Firing, Hosted, NewEvent, NewRun, Registration, Routing,
+    Schedule, StoredEvent, Subscription,
 };
 use crate::workflow::shape::Shapes;
 use crate::workflow::{Awaits, Due, Handlers, Tick, Trigger};
@@ -36,6 +36,9 @@ pub(crate) struct Program {
     handlers: HashSet<&'static str>,
     /// The sets of fields that some workflow waits on, by the event's name.
     awaited_on: HashMap<&'static str, BTreeSet<&'static [&'static str]>>,
+    /// The parts of the app that an event is for, by its name.
+    parts: HashMap<&'static str, Arc<[String]>>,
+    pub(crate) registration: Arc<Registration>,
 }
 
 impl Program {
@@ -70,14 +73,31 @@ impl Program {
         let handlers = of_all.chain([A::HANDLERS]);
         let handlers = handlers.flat_map(|handlers| [handlers.on_failure, handlers.on_cancel]);
         let handlers = handlers.flatten().collect();
+        let events: BTreeSet<_> = started_by.keys().chain(awaited_on.keys()).copied().collect();
+        let of = |event| {
+            let workflows = started_by.get(event).into_iter().flatten();
+            let sets = awaited_on.get(event).into_iter().flatten();
+            std::iter::once(Subscription::whole(event))
+                .chain(workflows.map(move |workflow| Subscription::start(event, workflow)))
+                .chain(sets.map(move |fields| Subscription::wait(event, fields)))
+        };
+        let parts = events.iter().map(|event| (*event, of(*event).map(|own| own.part).collect()));
+        let registration = Registration {
+            app: A::NAME.to_owned(),
+            workflows: workflows.keys().map(ToString::to_string).collect(),
+            subscriptions: events.iter().flat_map(|event| of(event)).collect(),
+            schedules: schedules(workflows.values()),
+        };
         Self {
             app: A::NAME,
             of_app: A::HANDLERS,
             handlers,
-            awaited_on,
             catalog: Catalog::new(A::events()),
             limits,
             drives,
+            parts: parts.collect(),
+            registration: Arc::new(registration),
+            awaited_on,
             workflows,
             started_by,
         }
@@ -85,26 +105,6 @@ impl Program {
 
     pub(crate) fn workflow(&self, id: &str) -> Option<&Definition> {
         self.workflows.get(id)
-    }
-
-    pub(crate) fn workflow_ids(&self) -> Vec<String> {
-        self.workflows.keys().map(ToString::to_string).collect()
-    }
-
-    pub(crate) fn registration(&self) -> Registration {
-        Registration {
-            app: self.app.to_owned(),
-            workflows: self.workflow_ids(),
-            schedules: self.schedules(),
-            subscriptions: self
-                .started_by
-                .keys()
-                .chain(self.awaited_on.keys())
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .map(ToString::to_string)
-                .collect(),
-        }
     }
 
     /// Checks that everything that a workflow needs is lent.
@@ -134,26 +134,28 @@ impl Program {
         // An event that may be waited for is looked at behind its commit, so that neither it nor a
         // wait can miss the other.
         let awaited = self.awaited_on.contains_key(name);
-        let started = (!awaited).then(|| self.started(name, id, &data, None));
+        let started = (!awaited).then(|| self.started(name, id, &data, name));
         let is_whole = |routing: &Routing| routing.blocked.is_empty() && routing.batched.is_empty();
-        let runs = started.filter(is_whole).map(|started| started.runs);
-        NewEvent { id, name: name.to_owned(), data, idempotency_key, runs }
+        let hosted = started.filter(is_whole).map(|Routing { runs, .. }| {
+            let parts = self.parts.get(name).cloned();
+            Hosted { runs, parts: parts.unwrap_or_else(|| [name.to_owned()].into()) }
+        });
+        NewEvent { id, name: name.to_owned(), data, idempotency_key, hosted }
     }
 
     /// What the app makes of an event.
     pub(crate) fn route(&self, event: &StoredEvent) -> Routing {
-        let only = event.only.as_deref();
-        let started = self.started(&event.name, event.id, &event.data, only);
-        for Blocked { workflow, reason } in &started.blocked {
-            error!(workflow, event = %event.id, name = event.name, "{reason}; the event waits for a program that can tell");
+        let StoredEvent { id, name, data, part, .. } = event;
+        let started = self.started(name, *id, data, part);
+        for Blocked { part, reason } in &started.blocked {
+            error!(part, event = %id, "{reason}; the event waits for a program that can tell");
         }
-        let sets = self.awaited_on.get(&*event.name).into_iter().flatten();
-        let keys = match event.data.decode::<serde_json::Value>() {
-            Ok(data) if only.is_none() => {
-                sets.map(|fields| MatchKey::of(&event.name, &data, fields)).collect()
-            }
-            // Who waits for it was told the first time. The store keeps nothing but JSON.
-            _ => Vec::new(),
+        let sets = self.awaited_on.get(&**name).into_iter().flatten();
+        let sets = sets.filter(|set| part == name || *part == Subscription::wait(name, set).part);
+        let keys = match data.decode::<serde_json::Value>() {
+            Ok(data) => sets.map(|fields| MatchKey::of(name, &data, fields)).collect(),
+            // The store keeps nothing but JSON.
+            Err(_) => Vec::new(),
         };
         Routing { keys, ..started }
     }
@@ -200,15 +202,17 @@ impl Program {
         handlers.collect()
     }
 
-    /// The runs that an event starts, of one workflow or of all.
-    fn started(&self, name: &str, event: EventId, data: &Payload, only: Option<&str>) -> Routing {
+    /// The runs that an event starts, of all workflows if the part is its name.
+    fn started(&self, name: &str, event: EventId, data: &Payload, part: &str) -> Routing {
         let mut routing = Routing::default();
         let workflows = self.started_by.get(name).map(Vec::as_slice).unwrap_or_default();
-        let workflows = workflows.iter().filter(|id| only.is_none_or(|only| only == **id));
-        for definition in workflows.filter_map(|id| self.workflows.get(id)) {
+        for definition in workflows.iter().filter_map(|id| self.workflows.get(id)) {
+            let asked = || Subscription::start(name, definition.id).part;
+            if part != name && part != asked() {
+                continue;
+            }
             if let Err(reason) = start(definition, name, event, data, &mut routing) {
-                let workflow = definition.id.to_owned();
-                routing.blocked.push(Blocked { workflow, reason });
+                routing.blocked.push(Blocked { part: asked(), reason });
             }
         }
         routing
@@ -217,16 +221,6 @@ impl Program {
     /// Whether some workflow gathers events, so that their order matters.
     pub(crate) fn gathers(&self) -> bool {
         self.workflows.values().any(|workflow| workflow.config.batch.is_some())
-    }
-
-    /// The schedules of its workflows.
-    pub(crate) fn schedules(&self) -> Vec<Schedule> {
-        let workflows = self.workflows.values();
-        let schedules = workflows.filter_map(|definition| {
-            let rule = definition.config.cron?.rule();
-            Some(Schedule { workflow: definition.id.to_owned(), rule })
-        });
-        schedules.collect()
     }
 
     /// What a schedule of its starts.
@@ -246,6 +240,15 @@ impl Program {
         });
         Firing { runs: runs.collect(), next }
     }
+}
+
+/// When workflows start by themselves.
+fn schedules<'a>(workflows: impl Iterator<Item = &'a Definition>) -> Vec<Schedule> {
+    let schedules = workflows.filter_map(|definition| {
+        let rule = definition.config.cron?.rule();
+        Some(Schedule { workflow: definition.id.to_owned(), rule })
+    });
+    schedules.collect()
 }
 
 /// Adds what a workflow makes of an event that is one of its triggers.

@@ -171,7 +171,7 @@ impl<A: App> RuntimeBuilder<A> {
         let program = Arc::new(Program::new::<A>(self.limits));
         program.check_resources(&self.resources)?;
         let client = connect(program.clone(), self.database).await?;
-        for stranded in client.store.register(&program.registration()).await? {
+        for stranded in client.store.register(&program.registration).await? {
             warn!(
                 workflow = stranded.workflow,
                 runs = stranded.runs,

@@ -14,11 +14,13 @@ use super::random::{Random, mix};
 use super::story::{Story, tell};
 use super::worker::Simulated;
 use crate::event::{Event as _, EventId};
-use crate::id::RunId;
+use crate::id::{RunId, WorkerId};
 use crate::journal::MatchKey;
 use crate::payload::Payload;
 use crate::store::conformance::{StoppedClock, TestDatabase};
-use crate::store::{NewEvent, NewRun, Registration, Routing, Store, StoredEvent, open};
+use crate::store::{
+    Deliveries, NewEvent, NewRun, Registration, Routing, Store, StoredEvent, Subscription, open,
+};
 use crate::workflow::Workflow;
 
 /// Starts a run by event.
@@ -65,13 +67,7 @@ impl<'c> Batch<'c> {
         let now = second(0);
         let clock = StoppedClock::of(&database, now).await;
         let store = open(&database.url()).await.expect("the database can be opened");
-        let registration = Registration {
-            app: APP.to_owned(),
-            workflows: vec![Interpreted::ID.to_owned()],
-            subscriptions: vec![STARTED.to_owned(), Signal::NAME.to_owned()],
-            schedules: Vec::new(),
-        };
-        store.register(&registration).await.expect("an app can register");
+        store.register(&registration()).await.expect("an app can register");
         Self { cases, database, store, clock, now, workers: Vec::new() }
     }
 
@@ -158,7 +154,10 @@ impl<'c> Batch<'c> {
     }
 
     async fn route(&self) -> bool {
-        self.store.route(APP, 1000, false, &routing).await.expect("the store answers") > 0
+        let parts = registration().parts();
+        let (worker, app) = (WorkerId::new(), APP);
+        let all = Deliveries { worker, app, parts: &parts, limit: 1000, in_turn: false };
+        self.store.route(all, &routing).await.expect("the store answers") > 0
     }
 
     /// Brings forward what is made good some seconds after a process died between a commit and its
@@ -267,6 +266,15 @@ fn routing(event: &StoredEvent) -> Routing {
     Routing { keys, ..Routing::default() }
 }
 
+pub(super) fn registration() -> Registration {
+    Registration {
+        app: APP.to_owned(),
+        workflows: vec![Interpreted::ID.to_owned()],
+        subscriptions: [STARTED, Signal::NAME].map(Subscription::whole).into(),
+        schedules: Vec::new(),
+    }
+}
+
 fn signal(case: u64, nth: u64, no: u64, value: u64) -> NewEvent {
     let data = Payload::encode(&Signal { no, value }, usize::MAX).expect("it can be written");
     event(&[case, 1, nth], Signal::NAME, data)
@@ -274,7 +282,7 @@ fn signal(case: u64, nth: u64, no: u64, value: u64) -> NewEvent {
 
 fn event(parts: &[u64], name: &str, data: Payload) -> NewEvent {
     let (id, name) = (id(parts).into(), name.to_owned());
-    NewEvent { id, name, data, idempotency_key: None, runs: None }
+    NewEvent { id, name, data, idempotency_key: None, hosted: None }
 }
 
 fn new_run(case: u64, event: Option<EventId>, input: Payload) -> NewRun {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::APP;
+use super::batch::registration;
 use super::body::Interpreted;
 use super::faults::{Fault, Faults};
 use super::lab::Lab;
@@ -304,6 +305,7 @@ async fn join(store: &dyn Store) -> WorkerId {
         host: "simulated".to_owned(),
         pid: 1,
         drives: vec![driven()],
+        registration: Arc::new(registration()),
     };
     store.join(&worker, LEASE).await.expect("a worker can join");
     id

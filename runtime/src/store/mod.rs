@@ -22,10 +22,12 @@ mod verbs;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use self::error::{OpenError, StoreError};
@@ -52,9 +54,18 @@ pub(crate) struct NewEvent {
     pub(crate) data: Payload,
     /// A second event of this name with the same key is the same event.
     pub(crate) idempotency_key: Option<String>,
-    /// Runs that start in the same commit, because the accepting process hosts their workflows.
-    /// `None` leaves it to a delivery to the app: the event may be waited for.
-    pub(crate) runs: Option<Vec<NewRun>>,
+    /// What the accepting process makes of it in the same commit. `None` leaves it to a delivery to the
+    /// app: the event may be waited for.
+    pub(crate) hosted: Option<Hosted>,
+}
+
+/// What the process that accepts an event makes of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Hosted {
+    /// The runs that it starts.
+    pub(crate) runs: Vec<NewRun>,
+    /// The parts of the app that it has asked. Others are delivered to a process that knows them.
+    pub(crate) parts: Arc<[String]>,
 }
 
 /// A run to be started.
@@ -95,11 +106,11 @@ pub(crate) struct Batched {
     pub(crate) timeout: Duration,
 }
 
-/// A workflow whose condition fails for an event. The event is kept for it until a program
-/// registers, and started for the others.
+/// A workflow whose condition fails for an event. The event is kept for it until a program registers
+/// or this worker leaves, and started for the others.
 #[derive(Debug, Clone)]
 pub(crate) struct Blocked {
-    pub(crate) workflow: String,
+    pub(crate) part: String,
     pub(crate) reason: String,
 }
 
@@ -119,8 +130,8 @@ pub(crate) struct StoredEvent {
     pub(crate) name: String,
     pub(crate) data: Payload,
     pub(crate) accepted_at: Timestamp,
-    /// The one workflow that is asked about it, if it was kept for that one.
-    pub(crate) only: Option<String>,
+    /// Its name, or the one part of the app that is asked about it.
+    pub(crate) part: String,
 }
 
 /// When a workflow starts by itself.
@@ -135,6 +146,7 @@ pub(crate) struct Schedule {
 #[derive(Debug, Clone)]
 pub(crate) struct DueSchedule {
     pub(crate) workflow: String,
+    pub(crate) rule: String,
     pub(crate) due: Option<Timestamp>,
     /// The last tick that has started a run.
     pub(crate) last: Option<Timestamp>,
@@ -163,9 +175,47 @@ impl Firing {
 pub(crate) struct Registration {
     pub(crate) app: String,
     pub(crate) workflows: Vec<String>,
-    /// The names of the events that start one of its workflows or are waited for by one.
-    pub(crate) subscriptions: Vec<String>,
+    pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) schedules: Vec<Schedule>,
+}
+
+impl Registration {
+    /// What it subscribes to.
+    pub(crate) fn parts(&self) -> Vec<String> {
+        self.subscriptions.iter().map(|subscription| subscription.part.clone()).collect()
+    }
+
+    /// Its schedules, each as its workflow and its rule.
+    fn schedule_names(&self) -> Vec<String> {
+        let schedules = self.schedules.iter();
+        schedules.map(|schedule| format!("{} {}", schedule.workflow, schedule.rule)).collect()
+    }
+}
+
+/// What an app wants an event for. Two versions of a program that live side by side may want it for
+/// different things: each is asked about its own, and what one does not know is left to the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    /// The event's name.
+    pub(crate) event: String,
+    pub(crate) part: String,
+}
+
+impl Subscription {
+    /// The event itself, for whatever a process knows.
+    pub(crate) fn whole(event: &str) -> Self {
+        Self { event: event.to_owned(), part: event.to_owned() }
+    }
+
+    /// It starts a workflow.
+    pub(crate) fn start(event: &str, workflow: &str) -> Self {
+        Self { event: event.to_owned(), part: format!("{event} starts {workflow}") }
+    }
+
+    /// It is waited for by some of its fields.
+    pub(crate) fn wait(event: &str, fields: &[&str]) -> Self {
+        Self { event: event.to_owned(), part: format!("{event} by {}", fields.join(", ")) }
+    }
 }
 
 /// Unfinished runs of a workflow that the registering program does not have.
@@ -193,6 +243,8 @@ pub(crate) struct Worker {
     pub(crate) host: String,
     pub(crate) pid: u32,
     pub(crate) drives: Vec<Driven>,
+    /// What its program is: nobody forgets that while it lives.
+    pub(crate) registration: Arc<Registration>,
 }
 
 /// A workflow that a program can drive.
@@ -227,6 +279,18 @@ pub struct StrandedRuns {
     pub runs: u64,
     /// One of them.
     pub example: RunId,
+}
+
+/// Which deliveries a worker routes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deliveries<'a> {
+    pub(crate) worker: WorkerId,
+    pub(crate) app: &'a str,
+    /// The parts that its program knows.
+    pub(crate) parts: &'a [String],
+    pub(crate) limit: usize,
+    /// Whether the routers of the app take turns, so that what they gather is in order of acceptance.
+    pub(crate) in_turn: bool,
 }
 
 /// What a worker asks to drive.
@@ -564,9 +628,10 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// A word for the log: `postgres`, `sqlite`.
     fn name(&self) -> &'static str;
 
-    /// Replaces what is known of an app's subscriptions and workflows (while a worker of the app lives,
-    /// which may be of another version, it only adds subscriptions), makes ready the held runs of its
-    /// workflows, delivers the events again that its workflows are blocked by, and names the workflows with unfinished runs that it does not have.
+    /// Replaces what is known of an app's subscriptions, workflows and schedules, but for those of other
+    /// versions of which a worker lives; makes ready the held runs of its workflows, delivers the events
+    /// again that its workflows are blocked by, and names the workflows with unfinished runs that it does
+    /// not have. A schedule begins anew that no worker has, while others live.
     async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError>;
 
     /// Replaces the shape of a registered workflow; gives the one that it had.
@@ -582,7 +647,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     async fn recorded(&self, app: &str, workflow: &str) -> Result<Vec<Recorded>, StoreError>;
 
     /// Accepts events with one delivery for each app that subscribes to their names, and starts the
-    /// runs that come with them (then `hosted_by`, the accepting app, gets no delivery of them).
+    /// runs that come with them (then `hosted_by`, the accepting app, gets a delivery only for the parts
+    /// that were not asked).
     /// Gives the ids, in order; for one whose idempotency key was seen before, the first one's, and
     /// nothing is written for it. A batch that is sent again as it was, because its reply was lost, is
     /// accepted once.
@@ -595,20 +661,17 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Starts runs directly; those that are there already are left alone.
     async fn start(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError>;
 
-    /// Takes up to `limit` deliveries of an app, oldest first, lets `router` say what the app makes of
-    /// them, starts the runs and keeps the keys in one transaction. Then, in a new snapshot, looks
+    /// Takes deliveries of an app that its worker's program knows the parts of, oldest first, lets
+    /// `router` say what the app makes of them, starts the runs and keeps the keys in one transaction; parts
+    /// that others subscribe to are delivered to them. Then, in a new snapshot, looks
     /// for waits of the app with those keys, puts each event into the inbox of every run that has
     /// one (once a run), and makes ready those that are parked; only then are the deliveries gone, so
     /// that neither a wait nor its event can miss the other. Gives how many deliveries there were.
     ///
     /// Events that are gathered go into their batches, and batches that are full start their runs.
-    /// `in_turn` has the routers of an app take turns, so that what they gather is in order of
-    /// acceptance.
     async fn route(
         &self,
-        app: &str,
-        limit: usize,
-        in_turn: bool,
+        deliveries: Deliveries<'_>,
         router: Router<'_>,
     ) -> Result<usize, StoreError>;
 
@@ -617,8 +680,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     async fn complete(&self, app: &str, limit: usize) -> Result<Promoted, StoreError>;
 
     /// Starts what is due of an app's schedules, as `timetable` says, and moves them on in the same
-    /// transaction. Only schedules that stand in the store as they are given count: those of another
-    /// version are its own. `Promoted::runs` is how many runs were started.
+    /// transaction. Another rule for the same workflow is another version's, and left to it.
+    /// `Promoted::runs` is how many runs were started.
     async fn fire(
         &self,
         app: &str,
@@ -631,8 +694,10 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// parked runs with messages.
     async fn promote(&self, limit: usize) -> Result<Promoted, StoreError>;
 
-    /// Registers a worker whose lease runs out after `lease`.
-    async fn join(&self, worker: &Worker, lease: Duration) -> Result<(), StoreError>;
+    /// Registers a worker, and adds what is missing of what its program subscribes to and of its
+    /// schedules, for which it may have to wait. Its lease runs out `lease` after the time that is given,
+    /// or later.
+    async fn join(&self, worker: &Worker, lease: Duration) -> Result<Instant, StoreError>;
 
     /// Renews a worker's lease.
     ///
@@ -641,11 +706,12 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// [`StoreError::LeaseLost`] if another worker has taken over.
     async fn renew(&self, worker: WorkerId, lease: Duration) -> Result<(), StoreError>;
 
-    /// Ends a worker's life: what it still holds is ready again.
+    /// Ends a worker's life: what it still holds is ready again, and events that it could not
+    /// tell what to make of are delivered again.
     async fn leave(&self, worker: WorkerId) -> Result<(), StoreError>;
 
-    /// Ends the lives of workers whose leases have run out: what they held is ready again, and for each
-    /// run it is counted how often in a row that was so. Gives how many runs that were.
+    /// Ends the lives of workers whose leases have run out, as [`leave`](Self::leave) does; for each run
+    /// that they held it is counted how often in a row that was so. Gives how many runs those were.
     async fn take_over(&self) -> Result<u64, StoreError>;
 
     /// Gives back the runs that a worker holds and does not drive: a claim whose reply was lost has

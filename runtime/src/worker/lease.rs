@@ -24,9 +24,9 @@ impl Lease {
             host: gethostname::gethostname().to_string_lossy().into_owned(),
             pid: std::process::id(),
             drives: env.program.drives.clone(),
+            registration: env.program.registration.clone(),
         };
-        let asked = Instant::now();
-        env.store.join(&worker, env.config.lease).await?;
+        let asked = env.store.join(&worker, env.config.lease).await?;
         info!(worker = %worker.id, store = env.store.name(), "the worker has joined");
         Ok(Self { worker: worker.id, valid_until: asked + env.config.lease })
     }

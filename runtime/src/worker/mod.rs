@@ -127,7 +127,7 @@ async fn live_once(env: &Arc<Env>, lease: Lease) {
     let mut services = JoinSet::new();
     let (committer, committing) = committer::start(env.clone(), worker, clock.clone());
     let mut committing = Box::pin(committing);
-    services.spawn(router::route(env.clone()));
+    services.spawn(router::route(env.clone(), worker));
     services.spawn(timers::promote(env.clone()));
     services.spawn(schedules::fire(env.clone()));
     services.spawn(batches::complete(env.clone()));

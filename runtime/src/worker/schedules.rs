@@ -7,7 +7,7 @@ use crate::store::{Schedule, StoreError};
 
 /// Starts the workflows whose time has come.
 pub(crate) async fn fire(env: Arc<Env>) {
-    let schedules = env.program.schedules();
+    let schedules = &env.program.registration.schedules;
     if schedules.is_empty() {
         // A service that ended would end the life that it is part of.
         return std::future::pending().await;
@@ -15,7 +15,7 @@ pub(crate) async fn fire(env: Arc<Env>) {
     // Nothing that happens in this process makes a schedule due.
     let nothing = Notify::new();
     loop {
-        let fired = fire_once(&env, &schedules).await;
+        let fired = fire_once(&env, schedules).await;
         rest(&env, &nothing, fired).await;
     }
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::World;
-use super::world::{APP, HOUR, ORDER, PLACED, event};
-use crate::store::{Batched, Promoted, Routing, Store, StoredEvent};
+use super::world::{APP, HOUR, ORDER, PLACED, deliveries, event};
+use crate::store::{Batched, Deliveries, Promoted, Routing, Store, StoredEvent};
 
 /// Gathers events by their `key`, three at a time.
 fn gather(timeout: Duration) -> impl Fn(&StoredEvent) -> Routing {
@@ -22,8 +22,12 @@ async fn send(store: &dyn Store, key: &str, numbers: impl IntoIterator<Item = u3
     store.accept(None, &events).await.expect("they are accepted");
 }
 
+fn in_turn(limit: usize) -> Deliveries<'static> {
+    Deliveries { in_turn: true, ..deliveries(APP, limit) }
+}
+
 async fn route(store: &dyn Store, timeout: Duration) {
-    while store.route(APP, 2, true, &gather(timeout)).await.expect("it routes") > 0 {}
+    while store.route(in_turn(2), &gather(timeout)).await.expect("it routes") > 0 {}
 }
 
 async fn complete(world: &World) -> Promoted {
@@ -93,7 +97,7 @@ pub(super) async fn each_event_is_in_one_batch_whoever_routes_it(world: World) {
     }
     let routing = [&world.store, &other].map(async |store| {
         for _ in 0..60 {
-            store.route(APP, 5, true, &gather(Duration::ZERO)).await.expect("it routes");
+            store.route(in_turn(5), &gather(Duration::ZERO)).await.expect("it routes");
             store.complete(APP, 1).await.expect("it completes");
         }
     });

@@ -85,13 +85,15 @@ pub(super) async fn a_cancellation_that_overtakes_its_run_wins(world: World) {
         Routing { runs, keys, ..Routing::default() }
     };
     // The one after the other, so that the run is there before its cancellation.
-    while world.store.route(APP, 1, false, &router).await.expect("it routes") > 0 {}
+    while world.store.route(super::world::deliveries(APP, 1), &router).await.expect("it routes") > 0
+    {
+    }
     // And both at once.
     for name in [PLACED, PAID] {
         let event = event(name, r#"{"no":7}"#);
         world.store.accept(None, &[event]).await.expect("it is accepted");
     }
-    world.store.route(APP, 10, false, &router).await.expect("it routes");
+    world.store.route(super::world::deliveries(APP, 10), &router).await.expect("it routes");
     let worker = world.worker(HOUR).await;
     let claimed = world.claim(worker, 10).await;
     assert_eq!(claimed.len(), 2);

@@ -4,14 +4,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::join_all;
 
 use super::World;
-use super::world::{APP, HOUR, ORDER, event, ids, json};
+use super::world::{
+    APP, HOUR, ORDER, PLACED, PLACED_STARTS_ORDER, deliveries, event, ids, json, program, worker,
+};
 use crate::event::EventId;
-use crate::store::{Blocked, NewEvent, NewRun, Routing, Store, StoredEvent};
-
-const PLACED: &str = "order/placed";
+use crate::store::{
+    Blocked, Deliveries, Hosted, NewEvent, NewRun, Registration, Routing, Store, StoredEvent,
+    Subscription,
+};
 
 fn keyed(name: &str, key: &str) -> NewEvent {
     NewEvent { idempotency_key: Some(key.to_owned()), ..event(name, "{}") }
+}
+
+/// What a process makes of an event that knows nothing but one workflow of its.
+fn starting(run: NewRun) -> Option<Hosted> {
+    let parts = [PLACED, PLACED_STARTS_ORDER].map(str::to_owned);
+    Some(Hosted { runs: vec![run], parts: parts.into() })
 }
 
 /// Starts one run for an event.
@@ -27,7 +36,7 @@ async fn routed(store: &dyn Store, app: &str) -> Vec<EventId> {
         seen.lock().expect("no router panics here").push(event.id);
         one(event)
     };
-    while store.route(app, 100, false, &router).await.expect("it routes") > 0 {}
+    while store.route(deliveries(app, 100), &router).await.expect("it routes") > 0 {}
     seen.into_inner().expect("no router panics here")
 }
 
@@ -94,7 +103,7 @@ pub(super) async fn a_key_is_one_event_whoever_sends_it_first(world: World) {
 pub(super) async fn a_resent_event_is_accepted_once(world: World) {
     world.subscribe(APP, &[PLACED]).await;
     let mut hosted = event(PLACED, "{}");
-    hosted.runs = Some(vec![NewRun::new(ORDER, Some(hosted.id), hosted.data.clone())]);
+    hosted.hosted = starting(NewRun::new(ORDER, Some(hosted.id), hosted.data.clone()));
     let batch = [hosted, event(PLACED, "{}"), keyed(PLACED, "a")];
     for _ in 0..3 {
         let ids = world.store.accept(Some(APP), &batch).await.expect("accepted");
@@ -110,7 +119,7 @@ pub(super) async fn hosted_runs_start_with_their_event(world: World) {
     world.subscribe("bank", &[PLACED]).await;
     let mut placed = event(PLACED, r#"{"no":7}"#);
     let run = NewRun::new(ORDER, Some(placed.id), placed.data.clone());
-    placed.runs = Some(vec![run.clone()]);
+    placed.hosted = starting(run.clone());
     let id = world.store.accept(Some(APP), &[placed]).await.expect("accepted");
 
     let worker = world.worker(HOUR).await;
@@ -137,7 +146,7 @@ pub(super) async fn events_are_routed_in_order_of_acceptance(world: World) {
         seen.lock().expect("no router panics here").push(event.id);
         Routing::default()
     };
-    while world.store.route(APP, 4, false, &router).await.expect("it routes") > 0 {}
+    while world.store.route(deliveries(APP, 4), &router).await.expect("it routes") > 0 {}
     assert_eq!(seen.into_inner().expect("no router panics here"), expected);
 }
 
@@ -152,7 +161,7 @@ pub(super) async fn a_panicking_router_leaves_its_deliveries(world: World) {
             0 => one(event),
             _ => panic!("a filter of the user's"),
         };
-        store.route(APP, 10, false, &router).await.map(drop)
+        store.route(deliveries(APP, 10), &router).await.map(drop)
     });
     assert!(routing.await.expect_err("the router panicked").is_panic());
     // What it had taken comes back when its transaction has been rolled back.
@@ -176,7 +185,7 @@ pub(super) async fn two_routers_share_the_deliveries(world: World) {
             seen.lock().expect("no router panics here").push(event.id);
             one(event)
         };
-        while store.route(APP, 7, false, &router).await.expect("it routes") > 0 {}
+        while store.route(deliveries(APP, 7), &router).await.expect("it routes") > 0 {}
         seen.into_inner().expect("no router panics here")
     });
     let mut seen = join_all(routing).await.concat();
@@ -189,31 +198,113 @@ pub(super) async fn two_routers_share_the_deliveries(world: World) {
 }
 
 pub(super) async fn a_condition_that_fails_blocks_only_its_workflow(world: World) {
-    world.subscribe(APP, &[PLACED]).await;
+    world.store.register(&placed_starts_order()).await.expect("it registers");
     let id = world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted")[0];
-    let blocked = || Blocked { workflow: ORDER.to_owned(), reason: "it panicked\0".to_owned() };
+    let part = PLACED_STARTS_ORDER.to_owned();
+    let blocked = || Blocked { part: part.clone(), reason: "it panicked\0".to_owned() };
     let failing = |event: &StoredEvent| {
-        assert_eq!(event.only, None);
+        assert_eq!(event.part, PLACED);
         let run = NewRun::new("another", Some(event.id), event.data.clone());
         Routing { runs: vec![run], blocked: vec![blocked()], ..Routing::default() }
     };
-    assert_eq!(world.store.route(APP, 10, false, &failing).await.expect("it routes"), 1);
-    assert_eq!(world.store.route(APP, 10, false, &failing).await.expect("it routes"), 0);
+    assert_eq!(world.store.route(deliveries(APP, 10), &failing).await.expect("it routes"), 1);
+    assert_eq!(world.store.route(deliveries(APP, 10), &failing).await.expect("it routes"), 0);
     let worker = world.worker(HOUR).await;
     assert_eq!(world.claim(worker, 10).await.len(), 0, "the other workflow is not claimed for");
 
     // The next program can tell.
-    world.subscribe(APP, &[PLACED]).await;
+    world.store.register(&placed_starts_order()).await.expect("it registers");
     let fixed = |event: &StoredEvent| {
-        assert_eq!((event.id, event.only.as_deref()), (id, Some(ORDER)));
+        assert_eq!((event.id, &*event.part), (id, PLACED_STARTS_ORDER));
         one(event)
     };
-    assert_eq!(world.store.route(APP, 10, false, &fixed).await.expect("it routes"), 1);
+    assert_eq!(world.store.route(deliveries(APP, 10), &fixed).await.expect("it routes"), 1);
     let claimed = world.claim(worker, 10).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].origin.trigger.event, Some(id));
-    world.subscribe(APP, &[PLACED]).await;
-    assert_eq!(world.store.route(APP, 10, false, &fixed).await.expect("it routes"), 0);
+    world.store.register(&placed_starts_order()).await.expect("it registers");
+    assert_eq!(world.store.route(deliveries(APP, 10), &fixed).await.expect("it routes"), 0);
     let runs = world.store.runs(APP, &crate::store::RunQuery::default()).await;
     assert_eq!(runs.expect("it answers").len(), 2);
+
+    // Another version may, once the worker is gone that cannot.
+    let id = world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted")[0];
+    let worker = world.worker(HOUR).await;
+    let its = Deliveries { worker, ..deliveries(APP, 10) };
+    assert_eq!(world.store.route(its, &failing).await.expect("it routes"), 1);
+    assert_eq!(world.store.route(deliveries(APP, 10), &failing).await.expect("it routes"), 0);
+    world.store.leave(worker).await.expect("it can leave");
+    let fixed = |event: &StoredEvent| {
+        assert_eq!((event.id, &*event.part), (id, PLACED_STARTS_ORDER));
+        one(event)
+    };
+    assert_eq!(world.store.route(deliveries(APP, 10), &fixed).await.expect("it routes"), 1);
+}
+
+const BILL: &str = "order/placed starts bill";
+
+fn placed_starts_order() -> Registration {
+    let mut program = program(&[PLACED]);
+    program.subscriptions.push(Subscription::start(PLACED, ORDER));
+    program
+}
+
+/// A program that has a workflow more.
+fn newer() -> Registration {
+    let mut program = placed_starts_order();
+    program.subscriptions.push(Subscription::start(PLACED, "bill"));
+    program
+}
+
+/// The parts that a program is asked about.
+async fn asked(world: &World, program: &Registration) -> Vec<String> {
+    let seen = Mutex::new(Vec::new());
+    let router = |event: &StoredEvent| {
+        seen.lock().expect("no router panics here").push(event.part.clone());
+        Routing::default()
+    };
+    let parts = program.parts();
+    let deliveries = Deliveries { parts: &parts, ..deliveries(APP, 10) };
+    while world.store.route(deliveries, &router).await.expect("it routes") > 0 {}
+    seen.into_inner().expect("no router panics here")
+}
+
+pub(super) async fn a_part_that_the_accepting_process_does_not_know_is_left_to_another(
+    world: World,
+) {
+    world.store.register(&newer()).await.expect("it registers");
+    let mut placed = event(PLACED, "{}");
+    placed.hosted = starting(NewRun::new(ORDER, Some(placed.id), placed.data.clone()));
+    world.store.accept(Some(APP), &[placed, event(PLACED, "{}")]).await.expect("accepted");
+    assert_eq!(asked(&world, &newer()).await, [BILL, PLACED]);
+    assert_eq!(asked(&world, &newer()).await, [""; 0]);
+}
+
+pub(super) async fn a_part_that_a_router_does_not_know_is_left_to_another(world: World) {
+    world.store.register(&newer()).await.expect("it registers");
+    let older = placed_starts_order();
+    world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted");
+    assert_eq!(asked(&world, &older).await, [PLACED]);
+    assert_eq!(asked(&world, &older).await, [""; 0]);
+    assert_eq!(asked(&world, &newer()).await, [BILL]);
+    assert_eq!(asked(&world, &newer()).await, [""; 0]);
+}
+
+pub(super) async fn a_part_is_forgotten_when_no_program_has_it(world: World) {
+    world.store.register(&newer()).await.expect("it registers");
+    let worker = worker(newer());
+    world.store.join(&worker, HOUR).await.expect("it joins");
+    let send = async || {
+        world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted");
+        assert_eq!(asked(&world, &program(&[PLACED])).await, [PLACED]);
+    };
+    send().await;
+    world.subscribe(APP, &[PLACED]).await;
+    assert_eq!(asked(&world, &newer()).await, [BILL, PLACED_STARTS_ORDER], "its worker lives");
+
+    send().await;
+    world.store.leave(worker.id).await.expect("it can leave");
+    world.subscribe(APP, &[PLACED]).await;
+    send().await;
+    assert_eq!(asked(&world, &newer()).await, [""; 0]);
 }

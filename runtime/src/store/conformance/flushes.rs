@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::World;
 use super::world::{
-    APP, HOUR, ORDER, commit, done, done_with, ids, json, numbered, only, step, wait_for,
+    APP, HOUR, ORDER, commit, deliveries, done, done_with, ids, json, numbered, only, step,
+    wait_for,
 };
 use crate::event::EventId;
 use crate::journal::{
@@ -271,7 +272,7 @@ pub(super) async fn events_are_accepted_with_their_checkpoint(world: World) {
         seen.lock().expect("no router panics here").push(event.name.clone());
         Routing::default()
     };
-    world.store.route(APP, 10, false, &router).await.expect("it routes");
+    world.store.route(deliveries(APP, 10), &router).await.expect("it routes");
     assert_eq!(seen.into_inner().expect("no router panics here"), ["order/sent", "order/paid"]);
 }
 

@@ -30,7 +30,7 @@ pub(in crate::store) use self::clock::stopped_at;
 pub(crate) use self::database::TestDatabase;
 pub(in crate::store) use self::world::{
     APP, HOUR, ORDER, PAID, PLACED, World, claim, commit, done, done_with, ids, json, on_postgres,
-    on_sqlite, only, route, step, uncancelled, wait,
+    on_sqlite, only, program, route, step, uncancelled, wait, worker,
 };
 
 /// Makes the tests: `conformance::sqlite::leases::a_lost_lease_cannot_commit`, …
@@ -78,6 +78,9 @@ behaviours! {
         hosted_runs_start_with_their_event,
         events_are_routed_in_order_of_acceptance,
         two_routers_share_the_deliveries,
+        a_part_that_the_accepting_process_does_not_know_is_left_to_another,
+        a_part_that_a_router_does_not_know_is_left_to_another,
+        a_part_is_forgotten_when_no_program_has_it,
         a_panicking_router_leaves_its_deliveries,
         a_condition_that_fails_blocks_only_its_workflow,
     ],
@@ -144,6 +147,9 @@ behaviours! {
     schedules: [
         a_schedule_fires_when_it_is_due_and_never_early,
         a_schedule_is_kept_until_its_rule_changes,
+        each_version_that_lives_keeps_its_schedule,
+        what_was_due_while_other_versions_lived_is_not_caught_up_with,
+        a_worker_that_joins_finds_its_schedules,
         the_last_tick_is_known_to_the_next,
         two_workers_start_one_run_a_tick,
     ],

@@ -1,8 +1,7 @@
 use futures_util::future::join_all;
 
 use super::World;
-use super::world::{APP, HOUR, ORDER, event};
-use super::world::{json, only};
+use super::world::{APP, HOUR, ORDER, deliveries, event, json, only, program};
 use crate::machine::End;
 use crate::store::{Registration, Routing, Stranded, Then, open};
 
@@ -61,8 +60,7 @@ pub(super) async fn workflows_that_are_gone_are_named_while_runs_need_them(world
     let with = |workflows: &[&str]| Registration {
         app: APP.to_owned(),
         workflows: workflows.iter().map(ToString::to_string).collect(),
-        subscriptions: Vec::new(),
-        schedules: Vec::new(),
+        ..program(&[])
     };
     let stranded = world.store.register(&with(&["another"])).await.expect("it registers");
     assert_eq!(stranded, [Stranded { workflow: ORDER.to_owned(), runs: 2 }]);
@@ -78,7 +76,8 @@ pub(super) async fn subscriptions_are_replaced(world: World) {
 
 pub(super) async fn subscriptions_are_kept_while_a_worker_lives(world: World) {
     world.subscribe(APP, &["order/placed", "order/paid"]).await;
-    let worker = world.worker(HOUR).await;
+    let old = program(&["order/placed", "order/paid"]);
+    let worker = world.worker_with(old).await;
     world.subscribe(APP, &["order/paid", "order/sent"]).await;
     assert_eq!(delivered(&world).await, ["order/placed", "order/paid", "order/sent"]);
 
@@ -97,6 +96,6 @@ async fn delivered(world: &World) -> Vec<String> {
         seen.lock().expect("no test panics here").push(event.name.clone());
         Routing::default()
     };
-    world.store.route(APP, 10, false, &router).await.expect("it routes");
+    world.store.route(deliveries(APP, 10), &router).await.expect("it routes");
     seen.into_inner().expect("no test panics here")
 }

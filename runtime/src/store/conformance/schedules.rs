@@ -4,21 +4,19 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::World;
-use super::world::{APP, HOUR, ORDER, json};
+use super::world::{APP, HOUR, ORDER, json, program};
 use crate::store::{DueSchedule, Firing, NewRun, Promoted, Registration, Schedule, Store};
 
 fn hourly(rule: &str) -> [Schedule; 1] {
     [Schedule { workflow: ORDER.to_owned(), rule: rule.to_owned() }]
 }
 
+fn having(schedules: &[Schedule]) -> Registration {
+    Registration { schedules: schedules.to_vec(), ..program(&[]) }
+}
+
 async fn register(world: &World, schedules: &[Schedule]) {
-    let registration = Registration {
-        app: APP.to_owned(),
-        workflows: vec![ORDER.to_owned()],
-        subscriptions: Vec::new(),
-        schedules: schedules.to_vec(),
-    };
-    world.store.register(&registration).await.expect("it registers");
+    world.store.register(&having(schedules)).await.expect("it registers");
 }
 
 fn hours(n: i64) -> SignedDuration {
@@ -78,6 +76,54 @@ pub(super) async fn a_schedule_is_kept_until_its_rule_changes(world: World) {
     register(&world, &[]).await;
     let none = fire(&*world.store, &others).await;
     assert_eq!(none, Promoted { runs: 0, next: None });
+}
+
+pub(super) async fn each_version_that_lives_keeps_its_schedule(world: World) {
+    let [old, new] = [hourly("0 * * * *"), hourly("30 * * * *")];
+    register(&world, &old).await;
+    let worker = world.worker_with(having(&old)).await;
+    fire(&*world.store, &old).await;
+
+    register(&world, &new).await;
+    let canary = world.worker_with(having(&new)).await;
+    assert_eq!(fire(&*world.store, &new).await.runs, 0, "it was never looked at");
+    assert_eq!(fire(&*world.store, &new).await.runs, 1);
+    let next = fire(&*world.store, &new).await.next.expect("it goes on");
+    assert!(next.as_secs() > 3500, "the other's schedule is nothing to it: {next:?}");
+    world.store.leave(canary).await.expect("it can leave");
+    assert_eq!(fire(&*world.store, &old).await.runs, 1, "it is still due");
+    assert_eq!(fire(&*world.store, &old).await.runs, 0);
+
+    register(&world, &old).await;
+    let none = Promoted { runs: 0, next: None };
+    assert_eq!(fire(&*world.store, &new).await, none, "nobody has it any more");
+    world.store.leave(worker).await.expect("it can leave");
+    register(&world, &new).await;
+    assert_eq!(fire(&*world.store, &old).await, none);
+}
+
+pub(super) async fn what_was_due_while_other_versions_lived_is_not_caught_up_with(world: World) {
+    let [old, new] = [hourly("0 * * * *"), hourly("30 * * * *")];
+    register(&world, &old).await;
+    let worker = world.worker_with(having(&old)).await;
+    fire(&*world.store, &old).await;
+    register(&world, &new).await;
+    world.worker_with(having(&new)).await;
+    world.store.leave(worker).await.expect("it can leave");
+
+    register(&world, &old).await;
+    assert_eq!(fire(&*world.store, &old).await.runs, 0, "it begins anew");
+    assert_eq!(fire(&*world.store, &old).await.runs, 1);
+}
+
+pub(super) async fn a_worker_that_joins_finds_its_schedules(world: World) {
+    let [old, new] = [hourly("0 * * * *"), hourly("30 * * * *")];
+    register(&world, &old).await;
+    register(&world, &new).await;
+    world.worker_with(having(&old)).await;
+    assert_eq!(fire(&*world.store, &old).await.runs, 0, "it begins anew");
+    assert_eq!(fire(&*world.store, &old).await.runs, 1);
+    assert_eq!(fire(&*world.store, &new).await.runs, 0);
 }
 
 pub(super) async fn the_last_tick_is_known_to_the_next(world: World) {

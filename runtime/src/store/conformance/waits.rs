@@ -238,7 +238,7 @@ pub(super) async fn only_what_the_app_has_routed_is_found(world: World) {
         let keys = vec![crate::journal::MatchKey::of(&event.name, &data, &["no"])];
         crate::store::Routing { keys, ..Default::default() }
     };
-    world.store.route("bank", 10, false, &router).await.expect("it routes");
+    world.store.route(super::world::deliveries("bank", 10), &router).await.expect("it routes");
     world.wait(worker, run, 0, wait("paid", 7)).await;
     assert_eq!(world.inbox(worker, run).await, []);
     route(&*world.store).await;

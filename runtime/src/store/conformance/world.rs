@@ -1,6 +1,6 @@
 use std::future::Future;
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -11,8 +11,8 @@ use crate::id::WorkerId;
 use crate::journal::{CancelKey, Change, Content, Entry, MatchKey, Message, RunId};
 use crate::payload::Payload;
 use crate::store::{
-    Claim, ClaimedRun, Driven, Flushed, NewEvent, NewRun, Registration, Routing, RunCommit,
-    RunStatus, Store, StoreError, StoredEvent, Then, Worker, open,
+    Claim, ClaimedRun, Deliveries, Driven, Flushed, NewEvent, NewRun, Registration, Routing,
+    RunCommit, RunStatus, Store, StoreError, StoredEvent, Subscription, Then, Worker, open,
 };
 use crate::workflow::StepKind;
 
@@ -20,6 +20,8 @@ pub(in crate::store) const APP: &str = "shop";
 pub(in crate::store) const ORDER: &str = "on-order";
 /// Starts [`ORDER`].
 pub(in crate::store) const PLACED: &str = "order/placed";
+/// The part of [`PLACED`] that does.
+pub(in crate::store) const PLACED_STARTS_ORDER: &str = "order/placed starts on-order";
 /// Is waited for by its `no`.
 pub(in crate::store) const PAID: &str = "order/paid";
 pub(in crate::store) const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -73,27 +75,27 @@ impl World {
 
     /// Registers an app with one workflow and what it subscribes to.
     pub(in crate::store) async fn subscribe(&self, app: &str, events: &[&str]) {
-        let registration = Registration {
-            app: app.to_owned(),
-            workflows: vec![ORDER.to_owned()],
-            subscriptions: events.iter().map(ToString::to_string).collect(),
-            schedules: Vec::new(),
-        };
+        let registration = Registration { app: app.to_owned(), ..program(events) };
         self.store.register(&registration).await.expect("an app can register");
     }
 
-    /// A worker with a lease of this length.
+    /// A worker with a lease of this length, of a program that subscribes to nothing.
     pub(in crate::store) async fn worker(&self, lease: Duration) -> WorkerId {
         self.worker_of(lease, driven(1, false)).await
     }
 
     /// A worker of a program that has [`ORDER`] like this.
     pub(in crate::store) async fn worker_of(&self, lease: Duration, driven: Driven) -> WorkerId {
-        let id = WorkerId::new();
-        let (app, host) = (APP.to_owned(), "here".to_owned());
-        let worker = Worker { id, app, host, pid: 1, drives: vec![driven] };
+        let worker = Worker { drives: vec![driven], ..worker(program(&[])) };
         self.store.join(&worker, lease).await.expect("a worker can join");
-        id
+        worker.id
+    }
+
+    /// A worker of this program.
+    pub(in crate::store) async fn worker_with(&self, program: Registration) -> WorkerId {
+        let worker = worker(program);
+        self.store.join(&worker, HOUR).await.expect("a worker can join");
+        worker.id
     }
 
     /// Starts so many runs, in separate commits.
@@ -150,6 +152,35 @@ impl World {
     }
 }
 
+/// A program of [`APP`] with one workflow.
+pub(in crate::store) fn program(events: &[&str]) -> Registration {
+    Registration {
+        app: APP.to_owned(),
+        workflows: vec![ORDER.to_owned()],
+        subscriptions: events.iter().map(|event| Subscription::whole(event)).collect(),
+        schedules: Vec::new(),
+    }
+}
+
+pub(in crate::store) fn worker(program: Registration) -> Worker {
+    Worker {
+        id: WorkerId::new(),
+        app: program.app.clone(),
+        host: "here".to_owned(),
+        pid: 1,
+        drives: vec![driven(1, false)],
+        registration: Arc::new(program),
+    }
+}
+
+/// Up to so many deliveries of an app, of all events that the tests speak of.
+pub(in crate::store) fn deliveries(app: &str, limit: usize) -> Deliveries<'_> {
+    static PARTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        [PLACED, PAID, "order/sent", "bank/opened", PLACED_STARTS_ORDER].map(str::to_owned).into()
+    });
+    Deliveries { worker: WorkerId::new(), app, parts: &PARTS, limit, in_turn: false }
+}
+
 pub(in crate::store) async fn claim(
     store: &dyn Store,
     worker: WorkerId,
@@ -183,7 +214,7 @@ pub(in crate::store) async fn route(store: &dyn Store) {
         let keys = vec![MatchKey::of(&event.name, &data, &["no"])];
         Routing { runs, keys, ..Routing::default() }
     };
-    while store.route(APP, 100, false, &router).await.expect("it routes") > 0 {}
+    while store.route(deliveries(APP, 100), &router).await.expect("it routes") > 0 {}
 }
 
 pub(in crate::store) fn ids(claimed: &[ClaimedRun]) -> Vec<RunId> {
@@ -200,7 +231,7 @@ pub(super) fn event(name: &str, data: &str) -> NewEvent {
         name: name.to_owned(),
         data: json(data),
         idempotency_key: None,
-        runs: None,
+        hosted: None,
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -24,7 +24,8 @@ const REMEMBER: &str = "
     RETURNING event_name, key, event_id";
 
 /// Events, one delivery for each app that subscribes to their names, and the runs that come with
-/// them. `$5` has started the runs of `$4`, hosted events, and needs no delivery of those.
+/// them. `$5` has started the runs of `$4`, hosted events, and is told of those only for parts that are
+/// not in `$12`: another version of its program has them.
 ///
 /// What is there already was committed by an earlier attempt, and is left alone. What another
 /// transaction is about to write is a duplicate: then this statement fails, to be run again.
@@ -49,11 +50,12 @@ pub(super) const ACCEPT: &str = "
         SELECT id, name, data::json, at FROM clock, event
     ),
     delivered AS (
-        INSERT INTO indelible.deliveries (app, event_id)
-        SELECT subscription.app, event.id
+        INSERT INTO indelible.deliveries (app, event_id, part)
+        SELECT subscription.app, event.id, subscription.part
         FROM event
         JOIN indelible.subscriptions subscription ON subscription.event_name = event.name
-        WHERE (event.hosted AND subscription.app = $5) IS NOT TRUE
+        WHERE CASE WHEN event.hosted AND subscription.app = $5 THEN subscription.part <> ALL ($12)
+            ELSE subscription.part = event.name END
         ORDER BY event.place
     ),
     started AS (
@@ -84,7 +86,9 @@ async fn attempt(
     events: &[NewEvent],
 ) -> Result<Vec<EventId>, StoreError> {
     let keys = dedupe::keys(events);
-    let waits = run_waits(events.iter().flat_map(|event| event.runs.iter().flatten()));
+    let waits = run_waits(
+        events.iter().flat_map(|event| event.hosted.iter().flat_map(|hosted| &hosted.runs)),
+    );
     if keys.is_empty() && waits.are_none() {
         insert(&mut *pool.acquire().await?, hosted_by, events.iter()).await?;
         return Ok(events.iter().map(|event| event.id).collect());
@@ -123,8 +127,8 @@ async fn insert<'a>(
     events: impl Iterator<Item = &'a NewEvent> + Clone,
 ) -> Result<(), StoreError> {
     // Without a host there is no app to file the runs under.
-    let runs = events.clone().filter(|_| hosted_by.is_some());
-    let runs = runs.flat_map(|event| event.runs.iter().flatten());
+    let hosted = events.clone().filter(|_| hosted_by.is_some());
+    let runs = hosted.filter_map(|event| event.hosted.as_ref()).flat_map(|hosted| &hosted.runs);
     write(connection, hosted_by, events.collect(), runs).await
 }
 
@@ -141,7 +145,8 @@ async fn write<'a>(
         .bind(events.hosted)
         .bind(app);
     let runs: RunArrays<'_> = runs.collect();
-    runs.bind(query).bind(RunStatus::Queued.name()).execute(connection).await?;
+    let parts: Vec<&str> = events.parts.into_iter().collect();
+    runs.bind(query).bind(RunStatus::Queued.name()).bind(parts).execute(connection).await?;
     Ok(())
 }
 
@@ -151,6 +156,7 @@ struct EventArrays<'a> {
     names: Vec<&'a str>,
     data: Vec<&'a str>,
     hosted: Vec<bool>,
+    parts: BTreeSet<&'a str>,
 }
 
 impl<'a> FromIterator<&'a NewEvent> for EventArrays<'a> {
@@ -160,7 +166,9 @@ impl<'a> FromIterator<&'a NewEvent> for EventArrays<'a> {
             arrays.ids.push(event.id.as_uuid());
             arrays.names.push(&event.name);
             arrays.data.push(event.data.as_str());
-            arrays.hosted.push(event.runs.is_some());
+            arrays.hosted.push(event.hosted.is_some());
+            let parts = event.hosted.iter().flat_map(|hosted| &*hosted.parts);
+            arrays.parts.extend(parts.map(String::as_str));
         }
         arrays
     }
@@ -169,7 +177,7 @@ impl<'a> FromIterator<&'a NewEvent> for EventArrays<'a> {
 /// Which event each idempotency key of the batch names.
 async fn remember(
     connection: &mut PgConnection,
-    keys: std::collections::BTreeMap<(&str, &str), EventId>,
+    keys: BTreeMap<(&str, &str), EventId>,
 ) -> Result<HashMap<(String, String), EventId>, StoreError> {
     let (names, texts): (Vec<&str>, Vec<&str>) = keys.keys().copied().unzip();
     let ids: Vec<Uuid> = keys.values().map(|id| id.as_uuid()).collect();

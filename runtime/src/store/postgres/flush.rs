@@ -60,10 +60,11 @@ macro_rules! flush {
         SELECT id, name, data::json, at FROM event
     ),
     delivered AS (
-        INSERT INTO indelible.deliveries (app, event_id)
-        SELECT subscription.app, event.id
+        INSERT INTO indelible.deliveries (app, event_id, part)
+        SELECT subscription.app, event.id, event.name
         FROM event
-        JOIN indelible.subscriptions subscription ON subscription.event_name = event.name
+        JOIN indelible.subscriptions subscription
+            ON subscription.event_name = event.name AND subscription.part = event.name
         ORDER BY event.place
     ),
     gone AS (

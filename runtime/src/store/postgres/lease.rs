@@ -1,17 +1,20 @@
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::connect::{BEGIN, begin};
+use super::register;
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::{RunStatus, StoreError, Worker};
 
 const JOIN: &str = "
     INSERT INTO indelible.workers
-        (id, app, host, pid, joined_at, expires_at, workflows, shapes)
-    VALUES ($1, $2, $3, $4, now(), now() + $5 * interval '1 second', $6, $7)";
+        (id, app, host, pid, joined_at, expires_at, workflows, shapes, parts, schedules)
+    VALUES ($1, $2, $3, $4, clock_timestamp(), clock_timestamp() + $5 * interval '1 second',
+            $6, $7, $8, $9)";
 
 /// Served by the primary key. Changes no key, so it does not wait for a flush.
 const RENEW: &str = "
@@ -57,11 +60,22 @@ pub(super) const RELEASE: &str = "
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
     SELECT id, app, workflow, rank FROM released";
 
+/// Events that workers that are gone could not tell what to make of: another version may. Served by `blocked_by_worker`.
+pub(super) const UNBLOCK: &str = "
+    WITH freed AS (
+        DELETE FROM indelible.blocked WHERE worker = ANY ($1) RETURNING app, event_id, part
+    )
+    INSERT INTO indelible.deliveries (app, event_id, part)
+    SELECT app, event_id, part FROM freed ORDER BY event_id";
+
 pub(super) async fn join(
     pool: &PgPool,
     worker: &Worker,
     lease: Duration,
-) -> Result<(), StoreError> {
+) -> Result<Instant, StoreError> {
+    let mut tx = begin(pool, BEGIN).await?;
+    register::complete(&mut tx, &worker.registration).await?;
+    let asked = Instant::now();
     sqlx::query(JOIN)
         .bind(worker.id.as_uuid())
         .bind(&worker.app)
@@ -76,9 +90,12 @@ pub(super) async fn join(
                 .map(|drive| drive.pinned.then_some(drive.shape))
                 .collect::<Vec<_>>(),
         )
-        .execute(pool)
+        .bind(worker.registration.parts())
+        .bind(worker.registration.schedule_names())
+        .execute(&mut *tx)
         .await?;
-    Ok(())
+    tx.commit().await?;
+    Ok(asked)
 }
 
 pub(super) async fn renew(
@@ -95,6 +112,7 @@ pub(super) async fn leave(pool: &PgPool, worker: WorkerId) -> Result<(), StoreEr
     let mut tx = begin(pool, BEGIN).await?;
     let gone: Vec<Uuid> =
         sqlx::query_scalar(LEAVE).bind(worker.as_uuid()).fetch_all(&mut *tx).await?;
+    unblock(&mut tx, &gone).await?;
     release(&mut tx, gone, Vec::new()).await?;
     Ok(tx.commit().await?)
 }
@@ -115,8 +133,17 @@ pub(super) async fn inherit(
     if gone.is_empty() {
         return Ok(0);
     }
+    unblock(connection, &gone).await?;
     let released = sqlx::query(TAKE_OVER).bind(gone).bind(RunStatus::Queued.name());
     Ok(released.execute(connection).await?.rows_affected())
+}
+
+/// Lets others look at what workers that are gone could not tell what to make of.
+async fn unblock(connection: &mut PgConnection, gone: &[Uuid]) -> Result<(), StoreError> {
+    if !gone.is_empty() {
+        sqlx::query(UNBLOCK).bind(gone).execute(connection).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn disown(

@@ -117,8 +117,8 @@ async fn an_event_that_was_routed_and_has_not_looked_finds_its_wait_and_starts_n
             DELETE FROM indelible.inbox;
             DELETE FROM indelible.ready;
             UPDATE indelible.runs SET status = 'waiting' WHERE status = 'queued';
-            INSERT INTO indelible.deliveries (app, event_id, routed_at)
-            SELECT 'shop', id, now() - interval '1 minute' FROM indelible.events";
+            INSERT INTO indelible.deliveries (app, event_id, part, routed_at)
+            SELECT 'shop', id, name, now() - interval '1 minute' FROM indelible.events";
         world.database.execute(undone).await;
         route(&*world.store).await;
         assert_eq!(world.database.rows("deliveries").await, 0);
@@ -135,8 +135,8 @@ async fn a_delivery_that_is_being_looked_for_is_left_to_its_router() {
         world.subscribe(APP, &[PAID]).await;
         world.send(PAID, 7).await;
         let looking = "
-            INSERT INTO indelible.deliveries (app, event_id, routed_at)
-            SELECT 'shop', id, now() FROM indelible.events";
+            INSERT INTO indelible.deliveries (app, event_id, part, routed_at)
+            SELECT 'shop', id, name, now() FROM indelible.events";
         world.database.execute(looking).await;
         route(&*world.store).await;
         assert_eq!(world.database.rows("deliveries").await, 1);

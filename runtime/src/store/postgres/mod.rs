@@ -39,6 +39,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::PgPool;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::claim::Floors;
@@ -46,9 +47,10 @@ use self::connect::Pools;
 use self::inbox::Broom;
 use super::open::Problem;
 use super::{
-    Cancels, Claim, Claimed, Concluded, Flushed, Fork, Intervention, Listener, NewEvent, NewRun,
-    Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount,
-    RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable, Worker,
+    Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, Listener,
+    NewEvent, NewRun, Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit,
+    RunCount, RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable,
+    Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -111,12 +113,10 @@ impl Store for PostgresStore {
 
     async fn route(
         &self,
-        app: &str,
-        limit: usize,
-        in_turn: bool,
+        deliveries: Deliveries<'_>,
         router: Router<'_>,
     ) -> Result<usize, StoreError> {
-        route::route(&self.pool, app, limit, in_turn, router).await
+        route::route(&self.pool, deliveries, router).await
     }
 
     async fn complete(&self, app: &str, limit: usize) -> Result<Promoted, StoreError> {
@@ -136,7 +136,7 @@ impl Store for PostgresStore {
         promote::promote(&self.pool, &self.broom, limit).await
     }
 
-    async fn join(&self, worker: &Worker, lease: Duration) -> Result<(), StoreError> {
+    async fn join(&self, worker: &Worker, lease: Duration) -> Result<Instant, StoreError> {
         lease::join(&self.pool, worker, lease).await
     }
 

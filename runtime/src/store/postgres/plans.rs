@@ -18,7 +18,7 @@ const LISTED: &str =
     "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
 
 /// Name, statement, types of its parameters.
-const STATEMENTS: [(&str, &str, &str); 49] = [
+const STATEMENTS: [(&str, &str, &str); 50] = [
     (
         "flush",
         flush::FLUSH,
@@ -39,12 +39,14 @@ const STATEMENTS: [(&str, &str, &str); 49] = [
     ("paused", pause::PAUSED, "text"),
     ("release", lease::RELEASE, "uuid[], text, uuid[]"),
     ("take over", lease::TAKE_OVER, "uuid[], text"),
+    ("try blocked events again", lease::UNBLOCK, "uuid[]"),
     ("promote", promote::PROMOTE, "bigint, text, text, float8"),
-    ("route", route::TAKE, "text, bigint, float8"),
+    ("route", route::TAKE, "text, bigint, float8, text[]"),
     (
         "accept",
         accept::ACCEPT,
-        "uuid[], text[], text[], boolean[], text, uuid[], text[], uuid[], text[], uuid[], text",
+        "uuid[], text[], text[], boolean[], text, uuid[], text[], uuid[], text[], uuid[], text, \
+         text[]",
     ),
     ("counts", query::COUNTS, "text"),
     ("children", query::CHILDREN, LISTED),
@@ -108,7 +110,8 @@ const GROW: &str = "
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
     SELECT id, app, workflow, rank FROM indelible.runs;
     INSERT INTO indelible.timers (run_id, due_at) SELECT id, now() FROM indelible.runs;
-    INSERT INTO indelible.deliveries (app, event_id) SELECT app, id FROM indelible.runs;
+    INSERT INTO indelible.deliveries (app, event_id, part)
+    SELECT app, id, 'order/placed' FROM indelible.runs;
     INSERT INTO indelible.batches (app, workflow, key, events, due_at)
     SELECT app, workflow, id, 1, now() FROM indelible.runs;
     INSERT INTO indelible.batched (app, workflow, key, seq, event_id)

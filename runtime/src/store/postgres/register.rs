@@ -1,26 +1,36 @@
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::connect::{BEGIN, begin};
-use crate::store::{Registration, RunStatus, StoreError, Stranded};
+use crate::store::{Registration, RunStatus, Schedule, StoreError, Stranded};
 
 /// Makes processes of one app that start at once take turns, until the end of the transaction.
 const TAKE_TURNS: &str =
     "SELECT pg_advisory_xact_lock(hashtext('indelible.register'), hashtext($1))";
 
-/// What this program does not want another version of it may, while one is alive.
+/// What this program does not want, nor another version of it that is alive, with what was kept for it.
 const UNSUBSCRIBE: &str = "
-    DELETE FROM indelible.subscriptions
-    WHERE app = $1 AND event_name <> ALL ($2) AND NOT EXISTS (
-        SELECT FROM indelible.workers WHERE app = $1 AND expires_at > now()
-    )";
+    WITH gone AS (
+        DELETE FROM indelible.subscriptions known
+        WHERE app = $1 AND part <> ALL ($2) AND NOT EXISTS (
+            SELECT FROM indelible.workers worker
+            WHERE worker.app = $1 AND worker.expires_at > now() AND known.part = ANY (worker.parts)
+        )
+        RETURNING part
+    )
+    DELETE FROM indelible.deliveries delivery USING gone
+    WHERE delivery.app = $1 AND delivery.part = gone.part";
 
 const SUBSCRIBE: &str = "
-    INSERT INTO indelible.subscriptions (event_name, app)
-    SELECT event_name, $1 FROM unnest($2::text[]) AS name (event_name)
+    INSERT INTO indelible.subscriptions (event_name, app, part)
+    SELECT event_name, $1, part FROM unnest($2::text[], $3::text[]) AS own (event_name, part)
     ON CONFLICT DO NOTHING";
 
+/// What this program does not have another version of it may, while one is alive.
 const FORGET_WORKFLOWS: &str = "
-    DELETE FROM indelible.workflows WHERE app = $1 AND id <> ALL ($2)";
+    DELETE FROM indelible.workflows
+    WHERE app = $1 AND id <> ALL ($2) AND NOT EXISTS (
+        SELECT FROM indelible.workers WHERE app = $1 AND expires_at > now()
+    )";
 
 const INSERT_WORKFLOWS: &str = "
     INSERT INTO indelible.workflows (app, id)
@@ -44,41 +54,58 @@ const TRY_HELD: &str = "
 /// key of blocked.
 const UNBLOCK: &str = "
     WITH freed AS (
-        DELETE FROM indelible.blocked WHERE app = $1 AND workflow = ANY ($2)
-        RETURNING event_id, workflow
+        DELETE FROM indelible.blocked WHERE app = $1 AND part = ANY ($2)
+        RETURNING event_id, part
     )
-    INSERT INTO indelible.deliveries (app, event_id, workflow)
-    SELECT $1, event_id, workflow FROM freed ORDER BY event_id";
+    INSERT INTO indelible.deliveries (app, event_id, part)
+    SELECT $1, event_id, part FROM freed ORDER BY event_id";
 
+/// Schedules that neither this program has nor another version of it that is alive.
 const FORGET_SCHEDULES: &str = "
-    DELETE FROM indelible.schedules WHERE app = $1 AND workflow <> ALL ($2)";
+    DELETE FROM indelible.schedules known
+    WHERE app = $1 AND known.workflow || ' ' || known.rule <> ALL ($2) AND NOT EXISTS (
+        SELECT FROM indelible.workers worker
+        WHERE worker.app = $1 AND worker.expires_at > now()
+          AND known.workflow || ' ' || known.rule = ANY (worker.schedules)
+    )";
 
-/// A schedule whose rule has changed begins anew.
+/// A schedule begins anew if workers lived lately of which none had it: what was due is not missed.
+const BEGIN_ANEW: &str = "
+    UPDATE indelible.schedules known SET due_at = NULL
+    WHERE app = $1 AND known.workflow || ' ' || known.rule = ANY ($2)
+      AND EXISTS (SELECT FROM indelible.workers WHERE app = $1 AND expires_at > now())
+      AND NOT EXISTS (
+        SELECT FROM indelible.workers worker
+        WHERE worker.app = $1 AND worker.expires_at > now()
+          AND known.workflow || ' ' || known.rule = ANY (worker.schedules)
+    )";
+
+/// A new rule of a workflow knows the last tick of the one before.
 const SCHEDULE: &str = "
-    INSERT INTO indelible.schedules AS known (app, workflow, rule)
-    SELECT $1, workflow, rule
-    FROM unnest($2::text[], $3::text[]) AS schedule (workflow, rule)
-    ON CONFLICT (app, workflow) DO UPDATE SET rule = excluded.rule, due_at = NULL
-    WHERE known.rule <> excluded.rule";
+    INSERT INTO indelible.schedules (app, workflow, rule, last_at)
+    SELECT $1, workflow, rule, (
+        SELECT max(last_at) FROM indelible.schedules known
+        WHERE known.app = $1 AND known.workflow = own.workflow
+    )
+    FROM unnest($2::text[], $3::text[]) AS own (workflow, rule)
+    ON CONFLICT DO NOTHING";
 
 pub(super) async fn register(
     pool: &PgPool,
     registration: &Registration,
 ) -> Result<Vec<Stranded>, StoreError> {
-    let Registration { app, workflows, subscriptions, schedules } = registration;
-    let (scheduled, rules): (Vec<&str>, Vec<&str>) =
-        schedules.iter().map(|schedule| (&*schedule.workflow, &*schedule.rule)).unzip();
+    let Registration { app, workflows, .. } = registration;
+    let (parts, schedules) = (registration.parts(), registration.schedule_names());
     let unfinished: Vec<&str> = RunStatus::unfinished().collect();
     let mut tx = begin(pool, BEGIN).await?;
     sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
-    for statement in [UNSUBSCRIBE, SUBSCRIBE] {
-        sqlx::query(statement).bind(app).bind(subscriptions).execute(&mut *tx).await?;
+    for statement in [UNSUBSCRIBE, UNBLOCK] {
+        sqlx::query(statement).bind(app).bind(&parts).execute(&mut *tx).await?;
     }
-    for statement in [FORGET_WORKFLOWS, INSERT_WORKFLOWS, UNBLOCK] {
-        sqlx::query(statement).bind(app).bind(workflows).execute(&mut *tx).await?;
-    }
-    sqlx::query(FORGET_SCHEDULES).bind(app).bind(&scheduled).execute(&mut *tx).await?;
-    sqlx::query(SCHEDULE).bind(app).bind(scheduled).bind(rules).execute(&mut *tx).await?;
+    sqlx::query(FORGET_WORKFLOWS).bind(app).bind(workflows).execute(&mut *tx).await?;
+    sqlx::query(BEGIN_ANEW).bind(app).bind(&schedules).execute(&mut *tx).await?;
+    add(&mut tx, registration).await?;
+    sqlx::query(FORGET_SCHEDULES).bind(app).bind(&schedules).execute(&mut *tx).await?;
     let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
         .bind(app)
         .bind(unfinished)
@@ -96,4 +123,29 @@ pub(super) async fn register(
         .into_iter()
         .map(|(workflow, runs)| Stranded { workflow, runs: runs.unsigned_abs() })
         .collect())
+}
+
+/// Adds what is missing of a registration: another version may have been registered since.
+pub(super) async fn complete(
+    tx: &mut PgConnection,
+    registration: &Registration,
+) -> Result<(), StoreError> {
+    sqlx::query(TAKE_TURNS).bind(&registration.app).execute(&mut *tx).await?;
+    add(tx, registration).await
+}
+
+async fn add(tx: &mut PgConnection, registration: &Registration) -> Result<(), StoreError> {
+    let Registration { app, workflows, subscriptions, schedules } = registration;
+    let (events, parts): (Vec<&str>, Vec<&str>) =
+        subscriptions.iter().map(|own| (&*own.event, &*own.part)).unzip();
+    let (scheduled, rules) = columns(schedules);
+    sqlx::query(SUBSCRIBE).bind(app).bind(events).bind(parts).execute(&mut *tx).await?;
+    sqlx::query(INSERT_WORKFLOWS).bind(app).bind(workflows).execute(&mut *tx).await?;
+    sqlx::query(SCHEDULE).bind(app).bind(scheduled).bind(rules).execute(tx).await?;
+    Ok(())
+}
+
+/// The workflows and the rules of schedules.
+pub(super) fn columns(schedules: &[Schedule]) -> (Vec<&str>, Vec<&str>) {
+    schedules.iter().map(|schedule| (&*schedule.workflow, &*schedule.rule)).unzip()
 }

@@ -5,31 +5,45 @@ use super::value::{Columns as _, Time};
 use super::waits::{EventKeys, RunWaits};
 use super::{OVERDUE, batches, inbox, runs};
 use crate::event::EventId;
+use crate::id::WorkerId;
 use crate::store::gathered::Addition;
-use crate::store::{Blocked, Router, StoreError, StoredEvent};
+use crate::store::{Blocked, Deliveries, Router, StoreError, StoredEvent};
 
 /// Makes the routers of an app take turns, until the end of the transaction.
 const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(hashtext('indelible.route'), hashtext($1))";
 
 /// The oldest deliveries that nobody else routes at this moment, also those whose router died before
-/// they had looked for waits. Served by the primary keys of deliveries and events.
+/// they had looked for waits, each with the parts that are not its router's. Served by the primary keys
+/// of deliveries, events and subscriptions.
 pub(super) const TAKE: &str = "
     WITH oldest AS MATERIALIZED (
-        SELECT seq, event_id, workflow, routed_at FROM indelible.deliveries
-        WHERE app = $1 AND (routed_at IS NULL OR routed_at <= now() - $3 * interval '1 second')
+        SELECT seq, event_id, part, routed_at FROM indelible.deliveries
+        WHERE app = $1 AND part = ANY ($4)
+          AND (routed_at IS NULL OR routed_at <= now() - $3 * interval '1 second')
         ORDER BY seq LIMIT $2
         FOR UPDATE SKIP LOCKED
     )
-    SELECT oldest.seq, oldest.routed_at IS NOT NULL AS routed, oldest.workflow,
-           event.id, event.name, event.data::text AS data, event.accepted_at
+    SELECT oldest.seq, oldest.routed_at IS NOT NULL AS routed, oldest.part,
+           event.id, event.name, event.data::text AS data, event.accepted_at,
+           ARRAY(
+               SELECT part FROM indelible.subscriptions
+               WHERE event_name = oldest.part AND app = $1 AND part <> ALL ($4)
+           ) AS others
     FROM oldest JOIN indelible.events event ON event.id = oldest.event_id
     ORDER BY oldest.seq";
 
+/// Leaves parts of the app to processes that know them.
+const PASS_ON: &str = "
+    INSERT INTO indelible.deliveries (app, event_id, part)
+    SELECT $1, event_id, part
+    FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS other (event_id, part, place)
+    ORDER BY place";
+
 /// Served by the primary key.
 pub(super) const BLOCK: &str = "
-    INSERT INTO indelible.blocked (app, workflow, event_id, reason)
-    SELECT $1, workflow, event_id, reason
-    FROM unnest($2::text[], $3::uuid[], $4::text[]) AS blocked (workflow, event_id, reason)
+    INSERT INTO indelible.blocked (app, worker, part, event_id, reason)
+    SELECT $1, $2, part, event_id, reason
+    FROM unnest($3::text[], $4::uuid[], $5::text[]) AS blocked (part, event_id, reason)
     ON CONFLICT DO NOTHING";
 
 /// Served by the primary key.
@@ -43,11 +57,10 @@ pub(super) const REMOVE: &str = "
 
 pub(super) async fn route(
     pool: &PgPool,
-    app: &str,
-    limit: usize,
-    in_turn: bool,
+    deliveries: Deliveries<'_>,
     router: Router<'_>,
 ) -> Result<usize, StoreError> {
+    let Deliveries { worker, app, parts, limit, in_turn } = deliveries;
     let mut connection = pool.acquire().await?;
     let mut tx = sqlx::Connection::begin(&mut *connection).await?;
     if in_turn {
@@ -57,10 +70,11 @@ pub(super) async fn route(
         .bind(app)
         .bind(limit as i64)
         .bind(OVERDUE.as_secs_f64())
+        .bind(parts)
         .fetch_all(&mut *tx)
         .await?;
     let (mut started, mut blocked, mut batched) = (Vec::new(), Vec::new(), Vec::new());
-    let mut keys = EventKeys::default();
+    let (mut others, mut keys) = (Others::default(), EventKeys::default());
     let (mut done, mut looking) = (Vec::new(), Vec::new());
     for row in &rows {
         let event = StoredEvent {
@@ -68,7 +82,7 @@ pub(super) async fn route(
             name: row.try_get("name")?,
             data: row.payload("data")?,
             accepted_at: row.time("accepted_at")?,
-            only: row.try_get("workflow")?,
+            part: row.try_get("part")?,
         };
         let routing = router(&event);
         let seq = row.try_get::<i64, _>("seq")?;
@@ -76,6 +90,7 @@ pub(super) async fn route(
             let at = Time(event.accepted_at);
             started.extend(routing.runs.into_iter().map(|run| (run, at)));
             blocked.extend(routing.blocked.into_iter().map(|blocked| (event.id, blocked)));
+            others.push(event.id, row.try_get("others")?);
             let (event, accepted_at) = (event.id, event.accepted_at);
             let batches = routing.batched.into_iter();
             batched.extend(batches.map(|batch| Addition { seq, event, accepted_at, batch }));
@@ -88,7 +103,8 @@ pub(super) async fn route(
         keys.push(event.id, &routing.keys);
     }
     runs::insert(&mut tx, app, &started).await?;
-    block(&mut tx, app, &blocked).await?;
+    block(&mut tx, app, worker, &blocked).await?;
+    others.pass_on(&mut tx, app).await?;
     batches::gather(&mut tx, app, &batched).await?;
     let waits = RunWaits::of(started.iter().map(|(run, _)| (run.id, &*run.cancels)));
     remove(&mut tx, app, &done).await?;
@@ -109,23 +125,47 @@ pub(super) async fn route(
     Ok(rows.len())
 }
 
+/// The parts of events that the router knows nothing of.
+#[derive(Default)]
+struct Others {
+    events: Vec<Uuid>,
+    parts: Vec<String>,
+}
+
+impl Others {
+    fn push(&mut self, event: EventId, parts: Vec<String>) {
+        self.events.extend(parts.iter().map(|_| event.as_uuid()));
+        self.parts.extend(parts);
+    }
+
+    async fn pass_on(self, connection: &mut PgConnection, app: &str) -> Result<(), StoreError> {
+        if !self.parts.is_empty() {
+            let Self { events, parts } = self;
+            sqlx::query(PASS_ON).bind(app).bind(events).bind(parts).execute(connection).await?;
+        }
+        Ok(())
+    }
+}
+
 /// Keeps events for the workflows that cannot tell what to make of them.
 async fn block(
     connection: &mut PgConnection,
     app: &str,
+    worker: WorkerId,
     blocked: &[(EventId, Blocked)],
 ) -> Result<(), StoreError> {
     if blocked.is_empty() {
         return Ok(());
     }
-    let workflows: Vec<&str> = blocked.iter().map(|(_, blocked)| &*blocked.workflow).collect();
+    let parts: Vec<&str> = blocked.iter().map(|(_, blocked)| &*blocked.part).collect();
     let events: Vec<Uuid> = blocked.iter().map(|(event, _)| event.as_uuid()).collect();
     // Postgres has no NUL in text.
     let reasons = blocked.iter().map(|(_, blocked)| blocked.reason.replace('\0', "\u{fffd}"));
     let reasons: Vec<String> = reasons.collect();
     sqlx::query(BLOCK)
         .bind(app)
-        .bind(workflows)
+        .bind(worker.as_uuid())
+        .bind(parts)
         .bind(events)
         .bind(reasons)
         .execute(connection)

@@ -1,36 +1,40 @@
 use std::time::Duration;
 
-use jiff::Timestamp;
 use sqlx::{PgConnection, PgPool, Row as _};
 
 use super::connect::{BEGIN, begin};
+use super::register::columns;
 use super::runs;
 use super::value::{Columns as _, Time};
-use crate::store::{DueSchedule, Promoted, Schedule, StoreError, Timetable};
+use crate::store::{DueSchedule, Firing, Promoted, Schedule, StoreError, Timetable};
 
-/// The schedules of this program that are due and that nobody else fires at this moment. An app has
-/// few: its rows are found by the primary key.
+/// The schedules of this program that are due and that nobody else fires at this moment. Served by the
+/// primary key.
 const DUE: &str = "
-    SELECT schedule.workflow, schedule.due_at, schedule.last_at, now() AS at
+    SELECT schedule.workflow, schedule.rule, schedule.due_at, schedule.last_at, now() AS at
     FROM indelible.schedules schedule
     JOIN unnest($2::text[], $3::text[]) AS own (workflow, rule)
         ON own.workflow = schedule.workflow AND own.rule = schedule.rule
     WHERE schedule.app = $1 AND (schedule.due_at IS NULL OR schedule.due_at <= now())
-    ORDER BY schedule.workflow
+    ORDER BY schedule.workflow, schedule.rule
     FOR UPDATE OF schedule SKIP LOCKED";
 
 /// Served by the primary key.
 const MOVE_ON: &str = "
     UPDATE indelible.schedules schedule
     SET due_at = moved.due_at, last_at = coalesce(moved.last_at, schedule.last_at)
-    FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[])
-        AS moved (workflow, due_at, last_at)
-    WHERE schedule.app = $1 AND schedule.workflow = moved.workflow";
+    FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
+        AS moved (workflow, rule, due_at, last_at)
+    WHERE schedule.app = $1 AND schedule.workflow = moved.workflow
+      AND schedule.rule = moved.rule";
 
 /// Served by the primary key.
 const NEXT: &str = "
-    SELECT extract(epoch FROM min(due_at) - clock_timestamp())::float8
-    FROM indelible.schedules WHERE app = $1";
+    SELECT extract(epoch FROM min(schedule.due_at) - clock_timestamp())::float8
+    FROM indelible.schedules schedule
+    JOIN unnest($2::text[], $3::text[]) AS own (workflow, rule)
+        ON own.workflow = schedule.workflow AND own.rule = schedule.rule
+    WHERE schedule.app = $1";
 
 pub(super) async fn fire(
     pool: &PgPool,
@@ -38,26 +42,27 @@ pub(super) async fn fire(
     schedules: &[Schedule],
     timetable: Timetable<'_>,
 ) -> Result<Promoted, StoreError> {
-    let (workflows, rules): (Vec<&str>, Vec<&str>) =
-        schedules.iter().map(|schedule| (&*schedule.workflow, &*schedule.rule)).unzip();
+    let (workflows, rules) = columns(schedules);
     let mut tx = begin(pool, BEGIN).await?;
-    let rows = sqlx::query(DUE).bind(app).bind(workflows).bind(rules).fetch_all(&mut *tx).await?;
+    let rows = sqlx::query(DUE).bind(app).bind(&workflows).bind(&rules).fetch_all(&mut *tx).await?;
     let mut started = Vec::new();
     let mut moved = Moved::default();
     for row in &rows {
         let due = DueSchedule {
             workflow: row.try_get("workflow")?,
+            rule: row.try_get("rule")?,
             due: row.time_or_null("due_at")?,
             last: row.time_or_null("last_at")?,
             now: row.time("at")?,
         };
         let firing = timetable(&due);
-        moved.push(due.workflow, firing.next, firing.last());
+        moved.push(&due, &firing);
         started.extend(firing.runs.into_iter().map(|run| (run, Time(due.now))));
     }
     runs::insert(&mut tx, app, &started).await?;
     moved.write(&mut tx, app).await?;
-    let next: Option<f64> = sqlx::query_scalar(NEXT).bind(app).fetch_one(&mut *tx).await?;
+    let next: Option<f64> =
+        sqlx::query_scalar(NEXT).bind(app).bind(workflows).bind(rules).fetch_one(&mut *tx).await?;
     tx.commit().await?;
     let next = next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
     Ok(Promoted { runs: started.len(), next })
@@ -66,15 +71,17 @@ pub(super) async fn fire(
 #[derive(Default)]
 struct Moved {
     workflows: Vec<String>,
+    rules: Vec<String>,
     due: Vec<Time>,
     last: Vec<Option<Time>>,
 }
 
 impl Moved {
-    fn push(&mut self, workflow: String, due: Timestamp, last: Option<Timestamp>) {
-        self.workflows.push(workflow);
-        self.due.push(Time(due));
-        self.last.push(last.map(Time));
+    fn push(&mut self, due: &DueSchedule, firing: &Firing) {
+        self.workflows.push(due.workflow.clone());
+        self.rules.push(due.rule.clone());
+        self.due.push(Time(firing.next));
+        self.last.push(firing.last().map(Time));
     }
 
     async fn write(self, connection: &mut PgConnection, app: &str) -> Result<(), StoreError> {
@@ -82,6 +89,7 @@ impl Moved {
             sqlx::query(MOVE_ON)
                 .bind(app)
                 .bind(self.workflows)
+                .bind(self.rules)
                 .bind(self.due)
                 .bind(self.last)
                 .execute(connection)

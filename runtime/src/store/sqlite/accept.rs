@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -27,13 +27,15 @@ const INSERT_EVENTS: &str = "
     ON CONFLICT (id) DO NOTHING
     RETURNING id";
 
-/// Served by the primary key of subscriptions. `hosted_by` has started the runs of `hosted` events.
+/// Served by the primary key of subscriptions. `hosted_by` has started the runs of `hosted` events, and
+/// is told of those only for parts that are not in `?3`: another version of its program has them.
 const INSERT_DELIVERIES: &str = "
-    INSERT INTO indelible_deliveries (app, event_id)
-    SELECT s.app, e.value ->> 'id'
+    INSERT INTO indelible_deliveries (app, event_id, part)
+    SELECT s.app, e.value ->> 'id', s.part
     FROM json_each(?1) e
     JOIN indelible_subscriptions s ON s.event_name = e.value ->> 'name'
-    WHERE NOT (e.value ->> 'hosted' AND s.app = ?2)
+    WHERE CASE WHEN e.value ->> 'hosted' IS NOT NULL AND s.app = ?2
+        THEN s.part NOT IN (SELECT value FROM json_each(?3)) ELSE s.part = s.event_name END
     ORDER BY e.key";
 
 /// An event as a row of a batch.
@@ -42,7 +44,8 @@ pub(super) struct EventRow<'a> {
     pub(super) id: EventId,
     pub(super) name: &'a str,
     pub(super) data: &'a str,
-    pub(super) hosted: bool,
+    /// The parts that the accepting program has asked.
+    pub(super) hosted: Option<&'a [String]>,
 }
 
 pub(super) async fn accept(
@@ -58,11 +61,12 @@ pub(super) async fn accept(
         id: event.id,
         name: &event.name,
         data: event.data.as_str(),
-        hosted: event.runs.is_some(),
+        hosted: event.hosted.as_ref().map(|hosted| &*hosted.parts),
     });
     insert(&mut tx, hosted_by, rows.collect(), now).await?;
     if let Some(app) = hosted_by {
-        let runs = fresh.iter().flat_map(|event| event.runs.iter().flatten()).map(|run| (run, now));
+        let hosted = fresh.iter().filter_map(|event| event.hosted.as_ref());
+        let runs = hosted.flat_map(|hosted| &hosted.runs).map(|run| (run, now));
         runs::insert(&mut tx, app, runs).await?;
     }
     tx.commit().await?;
@@ -100,7 +104,13 @@ pub(super) async fn insert(
         let new = new.collect::<Result<std::collections::HashSet<_>, _>>()?;
         events.retain(|event| new.contains(&event.id));
     }
-    sqlx::query(INSERT_DELIVERIES).bind(batch(&events)).bind(hosted_by).execute(tx).await?;
+    let asked: BTreeSet<_> = events.iter().filter_map(|event| event.hosted).flatten().collect();
+    sqlx::query(INSERT_DELIVERIES)
+        .bind(batch(&events))
+        .bind(hosted_by)
+        .bind(batch(asked))
+        .execute(tx)
+        .await?;
     Ok(())
 }
 

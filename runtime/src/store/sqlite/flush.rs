@@ -230,7 +230,7 @@ fn events(commit: &RunCommit) -> impl Iterator<Item = EventRow<'_>> {
             id: event.id,
             name: event.name,
             data: event.data.as_str(),
-            hosted: false,
+            hosted: None,
         })
     })
 }

@@ -2,18 +2,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::SqliteStore;
-use super::runs;
 use super::value::{batch, micros, now, uuid};
+use super::{register, runs};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::{Driven, RunStatus, StoreError, Worker};
 
 const JOIN: &str = "
-    INSERT INTO indelible_workers (id, app, host, pid, joined_at, expires_at, drives)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    INSERT INTO indelible_workers
+        (id, app, host, pid, joined_at, expires_at, drives, parts, schedules)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 const RENEW: &str = "UPDATE indelible_workers SET expires_at = ?2 WHERE id = ?1";
 
@@ -61,13 +63,26 @@ impl<'a> DriveRow<'a> {
     }
 }
 
+/// Events that workers that are gone could not tell what to make of: another version may. Served by `indelible_blocked_by_worker`.
+pub(super) const UNBLOCK: &str = "
+    INSERT INTO indelible_deliveries (app, event_id, part)
+    SELECT app, event_id, part FROM indelible_blocked
+    WHERE worker IN (SELECT value FROM json_each(?1)) ORDER BY event_id";
+
+/// Served by `indelible_blocked_by_worker`.
+const FORGET_BLOCKED: &str = "
+    DELETE FROM indelible_blocked WHERE worker IN (SELECT value FROM json_each(?1))";
+
 pub(super) async fn join(
     store: &SqliteStore,
     worker: &Worker,
     lease: Duration,
-) -> Result<(), StoreError> {
+) -> Result<Instant, StoreError> {
     store.lives.begin(worker.id);
+    let mut tx = store.write().await?;
+    register::complete(&mut tx, &worker.registration).await?;
     let now = micros(now());
+    let asked = Instant::now();
     sqlx::query(JOIN)
         .bind(worker.id.to_string())
         .bind(&worker.app)
@@ -76,9 +91,12 @@ pub(super) async fn join(
         .bind(now)
         .bind(now.saturating_add(lease.as_micros() as i64))
         .bind(batch(worker.drives.iter().map(DriveRow::of)))
-        .execute(&store.writer)
+        .bind(batch(worker.registration.parts()))
+        .bind(batch(worker.registration.schedule_names()))
+        .execute(&mut *tx)
         .await?;
-    Ok(())
+    tx.commit().await?;
+    Ok(asked)
 }
 
 pub(super) async fn renew(
@@ -108,6 +126,7 @@ pub(super) async fn leave(store: &SqliteStore, worker: WorkerId) -> Result<(), S
     let mut tx = store.write().await?;
     let gone: Vec<String> =
         sqlx::query_scalar(LEAVE).bind(worker.to_string()).fetch_all(&mut *tx).await?;
+    unblock(&mut tx, &gone).await?;
     release(&mut tx, &gone, &[]).await?;
     tx.commit().await?;
     store.lives.end(worker);
@@ -125,6 +144,7 @@ pub(super) async fn take_over(store: &SqliteStore) -> Result<u64, StoreError> {
         .bind(batch(&dead))
         .fetch_all(&mut *tx)
         .await?;
+    unblock(&mut tx, &gone).await?;
     let released: Vec<String> = sqlx::query_scalar(TAKE_OVER)
         .bind(batch(&gone))
         .bind(RunStatus::Queued.name())
@@ -134,6 +154,17 @@ pub(super) async fn take_over(store: &SqliteStore) -> Result<u64, StoreError> {
     tx.commit().await?;
     dead.into_iter().for_each(|worker| store.lives.end(worker));
     Ok(released.len() as u64)
+}
+
+/// Lets others look at what workers that are gone could not tell what to make of.
+async fn unblock(tx: &mut SqliteConnection, gone: &[String]) -> Result<(), StoreError> {
+    if !gone.is_empty() {
+        let gone = batch(gone);
+        for statement in [UNBLOCK, FORGET_BLOCKED] {
+            sqlx::query(statement).bind(&gone).execute(&mut *tx).await?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn disown(

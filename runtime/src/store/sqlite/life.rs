@@ -71,9 +71,7 @@ fn lock_new(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use crate::id::WorkerId;
-    use crate::store::Worker;
-    use crate::store::conformance::{HOUR, World, on_sqlite};
+    use crate::store::conformance::{HOUR, World, on_sqlite, program, worker};
 
     #[tokio::test]
     async fn the_runs_of_a_process_that_is_gone_are_taken_over_before_their_lease_is_over() {
@@ -82,13 +80,7 @@ mod tests {
 
     async fn a_process_that_is_gone_is_noticed(world: World) {
         let elsewhere = world.another().await;
-        let worker = Worker {
-            id: WorkerId::new(),
-            app: "shop".to_owned(),
-            host: "here".to_owned(),
-            pid: 1,
-            drives: Vec::new(),
-        };
+        let worker = worker(program(&[]));
         elsewhere.join(&worker, HOUR).await.expect("a worker can join");
         let run = world.claimed(worker.id).await;
         assert_eq!(world.store.take_over().await.expect("it lives"), 0);

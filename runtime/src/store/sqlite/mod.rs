@@ -37,14 +37,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::life::Lives;
 use super::open::Problem;
 use super::{
-    Cancels, Claim, Claimed, Concluded, Flushed, Fork, Intervention, Listener, NewEvent, NewRun,
-    Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount,
-    RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable, Worker,
+    Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, Listener,
+    NewEvent, NewRun, Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit,
+    RunCount, RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable,
+    Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -109,12 +111,10 @@ impl Store for SqliteStore {
 
     async fn route(
         &self,
-        app: &str,
-        limit: usize,
-        _in_turn: bool,
+        deliveries: Deliveries<'_>,
         router: Router<'_>,
     ) -> Result<usize, StoreError> {
-        route::route(self, app, limit, router).await
+        route::route(self, deliveries, router).await
     }
 
     async fn complete(&self, app: &str, limit: usize) -> Result<Promoted, StoreError> {
@@ -134,7 +134,7 @@ impl Store for SqliteStore {
         promote::promote(self, limit).await
     }
 
-    async fn join(&self, worker: &Worker, lease: Duration) -> Result<(), StoreError> {
+    async fn join(&self, worker: &Worker, lease: Duration) -> Result<Instant, StoreError> {
         lease::join(self, worker, lease).await
     }
 

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection};
 
-use super::{batches, flush, inbox, query, waits};
+use super::{batches, flush, inbox, lease, query, route, waits};
 use crate::store::conformance::{World, on_sqlite};
 
-const STATEMENTS: [(&str, &str); 17] = [
+const STATEMENTS: [(&str, &str); 19] = [
     ("begin waits", waits::BEGIN),
     ("end waits", waits::END),
     ("look for events", waits::LOOK),
@@ -27,6 +27,8 @@ const STATEMENTS: [(&str, &str); 17] = [
     ("events of batches", batches::EVENTS),
     ("take from batches", batches::TAKE),
     ("close batches", batches::CLOSE),
+    ("route", route::OLDEST),
+    ("try blocked events again", lease::UNBLOCK),
 ];
 
 #[tokio::test]

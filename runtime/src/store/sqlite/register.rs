@@ -1,22 +1,38 @@
+use sqlx::sqlite::SqliteConnection;
+
 use super::SqliteStore;
 use super::value::{batch, micros, now};
 use crate::store::{Registration, RunStatus, StoreError, Stranded};
 
-/// What this program does not want another version of it may, while one is alive.
+/// Deliveries of what [`UNSUBSCRIBE`] is about to remove.
+const FORGET_DELIVERIES: &str = "
+    DELETE FROM indelible_deliveries
+    WHERE app = ?1 AND part NOT IN (SELECT value FROM json_each(?2))
+      AND part NOT IN (
+        SELECT part.value FROM indelible_workers worker, json_each(worker.parts) part
+        WHERE worker.app = ?1 AND worker.expires_at > ?3
+    )";
+
+/// What this program does not want, nor another version of it that is alive.
 const UNSUBSCRIBE: &str = "
     DELETE FROM indelible_subscriptions
-    WHERE app = ?1 AND NOT EXISTS (
-        SELECT 1 FROM indelible_workers WHERE app = ?1 AND expires_at > ?2
+    WHERE app = ?1 AND part NOT IN (SELECT value FROM json_each(?2))
+      AND part NOT IN (
+        SELECT part.value FROM indelible_workers worker, json_each(worker.parts) part
+        WHERE worker.app = ?1 AND worker.expires_at > ?3
     )";
 
 const SUBSCRIBE: &str = "
-    INSERT INTO indelible_subscriptions (event_name, app)
-    SELECT DISTINCT value, ?1 FROM json_each(?2) WHERE true
+    INSERT INTO indelible_subscriptions (event_name, app, part)
+    SELECT value ->> 0, ?1, value ->> 1 FROM json_each(?2) WHERE true
     ON CONFLICT DO NOTHING";
 
+/// What this program does not have another version of it may, while one is alive.
 const FORGET_WORKFLOWS: &str = "
     DELETE FROM indelible_workflows
-    WHERE app = ?1 AND id NOT IN (SELECT value FROM json_each(?2))";
+    WHERE app = ?1 AND id NOT IN (SELECT value FROM json_each(?2)) AND NOT EXISTS (
+        SELECT 1 FROM indelible_workers WHERE app = ?1 AND expires_at > ?3
+    )";
 
 const INSERT_WORKFLOWS: &str = "
     INSERT INTO indelible_workflows (app, id, registered_at)
@@ -41,49 +57,68 @@ const TRY_HELD: &str = "
 /// Events that an earlier program could not tell what to make of: this one may. Served by the primary
 /// key of blocked.
 const UNBLOCK: &str = "
-    INSERT INTO indelible_deliveries (app, event_id, workflow)
-    SELECT app, event_id, workflow FROM indelible_blocked
-    WHERE app = ?1 AND workflow IN (SELECT value FROM json_each(?2))
+    INSERT INTO indelible_deliveries (app, event_id, part)
+    SELECT app, event_id, part FROM indelible_blocked
+    WHERE app = ?1 AND part IN (SELECT value FROM json_each(?2))
     ORDER BY event_id";
 
 /// Served by the primary key.
 const FORGET_BLOCKED: &str = "
     DELETE FROM indelible_blocked
-    WHERE app = ?1 AND workflow IN (SELECT value FROM json_each(?2))";
+    WHERE app = ?1 AND part IN (SELECT value FROM json_each(?2))";
 
+/// Schedules that neither this program has nor another version of it that is alive.
 const FORGET_SCHEDULES: &str = "
     DELETE FROM indelible_schedules
-    WHERE app = ?1 AND workflow NOT IN (SELECT value ->> 0 FROM json_each(?2))";
+    WHERE app = ?1 AND workflow || ' ' || rule NOT IN (SELECT value FROM json_each(?2))
+      AND workflow || ' ' || rule NOT IN (
+        SELECT own.value FROM indelible_workers worker, json_each(worker.schedules) own
+        WHERE worker.app = ?1 AND worker.expires_at > ?3
+    )";
 
-/// A schedule whose rule has changed begins anew.
+/// A schedule begins anew if workers lived lately of which none had it: what was due is not missed.
+const BEGIN_ANEW: &str = "
+    UPDATE indelible_schedules SET due_at = NULL
+    WHERE app = ?1 AND workflow || ' ' || rule IN (SELECT value FROM json_each(?2))
+      AND EXISTS (SELECT 1 FROM indelible_workers WHERE app = ?1 AND expires_at > ?3)
+      AND workflow || ' ' || rule NOT IN (
+        SELECT own.value FROM indelible_workers worker, json_each(worker.schedules) own
+        WHERE worker.app = ?1 AND worker.expires_at > ?3
+    )";
+
+/// A new rule of a workflow knows the last tick of the one before.
 const SCHEDULE: &str = "
-    INSERT INTO indelible_schedules (app, workflow, rule)
-    SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2) WHERE true
-    ON CONFLICT (app, workflow) DO UPDATE SET rule = excluded.rule, due_at = NULL
-    WHERE rule <> excluded.rule";
+    INSERT INTO indelible_schedules (app, workflow, rule, last_at)
+    SELECT ?1, value ->> 0, value ->> 1, (
+        SELECT max(last_at) FROM indelible_schedules known
+        WHERE known.app = ?1 AND known.workflow = value ->> 0
+    )
+    FROM json_each(?2) WHERE true
+    ON CONFLICT DO NOTHING";
 
 pub(super) async fn register(
     store: &SqliteStore,
     registration: &Registration,
 ) -> Result<Vec<Stranded>, StoreError> {
-    let Registration { app, workflows, subscriptions, schedules } = registration;
-    let schedules = batch(schedules.iter().map(|schedule| (&schedule.workflow, &schedule.rule)));
+    let Registration { app, workflows, .. } = registration;
+    let parts = batch(registration.parts());
+    let schedules = batch(registration.schedule_names());
     let mut tx = store.write().await?;
-    sqlx::query(UNSUBSCRIBE).bind(app).bind(micros(now())).execute(&mut *tx).await?;
-    sqlx::query(SUBSCRIBE).bind(app).bind(batch(subscriptions)).execute(&mut *tx).await?;
-    sqlx::query(FORGET_WORKFLOWS).bind(app).bind(batch(workflows)).execute(&mut *tx).await?;
-    sqlx::query(INSERT_WORKFLOWS)
-        .bind(app)
-        .bind(batch(workflows))
-        .bind(micros(now()))
-        .execute(&mut *tx)
-        .await?;
+    let at = micros(now());
+    let before = [
+        (FORGET_DELIVERIES, &parts),
+        (UNSUBSCRIBE, &parts),
+        (FORGET_WORKFLOWS, &batch(workflows)),
+        (BEGIN_ANEW, &schedules),
+    ];
+    for (statement, own) in before {
+        sqlx::query(statement).bind(app).bind(own).bind(at).execute(&mut *tx).await?;
+    }
     for statement in [UNBLOCK, FORGET_BLOCKED] {
-        sqlx::query(statement).bind(app).bind(batch(workflows)).execute(&mut *tx).await?;
+        sqlx::query(statement).bind(app).bind(&parts).execute(&mut *tx).await?;
     }
-    for statement in [FORGET_SCHEDULES, SCHEDULE] {
-        sqlx::query(statement).bind(app).bind(&schedules).execute(&mut *tx).await?;
-    }
+    complete(&mut tx, registration).await?;
+    sqlx::query(FORGET_SCHEDULES).bind(app).bind(&schedules).bind(at).execute(&mut *tx).await?;
     let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
         .bind(app)
         .bind(batch(RunStatus::unfinished()))
@@ -101,4 +136,23 @@ pub(super) async fn register(
         .into_iter()
         .map(|(workflow, runs)| Stranded { workflow, runs: runs.unsigned_abs() })
         .collect())
+}
+
+/// Adds what is missing of a registration: another version may have been registered since.
+pub(super) async fn complete(
+    tx: &mut SqliteConnection,
+    registration: &Registration,
+) -> Result<(), StoreError> {
+    let Registration { app, workflows, subscriptions, schedules } = registration;
+    let subscriptions = batch(subscriptions.iter().map(|own| (&own.event, &own.part)));
+    let schedules = batch(schedules.iter().map(|schedule| (&schedule.workflow, &schedule.rule)));
+    sqlx::query(SUBSCRIBE).bind(app).bind(subscriptions).execute(&mut *tx).await?;
+    sqlx::query(INSERT_WORKFLOWS)
+        .bind(app)
+        .bind(batch(workflows))
+        .bind(micros(now()))
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(SCHEDULE).bind(app).bind(schedules).execute(tx).await?;
+    Ok(())
 }

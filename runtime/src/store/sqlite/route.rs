@@ -6,34 +6,54 @@ use super::waits::EventKey;
 use super::{batches, inbox, runs, waits};
 use crate::payload::Payload;
 use crate::store::gathered::Addition;
-use crate::store::{Router, StoreError, StoredEvent};
+use crate::store::{Deliveries, Router, StoreError, StoredEvent};
 
-/// Served by `indelible_deliveries_in_order` and the primary key of events.
-const OLDEST: &str = "
-    SELECT d.seq, d.workflow, e.seq AS place, e.id, e.name, e.data, e.accepted_at
+/// The oldest deliveries, each with the parts that are not this router's. Served by
+/// `indelible_deliveries_in_order` and the primary keys of events and subscriptions.
+pub(super) const OLDEST: &str = "
+    SELECT d.seq, d.part, e.seq AS place, e.id, e.name, e.data, e.accepted_at, (
+        SELECT json_group_array(s.part) FROM indelible_subscriptions s
+        WHERE s.event_name = d.part AND s.app = ?1
+          AND s.part NOT IN (SELECT value FROM json_each(?3))
+    ) AS others
     FROM indelible_deliveries d JOIN indelible_events e ON e.id = d.event_id
-    WHERE d.app = ?1 ORDER BY d.seq LIMIT ?2";
+    WHERE d.app = ?1 AND d.part IN (SELECT value FROM json_each(?3))
+    ORDER BY d.seq LIMIT ?2";
 
-/// Served by `indelible_deliveries_in_order`.
-const REMOVE: &str = "DELETE FROM indelible_deliveries WHERE app = ?1 AND seq <= ?2";
+/// Served by the primary key.
+const REMOVE: &str = "
+    DELETE FROM indelible_deliveries WHERE seq IN (SELECT value FROM json_each(?1))";
+
+/// Leaves parts of the app to processes that know them.
+const PASS_ON: &str = "
+    INSERT INTO indelible_deliveries (app, event_id, part)
+    SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2)";
 
 /// Keeps events for the workflows that cannot tell what to make of them. Served by the primary key.
 const BLOCK: &str = "
-    INSERT INTO indelible_blocked (app, workflow, event_id, reason)
-    SELECT ?1, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2) WHERE true
+    INSERT INTO indelible_blocked (app, worker, part, event_id, reason)
+    SELECT ?1, ?3, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2) WHERE true
     ON CONFLICT DO NOTHING";
 
 pub(super) async fn route(
     store: &SqliteStore,
-    app: &str,
-    limit: usize,
+    deliveries: Deliveries<'_>,
     router: Router<'_>,
 ) -> Result<usize, StoreError> {
+    // Whoever writes to the file has it for itself: routers take turns as they are.
+    let Deliveries { worker, app, parts, limit, in_turn: _ } = deliveries;
     let mut tx = store.write().await?;
-    let rows = sqlx::query(OLDEST).bind(app).bind(limit as i64).fetch_all(&mut *tx).await?;
-    let Some(last) = rows.last() else { return Ok(0) };
-    sqlx::query(REMOVE).bind(app).bind(last.try_get::<i64, _>("seq")?).execute(&mut *tx).await?;
+    let rows = sqlx::query(OLDEST)
+        .bind(app)
+        .bind(limit as i64)
+        .bind(batch(parts))
+        .fetch_all(&mut *tx)
+        .await?;
+    if rows.is_empty() {
+        return Ok(0);
+    }
     let (mut started, mut keys) = (Vec::new(), Vec::new());
+    let (mut routed, mut others) = (Vec::new(), Vec::new());
     let (mut blocked, mut batched) = (Vec::new(), Vec::new());
     for row in &rows {
         let event = StoredEvent {
@@ -41,20 +61,32 @@ pub(super) async fn route(
             name: row.try_get("name")?,
             data: Payload::stored(row.try_get::<String, _>("data")?),
             accepted_at: row.time("accepted_at")?,
-            only: row.try_get("workflow")?,
+            part: row.try_get("part")?,
         };
+        routed.push(row.try_get::<i64, _>("seq")?);
+        let left: Vec<String> = row.texts("others")?;
+        others.extend(left.into_iter().map(|part| (event.id, part)));
         let routing = router(&event);
         keys.extend(EventKey::all_of(event.id, &routing.keys));
         let kept = routing.blocked.into_iter();
-        blocked.extend(kept.map(|kept| (kept.workflow, event.id, kept.reason)));
+        blocked.extend(kept.map(|kept| (kept.part, event.id, kept.reason)));
         // A delivery's own number is given again once it is gone.
         let (seq, accepted_at) = (row.try_get("place")?, event.accepted_at);
         let batches = routing.batched.into_iter();
         batched.extend(batches.map(|batch| Addition { seq, event: event.id, accepted_at, batch }));
         started.extend(routing.runs.into_iter().map(|run| (run, event.accepted_at)));
     }
+    sqlx::query(REMOVE).bind(batch(routed)).execute(&mut *tx).await?;
+    if !others.is_empty() {
+        sqlx::query(PASS_ON).bind(app).bind(batch(others)).execute(&mut *tx).await?;
+    }
     if !blocked.is_empty() {
-        sqlx::query(BLOCK).bind(app).bind(batch(&blocked)).execute(&mut *tx).await?;
+        sqlx::query(BLOCK)
+            .bind(app)
+            .bind(batch(&blocked))
+            .bind(worker.to_string())
+            .execute(&mut *tx)
+            .await?;
     }
     batches::gather(&mut tx, app, &batched).await?;
     // Events cancel also runs that their batch has started.

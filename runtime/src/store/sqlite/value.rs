@@ -42,6 +42,8 @@ pub(super) trait Columns {
     fn time_or_null(&self, column: &str) -> Result<Option<Timestamp>, StoreError>;
     fn uuid(&self, column: &str) -> Result<Uuid, StoreError>;
     fn uuid_or_null(&self, column: &str) -> Result<Option<Uuid>, StoreError>;
+    /// A list of texts in JSON.
+    fn texts(&self, column: &str) -> Result<Vec<String>, StoreError>;
 }
 
 impl Columns for SqliteRow {
@@ -59,5 +61,10 @@ impl Columns for SqliteRow {
 
     fn uuid_or_null(&self, column: &str) -> Result<Option<Uuid>, StoreError> {
         self.try_get::<Option<&str>, _>(column)?.map(uuid).transpose()
+    }
+
+    fn texts(&self, column: &str) -> Result<Vec<String>, StoreError> {
+        serde_json::from_str(self.try_get(column)?)
+            .map_err(|error| StoreError::Corrupt(format!("`{column}`: {error}")))
     }
 }

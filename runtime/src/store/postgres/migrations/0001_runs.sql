@@ -10,11 +10,14 @@ CREATE TABLE indelible.events (
     since       pg_snapshot NOT NULL DEFAULT pg_current_snapshot()
 );
 
--- Which app wants the events of which name.
+-- Which app wants the events of which name, and what for: a row whose part is the name itself, and one
+-- for each workflow that it starts and each set of fields by which it is awaited. A process that knows
+-- nothing of a part leaves it to one that does.
 CREATE TABLE indelible.subscriptions (
     event_name text NOT NULL,
     app        text NOT NULL,
-    PRIMARY KEY (event_name, app)
+    part       text NOT NULL,
+    PRIMARY KEY (event_name, app, part)
 );
 
 -- Events that an app has not looked at yet, in order of acceptance.
@@ -22,22 +25,24 @@ CREATE TABLE indelible.deliveries (
     app       text   NOT NULL,
     seq       bigint GENERATED ALWAYS AS IDENTITY,
     event_id  uuid   NOT NULL,
-    -- The one workflow that it is for, if it was blocked.
-    workflow  text,
+    -- The event's name, or the one part of the app that it is still for.
+    part      text   NOT NULL,
     -- When its runs were started and its keys written. It stays until it has looked for waits.
     routed_at timestamptz,
     PRIMARY KEY (app, seq)
 );
 
 -- Events that a workflow cannot tell what to make of. They are delivered to it again when a program
--- registers.
+-- registers, and when the worker leaves that could not tell.
 CREATE TABLE indelible.blocked (
     app      text NOT NULL,
-    workflow text NOT NULL,
+    part     text NOT NULL,
     event_id uuid NOT NULL,
     reason   text NOT NULL,
-    PRIMARY KEY (app, workflow, event_id)
+    worker   uuid NOT NULL,
+    PRIMARY KEY (app, part, event_id)
 );
+CREATE INDEX blocked_by_worker ON indelible.blocked (worker);
 
 -- Batches that are gathered. Whoever adds to one or completes it holds its row.
 CREATE TABLE indelible.batches (
@@ -81,6 +86,7 @@ CREATE TABLE indelible.workflows (
 );
 
 -- When workflows start by themselves. Whoever locks a row that is due starts its runs and moves it on.
+-- Two programs that live side by side may each have a rule of their own for a workflow.
 CREATE TABLE indelible.schedules (
     app      text NOT NULL,
     workflow text NOT NULL,
@@ -89,7 +95,7 @@ CREATE TABLE indelible.schedules (
     due_at   timestamptz,
     -- The last tick that has started a run.
     last_at  timestamptz,
-    PRIMARY KEY (app, workflow)
+    PRIMARY KEY (app, workflow, rule)
 );
 
 -- Lives of workers. Whoever deletes a row takes over what it held. Renewing touches no key, so that
@@ -103,7 +109,11 @@ CREATE TABLE indelible.workers (
     expires_at timestamptz NOT NULL,
     -- What it drives: with a shape only runs of that shape.
     workflows  text[]      NOT NULL,
-    shapes     uuid[]      NOT NULL
+    shapes     uuid[]      NOT NULL,
+    -- What its program subscribes to, and its schedules, each as its workflow and its rule: nobody
+    -- removes them while it lives.
+    parts      text[]      NOT NULL,
+    schedules  text[]      NOT NULL
 );
 
 -- Workflows of which no runs are driven for now.

@@ -9,11 +9,14 @@ CREATE TABLE indelible_events (
     accepted_at INTEGER NOT NULL
 ) STRICT;
 
--- Which app wants the events of which name.
+-- Which app wants the events of which name, and what for: a row whose part is the name itself, and one
+-- for each workflow that it starts and each set of fields by which it is awaited. A process that knows
+-- nothing of a part leaves it to one that does.
 CREATE TABLE indelible_subscriptions (
     event_name TEXT NOT NULL,
     app        TEXT NOT NULL,
-    PRIMARY KEY (event_name, app)
+    part       TEXT NOT NULL,
+    PRIMARY KEY (event_name, app, part)
 ) STRICT, WITHOUT ROWID;
 
 -- Events that an app has not looked at yet, in order of acceptance.
@@ -21,20 +24,22 @@ CREATE TABLE indelible_deliveries (
     seq      INTEGER PRIMARY KEY,
     app      TEXT NOT NULL,
     event_id TEXT NOT NULL,
-    -- The one workflow that it is for, if it was blocked.
-    workflow TEXT
+    -- The event's name, or the one part of the app that it is still for.
+    part     TEXT NOT NULL
 ) STRICT;
 CREATE INDEX indelible_deliveries_in_order ON indelible_deliveries (app, seq);
 
 -- Events that a workflow cannot tell what to make of. They are delivered to it again when a program
--- registers.
+-- registers, and when the worker leaves that could not tell.
 CREATE TABLE indelible_blocked (
     app      TEXT NOT NULL,
-    workflow TEXT NOT NULL,
+    part     TEXT NOT NULL,
     event_id TEXT NOT NULL,
     reason   TEXT NOT NULL,
-    PRIMARY KEY (app, workflow, event_id)
+    worker   TEXT NOT NULL,
+    PRIMARY KEY (app, part, event_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_blocked_by_worker ON indelible_blocked (worker);
 
 -- Batches that are gathered.
 CREATE TABLE indelible_batches (
@@ -78,6 +83,7 @@ CREATE TABLE indelible_workflows (
 ) STRICT, WITHOUT ROWID;
 
 -- When workflows start by themselves. Whoever finds a row that is due starts its runs and moves it on.
+-- Two programs that live side by side may each have a rule of their own for a workflow.
 CREATE TABLE indelible_schedules (
     app      TEXT NOT NULL,
     workflow TEXT NOT NULL,
@@ -86,7 +92,7 @@ CREATE TABLE indelible_schedules (
     due_at   INTEGER,
     -- The last tick that has started a run.
     last_at  INTEGER,
-    PRIMARY KEY (app, workflow)
+    PRIMARY KEY (app, workflow, rule)
 ) STRICT, WITHOUT ROWID;
 
 -- Lives of workers. Whoever deletes a row takes over what it held.
@@ -98,7 +104,11 @@ CREATE TABLE indelible_workers (
     joined_at  INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     -- What it drives: with a shape only runs of that shape.
-    drives     TEXT    NOT NULL
+    drives     TEXT    NOT NULL,
+    -- What its program subscribes to, and its schedules, each as its workflow and its rule: nobody
+    -- removes them while it lives. Lists in JSON.
+    parts      TEXT    NOT NULL,
+    schedules  TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Workflows of which no runs are driven for now.
