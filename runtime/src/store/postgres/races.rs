@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{flush, lease, pause, transaction};
+use super::{connect, flush, lease, pause, transaction};
 use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
 use crate::machine::End;
 use crate::step::{Connection, Rollback};
@@ -454,6 +454,36 @@ async fn a_fork_does_not_wait_for_a_commit_of_its_source() {
         let late = fork("b");
         assert_eq!(world.store.fork(&late, &uncancelled).await.expect("it answers"), Ok(()));
         assert_eq!(world.lines(late.id).await, 1);
+    })
+    .await;
+}
+
+/// Its connection would keep to itself what others write on it.
+#[tokio::test]
+async fn a_transaction_whose_beginner_goes_away_is_over() {
+    on_postgres(|world: World| async move {
+        let pool = PgPool::connect(&world.database.url()).await.expect("it can be connected to");
+        for nth in 0..200 {
+            let moment = Duration::from_micros(nth * 10);
+            // Whatever has become of it by then.
+            let _ = timeout(moment, connect::begin(&pool, connect::BEGIN)).await;
+        }
+        let open = "SELECT EXISTS (
+            SELECT FROM pg_stat_activity
+            WHERE datname = current_database() AND state LIKE 'idle in transaction%'
+        )";
+        let over = async {
+            let mut observer = connection(&world).await;
+            while sqlx::query_scalar::<_, bool>(open)
+                .fetch_one(&mut observer)
+                .await
+                .expect("it answers")
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(AT_ONCE, over).await.expect("a transaction stays open");
+        pool.close().await;
     })
     .await;
 }

@@ -1,6 +1,7 @@
 use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
+use super::connect::{BEGIN, begin};
 use super::value::{Columns as _, Time};
 use super::waits::{EventKeys, RunWaits};
 use super::{OVERDUE, batches, inbox, runs};
@@ -61,8 +62,7 @@ pub(super) async fn route(
     router: Router<'_>,
 ) -> Result<usize, StoreError> {
     let Deliveries { worker, app, parts, limit, in_turn } = deliveries;
-    let mut connection = pool.acquire().await?;
-    let mut tx = sqlx::Connection::begin(&mut *connection).await?;
+    let mut tx = begin(pool, BEGIN).await?;
     if in_turn {
         sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
     }
@@ -118,6 +118,7 @@ pub(super) async fn route(
         return Ok(rows.len());
     }
 
+    let mut connection = pool.acquire().await?;
     let mut told = keys.find(&mut connection, app).await?;
     told.extend(waits.look(&mut connection).await?);
     inbox::rouse(&mut connection, &told).await?;
