@@ -74,6 +74,10 @@ const _: () = {
         async fn run(
             context: __private::Context,
         ) -> __private::Result<Self::Output, __private::Failure> {
+            #[allow(
+                clippy::redundant_closure,
+                reason = "a step's attempt is made into one"
+            )]
             async fn __body(event: TicketCreated, step: Step) -> Result<(), Failure> {
                 __private::durable(
                         step.run(__private::NoState::in_place_of(&(name)), || fetch()),

@@ -113,6 +113,10 @@ const _: () = {
         async fn run(
             context: __private::Context,
         ) -> __private::Result<Self::Output, __private::Failure> {
+            #[allow(
+                clippy::redundant_closure,
+                reason = "a step's attempt is made into one"
+            )]
             async fn __body(
                 event: TicketCreated,
                 step: Step,
