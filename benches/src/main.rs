@@ -90,19 +90,19 @@ async fn wanderer((distance, order): (u32, u32), step: Step) -> Result<u32, Fail
     Ok(walked)
 }
 
-/// Waits for the payments of one order after the other.
+/// Counts the payments of an order, until one is the last.
 #[workflow(input)]
-async fn counting((): (), step: Step) -> Result<u32, Failure> {
-    let mut order = 1;
-    #[carried(order)]
+async fn counting(order: u32, step: Step) -> Result<u32, Failure> {
+    let mut payments = 1;
+    #[carried(payments)]
     loop {
         let paid = step.wait_for_event::<Paid>("paid").matching(order = order).await;
         if !paid.is_some_and(|paid| paid.data.again) {
             break;
         }
-        order += 1;
+        payments += 1;
     }
-    Ok(order)
+    Ok(payments)
 }
 
 indelible::app! {

@@ -124,16 +124,16 @@ pub(crate) async fn carried(
     for iteration in [1, iteration] {
         let mut times = Vec::new();
         let mut lines = 0;
-        for _ in 0..RUNS {
-            let run = runtime.start(counting, ()).await?;
+        for order in 0..RUNS {
+            let run = runtime.start(counting, order).await?;
             settle(runtime, RunStatus::Waiting, 1).await?;
             if iteration > 1 {
                 database.iterate(run.id(), iteration, &format!("[{iteration}]")).await?;
             }
             // One iteration more, and then the end.
             let sent = Instant::now();
-            runtime.send(Paid { order: iteration, again: true }).await?;
-            runtime.send(Paid { order: iteration + 1, again: false }).await?;
+            runtime.send(Paid { order, again: true }).await?;
+            runtime.send(Paid { order, again: false }).await?;
             assert_eq!(run.result().await?, iteration + 1);
             times.push(sent.elapsed());
             lines = run.journal().await?.len();
