@@ -24,7 +24,7 @@ use self::done::Done;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::prefixes::replay_prefixes;
 use crate::journal::{
-    Change, Content, Entry, ErrorKind, ErrorRecord, Message, MessageId, Row, StateKey, Transition,
+    Change, Entry, ErrorKind, ErrorRecord, Message, MessageId, Row, StateKey, Transition,
 };
 use crate::payload::Payload;
 use crate::step::{
@@ -224,12 +224,16 @@ impl Machine {
     pub(crate) fn poll(&mut self, clock: Timestamp, cx: &mut Context<'_>) -> Poll<Turn> {
         self.operations.lock().set_clock(clock);
         loop {
+            let mut was_told = false;
             if self.operations.lock().is_live() {
                 self.operations.lock().fire();
-                self.read_inbox();
+                was_told = self.read_inbox();
                 self.keep_time(clock);
             }
             self.poll_body(cx);
+            while self.operations.lock().has_passed_on() {
+                self.poll_body(cx);
+            }
             let fault = self.operations.lock().fault().cloned();
             if let Some(fault) = fault {
                 if !self.cancelled_at_fault() {
@@ -241,7 +245,7 @@ impl Machine {
                 self.deliver(row);
             } else if !self.operations.lock().is_live() {
                 self.operations.lock().go_live();
-            } else if !self.operations.lock().has_passed_on() {
+            } else if !was_told {
                 return self.turn();
             }
         }
@@ -338,29 +342,28 @@ impl Machine {
         self.ended(end);
     }
 
-    /// Passes on what the run was told; a request to cancel ends it. While a commit is under way,
-    /// anything else is kept: the wait that it is for may be in that commit. So it is between the end
-    /// of the body and what undoes its steps, which waits for the children.
-    fn read_inbox(&mut self) {
-        for message in std::mem::take(&mut self.inbox) {
-            match (&message.content, &self.phase) {
-                (Content::Cancel { reason }, Phase::Body(_)) => {
-                    self.ended(End::Cancelled(reason.clone()));
-                }
+    /// Passes on the next of what the run was told, so that what came first is seen first; whether
+    /// there was anything. A request to cancel ends the run. While a commit is under way, anything else
+    /// is kept: the wait that it is for may be in that commit. So it is between the end of the body
+    /// and what undoes its steps, which waits for the children.
+    fn read_inbox(&mut self) -> bool {
+        let keeps = self.in_flight.is_some() || matches!(self.phase, Phase::Over);
+        let is_next = |message: &Message| !keeps || message.cancellation().is_some();
+        let next = self.inbox.iter().position(is_next);
+        let Some(message) = next.and_then(|place| self.inbox.remove(place)) else { return false };
+        if let Some(reason) = message.cancellation().map(str::to_owned) {
+            match self.phase {
+                Phase::Body(_) => self.ended(End::Cancelled(reason)),
                 // Not that the next generation would have to hear of it.
-                (Content::Cancel { reason }, Phase::Over) if self.is_to_restart() => {
-                    self.end = EndState::Reached(End::Cancelled(reason.clone()));
+                Phase::Over if self.is_to_restart() => {
+                    self.end = EndState::Reached(End::Cancelled(reason));
                 }
                 // It is on its way to its end. The store tells it again whoever goes on undoing.
-                (Content::Cancel { reason }, _) => self.asked_to_cancel = Some(reason.clone()),
-                _ if self.in_flight.is_some() || matches!(self.phase, Phase::Over) => {
-                    self.inbox.push_back(message);
-                    continue;
-                }
-                _ => {}
+                _ => self.asked_to_cancel = Some(reason),
             }
-            self.operations.lock().receive(message);
         }
+        self.operations.lock().receive(message);
+        true
     }
 
     /// Whether the body has asked for another generation, and that is not on its way yet.

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
+use super::waiting::{Paid, paid};
 use super::*;
+use crate::__private::race;
 use crate::journal::{Change, ErrorKind, ErrorRecord, Transition};
+use crate::step::Race2;
 use crate::workflow::{Direct, Workflow};
 
 /// A workflow to be invoked; its body is never run here.
@@ -114,4 +117,21 @@ fn a_detached_child_is_left_alone() {
         panic!("no commit")
     };
     assert!(matches!(entries[0].change, Change::Fail { cancelled: None, .. }), "{entries:?}");
+}
+
+#[test]
+fn of_an_event_and_a_child_s_end_the_first_to_come_wins() {
+    let begin = workflow!(async |step| {
+        let paid = durable(step.wait_for_event::<Paid>(At("paid")));
+        match race((durable(step.invoke(At("ask"), Child, 20)), paid)).await {
+            Race2::A(answer) => Ok(answer?),
+            Race2::B(paid) => Ok(paid.map_or(0, |paid| paid.data.cents)),
+        }
+    });
+    let mut bench = Bench::new(begin);
+    let _ = bench.rest();
+    let child = child_of(&bench);
+    bench.machine.receive(paid(7, 500));
+    bench.machine.receive(ended(child, Ok(Payload::stored("42"))));
+    assert_eq!(bench.finish(), completed("500"));
 }

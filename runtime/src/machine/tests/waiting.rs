@@ -9,13 +9,13 @@ use crate::event::{Event, EventField, Received};
 use crate::journal::{Change, Transition};
 
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct Paid {
+pub(super) struct Paid {
     order: u32,
-    cents: u32,
+    pub(super) cents: u32,
 }
 
 /// Its fields, as `#[derive(Event)]` describes them.
-struct PaidFields {
+pub(super) struct PaidFields {
     order: EventField<Paid, u32>,
 }
 
@@ -26,7 +26,7 @@ impl Event for Paid {
     const FIELDS: PaidFields = PaidFields { order: EventField::new("order", |order| json!(order)) };
 }
 
-fn paid(order: u32, cents: u32) -> Message {
+pub(super) fn paid(order: u32, cents: u32) -> Message {
     let data = json!({"order": order, "cents": cents});
     let id = Uuid::from_u128(u128::from(order) << 32 | u128::from(cents));
     Message {
@@ -156,6 +156,24 @@ fn an_event_satisfies_one_wait_the_one_entered_first_that_wants_it() {
     bench.machine.receive(paid(7, 500));
     assert_eq!(bench.finish(), completed("[500,50]"));
     assert_eq!(bench.discarded, []);
+}
+
+/// The second is offered to the waits after the first has been declined by all that do not want it.
+#[test]
+fn events_that_come_together_are_considered_one_after_the_other() {
+    let begin = workflow!(async |step| {
+        let wait = |id| step.wait_for_event::<Paid>(At(id)).on_field(|paid| paid.order, 7u32);
+        let large = wait("large").filter(|paid| paid.cents > 100).timeout(Duration::from_secs(1));
+        let fair = wait("fair").filter(|paid| paid.cents > 10).timeout(Duration::from_secs(1));
+        let (large, fair) = crate::__private::join((durable(large), durable(fair))).await;
+        Ok([large, fair].map(|received| received.map(|received| received.data.cents)))
+    });
+    let mut bench = Bench::new(begin);
+    let _ = bench.rest();
+    bench.machine.receive(paid(7, 50));
+    bench.machine.receive(paid(7, 5));
+    assert_eq!(bench.finish(), completed("[null,50]"));
+    assert_eq!(bench.taken, [paid(7, 50).id]);
 }
 
 #[test]
