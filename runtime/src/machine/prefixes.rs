@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -29,7 +30,9 @@ pub(crate) fn replay_prefixes(
     // What stands before a carried loop's last line was never there without it.
     let carried = |row: &Row| matches!(row.transition, Transition::Carried { .. });
     let first = origin.journal.iter().rposition(carried).map_or(0, |place| place + 1);
-    for length in (first..whole).step_by(step).chain([whole]) {
+    let given_up = given_up(&origin.journal);
+    let lengths = (first..whole).step_by(step).chain([whole]);
+    for length in lengths.filter(|length| !given_up.contains(length)) {
         let journal = origin.journal[..length].to_vec();
         let origin = Origin { journal, ..origin.clone() };
         let mut machine = Machine::new(definition, resources.clone(), Limits::DEFAULT, origin);
@@ -52,6 +55,16 @@ pub(crate) fn replay_prefixes(
         }
     }
     Ok(())
+}
+
+/// The prefixes that end in the middle of a commit: what was given up with a body stands or falls with
+/// the line that begins to undo what it did.
+fn given_up(journal: &[Row]) -> Range<usize> {
+    let undoing = |row: &Row| matches!(row.transition, Transition::Undoing { .. });
+    let Some(undoing) = journal.iter().position(undoing) else { return 0..0 };
+    let abandoned = |row: &&Row| row.transition == Transition::Abandoned;
+    let given_up = journal[..undoing].iter().rev().take_while(abandoned).count();
+    undoing + 1 - given_up..undoing + 1
 }
 
 /// A map that was made again may write its keys in another order.

@@ -227,10 +227,12 @@ impl Bench {
     fn assert_replays(&self) {
         // Any other may have come to its end in spite of its body.
         let Some(End::Completed(output)) = &self.end else { return };
+        self.replayed(Some(output)).unwrap_or_else(|contradiction| panic!("{contradiction}"));
+    }
+
+    fn replayed(&self, output: Option<&Payload>) -> Result<(), String> {
         let origin = Origin { journal: self.journal.clone(), ..self.origin.clone() };
-        let replayed =
-            super::replay_prefixes(&self.definition, &self.resources, &origin, Some(output));
-        replayed.unwrap_or_else(|contradiction| panic!("{contradiction}"));
+        super::replay_prefixes(&self.definition, &self.resources, &origin, output)
     }
 
     fn poll(&mut self) -> Poll<Turn> {

@@ -1,4 +1,5 @@
 use super::invoking::Child;
+use super::waiting::Paid;
 use super::*;
 use crate::journal::{ErrorKind, ErrorRecord, Transition};
 use crate::step::{Undo, undo};
@@ -172,6 +173,21 @@ fn a_cancelled_run_undoes_its_steps_once() {
         resumed.machine.receive(cancel("once more"));
         assert_eq!(resumed.finish(), End::Cancelled("enough".to_owned()));
     }
+}
+
+/// Its end stands in one commit with the beginning of the undoing.
+#[test]
+fn a_journal_is_not_replayed_up_to_a_wait_that_was_given_up_with_the_body() {
+    let begin = workflow!(async |step| {
+        durable(step.run(At("reserve"), || effect("reserve", 1)).undo(take_back)).await?;
+        Ok(durable(step.wait_for_event::<Paid>(At("paid"))).await.is_some())
+    });
+    let mut bench = Bench::new(begin);
+    let _ = bench.rest();
+    bench.machine.receive(cancel("enough"));
+    assert_eq!(bench.finish(), End::Cancelled("enough".to_owned()));
+    assert_eq!(bench.keys(), ["reserve", "paid", "paid", "(undo)", "undo(reserve)"]);
+    assert_eq!(bench.replayed(None), Ok(()));
 }
 
 #[test]
