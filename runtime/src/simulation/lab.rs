@@ -1,25 +1,56 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::journal::{Change, Entry, Row, RunId, StateKey, Transition};
+use crate::journal::{Change, Entry, Message, MessageId, Row, RunId, StateKey, Transition};
 
-/// What is known to be committed of each run, so that the futures of steps can tell which attempt
-/// they are, and whether they should run at all.
+/// What is known of each run, whoever drives it.
 #[derive(Clone, Default)]
-pub(super) struct Lab(Arc<Mutex<HashMap<RunId, Vec<Row>>>>);
+pub(super) struct Lab(Arc<Mutex<HashMap<RunId, Known>>>);
+
+#[derive(Default)]
+struct Known {
+    /// What is committed, so that the futures of steps can tell which attempt they are, and whether
+    /// they should run at all.
+    journal: Vec<Row>,
+    /// What it was told and has not committed to have heard: that is not news, and is told again as
+    /// soon as it is driven again.
+    told: HashSet<MessageId>,
+}
 
 impl Lab {
-    /// A worker has got hold of a run.
-    pub(super) fn claimed(&self, run: RunId, journal: &[Row]) {
-        self.journals().insert(run, journal.to_vec());
+    /// A worker has got hold of a run; gives what of its inbox it was told before, and the news.
+    pub(super) fn claimed(
+        &self,
+        run: RunId,
+        journal: &[Row],
+        inbox: Vec<Message>,
+    ) -> (Vec<Message>, Vec<Message>) {
+        let mut runs = self.runs();
+        let known = runs.entry(run).or_default();
+        known.journal = journal.to_vec();
+        let (old, news): (Vec<_>, Vec<_>) =
+            inbox.into_iter().partition(|message| known.told.contains(&message.id));
+        known.told = old.iter().map(|message| message.id).collect();
+        (old, news)
+    }
+
+    pub(super) fn told(&self, run: RunId, message: MessageId) {
+        self.runs().entry(run).or_default().told.insert(message);
+    }
+
+    /// It is committed that a run has heard of messages.
+    pub(super) fn heard(&self, run: RunId, messages: &[MessageId]) {
+        let mut runs = self.runs();
+        let known = runs.entry(run).or_default();
+        known.told.retain(|message| !messages.contains(message));
     }
 
     /// Its worker has heard that lines were committed.
     pub(super) fn committed(&self, run: RunId, first_seq: u32, entries: &[Entry], at: Timestamp) {
-        let mut journals = self.journals();
-        let journal = journals.entry(run).or_default();
+        let mut runs = self.runs();
+        let journal = &mut runs.entry(run).or_default().journal;
         for (entry, seq) in entries.iter().zip(first_seq..) {
             if let Change::Carry { replaces: Some(from), .. } = entry.change {
                 journal.retain(|row| row.seq < from);
@@ -34,8 +65,9 @@ impl Lab {
     ///
     /// When the step's outcome is committed.
     pub(super) fn begin(&self, run: RunId, key: &StateKey) -> u64 {
-        let journals = self.journals();
-        let lines = journals.get(&run).into_iter().flatten().filter(|row| row.key == *key);
+        let runs = self.runs();
+        let lines =
+            runs.get(&run).map(|k| &k.journal).into_iter().flatten().filter(|row| row.key == *key);
         let mut failed = 0;
         for row in lines {
             match row.transition {
@@ -51,7 +83,7 @@ impl Lab {
         failed
     }
 
-    fn journals(&self) -> MutexGuard<'_, HashMap<RunId, Vec<Row>>> {
+    fn runs(&self) -> MutexGuard<'_, HashMap<RunId, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -101,14 +101,14 @@ impl Simulated {
         for run in claimed {
             let id = run.origin.trigger.run;
             assert_eq!(run.unreadable, None, "what is stored of {id} can be read");
-            self.lab.claimed(id, &run.origin.journal);
+            let (old, inbox) = self.lab.claimed(id, &run.origin.journal, run.inbox);
             let definition = Definition::of::<Interpreted>();
             let resources = self.resources.clone();
             let generation = run.origin.generation;
-            let machine = Machine::new(&definition, resources, Limits::DEFAULT, run.origin);
+            let mut machine = Machine::new(&definition, resources, Limits::DEFAULT, run.origin);
+            old.into_iter().for_each(|message| machine.receive(message));
             let woken = Arc::new(Woken(AtomicBool::new(true)));
-            let earlier =
-                self.runs.insert(id, Driven { machine, generation, woken, inbox: run.inbox });
+            let earlier = self.runs.insert(id, Driven { machine, generation, woken, inbox });
             assert!(earlier.is_none(), "{id} is claimed while it is driven");
         }
         found
@@ -225,6 +225,10 @@ impl Simulated {
         match self.store.flush(self.id, commit, batch).await {
             Ok(flushed) => {
                 assert!(flushed.evicted.is_empty(), "{:?} are ours", flushed.evicted);
+                for RunCommit { run, taken, discarded, .. } in batch {
+                    self.lab.heard(*run, taken);
+                    self.lab.heard(*run, discarded);
+                }
                 flushed
             }
             Err(error) => panic!("a live worker can commit: {error}"),
@@ -276,6 +280,7 @@ impl Simulated {
         for (run, driven) in &mut self.runs {
             driven.inbox.clear();
             for message in told.remove(run).unwrap_or_default() {
+                self.lab.told(*run, message.id);
                 driven.machine.receive(message);
                 driven.woken.0.store(true, Ordering::Relaxed);
                 any = true;
