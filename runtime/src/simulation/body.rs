@@ -4,10 +4,9 @@
 //! with an id of its own, and here they come as data.
 
 use std::collections::HashSet;
-use std::future::{Future, pending, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, OnceLock};
-use std::task::Poll;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use super::lab::Lab;
 use super::plan::{Failing, IDS, Node, Scenario, Work};
 use super::random::mix;
+use super::work::{UNDOS, attempt, helper, panic, take_back};
 use crate::__private::{durable, join, race, try_join};
 use crate::event::Event as _;
-use crate::journal::{RunId, StateKey};
+use crate::journal::RunId;
 use crate::step::{
-    Body, BoxError, Context, Failure, Permanent, Race2, Race3, Requirement, Resource, RetryAfter,
-    Run, Step,
+    Body, BoxError, Context, Definition, Failure, Race2, Race3, Requirement, Resource, Run, Step,
 };
 use crate::workflow::{Awaits, Backoff, Config, Direct, Graph, State, Workflow};
 
@@ -36,7 +35,7 @@ pub(super) struct Signal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Nth(usize);
 
-static NAMES: LazyLock<Vec<&'static str>> =
+pub(super) static NAMES: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| (0..IDS).map(|nth| &*format!("s{nth}").leak()).collect());
 
 impl State for Nth {
@@ -78,6 +77,11 @@ impl Body for Interpreted {
             Err(Stop::Fail(failure)) => Err(failure),
         }
     }
+}
+
+/// The workflow as a worker knows it.
+pub(super) fn definition() -> Definition {
+    Definition { undos: *UNDOS, ..Definition::of::<Interpreted>() }
 }
 
 /// Why a body does not go on.
@@ -184,7 +188,7 @@ impl Interpreter {
                     None => mix(seen, 2),
                 }
             }
-            Node::Invoke { id, plan, timeout, detached, fatal } => {
+            Node::Invoke { id, plan, timeout, detached, fatal, undo } => {
                 let scenario = Scenario { case: self.case, plan: plan.clone() };
                 let mut child = step.invoke(Nth(*id), Interpreted, scenario);
                 if let Some(seconds) = timeout {
@@ -192,6 +196,9 @@ impl Interpreter {
                 }
                 if *detached {
                     child = child.detached();
+                }
+                if *undo {
+                    child = child.undo(take_back(self.run));
                 }
                 match durable(child).await {
                     Ok(value) => mix(seen, value),
@@ -283,7 +290,7 @@ impl Interpreter {
                 })
             }
             Node::Helper { id, body } => {
-                let step = step.enter(&format!("h{id}"));
+                let step = step.enter(&helper(*id));
                 let (run, case, lab) = (self.run, self.case, self.lab.clone());
                 Self { step, run, case, lab }.all(body, seen).await?
             }
@@ -310,55 +317,15 @@ impl Interpreter {
         if let Failing::Hang(seconds) = work.how {
             step = step.timeout(Duration::from_secs(seconds));
         }
+        if work.undo {
+            step = step.undo(take_back(self.run));
+        }
         if let Some(item) = item {
             step = step.key(item);
         }
         key.get_or_init(|| step.state_key().clone());
         step
     }
-}
-
-/// One attempt of a step.
-async fn attempt(
-    key: Arc<OnceLock<StateKey>>,
-    lab: Arc<Lab>,
-    run: RunId,
-    work: Work,
-) -> Result<u64, BoxError> {
-    let key = key.get().expect("the step was built before it is polled");
-    let failed = lab.begin(run, key);
-    for _ in 0..work.polls {
-        yield_once().await;
-    }
-    if failed >= work.fails {
-        return Ok(work.value);
-    }
-    let error = || BoxError::from(format!("attempt {failed} failed"));
-    match work.how {
-        Failing::Error => Err(error()),
-        Failing::Later => Err(RetryAfter(error(), Duration::from_secs(10)).into()),
-        Failing::Permanent => Err(Permanent(error()).into()),
-        Failing::Panic => panic(format!("attempt {failed} panicked")),
-        Failing::Hang(_) => pending().await,
-    }
-}
-
-/// Panics without the hook, whose thousands of backtraces would cost more than all cases.
-fn panic(message: String) -> ! {
-    std::panic::resume_unwind(Box::new(message))
-}
-
-/// Is ready at the second poll, and asks for it.
-async fn yield_once() {
-    let mut polled = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut polled, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 fn hash(text: &str) -> u64 {

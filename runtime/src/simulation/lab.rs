@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::reading::{is_kept, to_undo, undo_of, undoing, undone};
 use crate::journal::{Change, Entry, Message, MessageId, Row, RunId, StateKey, Transition};
 
 /// What is known of each run, whoever drives it.
@@ -53,7 +54,11 @@ impl Lab {
         let journal = &mut runs.entry(run).or_default().journal;
         for (entry, seq) in entries.iter().zip(first_seq..) {
             if let Change::Carry { replaces: Some(from), .. } = entry.change {
-                journal.retain(|row| row.seq < from);
+                let stays = |row: &Row| {
+                    row.seq < from
+                        || matches!(row.transition, Transition::Succeeded { undo, .. } if undo)
+                };
+                journal.retain(stays);
             }
             journal.push(entry.clone().committed(seq, at));
         }
@@ -63,19 +68,20 @@ impl Lab {
     ///
     /// # Panics
     ///
-    /// When the step's outcome is committed.
+    /// When the step's outcome is committed, or what the run did is being undone.
     pub(super) fn begin(&self, run: RunId, key: &StateKey) -> u64 {
         let runs = self.runs();
-        let lines =
-            runs.get(&run).map(|k| &k.journal).into_iter().flatten().filter(|row| row.key == *key);
+        let journal = runs.get(&run).map_or(&[][..], |known| &known.journal);
+        if undoing(journal).is_some() {
+            abort(run, &format!("{key} begins though what the run did is being undone"));
+        }
+        let lines = journal.iter().filter(|row| row.key == *key && !is_kept(journal, row));
         let mut failed = 0;
         for row in lines {
             match row.transition {
                 Transition::Retrying { attempt, .. } => failed = u64::from(attempt),
-                // Not through the step's own handling of panics: it would only count as a failure.
                 _ if row.transition.is_outcome() => {
-                    eprintln!("run {run}: {key} begins again though its outcome is committed");
-                    std::process::abort();
+                    abort(run, &format!("{key} begins again though its outcome is committed"));
                 }
                 _ => {}
             }
@@ -83,7 +89,38 @@ impl Lab {
         failed
     }
 
+    /// The undo of a step begins that gave this; gives how many attempts have failed before.
+    ///
+    /// # Panics
+    ///
+    /// When it is not that step's turn.
+    pub(super) fn undo(&self, run: RunId, value: u64) -> u64 {
+        let runs = self.runs();
+        let journal = runs.get(&run).map_or(&[][..], |known| &known.journal);
+        if undoing(journal).is_none() {
+            abort(run, "a step is undone while its body goes on");
+        }
+        let over = undone(journal).count();
+        let turn = to_undo(journal).nth(over).map(|row| (&row.key, &row.transition));
+        match turn {
+            Some((_, Transition::Succeeded { outcome, .. }))
+                if outcome.decode::<u64>().is_ok_and(|gave| gave == value) => {}
+            _ => abort(run, &format!("what gave {value} is undone when it is {turn:?}'s turn")),
+        }
+        let last = journal.iter().rev().map_while(|row| undo_of(row).map(|_| &row.transition));
+        match last.take(1).next() {
+            Some(Transition::Retrying { attempt, .. }) => u64::from(*attempt),
+            _ => 0,
+        }
+    }
+
     fn runs(&self) -> MutexGuard<'_, HashMap<RunId, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Not through the steps' own handling of panics: it would only count as a failure.
+fn abort(run: RunId, what: &str) -> ! {
+    eprintln!("run {run}: {what}");
+    std::process::abort();
 }

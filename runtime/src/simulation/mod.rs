@@ -13,9 +13,12 @@ mod batch;
 mod body;
 mod faults;
 mod lab;
+mod maker;
 mod plan;
 mod random;
+mod reading;
 mod story;
+mod work;
 mod worker;
 
 use std::collections::BTreeMap;

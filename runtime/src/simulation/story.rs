@@ -3,13 +3,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::APP;
-use super::body::Interpreted;
+use super::body::definition;
 use super::plan::Scenario;
+use super::reading::{is_kept, to_undo, undo_of, undoing, undone};
 use crate::id::RunId;
-use crate::journal::{Row, Transition};
+use crate::journal::{ErrorKind, Row, Transition};
 use crate::machine::replay_prefixes;
-use crate::step::{Definition, Resources};
+use crate::step::Resources;
 use crate::store::{RunQuery, RunRecord, RunStatus, Store};
+use crate::workflow::StepKind;
 
 /// What became of a run.
 #[derive(Debug, Clone)]
@@ -45,10 +47,32 @@ impl Story {
     ///
     /// When it does not.
     pub(super) fn check(&self) {
-        assert!(self.status.is_over(), "{self}");
+        self.check_end();
+        self.check_steps();
+        self.check_undoing();
+    }
+
+    fn check_end(&self) {
+        let RunRecord { output, error, cancelled, held, .. } = &self.record;
+        let ends = [output.is_some(), error.is_some(), cancelled.is_some(), held.is_some()];
+        let expected = match self.status {
+            RunStatus::Completed => [true, false, false, false],
+            RunStatus::Failed => [false, true, false, false],
+            RunStatus::Cancelled => [false, false, true, false],
+            _ => panic!("it is not over\n{self}"),
+        };
+        assert_eq!(ends, expected, "it ends in one way\n{self}");
+    }
+
+    fn check_steps(&self) {
         assert!(self.journal.is_sorted_by(|a, b| a.seq < b.seq), "{self}");
+        let (kept, lines): (Vec<_>, Vec<_>) =
+            self.journal.iter().partition(|row| is_kept(&self.journal, row));
+        let undoable =
+            |row: &&Row| matches!(row.transition, Transition::Succeeded { undo, .. } if undo);
+        assert!(kept.iter().all(undoable), "earlier iterations are gone\n{self}");
         let mut over = HashSet::new();
-        for row in &self.journal {
+        for row in lines {
             // Only a loop's last line is kept, and the keys of its iterations are used anew.
             if row.transition.is_outcome() {
                 assert!(over.insert(&row.key), "{} has two outcomes\n{self}", row.key);
@@ -56,6 +80,31 @@ impl Story {
                 assert!(!over.contains(&row.key), "{} goes on after its end\n{self}", row.key);
             }
         }
+    }
+
+    fn check_undoing(&self) {
+        let to_undo: Vec<_> = to_undo(&self.journal).map(|row| row.key.clone()).collect();
+        let (undone, ends): (Vec<_>, Vec<_>) = undone(&self.journal).unzip();
+        let Some(undoing) = undoing(&self.journal) else {
+            assert!(undone.is_empty(), "nothing is to be undone\n{self}");
+            let completed = self.status == RunStatus::Completed;
+            assert!(completed || to_undo.is_empty(), "{to_undo:?} are not undone\n{self}");
+            return;
+        };
+        assert_eq!(undone, to_undo, "in reverse order of the commits\n{self}");
+        for row in self.journal.iter().filter(|row| row.seq > undoing.seq) {
+            let about_child = row.kind == StepKind::Invoke;
+            assert!(undo_of(row).is_some() || about_child, "{} goes on\n{self}", row.key);
+        }
+        let Transition::Undoing { error: why } = &undoing.transition else { unreachable!() };
+        let failed = |row: &&Row| matches!(row.transition, Transition::Failed { .. });
+        let cancelled = why.kind == ErrorKind::Cancelled && why.step.is_none();
+        let cancelled = cancelled && !ends.iter().any(failed);
+        assert_eq!(self.status == RunStatus::Cancelled, cancelled, "{self}");
+        let recorded = self.record.error.iter().flat_map(|error| &error.undone);
+        let recorded = recorded.map(|undone| (&undone.step, undone.error.is_some()));
+        let expected = undone.iter().zip(ends.iter().map(failed));
+        assert!(cancelled || recorded.eq(expected), "it says what is undone\n{self}");
     }
 }
 
@@ -68,7 +117,7 @@ impl Story {
     pub(super) fn replay(&self, resources: &Arc<Resources>) {
         let origin = self.record.origin(self.journal.clone());
         let output = self.record.output.as_ref();
-        let definition = Definition::of::<Interpreted>();
+        let definition = definition();
         if let Err(error) = replay_prefixes(&definition, resources, &origin, output) {
             panic!("{error}\n{self}");
         }

@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use super::APP;
 use super::batch::registration;
-use super::body::Interpreted;
+use super::body::{Interpreted, definition};
 use super::faults::{Fault, Faults};
 use super::lab::Lab;
 use crate::id::WorkerId;
 use crate::journal::{Message, RunId};
 use crate::machine::{Commit, End, Machine, Turn};
-use crate::step::{Definition, Limits, Resources};
+use crate::step::{Limits, Resources};
 use crate::store::{self, Claim, Flushed, RunCommit, Store, StoreError, Then, Worker};
 use crate::workflow::Workflow;
 
@@ -102,7 +102,7 @@ impl Simulated {
             let id = run.origin.trigger.run;
             assert_eq!(run.unreadable, None, "what is stored of {id} can be read");
             let (old, inbox) = self.lab.claimed(id, &run.origin.journal, run.inbox);
-            let definition = Definition::of::<Interpreted>();
+            let definition = definition();
             let resources = self.resources.clone();
             let generation = run.origin.generation;
             let mut machine = Machine::new(&definition, resources, Limits::DEFAULT, run.origin);
