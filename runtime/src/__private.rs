@@ -27,9 +27,9 @@ pub use crate::app::{App, Declared};
 pub use crate::event::{Event, EventDef, EventField};
 pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
-    Awaited, Body, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext,
-    Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, Tx, Undo, join,
-    race, try_join, undo, undo_requirements,
+    Awaited, Body, BodyFuture, Branch, Call, Context, Definition, Durable, DurableFn, Failure,
+    FromContext, Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, Tx,
+    Undo, begin, join, race, try_join, undo, undo_requirements,
 };
 use crate::text;
 pub use crate::workflow::fits::*;
@@ -47,11 +47,6 @@ use crate::workflow::{misfit, unnamed};
 /// is not durable, can go on with the rest of the body.
 pub fn durable<D: Durable>(operation: D) -> D::Fut {
     operation.into_awaited()
-}
-
-/// Makes a workflow's first parameter.
-pub async fn input<W: Workflow>(context: &Context) -> W::Input {
-    context.input().await
 }
 
 /// How a parameter after the first is made. It is the one place that asks for [`FromContext`], so
@@ -136,14 +131,6 @@ pub const fn trigger_is_unique(triggers: &[Trigger], index: usize) {
         }
         before += 1;
     }
-}
-
-/// What a body gave, as the run's end.
-pub fn finish<R: Returns>(returned: R) -> Result<R::Output, Failure>
-where
-    R::Error: Into<Failure>,
-{
-    returned.into_result().map_err(Into::into)
 }
 
 /// The requirements of all parameters.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Block, Path, ReturnType};
 
@@ -165,11 +165,8 @@ fn body(
         rest.iter().map(|ty| quote_spanned!(ty.span()=> __private::parameter::<#ty>())).collect();
     let context = Ident::new("context", Span::mixed_site());
     let input = Ident::new("input", Span::mixed_site());
-    let arguments: Vec<_> =
-        (1..=rest.len()).map(|n| format_ident!("argument{n}", span = Span::mixed_site())).collect();
     let span = output_span(workflow);
-    let result = quote_spanned!(span=> __private::Result<Self::Output, __private::Failure>);
-    let finish = quote_spanned!(span=> __private::finish);
+    let begin = quote_spanned!(span=> __private::begin::<Self, _>);
     let first = if workflow.configuration.direct { quote!(#input.0) } else { quote!(#input) };
     // An event has a schema; an input may have one.
     let input_schema = workflow.configuration.direct.then(|| {
@@ -192,14 +189,12 @@ fn body(
 
             #input_schema
 
-            async fn run(#context: __private::Context) -> #result {
+            fn begin(#context: __private::Context) -> __private::BodyFuture {
                 #(#attributes)*
                 #[allow(clippy::redundant_closure, reason = "a step's attempt is made into one")]
                 async fn __body(#inputs) #output #block
 
-                let #input = __private::input::<Self>(&#context).await;
-                #(let #arguments = #parameters.make(&#context);)*
-                #finish(__body(#first, #(#arguments),*).await)
+                #begin(#context, |#input, #context| __body(#first, #(#parameters.make(#context)),*))
             }
         }
     }
@@ -214,8 +209,8 @@ fn stand_in(workflow: &WorkflowModel) -> TokenStream {
                 __private::requirements([])
             }
 
-            async fn run(_: __private::Context) -> __private::Result<(), __private::Failure> {
-                __private::Result::Ok(())
+            fn begin(_: __private::Context) -> __private::BodyFuture {
+                __private::refused()
             }
         }
     }

@@ -19,7 +19,8 @@ use crate::__private::{durable, join, race, try_join};
 use crate::event::Event as _;
 use crate::journal::RunId;
 use crate::step::{
-    Body, BoxError, Context, Definition, Failure, Race2, Race3, Requirement, Resource, Run, Step,
+    Body, BodyFuture, BoxError, Context, Definition, Failure, Race2, Race3, Requirement, Resource,
+    Run, Step, begin,
 };
 use crate::workflow::{Awaits, Backoff, Config, Direct, Graph, State, Workflow};
 
@@ -67,15 +68,19 @@ impl Body for Interpreted {
         Vec::new()
     }
 
-    async fn run(context: Context) -> Result<u64, Failure> {
-        let Direct(scenario) = context.input::<Direct<Scenario>>().await;
-        let Resource(lab) = context.extract::<Resource<Lab>>();
-        let run = context.trigger.run;
-        let interpreter = Interpreter { step: context.extract(), run, case: scenario.case, lab };
-        match interpreter.top(&scenario.plan).await {
-            Ok(seen) | Err(Stop::Return(seen)) => Ok(seen),
-            Err(Stop::Fail(failure)) => Err(failure),
-        }
+    fn begin(context: Context) -> BodyFuture {
+        begin::<Self, _>(context, |Direct(scenario), context| {
+            let Resource(lab) = context.extract::<Resource<Lab>>();
+            let run = context.trigger.run;
+            let case = scenario.case;
+            let interpreter = Interpreter { step: context.extract(), run, case, lab };
+            async move {
+                match interpreter.top(&scenario.plan).await {
+                    Ok(seen) | Err(Stop::Return(seen)) => Ok(seen),
+                    Err(Stop::Fail(failure)) => Err(failure),
+                }
+            }
+        })
     }
 }
 

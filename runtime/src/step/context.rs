@@ -189,12 +189,35 @@ pub trait Body: Workflow {
     /// What undoes its steps: it is there when the body is gone.
     const UNDOS: &'static [Undo] = &[];
 
-    /// Makes its parameters and runs it.
-    fn run(context: Context) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+    /// Begins it: see [`begin`].
+    fn begin(context: Context) -> BodyFuture;
 }
 
-/// A body in progress, its output already written as JSON by the caller.
-pub(crate) type BodyFuture = Pin<Box<dyn Future<Output = Result<Payload, Failure>> + Send>>;
+/// A body in progress. It gives its output as JSON.
+#[doc(hidden)]
+pub type BodyFuture = Pin<Box<dyn Future<Output = Result<Payload, Failure>> + Send>>;
+
+/// Begins a body: a function of its input, which takes its other parameters from the context.
+///
+/// That the body may be driven by any thread is proved here, once: rustc would prove it of an
+/// `impl Future + Send` that [`Body`] gave each time that it holds an `impl Body` against the trait.
+#[doc(hidden)]
+pub fn begin<W, F>(
+    context: Context,
+    body: impl FnOnce(W::Input, &Context) -> F + Send + 'static,
+) -> BodyFuture
+where
+    W: Workflow,
+    F: Future<Output: Returns<Output = W::Output, Error: Into<Failure>>> + Send + 'static,
+{
+    let limit = context.operations.lock().limits().outcome;
+    Box::pin(async move {
+        let input = context.input().await;
+        let body = body(input, &context);
+        let output = body.await.into_result().map_err(Into::into)?;
+        Ok(Payload::encode(&output, limit)?)
+    })
+}
 
 /// A workflow without its types.
 #[derive(Clone, Copy)]
@@ -254,13 +277,7 @@ impl Definition {
             undos: W::UNDOS,
             requirements: W::requirements,
             input_schema: W::input_schema,
-            begin: |context| {
-                let limit = context.operations.lock().limits().outcome;
-                Box::pin(async move {
-                    let output = W::run(context).await?;
-                    Ok(Payload::encode(&output, limit)?)
-                })
-            },
+            begin: W::begin,
         }
     }
 }

@@ -26,7 +26,9 @@ use uuid::Uuid;
 
 pub use self::call::{Call, DurableFn};
 pub use self::carried::{Carried, CarriedFuture};
-pub use self::context::{Body, Context, FromContext, Requirement, Resource, Resources, Returns};
+pub use self::context::{
+    Body, BodyFuture, Context, FromContext, Requirement, Resource, Resources, Returns, begin,
+};
 pub use self::durable::{Awaited, Branch, Durable};
 pub use self::error::{BoxError, Failure, Permanent, RetryAfter, StepError};
 pub use self::run::{Run, RunFuture};
@@ -46,7 +48,6 @@ pub use self::race::{Race2, Race3, Race4, Race5, Race6, Race7, Race8, race};
 pub use self::wait::{WaitForEvent, WaitForEventFuture};
 
 pub(crate) use self::call::Path;
-pub(crate) use self::context::BodyFuture;
 pub(crate) use self::operations::{
     Again, Fault, HandedIn, Keys, Limits, Mismatch, Operations, Shared,
 };

@@ -71,9 +71,7 @@ const _: () = {
         fn requirements() -> __private::Vec<__private::Requirement> {
             __private::requirements([__private::parameter::<Step>().requirement()])
         }
-        async fn run(
-            context: __private::Context,
-        ) -> __private::Result<Self::Output, __private::Failure> {
+        fn begin(context: __private::Context) -> __private::BodyFuture {
             #[allow(
                 clippy::redundant_closure,
                 reason = "a step's attempt is made into one"
@@ -85,9 +83,16 @@ const _: () = {
                     .await?;
                 Ok(())
             }
-            let input = __private::input::<Self>(&context).await;
-            let argument1 = __private::parameter::<Step>().make(&context);
-            __private::finish(__body(input, argument1).await)
+            __private::begin::<
+                Self,
+                _,
+            >(
+                context,
+                |input, context| __body(
+                    input,
+                    __private::parameter::<Step>().make(context),
+                ),
+            )
         }
     }
 };

@@ -110,9 +110,7 @@ const _: () = {
                 __private::parameter::<Resource<Desk>>().requirement(),
             ])
         }
-        async fn run(
-            context: __private::Context,
-        ) -> __private::Result<Self::Output, __private::Failure> {
+        fn begin(context: __private::Context) -> __private::BodyFuture {
             #[allow(
                 clippy::redundant_closure,
                 reason = "a step's attempt is made into one"
@@ -153,10 +151,17 @@ const _: () = {
                 tracing::info!(ticket = % ticket.id, "told");
                 Ok(())
             }
-            let input = __private::input::<Self>(&context).await;
-            let argument1 = __private::parameter::<Step>().make(&context);
-            let argument2 = __private::parameter::<Resource<Desk>>().make(&context);
-            __private::finish(__body(input, argument1, argument2).await)
+            __private::begin::<
+                Self,
+                _,
+            >(
+                context,
+                |input, context| __body(
+                    input,
+                    __private::parameter::<Step>().make(context),
+                    __private::parameter::<Resource<Desk>>().make(context),
+                ),
+            )
         }
     }
 };
