@@ -141,10 +141,15 @@ async fn plan(connection: &mut PgConnection, name: &str) -> String {
     lines.join("\n")
 }
 
-async fn assert_by_index(world: &World) {
+/// A connection that is set as the store's are.
+async fn connect(world: &World) -> PgConnection {
     let options = PgConnectOptions::from_str(&world.database.url()).expect("it is a URL");
     let options = options.options(SETTINGS).options([("plan_cache_mode", "force_generic_plan")]);
-    let mut connection = PgConnection::connect_with(&options).await.expect("it connects");
+    PgConnection::connect_with(&options).await.expect("it connects")
+}
+
+async fn assert_by_index(world: &World) {
+    let mut connection = connect(world).await;
     for (name, ..) in STATEMENTS {
         let plan = plan(&mut connection, name).await;
         for refused in ["Seq Scan on", "Hash Join", "Merge Join"] {
@@ -201,6 +206,20 @@ async fn plans_are_by_index_when_the_tables_are_known() {
         world.database.execute(GROW).await;
         world.database.execute("ANALYZE").await;
         assert_by_index(&world).await;
+    })
+    .await;
+}
+
+/// The planner takes a scan for so expensive that it would have it compiled.
+#[tokio::test]
+async fn what_has_to_be_scanned_is_not_compiled() {
+    on_postgres(|world: World| async move {
+        let scan = "EXPLAIN SELECT FROM indelible.workers WHERE expires_at < now()";
+        let mut connection = connect(&world).await;
+        let plan: Vec<String> =
+            sqlx::query_scalar(scan).fetch_all(&mut connection).await.expect("it is explained");
+        let plan = plan.join("\n");
+        assert!(plan.contains("Seq Scan") && !plan.contains("JIT"), "{plan}");
     })
     .await;
 }
