@@ -226,8 +226,8 @@ impl Machine {
         loop {
             let mut was_told = false;
             if self.operations.lock().is_live() {
-                self.operations.lock().fire();
                 was_told = self.read_inbox();
+                self.operations.lock().fire(was_told || !self.inbox.is_empty());
                 self.keep_time(clock);
             }
             self.poll_body(cx);

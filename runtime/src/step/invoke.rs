@@ -69,7 +69,7 @@ pub struct Invoke<T> {
 
 impl<T> Invoke<T> {
     /// How long to wait for the child's end. Then the step fails, and the child is cancelled unless
-    /// it is detached.
+    /// it is detached. An end that has reached the run when it looks at the time counts.
     ///
     /// In a workflow a literal is checked at compile time: `.timeout("2 days")`.
     pub fn timeout(mut self, timeout: Duration) -> Self {

@@ -104,7 +104,8 @@ impl<'s, E: Event> WaitForEvent<'s, E> {
         self
     }
 
-    /// How long to wait; then awaiting gives `None`.
+    /// How long to wait; then awaiting gives `None`. An event that has reached the run when it looks at
+    /// the time is taken, also if no worker was there to look in time.
     ///
     /// In a workflow a literal is checked at compile time: `.timeout("2 days")`.
     pub fn timeout(mut self, timeout: Duration) -> Self {

@@ -102,6 +102,32 @@ fn a_child_that_takes_too_long_is_cancelled() {
     assert_eq!((error.kind, *cancelled), (ErrorKind::Timeout, Some(child_of(&bench))));
 }
 
+/// Of a child's end and the time-out of its parent's wait, both there at once, the end is taken; the
+/// time-out stays once its commit is on its way.
+#[test]
+fn a_child_s_end_wins_over_a_time_out_that_is_not_on_its_way_yet() {
+    let overdue = || {
+        let mut bench = Bench::new(invoking());
+        let Poll::Ready(Turn::Idle { until: Some(until) }) = bench.rest() else {
+            panic!("it does not wait")
+        };
+        bench.clock = until;
+        let end = ended(child_of(&bench), Ok(Payload::stored("42")));
+        (bench, end)
+    };
+    let (mut bench, end) = overdue();
+    bench.machine.receive(end);
+    assert_eq!(bench.finish(), completed("42"));
+
+    let (mut bench, end) = overdue();
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    bench.machine.receive(end);
+    assert_eq!(bench.poll(), Poll::Pending);
+    bench.commit(commit);
+    let End::Failed(error) = bench.finish() else { panic!("it completed") };
+    assert_eq!(error.kind, ErrorKind::Timeout);
+}
+
 #[test]
 fn a_detached_child_is_left_alone() {
     let begin = workflow!(async |step| {

@@ -99,6 +99,75 @@ fn a_wait_that_gets_nothing_gives_up_in_time() {
     assert_resumes_at_every_prefix(until_paid());
 }
 
+/// Of an event and the time-out of its wait, both there at once, the event is taken; the time-out stays
+/// once its commit is on its way.
+#[test]
+fn an_event_wins_over_a_time_out_that_is_not_on_its_way_yet() {
+    let overdue = || {
+        let mut bench = Bench::new(until_paid());
+        let Poll::Ready(Turn::Idle { until: Some(until) }) = bench.rest() else {
+            panic!("it does not wait")
+        };
+        bench.clock = until;
+        bench
+    };
+    let mut bench = overdue();
+    bench.machine.receive(paid(7, 500));
+    assert_eq!(bench.finish(), completed("500"));
+    assert_eq!(bench.taken, [paid(7, 500).id]);
+
+    let mut bench = overdue();
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    bench.machine.receive(paid(7, 500));
+    assert_eq!(bench.poll(), Poll::Pending);
+    bench.commit(commit);
+    assert_eq!(bench.finish(), completed("null"));
+    // It is there for another wait.
+    assert_eq!((bench.taken, bench.discarded), (vec![], vec![paid(7, 500).id]));
+}
+
+/// What was told comes before what falls due: of a wait and a sleep in a race, too.
+#[test]
+fn an_event_wins_over_a_sleep_that_is_over_as_well() {
+    let begin = workflow!(async |step| {
+        let wait = step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order, 7u32);
+        let sleep = step.sleep(At("patience"), Duration::from_secs(60));
+        let first = crate::step::race((durable(sleep), durable(wait))).await;
+        Ok(matches!(first, crate::step::Race2::B(_)))
+    });
+    let mut bench = Bench::new(begin);
+    let Poll::Ready(Turn::Idle { until: Some(until) }) = bench.rest() else {
+        panic!("it does not wait")
+    };
+    bench.clock = until;
+    bench.machine.receive(paid(7, 500));
+    assert_eq!(bench.finish(), completed("true"));
+}
+
+/// A run that is asked to cancel does so, unless all that its body waits for has come by then.
+#[test]
+fn a_cancellation_wins_until_the_body_has_all_that_it_waits_for() {
+    let content = Content::Cancel { reason: "enough".to_owned() };
+    let message = Message { id: MessageId::new(), content };
+    let begin = workflow!(async |step| {
+        durable(step.run(At("first"), || effect("first", ()))).await?;
+        durable(step.run(At("second"), || effect("second", ()))).await?;
+        Ok(7)
+    });
+    // It comes while one of the commits is under way: of the first step, of the second, of the end.
+    let cancelled = End::Cancelled("enough".to_owned());
+    for (turns, end) in [cancelled, completed("7"), completed("7")].into_iter().enumerate() {
+        let mut bench = Bench::new(begin);
+        for _ in 0..turns {
+            assert!(bench.turn().is_none());
+        }
+        let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+        bench.machine.receive(message.clone());
+        bench.commit(commit);
+        assert_eq!(bench.finish(), end, "after {turns} turns");
+    }
+}
+
 #[test]
 fn what_nothing_waits_for_is_discarded_and_may_come_again() {
     let begin = workflow!(async |step| {

@@ -7,8 +7,21 @@ use crate::payload::Payload;
 /// What happens by itself, in time.
 impl Operations {
     /// Fires what is due: sleeps end, retries begin, waits give up, attempts out of time are looked
-    /// at.
-    pub(crate) fn fire(&mut self) {
+    /// at. What the run was told comes first: as long as the body has not seen all of it (`is_told`),
+    /// only the attempts are.
+    pub(crate) fn fire(&mut self, is_told: bool) {
+        if !is_told {
+            self.fall_due();
+        }
+        let clock = self.clock;
+        self.wake(|operation| match operation.status {
+            Status::Ready => true,
+            Status::Running { deadline: Some(deadline) } => deadline <= clock,
+            _ => false,
+        });
+    }
+
+    fn fall_due(&mut self) {
         let clock = self.clock;
         let mut over: Vec<(Timestamp, StateKey, Change)> = Vec::new();
         for (key, operation) in &mut self.active {
@@ -30,11 +43,6 @@ impl Operations {
         for (_, key, change) in over {
             self.hand_in(&key, change);
         }
-        self.wake(|operation| match operation.status {
-            Status::Ready => true,
-            Status::Running { deadline: Some(deadline) } => deadline <= clock,
-            _ => false,
-        });
     }
 
     /// When the next timer of any kind is due.
