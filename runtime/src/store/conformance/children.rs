@@ -3,9 +3,12 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::World;
-use super::world::{APP, HOUR, ORDER, commit, ids, json, only, reasons};
+use super::inboxes::assert_swept;
+use super::world::{APP, HOUR, ORDER, commit, ids, json, only, reasons, seeded};
 use crate::id::WorkerId;
-use crate::journal::{Change, Child, Content, Entry, ErrorKind, ErrorRecord, RunId, Transition};
+use crate::journal::{
+    Change, Child, Content, Entry, ErrorKind, ErrorRecord, Message, RunId, Transition,
+};
 use crate::machine::End;
 use crate::store::{RunQuery, RunStatus, Then};
 use crate::workflow::StepKind;
@@ -179,6 +182,46 @@ pub(super) async fn an_abandoned_child_is_asked_to_cancel(world: World) {
         reasons(&claimed[0].inbox),
         [format!("its parent run {parent} has waited long enough")]
     );
+}
+
+/// The parent gives up while the child ends. Each side does something else for a moment first, another
+/// in each round.
+pub(super) async fn a_childs_end_at_the_same_time_as_a_time_out_leaves_nothing_behind(
+    world: World,
+) {
+    let worker = world.worker(HOUR).await;
+    let other = world.another().await;
+    for (round, mut jitter) in seeded().take(100).enumerate() {
+        let child = child(false);
+        let id = child.id;
+        let parent = world.family(worker, &[child]).await;
+        let ending = tokio::spawn({
+            let (other, mut jitter) = (other.clone(), jitter.split());
+            async move {
+                jitter.pass().await;
+                let end = only(id, 0, Then::End(End::Completed(json("1"))));
+                other.flush(worker, Uuid::now_v7(), &[end]).await
+            }
+        });
+        jitter.pass().await;
+        let error = ErrorRecord::new(ErrorKind::Timeout, "it takes too long");
+        let change = Change::Fail { attempt: 1, error, cancelled: Some(id) };
+        let late = commit(parent, 1, vec![entry("late", change)], Then::Continue);
+        world.flush(worker, &[late]).await.expect("it is ours");
+        let ended = ending.await.expect("it does not panic").expect("the worker lives");
+        assert_eq!(ended.evicted, [], "round {round}");
+        assert_eq!(world.status(id).await, RunStatus::Completed, "round {round}");
+        let inbox = world.inbox(worker, parent).await;
+        let [Message { content: Content::ChildEnded { child, .. }, .. }] = inbox.as_slice() else {
+            panic!("round {round}: it is told of the end once: {inbox:?}")
+        };
+        assert_eq!(*child, id);
+        let end = only(parent, 2, Then::End(End::Completed(json("1"))));
+        world.flush(worker, &[end]).await.expect("it is ours");
+    }
+    assert!(world.claim(worker, 10).await.is_empty());
+    assert_swept(&world).await;
+    other.close().await;
 }
 
 pub(super) async fn children_are_listed_by_parent(world: World) {

@@ -186,6 +186,40 @@ pub(super) async fn a_cancellation_comes_too_late_for_a_run_that_is_over(world: 
     assert_eq!(world.database.rows("inbox").await, 0);
 }
 
+/// Each side does something else for a moment first, another in each round.
+pub(super) async fn a_cancellation_at_the_same_time_as_the_end_leaves_nothing_behind(world: World) {
+    let worker = world.worker(HOUR).await;
+    let other = world.another().await;
+    for (round, mut jitter) in seeded().take(100).enumerate() {
+        let run = world.claimed(worker).await;
+        let asking = tokio::spawn({
+            let (other, mut jitter) = (other.clone(), jitter.split());
+            async move {
+                jitter.pass().await;
+                other.cancel(run, "enough").await
+            }
+        });
+        jitter.pass().await;
+        let end = only(run, 0, Then::End(End::Completed(json("1"))));
+        let flushed = world.flush(worker, &[end]).await.expect("the worker lives");
+        assert_eq!(flushed.evicted, [], "round {round}");
+        asking.await.expect("it does not panic").expect("it answers");
+        assert_eq!(world.status(run).await, RunStatus::Completed, "round {round}");
+    }
+    assert!(world.claim(worker, 10).await.is_empty());
+    assert_swept(&world).await;
+    other.close().await;
+}
+
+/// What came too late is nobody's, and is swept away.
+pub(super) async fn assert_swept(world: &World) {
+    // A store of its own: another one may have swept a moment ago.
+    let sweeper = world.another().await;
+    assert_eq!(sweeper.promote(100).await.expect("it answers").runs, 0);
+    assert_eq!(world.database.rows("inbox").await, 0);
+    sweeper.close().await;
+}
+
 pub(super) async fn a_cancelled_run_keeps_its_reason(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.claimed(worker).await;

@@ -157,6 +157,7 @@ behaviours! {
         an_event_before_its_wait_is_found,
         an_event_after_its_wait_is_found,
         an_event_at_the_same_time_as_its_wait_is_found,
+        an_event_at_the_same_time_as_a_time_out_is_found_by_the_next_wait,
         an_event_of_another_order_is_not_found,
         the_trigger_itself_is_not_found,
         an_event_before_the_trigger_is_not_found,
@@ -179,6 +180,7 @@ behaviours! {
         a_claimed_run_comes_with_its_inbox_oldest_first,
         a_cancellation_reaches_a_run_wherever_it_stands,
         a_cancellation_comes_too_late_for_a_run_that_is_over,
+        a_cancellation_at_the_same_time_as_the_end_leaves_nothing_behind,
         a_cancelled_run_keeps_its_reason,
     ],
     restarts: [
@@ -208,6 +210,7 @@ behaviours! {
         a_parents_end_cancels_its_attached_children_only,
         a_child_that_starts_as_its_parent_ends_is_asked_to_cancel,
         an_abandoned_child_is_asked_to_cancel,
+        a_childs_end_at_the_same_time_as_a_time_out_leaves_nothing_behind,
         children_are_listed_by_parent,
     ],
     pauses: [
@@ -223,6 +226,7 @@ behaviours! {
         a_retried_wait_finds_the_event_that_it_had_taken,
         only_a_failed_run_is_retried,
         two_retries_at_once_are_one,
+        different_verbs_at_once_each_do_what_they_say,
         a_retried_child_can_fail_again,
         a_fork_has_the_journal_before_a_state,
         a_fork_goes_back_to_where_a_loop_began,

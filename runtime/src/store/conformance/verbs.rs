@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::World;
 use super::world::{
-    APP, HOUR, ORDER, PAID, claim, commit, done, done_with, ids, json, only, route, step,
+    APP, HOUR, ORDER, PAID, claim, commit, done, done_with, ids, json, only, route, seeded, step,
     uncancelled, wait, waited,
 };
 use crate::event::EventId;
@@ -161,6 +161,59 @@ pub(super) async fn two_retries_at_once_are_one(world: World) {
         assert!(answers.contains(&Err(Refusal::Standing(RunStatus::Queued))), "{answers:?}");
         assert_eq!(ids(&world.claim(worker, 10).await), [run]);
         world.flush(worker, &[only(run, 1, completed())]).await.expect("it is ours");
+    }
+    other.close().await;
+}
+
+/// Several operators at one failed run, each through a process of their own.
+pub(super) async fn different_verbs_at_once_each_do_what_they_say(world: World) {
+    let worker = world.worker(HOUR).await;
+    let other = world.another().await;
+    for (round, mut jitter) in seeded().take(50).enumerate() {
+        let run = world.driven(worker, vec![done("a"), failed("b")], failing("b")).await;
+        let (fork, replay) = (fork(run, "b"), replay(run));
+        let beginning = tokio::spawn({
+            let (other, fork, replay) = (other.clone(), fork.clone(), replay.clone());
+            let mut jitter = jitter.split();
+            async move {
+                jitter.pass().await;
+                let forked = other.fork(&fork, &uncancelled).await.expect("it answers");
+                let cancelled = other.cancel(run, "enough").await.expect("it answers");
+                let replayed = other.replay(&[replay], &uncancelled).await.expect("it answers");
+                (forked, cancelled, replayed[0].clone())
+            }
+        });
+        jitter.pass().await;
+        let retried = world.store.retry(&[run], &uncancelled).await.expect("it answers");
+        let (forked, cancelled, replayed) = beginning.await.expect("it does not panic");
+        assert_eq!(retried, [Ok(())], "round {round}");
+
+        let mut claimed = Vec::new();
+        for _ in 0..3 {
+            claimed.extend(world.claim(worker, 10).await);
+        }
+        // Where the retry came first the others found a run that was no longer over.
+        let mut expected = vec![run];
+        // Of `b` nothing is left by then.
+        match forked {
+            Ok(()) => expected.push(fork.id),
+            Err(refusal) => assert!(matches!(refusal, Refusal::NoSuchState(_)), "{refusal:?}"),
+        }
+        match replayed {
+            Ok(()) => expected.push(replay.id),
+            Err(refusal) => assert_eq!(refusal, Refusal::Standing(RunStatus::Queued)),
+        }
+        expected.sort();
+        claimed.sort_by_key(|run| run.origin.trigger.run);
+        assert_eq!(ids(&claimed), expected, "round {round}");
+        for claimed in &claimed {
+            let id = claimed.origin.trigger.run;
+            let told = usize::from(cancelled && id == run);
+            assert_eq!(claimed.inbox.len(), told, "round {round}: {:?}", claimed.inbox);
+            let lines = if id == replay.id { 0 } else { 1 };
+            assert_eq!(claimed.origin.journal.len(), lines, "round {round}");
+            world.flush(worker, &[only(id, 2, completed())]).await.expect("it is ours");
+        }
     }
     other.close().await;
 }

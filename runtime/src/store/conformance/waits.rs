@@ -96,6 +96,48 @@ pub(super) async fn an_event_at_the_same_time_as_its_wait_is_found(world: World)
     other.close().await;
 }
 
+/// The run gives up while the event is on its way to it. What it was told and did not want is there for
+/// another wait, and so is what it was not told.
+pub(super) async fn an_event_at_the_same_time_as_a_time_out_is_found_by_the_next_wait(
+    world: World,
+) {
+    let (worker, run) = world.order().await;
+    let other = world.another().await;
+    for (round, mut jitter) in super::world::seeded().take(100).enumerate() {
+        let (no, seq) = (round as u32, round as u32 * 4);
+        let first = format!("paid#{}", no * 2);
+        world.wait(worker, run, seq, wait(&first, no)).await;
+        let paid = event(PAID, &format!(r#"{{"no":{no}}}"#));
+        let id = paid.id;
+        other.accept(None, &[paid]).await.expect("accepted");
+        let sending = tokio::spawn({
+            let (other, mut jitter) = (other.clone(), jitter.split());
+            async move {
+                jitter.pass().await;
+                route(&*other).await;
+            }
+        });
+        for _ in 0..3 {
+            jitter.pass().await;
+        }
+        world.commit(worker, commit(run, seq + 1, vec![waited(&first)], Then::Continue)).await;
+        sending.await.expect("it does not panic");
+        let inbox = world.inbox(worker, run).await;
+        assert!(events(&inbox).iter().all(|event| *event == id), "round {round}: {inbox:?}");
+        let discarded = inbox.iter().map(|message| message.id).collect();
+        let settled = RunCommit { discarded, ..only(run, seq + 2, Then::Continue) };
+        world.commit(worker, settled).await;
+
+        let next = format!("paid#{}", no * 2 + 1);
+        world.wait(worker, run, seq + 2, wait(&next, no)).await;
+        assert_eq!(events(&world.inbox(worker, run).await), [id], "round {round}");
+        let taken = vec![message(id)];
+        let over = commit(run, seq + 3, vec![waited(&next)], Then::Continue);
+        world.commit(worker, RunCommit { taken, ..over }).await;
+    }
+    other.close().await;
+}
+
 pub(super) async fn an_event_of_another_order_is_not_found(world: World) {
     let (worker, run) = world.order().await;
     world.send(PAID, 6).await;
