@@ -2,9 +2,11 @@
 
 pub mod databases;
 pub mod fleet;
+pub mod operations;
 pub mod postgres;
 pub mod process;
 pub mod tables;
+pub mod tripwire;
 
 use std::time::{Duration, Instant};
 
