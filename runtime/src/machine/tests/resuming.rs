@@ -1,8 +1,11 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Wake;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::*;
+use crate::__private::join;
 
 fn three_steps() -> Begin {
     workflow!(async |step| {
@@ -147,4 +150,38 @@ fn a_draining_machine_ends_what_is_in_progress_and_begins_nothing() {
     assert_eq!(bench.rest(), Poll::Ready(Turn::Drained));
     assert_eq!(effects(), ["slow"]);
     assert_eq!(bench.keys(), ["slow"]);
+}
+
+/// Whoever drives it would poll it again and again.
+#[test]
+fn a_draining_machine_is_not_woken_by_a_step_that_may_not_begin() {
+    #[derive(Default)]
+    struct Wakes(AtomicU32);
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let begin = workflow!(async |step| {
+        let slow = durable(step.run(At("slow"), || gated("slow")));
+        let others = async {
+            durable(step.run(At("quick"), || effect("quick", ()))).await?;
+            durable(step.run(At("next"), || effect("next", ()))).await
+        };
+        let (_, _) = join((slow, others)).await;
+        Ok(())
+    });
+    close_all();
+    let mut bench = Bench::new(begin);
+    assert!(bench.turn().is_none());
+    bench.machine.drain();
+    assert_eq!(bench.rest(), Poll::Pending);
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    for _ in 0..2 {
+        let turn = bench.machine.poll(bench.clock, &mut TaskContext::from_waker(&waker));
+        assert_eq!(turn, Poll::Pending);
+    }
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+    assert_eq!(bench.keys(), ["quick"]);
 }

@@ -15,7 +15,8 @@ impl Operations {
         }
         let clock = self.clock;
         self.wake(|operation| match operation.status {
-            Status::Ready => true,
+            // One that has to wait would be woken again at each poll, for nothing.
+            Status::Ready => !self.draining && self.may_begin(operation.entering.kind),
             Status::Running { deadline: Some(deadline) } => deadline <= clock,
             _ => false,
         });
