@@ -6,16 +6,17 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::APP;
-use super::body::{Interpreted, Signal};
+use super::body::{Signal, Steady, Stop, Unsteady};
 use super::faults::Faults;
 use super::lab::Lab;
-use super::plan::{Case, Deed, NUMBERS, Scenario};
+use super::operators::Operators;
+use super::plan::{Case, Deed, NUMBERS, Scenario, Steadiness};
 use super::random::{Random, mix};
 use super::story::{Story, tell};
 use super::worker::Simulated;
 use crate::event::{Event as _, EventId};
 use crate::id::{RunId, WorkerId};
-use crate::journal::MatchKey;
+use crate::journal::{CancelKey, MatchKey};
 use crate::payload::Payload;
 use crate::store::conformance::{StoppedClock, TestDatabase};
 use crate::store::{
@@ -40,6 +41,7 @@ pub(super) struct Batch<'c> {
     clock: StoppedClock,
     now: Timestamp,
     workers: Vec<Simulated>,
+    operators: Operators,
 }
 
 impl<'c> Batch<'c> {
@@ -57,6 +59,7 @@ impl<'c> Batch<'c> {
         random: &mut Random,
     ) -> Self {
         let mut batch = Self::open(cases, database).await;
+        batch.operators = Operators::busy(Random::new(random.next()));
         for _ in 0..2 {
             batch.join(Faults::many(Random::new(random.next()))).await;
         }
@@ -68,7 +71,8 @@ impl<'c> Batch<'c> {
         let clock = StoppedClock::of(&database, now).await;
         let store = open(&database.url()).await.expect("the database can be opened");
         store.register(&registration()).await.expect("an app can register");
-        Self { cases, database, store, clock, now, workers: Vec::new() }
+        let (workers, operators) = (Vec::new(), Operators::none());
+        Self { cases, database, store, clock, now, workers, operators }
     }
 
     async fn join(&mut self, faults: Faults) {
@@ -117,10 +121,14 @@ impl<'c> Batch<'c> {
             self.cases.iter().partition(|case| case.by_event);
         let input =
             |case: &Case| Payload::encode(&case.scenario, usize::MAX).expect("it can be written");
-        let runs = directly.iter().map(|case| new_run(number(case), None, input(case)));
+        let runs = directly.iter().map(|case| new_run(&case.scenario, None, input(case)));
         self.store.start(APP, &runs.collect::<Vec<_>>()).await.expect("they can be started");
         let started = by_event.iter().map(|case| event(&[number(case), 0], STARTED, input(case)));
         self.accept(started.collect()).await;
+        // What stops a run may overtake it.
+        let stopped = self.cases.iter().filter(|case| number(case).is_multiple_of(25));
+        let stopped = stopped.map(|case| stop(&[number(case), 5], case.scenario.bounds.stop));
+        self.accept(stopped.collect()).await;
     }
 
     /// Lets everything happen that happens at this time. What runs are told comes last, one thing
@@ -130,7 +138,10 @@ impl<'c> Batch<'c> {
         for _ in 0..MOST {
             let mut progress = false;
             for worker in &mut self.workers {
-                progress |= worker.round(self.now).await;
+                if self.now < second(RESCUE) {
+                    progress |= self.operators.act(&*self.store, self.now).await;
+                }
+                progress |= worker.round(self.now, self.operators.have_paused()).await;
             }
             if progress || self.promote().await || self.route().await {
                 continue;
@@ -189,7 +200,7 @@ impl<'c> Batch<'c> {
         let deeds = self.cases.iter().flat_map(|case| &case.deeds);
         let deeds = deeds.map(|(at, _)| second(*at)).filter(|at| *at > self.now);
         let held = self.workers.iter().filter_map(Simulated::next_due);
-        deeds.chain(held).chain(parked).min()
+        deeds.chain(held).chain(parked).chain(self.operators.next()).min()
     }
 
     async fn set(&mut self, now: Timestamp) {
@@ -208,12 +219,15 @@ impl<'c> Batch<'c> {
                     Deed::Send { no, value } => {
                         events.push(signal(number, nth as u64, *no, *value))
                     }
+                    Deed::Stop { no } => events.push(stop(&[number, 4], *no)),
                     Deed::Cancel => {
                         let cancelled = self.store.cancel(run_id(number), "no longer wanted");
                         cancelled.await.expect("the store answers");
                     }
+                    // Operators do so to the others.
+                    Deed::Retry if case.scenario.steadiness == Steadiness::Rules => {}
                     Deed::Retry => {
-                        let retried = self.store.retry(&[run_id(number)], &|_, _| Vec::new()).await;
+                        let retried = self.store.retry(&[run_id(number)], &cancels).await;
                         // One that has not failed is left alone.
                         let _ = retried.expect("the store answers");
                     }
@@ -242,7 +256,7 @@ impl<'c> Batch<'c> {
     async fn unfinished(&self) -> BTreeSet<u64> {
         let stories = tell(&*self.store).await;
         let unfinished = stories.values().filter(|story| !story.status.is_over());
-        unfinished.map(|story| story.case).collect()
+        unfinished.map(|story| story.scenario.case).collect()
     }
 
     async fn assert_nothing_is_left(&self) {
@@ -258,7 +272,7 @@ impl<'c> Batch<'c> {
 fn routing(event: &StoredEvent) -> Routing {
     if event.name == STARTED {
         let scenario: Scenario = event.data.decode().expect("it is a scenario");
-        let run = new_run(scenario.case, Some(event.id), event.data.clone());
+        let run = new_run(&scenario, Some(event.id), event.data.clone());
         return Routing { runs: vec![run], ..Routing::default() };
     }
     let data = event.data.decode().expect("it is JSON");
@@ -269,8 +283,8 @@ fn routing(event: &StoredEvent) -> Routing {
 pub(super) fn registration() -> Registration {
     Registration {
         app: APP.to_owned(),
-        workflows: vec![Interpreted::ID.to_owned()],
-        subscriptions: [STARTED, Signal::NAME].map(Subscription::whole).into(),
+        workflows: vec![Steady::ID.to_owned(), Unsteady::ID.to_owned()],
+        subscriptions: [STARTED, Signal::NAME, Stop::NAME].map(Subscription::whole).into(),
         schedules: Vec::new(),
     }
 }
@@ -285,9 +299,25 @@ fn event(parts: &[u64], name: &str, data: Payload) -> NewEvent {
     NewEvent { id, name, data, idempotency_key: None, hosted: None }
 }
 
-fn new_run(case: u64, event: Option<EventId>, input: Payload) -> NewRun {
-    let seed = id(&[case, 2]);
-    NewRun { id: run_id(case), seed, ..NewRun::new(Interpreted::ID, event, input) }
+/// An event that cancels runs.
+pub(super) fn stop(parts: &[u64], no: u64) -> NewEvent {
+    let data = Payload::encode(&Stop { no }, usize::MAX).expect("it can be written");
+    event(parts, Stop::NAME, data)
+}
+
+fn new_run(scenario: &Scenario, event: Option<EventId>, input: Payload) -> NewRun {
+    let workflow = match scenario.steadiness {
+        Steadiness::Exact => Steady::ID,
+        Steadiness::Rules => Unsteady::ID,
+    };
+    let (id, seed) = (run_id(scenario.case), id(&[scenario.case, 2]));
+    let cancels = cancels(workflow, &input);
+    NewRun { id, seed, cancels, ..NewRun::new(workflow, event, input) }
+}
+
+/// The events that cancel a run.
+pub(super) fn cancels(_: &str, input: &Payload) -> Vec<CancelKey> {
+    CancelKey::all(Steady::CANCELS, input)
 }
 
 /// The same ids whatever happens, as much is derived from them.

@@ -12,17 +12,20 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::lab::Lab;
-use super::plan::{Failing, IDS, Node, Scenario, Work};
+use super::plan::{Bounds, Failing, IDS, Node, Scenario, Steadiness, Work};
 use super::random::mix;
 use super::work::{UNDOS, attempt, helper, panic, take_back};
 use crate::__private::{durable, join, race, try_join};
 use crate::event::Event as _;
 use crate::journal::RunId;
+use crate::payload::Payload;
 use crate::step::{
     Body, BodyFuture, BoxError, Context, Definition, Failure, Race2, Race3, Requirement, Resource,
     Run, Step, begin,
 };
-use crate::workflow::{Awaits, Backoff, Config, Direct, Graph, State, Workflow};
+use crate::workflow::{
+    Awaits, Backoff, CancelOn, Config, Direct, Graph, State, Workflow, compared,
+};
 
 /// What runs wait for.
 #[derive(Debug, crate::Event, Serialize, Deserialize, schemars::JsonSchema)]
@@ -30,6 +33,13 @@ use crate::workflow::{Awaits, Backoff, Config, Direct, Graph, State, Workflow};
 pub(super) struct Signal {
     pub(super) no: u64,
     pub(super) value: u64,
+}
+
+/// What cancels runs.
+#[derive(Debug, crate::Event, Serialize, Deserialize, schemars::JsonSchema)]
+#[event(name = "simulation/stop")]
+pub(super) struct Stop {
+    pub(super) no: u64,
 }
 
 /// A state by its number.
@@ -47,23 +57,34 @@ impl State for Nth {
     }
 }
 
+/// Operators have to do with the unsteady one only.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Interpreted;
+pub(super) struct Interpreted<const STEADY: bool>;
 
-impl Workflow for Interpreted {
+pub(super) type Steady = Interpreted<true>;
+pub(super) type Unsteady = Interpreted<false>;
+
+impl<const STEADY: bool> Workflow for Interpreted<STEADY> {
     type Input = Direct<Scenario>;
     type Output = u64;
     type State = Nth;
-    const ID: &'static str = "interpreted";
-    const PATH: &'static str = "interpreted";
+    const ID: &'static str = if STEADY { "steady" } else { "unsteady" };
+    const PATH: &'static str = Self::ID;
     // Failures are tried again at once, so that cases keep to the same few points in time.
     const CONFIG: Config =
         Config { backoff: Backoff::new(Duration::ZERO, Duration::ZERO), ..Config::DEFAULT };
     const GRAPH: Graph = Graph::EMPTY;
     const WAITS: &'static [Awaits] = &[Awaits::Event { event: Signal::NAME, fields: &["no"] }];
+    const CANCELS: &'static [CancelOn] = &[CancelOn {
+        event: Stop::NAME,
+        fields: &["no"],
+        values: |input| {
+            compared::<Direct<Scenario>>(input, |scenario| vec![scenario.bounds.stop.into()])
+        },
+    }];
 }
 
-impl Body for Interpreted {
+impl<const STEADY: bool> Body for Interpreted<STEADY> {
     fn requirements() -> Vec<Requirement> {
         Vec::new()
     }
@@ -71,58 +92,67 @@ impl Body for Interpreted {
     fn begin(context: Context) -> BodyFuture {
         begin::<Self, _>(context, |Direct(scenario), context| {
             let Resource(lab) = context.extract::<Resource<Lab>>();
-            let run = context.trigger.run;
-            let case = scenario.case;
-            let interpreter = Interpreter { step: context.extract(), run, case, lab };
+            let (step, run) = (context.extract(), context.trigger.run);
             async move {
+                let interpreter = Interpreter { step, run, scenario: &scenario, lab };
                 match interpreter.top(&scenario.plan).await {
-                    Ok(seen) | Err(Stop::Return(seen)) => Ok(seen),
-                    Err(Stop::Fail(failure)) => Err(failure),
+                    Ok(seen) | Err(Early::Return(seen)) => Ok(seen),
+                    Err(Early::Fail(failure)) => Err(failure),
                 }
             }
         })
     }
 }
 
-/// The workflow as a worker knows it.
-pub(super) fn definition() -> Definition {
-    Definition { undos: *UNDOS, ..Definition::of::<Interpreted>() }
+/// The workflow of a run with this input, as a worker knows it.
+pub(super) fn definition(input: &Payload) -> Definition {
+    let scenario: Scenario = input.decode().expect("it is a scenario");
+    let Bounds { start, finish, .. } = scenario.bounds;
+    let definition = match scenario.steadiness {
+        Steadiness::Exact => Definition::of::<Steady>(),
+        Steadiness::Rules => Definition::of::<Unsteady>(),
+    };
+    let config = Config {
+        start_timeout: start.map(Duration::from_secs),
+        finish_timeout: finish.map(Duration::from_secs),
+        ..definition.config
+    };
+    Definition { undos: *UNDOS, config, ..definition }
 }
 
 /// Why a body does not go on.
-enum Stop {
+enum Early {
     Return(u64),
     Fail(Failure),
 }
 
-impl<E: Into<Failure>> From<E> for Stop {
+impl<E: Into<Failure>> From<E> for Early {
     fn from(error: E) -> Self {
         Self::Fail(error.into())
     }
 }
 
-type Going<'a> = Pin<Box<dyn Future<Output = Result<u64, Stop>> + Send + 'a>>;
+type Going<'a> = Pin<Box<dyn Future<Output = Result<u64, Early>> + Send + 'a>>;
 
-struct Interpreter {
+struct Interpreter<'s> {
     step: Step,
     run: RunId,
-    case: u64,
+    scenario: &'s Scenario,
     lab: Arc<Lab>,
 }
 
-impl Interpreter {
+impl Interpreter<'_> {
     /// The body itself. What it has seen so far goes into all that it does later, so that whatever
     /// differs once differs in the end.
-    async fn top(&self, plan: &[Node]) -> Result<u64, Stop> {
+    async fn top(&self, plan: &[Node]) -> Result<u64, Early> {
         let mut seen = 0;
         for node in plan {
             seen = match node {
                 Node::Carried { id, times, body } => self.carried(*id, *times, body, seen).await?,
                 Node::Restart { plan } => {
-                    let next = Scenario { case: self.case, plan: plan.clone() };
-                    return Err(Stop::Fail(
-                        self.step.restart::<Interpreted, ()>(next).expect_err("it ends the body"),
-                    ));
+                    let next = Scenario { plan: plan.clone(), ..self.scenario.clone() };
+                    let restarted = self.step.restart::<Steady, ()>(next);
+                    return Err(Early::Fail(restarted.expect_err("it ends the body")));
                 }
                 node => self.one(node, seen).await?,
             };
@@ -130,7 +160,7 @@ impl Interpreter {
         Ok(seen)
     }
 
-    async fn carried(&self, id: usize, times: u64, body: &[Node], seen: u64) -> Result<u64, Stop> {
+    async fn carried(&self, id: usize, times: u64, body: &[Node], seen: u64) -> Result<u64, Early> {
         let (mut nth, mut seen) = (0, seen);
         loop {
             (nth, seen) = durable(self.step.carried(Nth(id), (nth, seen))).await;
@@ -155,13 +185,13 @@ impl Interpreter {
     fn branch<'a>(&'a self, plan: &'a [Node], seen: u64) -> Going<'a> {
         Box::pin(async move {
             match self.all(plan, seen).await {
-                Err(Stop::Return(seen)) => Ok(seen),
+                Err(Early::Return(seen)) => Ok(seen),
                 other => other,
             }
         })
     }
 
-    async fn one(&self, node: &Node, seen: u64) -> Result<u64, Stop> {
+    async fn one(&self, node: &Node, seen: u64) -> Result<u64, Early> {
         let step = &self.step;
         Ok(match node {
             Node::Run { id, work, fatal } => match durable(self.work(*id, work, None)).await {
@@ -193,9 +223,13 @@ impl Interpreter {
                     None => mix(seen, 2),
                 }
             }
-            Node::Invoke { id, plan, timeout, detached, fatal, undo } => {
-                let scenario = Scenario { case: self.case, plan: plan.clone() };
-                let mut child = step.invoke(Nth(*id), Interpreted, scenario);
+            Node::Invoke { id, bounds, plan, timeout, detached, fatal, undo } => {
+                let (bounds, plan) = (*bounds, plan.clone());
+                let scenario = Scenario { bounds, plan, ..self.scenario.clone() };
+                let mut child = match scenario.steadiness {
+                    Steadiness::Exact => step.invoke(Nth(*id), Interpreted::<true>, scenario),
+                    Steadiness::Rules => step.invoke(Nth(*id), Interpreted::<false>, scenario),
+                };
                 if let Some(seconds) = timeout {
                     child = child.timeout(Duration::from_secs(*seconds));
                 }
@@ -249,7 +283,7 @@ impl Interpreter {
                 };
                 results
                     .into_iter()
-                    .try_fold(seen, |seen, value| Ok::<_, Stop>(mix(seen, value?)))?
+                    .try_fold(seen, |seen, value| Ok::<_, Early>(mix(seen, value?)))?
             }
             Node::TryJoin { branches } => {
                 let results = match branches.as_slice() {
@@ -264,8 +298,8 @@ impl Interpreter {
                 };
                 match results {
                     Ok(values) => values.into_iter().fold(seen, mix),
-                    Err(Stop::Fail(failure)) => mix(seen, hash(&failure.to_string())),
-                    Err(stop) => return Err(stop),
+                    Err(Early::Fail(failure)) => mix(seen, hash(&failure.to_string())),
+                    Err(early) => return Err(early),
                 }
             }
             Node::Race { branches } => {
@@ -296,13 +330,13 @@ impl Interpreter {
             }
             Node::Helper { id, body } => {
                 let step = step.enter(&helper(*id));
-                let (run, case, lab) = (self.run, self.case, self.lab.clone());
-                Self { step, run, case, lab }.all(body, seen).await?
+                let (run, scenario, lab) = (self.run, self.scenario, self.lab.clone());
+                Self { step, run, scenario, lab }.all(body, seen).await?
             }
-            Node::Return if seen.is_multiple_of(3) => return Err(Stop::Return(seen)),
+            Node::Return if seen.is_multiple_of(3) => return Err(Early::Return(seen)),
             Node::Return => seen,
             Node::Fail { panic: false } => {
-                return Err(Stop::Fail(Failure::msg(format!("failed at {seen}"))));
+                return Err(Early::Fail(Failure::msg(format!("failed at {seen}"))));
             }
             Node::Fail { panic: true } => panic(format!("panicked at {seen}")),
             Node::Carried { .. } | Node::Restart { .. } => {

@@ -1,3 +1,5 @@
+use jiff::SignedDuration;
+
 use super::random::Random;
 
 /// What goes wrong with a flush.
@@ -79,6 +81,12 @@ impl Faults {
     /// Whether a run that waits for a time stays with its worker.
     pub(super) fn keeps_in_memory(&mut self) -> bool {
         self.0.as_mut().is_some_and(|random| random.percent(40))
+    }
+
+    /// By how much a clock lags.
+    pub(super) fn lag(&mut self) -> SignedDuration {
+        let lags = |random: &mut Random| if random.percent(50) { random.below(100) } else { 0 };
+        SignedDuration::from_millis(self.0.as_mut().map_or(0, lags) as i64)
     }
 
     /// How many microseconds a flush is given.

@@ -1,6 +1,8 @@
 //! How cases are made up.
 
-use super::plan::{Case, DEPTH, Deed, Failing, IDS, NUMBERS, Node, Scenario, Steadiness, Work};
+use super::plan::{
+    Bounds, Case, DEPTH, Deed, Failing, IDS, NUMBERS, Node, Scenario, Steadiness, Work,
+};
 use super::random::Random;
 
 impl Case {
@@ -18,15 +20,16 @@ impl Case {
         };
         maker.unsteady = maker.random.percent(15);
         let unsteady = maker.unsteady;
-        let plan = maker.body(true);
-        let unsteady = unsteady || maker.runs_talk();
-        let deeds = deeds(case, random);
-        Self {
-            scenario: Scenario { case, plan },
-            by_event: random.percent(40),
-            deeds,
-            steadiness: if unsteady { Steadiness::Rules } else { Steadiness::Exact },
+        let mut plan = maker.body(true);
+        if maker.random.percent(20) {
+            plan.push(Node::Fail { panic: false });
         }
+        let unsteady = unsteady || maker.runs_talk();
+        let steadiness = if unsteady { Steadiness::Rules } else { Steadiness::Exact };
+        let bounds = maker.bounds();
+        let deeds = deeds(case, random);
+        let scenario = Scenario { case, steadiness, bounds, plan };
+        Self { scenario, by_event: random.percent(40), deeds }
     }
 }
 
@@ -40,6 +43,10 @@ fn deeds(case: u64, random: &mut Random) -> Vec<(u64, Deed)> {
         .collect();
     if random.percent(12) {
         deeds.push((random.below(8) * 10 + 9, Deed::Cancel));
+    }
+    if random.percent(25) {
+        let no = case * NUMBERS + random.below(NUMBERS);
+        deeds.push((random.below(6) * 10 + 7, Deed::Stop { no }));
     }
     if random.percent(25) {
         deeds.push((random.below(12) * 10 + 8, Deed::Retry));
@@ -118,9 +125,9 @@ impl Maker<'_> {
                 work: self.work(),
             },
             88..91 if nested => Node::Helper { id: self.id(), body: self.deeper() },
-            91..96 if nested => self.invoke(),
-            96..97 if top => Node::Restart { plan: self.anew() },
-            97..100 if top => Node::Carried {
+            91..95 if nested => self.invoke(),
+            95..96 if top => Node::Restart { plan: self.anew() },
+            96..100 if top => Node::Carried {
                 id: self.id(),
                 times: self.random.within(1..=4),
                 body: self.deeper(),
@@ -156,7 +163,7 @@ impl Maker<'_> {
             how,
             retries: random.below(4),
             polls: if self.unsteady { random.below(4) } else { 0 },
-            undo: random.percent(30),
+            undo: random.percent(40),
         }
     }
 
@@ -201,11 +208,20 @@ impl Maker<'_> {
         self.child = parent;
         Node::Invoke {
             id,
+            bounds: self.bounds(),
             plan,
             timeout: self.random.percent(40).then(|| self.random.below(5) * 10),
             detached: self.random.percent(25),
             fatal: self.random.percent(40),
             undo: self.random.percent(30),
+        }
+    }
+
+    fn bounds(&mut self) -> Bounds {
+        Bounds {
+            stop: self.number(),
+            start: self.random.percent(30).then(|| self.random.below(3) * 5),
+            finish: self.random.percent(8).then(|| self.random.below(6) * 10 + 5),
         }
     }
 

@@ -14,6 +14,7 @@ mod body;
 mod faults;
 mod lab;
 mod maker;
+mod operators;
 mod plan;
 mod random;
 mod reading;
@@ -30,7 +31,7 @@ use self::batch::Batch;
 use self::lab::Lab;
 use self::plan::{Case, Steadiness};
 use self::random::Random;
-use self::story::Story;
+use self::story::{Story, check_children};
 use crate::id::RunId;
 use crate::step::Resources;
 use crate::store::conformance::TestDatabase;
@@ -71,6 +72,7 @@ async fn crashes_change_nothing(database: impl AsyncFn() -> TestDatabase) {
             Batch::undisturbed(&cases, TestDatabase::sqlite_in_memory()).await.run().await;
         let disturbed = Batch::disturbed(&cases, database().await, &mut random).await.run().await;
         undisturbed.values().chain(disturbed.values()).for_each(Story::check);
+        [&undisturbed, &disturbed].into_iter().for_each(check_children);
         compare(&cases, &undisturbed, &disturbed);
         // Some will do: whatever a body does wrong, it does in many of them.
         let mut resources = Resources::default();
@@ -83,9 +85,10 @@ async fn crashes_change_nothing(database: impl AsyncFn() -> TestDatabase) {
 }
 
 fn compare(cases: &[Case], undisturbed: &BTreeMap<RunId, Story>, other: &BTreeMap<RunId, Story>) {
-    for case in cases.iter().filter(|case| case.steadiness == Steadiness::Exact) {
+    for case in cases.iter().filter(|case| case.scenario.steadiness == Steadiness::Exact) {
         let [expected, found] = [undisturbed, other].map(|stories| {
-            let stories = stories.values().filter(|story| story.case == case.scenario.case);
+            let stories =
+                stories.values().filter(|story| story.scenario.case == case.scenario.case);
             stories.map(ToString::to_string).collect::<String>()
         });
         assert!(

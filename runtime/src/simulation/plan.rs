@@ -7,7 +7,20 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Scenario {
     /// Which of the batch's cases it belongs to, a child to its parent's.
     pub(super) case: u64,
+    pub(super) steadiness: Steadiness,
+    pub(super) bounds: Bounds,
     pub(super) plan: Vec<Node>,
+}
+
+/// What stops a run before its end.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Bounds {
+    /// The event with this number.
+    pub(super) stop: u64,
+    /// How many seconds it may take to be taken up.
+    pub(super) start: Option<u64>,
+    /// How many seconds it may take from then on.
+    pub(super) finish: Option<u64>,
 }
 
 /// One operation of a body. Each has an id of its own in its plan, as the macro asks for.
@@ -31,6 +44,7 @@ pub(super) enum Node {
     },
     Invoke {
         id: usize,
+        bounds: Bounds,
         plan: Vec<Node>,
         timeout: Option<u64>,
         detached: bool,
@@ -121,7 +135,6 @@ pub(super) struct Case {
     /// What the world does, by the second at which it does it. No two cases' worth of timers fall
     /// on these: sleeps are multiples of ten seconds.
     pub(super) deeds: Vec<(u64, Deed)>,
-    pub(super) steadiness: Steadiness,
 }
 
 #[derive(Debug, Clone)]
@@ -130,18 +143,22 @@ pub(super) enum Deed {
         no: u64,
         value: u64,
     },
+    /// What cancels a run of its own accord.
+    Stop {
+        no: u64,
+    },
     Cancel,
     /// Takes the run up again if it has failed.
     Retry,
 }
 
 /// How much of a run has to be the same whatever crashes when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Steadiness {
     /// All of it, to the microsecond.
     Exact,
     /// Only the rules that hold for every run: a step that was in progress at a crash begins again,
-    /// so that a later one may end before it.
+    /// so that a later one may end before it, and operators come at any moment.
     Rules,
 }
 

@@ -2,9 +2,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use super::APP;
 use super::body::definition;
-use super::plan::Scenario;
+use super::plan::{Scenario, Steadiness};
 use super::reading::{is_kept, to_undo, undo_of, undoing, undone};
 use crate::id::RunId;
 use crate::journal::{ErrorKind, Row, Transition};
@@ -16,7 +18,7 @@ use crate::workflow::StepKind;
 /// What became of a run.
 #[derive(Debug, Clone)]
 pub(super) struct Story {
-    pub(super) case: u64,
+    pub(super) scenario: Scenario,
     pub(super) status: RunStatus,
     record: RunRecord,
     journal: Vec<Row>,
@@ -34,8 +36,8 @@ pub(super) async fn tell(store: &dyn Store) -> BTreeMap<RunId, Story> {
         for record in page {
             let scenario: Scenario = record.input.decode().expect("it is a scenario");
             let journal = store.journal(record.id).await.expect("the store answers");
-            let (case, status) = (scenario.case, record.status);
-            stories.insert(record.id, Story { case, status, record, journal });
+            let status = record.status;
+            stories.insert(record.id, Story { scenario, status, record, journal });
         }
     }
 }
@@ -50,6 +52,7 @@ impl Story {
         self.check_end();
         self.check_steps();
         self.check_undoing();
+        self.check_time();
     }
 
     fn check_end(&self) {
@@ -109,6 +112,42 @@ impl Story {
 }
 
 impl Story {
+    /// No timer fires late, as the clock stands still until nothing is left to do; but what is paused
+    /// is.
+    fn check_time(&self) {
+        let Some(finish) = self.scenario.bounds.finish else { return };
+        if self.record.retries > 0 || self.scenario.steadiness == Steadiness::Rules {
+            return;
+        }
+        let began = self.record.began_at.or(self.record.started_at).expect("it has begun");
+        let deadline = began + SignedDuration::from_secs(finish as i64);
+        let over = undoing(&self.journal).map(|row| row.at).or(self.record.ended_at);
+        assert!(over.is_some_and(|over| over <= deadline), "it is over by {deadline}\n{self}");
+    }
+}
+
+/// Checks that each child was invoked by one line of its parent's journal, as far as that is whole.
+///
+/// # Panics
+///
+/// When it was not.
+pub(super) fn check_children(stories: &BTreeMap<RunId, Story>) {
+    let carried = |row: &Row| matches!(row.transition, Transition::Carried { .. });
+    for (child, story) in stories {
+        let Some(parent) = story.record.parent.and_then(|parent| stories.get(&parent)) else {
+            continue;
+        };
+        let began_again = parent.record.generation > 0 || parent.record.retries > 0;
+        if began_again || parent.journal.iter().any(carried) {
+            continue;
+        }
+        let invoked = |row: &&Row| matches!(row.transition, Transition::Invoked { child: found, .. } if found == *child);
+        let lines = parent.journal.iter().filter(invoked).count();
+        assert_eq!(lines, 1, "{child} is a child of\n{parent}");
+    }
+}
+
+impl Story {
     /// Replays the journal at every prefix.
     ///
     /// # Panics
@@ -117,7 +156,7 @@ impl Story {
     pub(super) fn replay(&self, resources: &Arc<Resources>) {
         let origin = self.record.origin(self.journal.clone());
         let output = self.record.output.as_ref();
-        let definition = definition();
+        let definition = definition(&self.record.input);
         if let Err(error) = replay_prefixes(&definition, resources, &origin, output) {
             panic!("{error}\n{self}");
         }
@@ -127,7 +166,7 @@ impl Story {
 /// Everything that has to be the same, whatever crashes when.
 impl fmt::Display for Story {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { case, record, journal, .. } = self;
+        let Self { scenario: Scenario { case, .. }, record, journal, .. } = self;
         let RunRecord { id, status, parent, event, output, error, cancelled, held, .. } = record;
         writeln!(f, "case {case}, run {id} of {parent:?}, by {event:?}: {status}")?;
         for row in journal {

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::APP;
-use super::batch::registration;
-use super::body::{Interpreted, definition};
+use super::batch::{cancels, registration};
+use super::body::{Steady, Unsteady, definition};
 use super::faults::{Fault, Faults};
 use super::lab::Lab;
 use crate::id::WorkerId;
@@ -36,6 +36,11 @@ pub(super) struct Simulated {
 struct Driven {
     machine: Machine,
     generation: u32,
+    unsteady: bool,
+    /// By how much its worker's clock goes after the database's until it has found out.
+    lag: SignedDuration,
+    /// Whether it begins no further step, as its workflow is paused.
+    drains: bool,
     woken: Arc<Woken>,
     /// What has come for it since it was claimed, to be passed on when all else is quiet.
     inbox: Vec<Message>,
@@ -63,8 +68,11 @@ impl Simulated {
     }
 
     /// Does what there is to do at this time; whether there was anything.
-    pub(super) async fn round(&mut self, clock: Timestamp) -> bool {
-        let claimed = self.claim().await;
+    pub(super) async fn round(&mut self, clock: Timestamp, paused: bool) -> bool {
+        let claimed = self.claim(paused).await;
+        if paused {
+            self.drain();
+        }
         let (mut batch, stirred) = self.poll(clock);
         let progress = claimed || stirred || !batch.is_empty();
         while !batch.is_empty() {
@@ -79,8 +87,8 @@ impl Simulated {
         progress
     }
 
-    async fn claim(&mut self) -> bool {
-        let workflows = [driven()];
+    async fn claim(&mut self, paused: bool) -> bool {
+        let workflows = driven();
         let limit = self.faults.claim_limit();
         let claim = Claim { worker: self.id, app: APP, workflows: &workflows, limit };
         let claimed = self
@@ -102,16 +110,31 @@ impl Simulated {
             let id = run.origin.trigger.run;
             assert_eq!(run.unreadable, None, "what is stored of {id} can be read");
             let (old, inbox) = self.lab.claimed(id, &run.origin.journal, run.inbox);
-            let definition = definition();
+            let definition = definition(&run.origin.trigger.data);
             let resources = self.resources.clone();
             let generation = run.origin.generation;
+            let unsteady = run.workflow == Unsteady::ID;
+            assert!(!(paused && unsteady), "{id} is claimed though its workflow is paused");
+            let lag = if unsteady { self.faults.lag() } else { SignedDuration::ZERO };
             let mut machine = Machine::new(&definition, resources, Limits::DEFAULT, run.origin);
             old.into_iter().for_each(|message| machine.receive(message));
             let woken = Arc::new(Woken(AtomicBool::new(true)));
-            let earlier = self.runs.insert(id, Driven { machine, generation, woken, inbox });
+            let earlier = self.runs.insert(
+                id,
+                Driven { machine, generation, unsteady, lag, drains: false, woken, inbox },
+            );
             assert!(earlier.is_none(), "{id} is claimed while it is driven");
         }
         found
+    }
+
+    /// Has the runs of the paused workflow come to rest.
+    fn drain(&mut self) {
+        for driven in self.runs.values_mut().filter(|driven| driven.unsteady && !driven.drains) {
+            driven.machine.drain();
+            driven.drains = true;
+            driven.woken.0.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Polls what can go on; gives what is to be committed.
@@ -124,7 +147,16 @@ impl Simulated {
                 continue;
             }
             let waker = Waker::from(driven.woken.clone());
-            let turn = driven.machine.poll(clock, &mut Context::from_waker(&waker));
+            let lag = std::mem::take(&mut driven.lag);
+            let turn = driven.machine.poll(clock - lag, &mut Context::from_waker(&waker));
+            if !lag.is_zero() && matches!(turn, Poll::Ready(Turn::Idle { .. })) {
+                driven.woken.0.store(true, Ordering::Relaxed);
+                stirred = true;
+                continue;
+            }
+            if let Poll::Ready(Turn::Idle { until: Some(until) }) = turn {
+                assert!(until > clock, "{run} idles though something is due");
+            }
             let only = |then| RunCommit {
                 run: *run,
                 first_seq: 0,
@@ -141,7 +173,8 @@ impl Simulated {
                     let then = match end {
                         None => Then::Continue,
                         Some(End::Restarted(input)) => {
-                            let (cancels, generation) = (Vec::new(), driven.generation);
+                            let (cancels, generation) =
+                                (cancels(Steady::ID, &input), driven.generation);
                             Then::Restart { input, cancels, generation }
                         }
                         Some(end) => Then::End(end),
@@ -150,6 +183,9 @@ impl Simulated {
                     batch.push(more);
                 }
                 // What has come for it is to be passed on first.
+                Poll::Ready(Turn::Idle { until }) if driven.drains => {
+                    batch.push(only(Then::Park(until)));
+                }
                 Poll::Ready(Turn::Idle { .. }) if !driven.inbox.is_empty() => {}
                 Poll::Ready(Turn::Idle { until: Some(_) }) if self.faults.keeps_in_memory() => {}
                 Poll::Ready(Turn::Idle { until }) => batch.push(only(Then::Park(until))),
@@ -295,10 +331,12 @@ impl Simulated {
     }
 }
 
-/// The workflow of all runs, as every program has it.
-fn driven() -> store::Driven {
-    let workflow = Interpreted::ID.to_owned();
-    store::Driven { workflow, shape: Uuid::nil(), pinned: false }
+/// The workflows, as every program has them.
+fn driven() -> [store::Driven; 2] {
+    [Steady::ID, Unsteady::ID].map(|workflow| {
+        let workflow = workflow.to_owned();
+        store::Driven { workflow, shape: Uuid::nil(), pinned: false }
+    })
 }
 
 async fn join(store: &dyn Store) -> WorkerId {
@@ -309,7 +347,7 @@ async fn join(store: &dyn Store) -> WorkerId {
         app: APP.to_owned(),
         host: "simulated".to_owned(),
         pid: 1,
-        drives: vec![driven()],
+        drives: driven().into(),
         registration: Arc::new(registration()),
     };
     store.join(&worker, LEASE).await.expect("a worker can join");
