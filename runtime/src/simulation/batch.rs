@@ -3,29 +3,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use uuid::Uuid;
 
 use super::APP;
-use super::body::{Signal, Steady, Stop, Unsteady};
 use super::faults::Faults;
 use super::lab::Lab;
 use super::operators::Operators;
-use super::plan::{Case, Deed, NUMBERS, Scenario, Steadiness};
+use super::plan::{Case, Deed, NUMBERS, Steadiness};
 use super::random::{Random, mix};
 use super::story::{Story, tell};
 use super::worker::Simulated;
-use crate::event::{Event as _, EventId};
+use super::world::{STARTED, cancels, event, new_run, registration, routing, run_id, signal, stop};
 use crate::id::{RunId, WorkerId};
-use crate::journal::{CancelKey, MatchKey};
 use crate::payload::Payload;
 use crate::store::conformance::{StoppedClock, TestDatabase};
-use crate::store::{
-    Deliveries, NewEvent, NewRun, Registration, Routing, Store, StoredEvent, Subscription, open,
-};
-use crate::workflow::Workflow;
-
-/// Starts a run by event.
-const STARTED: &str = "simulation/started";
+use crate::store::{Deliveries, NewEvent, Store, open};
 
 /// From this second on every case is sent what any of its runs may still wait for.
 const RESCUE: u64 = 1_000;
@@ -266,68 +257,6 @@ impl<'c> Batch<'c> {
             assert_eq!(rows, 0, "so many rows are left in `{table}`");
         }
     }
-}
-
-/// What the app makes of an event.
-fn routing(event: &StoredEvent) -> Routing {
-    if event.name == STARTED {
-        let scenario: Scenario = event.data.decode().expect("it is a scenario");
-        let run = new_run(&scenario, Some(event.id), event.data.clone());
-        return Routing { runs: vec![run], ..Routing::default() };
-    }
-    let data = event.data.decode().expect("it is JSON");
-    let keys = vec![MatchKey::of(&event.name, &data, &["no"])];
-    Routing { keys, ..Routing::default() }
-}
-
-pub(super) fn registration() -> Registration {
-    Registration {
-        app: APP.to_owned(),
-        workflows: vec![Steady::ID.to_owned(), Unsteady::ID.to_owned()],
-        subscriptions: [STARTED, Signal::NAME, Stop::NAME].map(Subscription::whole).into(),
-        schedules: Vec::new(),
-    }
-}
-
-fn signal(case: u64, nth: u64, no: u64, value: u64) -> NewEvent {
-    let data = Payload::encode(&Signal { no, value }, usize::MAX).expect("it can be written");
-    event(&[case, 1, nth], Signal::NAME, data)
-}
-
-fn event(parts: &[u64], name: &str, data: Payload) -> NewEvent {
-    let (id, name) = (id(parts).into(), name.to_owned());
-    NewEvent { id, name, data, idempotency_key: None, hosted: None }
-}
-
-/// An event that cancels runs.
-pub(super) fn stop(parts: &[u64], no: u64) -> NewEvent {
-    let data = Payload::encode(&Stop { no }, usize::MAX).expect("it can be written");
-    event(parts, Stop::NAME, data)
-}
-
-fn new_run(scenario: &Scenario, event: Option<EventId>, input: Payload) -> NewRun {
-    let workflow = match scenario.steadiness {
-        Steadiness::Exact => Steady::ID,
-        Steadiness::Rules => Unsteady::ID,
-    };
-    let (id, seed) = (run_id(scenario.case), id(&[scenario.case, 2]));
-    let cancels = cancels(workflow, &input);
-    NewRun { id, seed, cancels, ..NewRun::new(workflow, event, input) }
-}
-
-/// The events that cancel a run.
-pub(super) fn cancels(_: &str, input: &Payload) -> Vec<CancelKey> {
-    CancelKey::all(Steady::CANCELS, input)
-}
-
-/// The same ids whatever happens, as much is derived from them.
-fn run_id(case: u64) -> RunId {
-    id(&[case, 3]).into()
-}
-
-fn id(parts: &[u64]) -> Uuid {
-    let high = parts.iter().fold(1, |hash, part| mix(hash, *part));
-    Uuid::from_u64_pair(high, mix(high, 0))
 }
 
 /// So many seconds after everything has begun.

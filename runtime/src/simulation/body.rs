@@ -1,7 +1,4 @@
-//! The one workflow of the simulation: it does what its input says.
-//!
-//! It is written as `#[workflow]` would compile it, by hand: the macro wants each step in the source
-//! with an id of its own, and here they come as data.
+//! The body of all runs: it does what its input says.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -9,38 +6,15 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::lab::Lab;
-use super::plan::{Bounds, Failing, IDS, Node, Scenario, Steadiness, Work};
+use super::plan::{Failing, IDS, Node, Scenario, Steadiness, Work};
 use super::random::mix;
-use super::work::{UNDOS, attempt, helper, panic, take_back};
+use super::work::{attempt, helper, panic, take_back};
+use super::workflow::{Interpreted, Signal, Steady};
 use crate::__private::{durable, join, race, try_join};
-use crate::event::Event as _;
 use crate::journal::RunId;
-use crate::payload::Payload;
-use crate::step::{
-    Body, BodyFuture, BoxError, Context, Definition, Failure, Race2, Race3, Requirement, Resource,
-    Run, Step, begin,
-};
-use crate::workflow::{
-    Awaits, Backoff, CancelOn, Config, Direct, Graph, State, Workflow, compared,
-};
-
-/// What runs wait for.
-#[derive(Debug, crate::Event, Serialize, Deserialize, schemars::JsonSchema)]
-#[event(name = "simulation/signal")]
-pub(super) struct Signal {
-    pub(super) no: u64,
-    pub(super) value: u64,
-}
-
-/// What cancels runs.
-#[derive(Debug, crate::Event, Serialize, Deserialize, schemars::JsonSchema)]
-#[event(name = "simulation/stop")]
-pub(super) struct Stop {
-    pub(super) no: u64,
-}
+use crate::step::{BoxError, Failure, Race2, Race3, Run, Step};
+use crate::workflow::State;
 
 /// A state by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,67 +31,17 @@ impl State for Nth {
     }
 }
 
-/// Operators have to do with the unsteady one only.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Interpreted<const STEADY: bool>;
-
-pub(super) type Steady = Interpreted<true>;
-pub(super) type Unsteady = Interpreted<false>;
-
-impl<const STEADY: bool> Workflow for Interpreted<STEADY> {
-    type Input = Direct<Scenario>;
-    type Output = u64;
-    type State = Nth;
-    const ID: &'static str = if STEADY { "steady" } else { "unsteady" };
-    const PATH: &'static str = Self::ID;
-    // Failures are tried again at once, so that cases keep to the same few points in time.
-    const CONFIG: Config =
-        Config { backoff: Backoff::new(Duration::ZERO, Duration::ZERO), ..Config::DEFAULT };
-    const GRAPH: Graph = Graph::EMPTY;
-    const WAITS: &'static [Awaits] = &[Awaits::Event { event: Signal::NAME, fields: &["no"] }];
-    const CANCELS: &'static [CancelOn] = &[CancelOn {
-        event: Stop::NAME,
-        fields: &["no"],
-        values: |input| {
-            compared::<Direct<Scenario>>(input, |scenario| vec![scenario.bounds.stop.into()])
-        },
-    }];
-}
-
-impl<const STEADY: bool> Body for Interpreted<STEADY> {
-    fn requirements() -> Vec<Requirement> {
-        Vec::new()
+/// Does what a run is asked to.
+pub(super) async fn interpret(
+    step: Step,
+    run: RunId,
+    scenario: &Scenario,
+    lab: Arc<Lab>,
+) -> Result<u64, Failure> {
+    match (Interpreter { step, run, scenario, lab }).top(&scenario.plan).await {
+        Ok(seen) | Err(Early::Return(seen)) => Ok(seen),
+        Err(Early::Fail(failure)) => Err(failure),
     }
-
-    fn begin(context: Context) -> BodyFuture {
-        begin::<Self, _>(context, |Direct(scenario), context| {
-            let Resource(lab) = context.extract::<Resource<Lab>>();
-            let (step, run) = (context.extract(), context.trigger.run);
-            async move {
-                let interpreter = Interpreter { step, run, scenario: &scenario, lab };
-                match interpreter.top(&scenario.plan).await {
-                    Ok(seen) | Err(Early::Return(seen)) => Ok(seen),
-                    Err(Early::Fail(failure)) => Err(failure),
-                }
-            }
-        })
-    }
-}
-
-/// The workflow of a run with this input, as a worker knows it.
-pub(super) fn definition(input: &Payload) -> Definition {
-    let scenario: Scenario = input.decode().expect("it is a scenario");
-    let Bounds { start, finish, .. } = scenario.bounds;
-    let definition = match scenario.steadiness {
-        Steadiness::Exact => Definition::of::<Steady>(),
-        Steadiness::Rules => Definition::of::<Unsteady>(),
-    };
-    let config = Config {
-        start_timeout: start.map(Duration::from_secs),
-        finish_timeout: finish.map(Duration::from_secs),
-        ..definition.config
-    };
-    Definition { undos: *UNDOS, config, ..definition }
 }
 
 /// Why a body does not go on.

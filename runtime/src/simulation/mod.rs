@@ -6,6 +6,9 @@
 //! until there is nothing left to do, and then leaps to the next time at which something happens; so
 //! a crash costs no time, and what has to be the same is the same to the microsecond.
 //!
+//! Some cases cannot be the same, as their steps take a while, their runs talk to one another or
+//! [`operators`] come at any moment: those are held to what is true of every run ([`story`]).
+//!
 //! `INDELIBLE_TEST_CASES` says how many cases there are on each kind of database, and
 //! `INDELIBLE_TEST_SEED` which come first: the seed that a failure has printed shows it at once.
 
@@ -21,6 +24,8 @@ mod reading;
 mod story;
 mod work;
 mod worker;
+mod workflow;
+mod world;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

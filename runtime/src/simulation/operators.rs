@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::APP;
-use super::batch::{cancels, stop};
-use super::body::Unsteady;
 use super::plan::Scenario;
 use super::random::Random;
+use super::workflow::Unsteady;
+use super::world::{cancels, stop};
 use crate::id::RunId;
 use crate::store::{Fork, Replay, RunQuery, RunRecord, Store};
 use crate::workflow::Workflow as _;

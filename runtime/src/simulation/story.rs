@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::APP;
-use super::body::definition;
 use super::plan::{Scenario, Steadiness};
 use super::reading::{is_kept, to_undo, undo_of, undoing, undone};
+use super::workflow::definition;
 use crate::id::RunId;
 use crate::journal::{ErrorKind, Row, Transition};
 use crate::machine::replay_prefixes;

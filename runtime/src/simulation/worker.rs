@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::APP;
-use super::batch::{cancels, registration};
-use super::body::{Steady, Unsteady, definition};
 use super::faults::{Fault, Faults};
 use super::lab::Lab;
+use super::workflow::{Steady, Unsteady, definition};
+use super::world::{cancels, registration};
 use crate::id::WorkerId;
 use crate::journal::{Message, RunId};
 use crate::machine::{Commit, End, Machine, Turn};
