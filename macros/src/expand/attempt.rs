@@ -90,8 +90,11 @@ fn lazy(argument: &mut Expr) -> Expr {
     match argument {
         Expr::Closure(closure) => {
             if closure.asyncness.take().is_some() {
-                let body = &closure.body;
-                *closure.body = Expr::Verbatim(quote!(async { #body }));
+                let body = match &*closure.body {
+                    Expr::Block(body) if body.label.is_none() => quote!(async #body),
+                    body => quote!(async { #body }),
+                };
+                *closure.body = Expr::Verbatim(body);
             }
             Expr::Closure(closure.clone())
         }
