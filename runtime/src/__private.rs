@@ -25,6 +25,7 @@ pub use serde_json::value::Serializer as ValueSerializer;
 
 pub use crate::app::{App, Declared};
 pub use crate::event::{Event, EventDef, EventField};
+pub use crate::payload::Undecodable;
 pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
     Awaited, Body, BodyFuture, Branch, Call, Context, Definition, Durable, DurableFn, Failure,
@@ -36,8 +37,8 @@ pub use crate::workflow::fits::*;
 pub use crate::workflow::{
     Allowed, Awaits, Backoff, Batch, Batched, CancelOn, CatchUp, Cause, Config, Cron, Direct, Edge,
     Filter, Form, Graph, Handlers, Input, Key, Node, OnChange, State, StateDef, StepKind, Trigger,
-    TriggerData, Undecodable, UnknownState, Workflow, compared, key_text, on_any_cancel,
-    on_any_failure, on_cancel, on_failure, read,
+    TriggerData, UnknownState, Workflow, compared, key_text, on_any_cancel, on_any_failure,
+    on_cancel, on_failure, read,
 };
 use crate::workflow::{misfit, unnamed};
 

@@ -79,9 +79,7 @@ impl Payload {
     /// # Errors
     ///
     /// When the text does not fit `T`; the error names the path to the place that does not.
-    pub fn decode<T: DeserializeOwned>(
-        &self,
-    ) -> Result<T, serde_path_to_error::Error<serde_json::Error>> {
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Undecodable> {
         serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&self.0))
     }
 
@@ -90,6 +88,10 @@ impl Payload {
         &self.0
     }
 }
+
+/// Why stored data does not fit a type, and at which place in it.
+#[doc(hidden)]
+pub type Undecodable = serde_path_to_error::Error<serde_json::Error>;
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

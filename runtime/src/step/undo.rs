@@ -7,7 +7,7 @@ use super::context::{Context, FromContext, Requirement, Resource};
 use super::error::BoxError;
 use super::operations::Fault;
 use crate::journal::StateKey;
-use crate::payload::Payload;
+use crate::payload::{Payload, Undecodable};
 
 /// A named `async` function that undoes a step: it takes what the step gave and, after that,
 /// resources.
@@ -100,7 +100,7 @@ pub type BeginUndo = fn(&Context, &Payload) -> Result<UndoAttempt, UndecodableOu
 /// A committed output does not fit what its undo takes.
 pub struct UndecodableOutput {
     type_name: &'static str,
-    error: serde_path_to_error::Error<serde_json::Error>,
+    error: Undecodable,
 }
 
 /// Begins an attempt of an undo whose types are known.

@@ -1,5 +1,4 @@
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -8,10 +7,11 @@ use serde_json::Value;
 
 use super::Step;
 use super::durable::{Awaited, Durable};
-use super::operations::{Fault, Held, Instruction};
+use super::error::StepError;
+use super::operations::{Fault, Held, Instruction, Resolution};
 use crate::event::{Event, EventField, Matches, Received};
 use crate::journal::{self, Change, Content, MatchKey, Message};
-use crate::payload::Payload;
+use crate::payload::{Payload, Undecodable};
 use crate::workflow::{State, StepKind};
 
 impl Step {
@@ -57,7 +57,7 @@ impl Step {
             filter: None,
             from_trigger: true,
             timeout: None,
-            event: PhantomData,
+            event: Typed::new(),
         }
     }
 }
@@ -72,7 +72,21 @@ pub struct WaitForEvent<'s, E> {
     filter: Option<Filter<'s, E>>,
     from_trigger: bool,
     timeout: Option<Duration>,
-    event: PhantomData<fn() -> E>,
+    event: Typed<E>,
+}
+
+/// What a wait knows of its event's type. With it awaiting asks for no bounds: where what is waited
+/// for is no event, this is said once, of the type that stands there.
+struct Typed<E> {
+    name: &'static str,
+    event: fn(&Payload) -> Result<E, Undecodable>,
+    outcome: fn(&Held, Resolution) -> Poll<Result<Option<Received<E>>, StepError>>,
+}
+
+impl<E: Event> Typed<E> {
+    fn new() -> Self {
+        Self { name: E::NAME, event: Payload::decode, outcome: Held::decode }
+    }
 }
 
 impl<'s, E: Event> WaitForEvent<'s, E> {
@@ -122,17 +136,17 @@ impl<'s, E: Event> WaitForEvent<'s, E> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<'s, E: Event> Durable for WaitForEvent<'s, E> {}
+impl<E> Durable for WaitForEvent<'_, E> {}
 
 #[diagnostic::do_not_recommend]
-impl<'s, E: Event> Awaited for WaitForEvent<'s, E> {
+impl<'s, E> Awaited for WaitForEvent<'s, E> {
     type Output = Option<Received<E>>;
     type Fut = WaitForEventFuture<'s, E>;
 
     fn into_awaited(mut self) -> Self::Fut {
         let fields = self.fields.iter().map(|(name, _)| *name).collect();
-        let key = MatchKey::new(E::NAME, &self.fields);
-        self.held.entering.awaited = Some(journal::Awaited { event: E::NAME, fields, key });
+        let key = MatchKey::new(self.event.name, &self.fields);
+        self.held.entering.awaited = Some(journal::Awaited { event: self.event.name, fields, key });
         WaitForEventFuture(self)
     }
 }
@@ -140,7 +154,7 @@ impl<'s, E: Event> Awaited for WaitForEvent<'s, E> {
 /// The future of a [`WaitForEvent`].
 pub struct WaitForEventFuture<'s, E>(WaitForEvent<'s, E>);
 
-impl<E: Event> Future for WaitForEventFuture<'_, E> {
+impl<E> Future for WaitForEventFuture<'_, E> {
     type Output = Option<Received<E>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -156,7 +170,7 @@ impl<E: Event> Future for WaitForEventFuture<'_, E> {
                 Instruction::Consider(message) => wait.consider(message),
                 // A wait cannot fail: what cannot be decoded holds the run.
                 Instruction::Take(resolution) => {
-                    return match wait.held.decode(resolution) {
+                    return match (wait.event.outcome)(&wait.held, resolution) {
                         Poll::Ready(received) => Poll::Ready(received.unwrap_or_default()),
                         Poll::Pending => Poll::Pending,
                     };
@@ -167,12 +181,12 @@ impl<E: Event> Future for WaitForEventFuture<'_, E> {
     }
 }
 
-impl<E: Event> WaitForEvent<'_, E> {
+impl<E> WaitForEvent<'_, E> {
     /// Takes the event, if it passes the filter.
     fn consider(&self, message: Message) {
         let Content::Event { id, accepted_at, data, .. } = &message.content else { return };
         let key = self.held.key();
-        let passes = match (&self.filter, data.decode::<E>()) {
+        let passes = match (&self.filter, (self.event.event)(data)) {
             (_, Err(error)) => {
                 let fault = Fault::undecodable_event(key, std::any::type_name::<E>(), &error, data);
                 return self.held.operations().fail(fault);

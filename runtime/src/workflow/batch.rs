@@ -3,10 +3,10 @@ use std::time::Duration;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::trigger::{Form, Trigger, Undecodable};
+use super::trigger::{Form, Trigger};
 use super::{Input, TriggerData};
 use crate::event::Event;
-use crate::payload::{EncodeError, Payload};
+use crate::payload::{EncodeError, Payload, Undecodable};
 
 /// How events are gathered into one run: `batch(max = 100, timeout = "5s", key = event.user_id)`.
 ///

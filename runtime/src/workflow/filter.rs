@@ -1,8 +1,7 @@
 use std::fmt;
 
-use super::trigger::Undecodable;
 use crate::event::Event;
-use crate::payload::Payload;
+use crate::payload::{Payload, Undecodable};
 use crate::step::catch_panic;
 
 /// Which events of a name start a workflow: `on(E, if = condition)`.

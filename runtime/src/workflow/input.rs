@@ -2,10 +2,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::trigger::{Cause, Form, Trigger, Undecodable};
+use super::trigger::{Cause, Form, Trigger};
 use crate::event::{Event, EventId, Received};
 use crate::id::RunId;
-use crate::payload::{EncodeError, Payload};
+use crate::payload::{EncodeError, Payload, Undecodable};
 
 /// What a workflow's first parameter may be; it says what starts the workflow.
 #[diagnostic::on_unimplemented(

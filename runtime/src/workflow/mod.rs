@@ -36,7 +36,7 @@ pub use self::handler::{
 pub use self::input::{Direct, Input, TriggerData};
 pub(crate) use self::schedule::Due;
 pub use self::schedule::{CatchUp, Cron, Tick};
-pub use self::trigger::{Cause, Form, Trigger, Undecodable};
+pub use self::trigger::{Cause, Form, Trigger};
 pub(crate) use self::trigger::{misfit, unnamed};
 use crate::payload::Outcome;
 

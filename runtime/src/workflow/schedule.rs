@@ -5,9 +5,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::trigger::{Cause, Trigger, Undecodable};
+use super::trigger::{Cause, Trigger};
 use super::{Input, TriggerData};
-use crate::payload::{EncodeError, Payload};
+use crate::payload::{EncodeError, Payload, Undecodable};
 
 /// A point in time of a workflow's schedule: what `cron(..)` starts it with.
 ///

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::TriggerData;
 use super::batch::listed;
 use crate::event::{Event, Received};
-use crate::payload::{EncodeError, Payload};
+use crate::payload::{EncodeError, Payload, Undecodable};
 
 /// What starts a workflow by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +26,6 @@ impl Trigger {
         }
     }
 }
-
-/// Why stored data does not fit a workflow's first parameter.
-#[doc(hidden)]
-pub type Undecodable = serde_path_to_error::Error<serde_json::Error>;
 
 /// How an event becomes the data of a run.
 #[doc(hidden)]
