@@ -27,7 +27,8 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::NotFailed`] unless the run has failed, so also when somebody else was first;
-    /// [`Error::Undone`] if it has begun to undo what it did; [`Error::NoSuchRun`]; or when the database does not answer.
+    /// [`Error::Undone`] if it has begun to undo what it did; [`Error::NoSuchRun`]; or when the
+    /// database does not answer.
     pub async fn retry(&self, run: RunId) -> Result<()> {
         let refused =
             self.store.retry(&[run], &self.cancels()).await?.into_iter().find_map(Result::err);
@@ -45,12 +46,12 @@ impl Client {
     /// [`State`](Workflow::State); or by the key of one occurrence, `ship-item#1`.
     ///
     /// The two have their input and their seed in common, so that what is derived (`step.uuid(..)`) is
-    /// the same in both.
+    /// the same in both. What the run has undone since counts as done in the fork.
     ///
     /// # Errors
     ///
     /// [`Error::NoSuchState`] if the run has no outcome of that state, with the states that it has;
-    /// [`Error::Undone`] if it has begun to undo what it did; [`Error::NoSuchRun`]; or when the database does not answer.
+    /// [`Error::NoSuchRun`]; or when the database does not answer.
     pub async fn fork(&self, run: RunId, at_state: impl fmt::Display + Send) -> Result<RunId> {
         let fork = Fork { source: run, id: RunId::new(), state: at_state.to_string() };
         let forked = self.store.fork(&fork, &self.cancels()).await?;
