@@ -69,7 +69,8 @@ pub(super) const MESSAGES: &str = "
 
 /// Makes runs ready that have messages and that nobody drives; a held one only to be cancelled. One
 /// that another transaction writes is left to it: that one makes the run ready, or looks itself.
-/// A run's timer stays until it fires or the run is claimed.
+/// A run's timer stays until it fires or the run is claimed, and a held one may be ready already, to
+/// be tried by another program.
 ///
 /// Served by the primary key of runs and `inbox_untaken`.
 pub(super) const ROUSE: &str = "
@@ -90,7 +91,8 @@ pub(super) const ROUSE: &str = "
         RETURNING run.id, run.app, run.workflow, run.rank
     )
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM queued";
+    SELECT id, app, workflow, rank FROM queued
+    ON CONFLICT (run_id) DO NOTHING";
 
 /// Runs with messages, and where they stand. Served by `inbox_untaken`, in its order from `$1` on,
 /// and the primary key of runs.

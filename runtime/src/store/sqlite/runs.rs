@@ -34,11 +34,12 @@ const START_CHILDREN: &str = "
     FROM json_each(?1) c JOIN indelible_runs parent ON parent.id = c.value ->> 'parent'
     RETURNING id";
 
-/// Served by the primary key of runs.
+/// A held one may be ready already, to be tried by another program. Served by the primary key of runs.
 const READY: &str = "
     INSERT INTO indelible_ready (run_id, app, workflow, rank)
     SELECT id, app, workflow, rank
-    FROM indelible_runs WHERE id IN (SELECT value FROM json_each(?1))";
+    FROM indelible_runs WHERE id IN (SELECT value FROM json_each(?1))
+    ON CONFLICT (run_id) DO NOTHING";
 
 #[derive(Serialize)]
 struct RunRow<'a> {
