@@ -131,6 +131,8 @@ pub(crate) struct Commit {
     pub(crate) taken: Vec<MessageId>,
     /// Messages that nothing waits for.
     pub(crate) discarded: Vec<MessageId>,
+    /// What the run is found by from now on: keys and values.
+    pub(crate) attributes: Vec<(String, String)>,
     /// The run's end, if this is it.
     pub(crate) end: Option<End>,
     /// The transaction of a step that this is the last statement of. Then there is one line, its
@@ -485,6 +487,7 @@ impl Machine {
                     entries,
                     taken: Vec::new(),
                     discarded: Vec::new(),
+                    attributes: Vec::new(),
                     end: None,
                     transaction: Some(open),
                 }));
@@ -527,6 +530,7 @@ impl Machine {
                 entries,
                 taken,
                 discarded,
+                attributes: self.operations.lock().take_attributes(),
                 end,
                 transaction: None,
             }));

@@ -163,6 +163,7 @@ impl Simulated {
                 entries: Vec::new(),
                 taken: Vec::new(),
                 discarded: Vec::new(),
+                attributes: Vec::new(),
                 then,
                 handlers: Vec::new(),
             };

@@ -78,6 +78,47 @@ impl Step {
         self.operations.lock().keys.now()
     }
 
+    /// Says by what the run is to be found: [`RunQuery::attribute`](crate::RunQuery::attribute) lists
+    /// the runs that have a value under a key. The last value under each key counts. It is written
+    /// with the run's next checkpoint; what is made of the run by a fork or a replay has it, too.
+    ///
+    /// # Panics
+    ///
+    /// If the key is longer than 128 bytes or the value's text longer than 1 KiB: that fails the run.
+    ///
+    /// ```
+    /// # use indelible::RunQuery;
+    /// # use indelible::prelude::*;
+    /// # async fn book(order: u32) -> Result<(), Failure> { Ok(()) }
+    /// #[workflow(input)]
+    /// async fn ship(order: u32, step: Step) -> Result<(), Failure> {
+    ///     step.attribute("order", order);
+    ///     step.run("book", book(order)).await?;
+    ///     Ok(())
+    /// }
+    /// # async fn shipments(client: &indelible::Client) -> indelible::Result<()> {
+    /// let attribute = Some(("order".to_owned(), "7".to_owned()));
+    /// let runs = client.runs(&RunQuery { attribute, ..RunQuery::default() }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn attribute(&self, key: &str, value: impl std::fmt::Display) {
+        // Postgres has no NUL in text.
+        let value = value.to_string().replace('\0', "\u{fffd}");
+        assert!(
+            key.len() <= 128,
+            "an attribute's key has at most 128 bytes, and not {}",
+            key.len()
+        );
+        assert!(
+            value.len() <= 1024,
+            "the attribute `{key}` has at most 1024 bytes, and not {}",
+            value.len()
+        );
+        self.operations.lock().set_attribute(key, value);
+    }
+
     /// A UUID (version 5) derived from the run's seed and this step's place: different for each run
     /// and each occurrence, the same on every resume and every retry of a later step.
     ///

@@ -16,6 +16,7 @@ pub(super) struct Effects<'a> {
     pub(super) settled: Vec<Settled>,
     pub(super) cancels: Vec<Cancel>,
     pub(super) restarts: Vec<Restart<'a>>,
+    pub(super) attributes: Vec<Attribute<'a>>,
     /// Runs that leave the worker and may have messages: parked ones, and held ones.
     pub(super) at_rest: Vec<RunId>,
 }
@@ -53,6 +54,13 @@ pub(super) struct Restart<'a> {
     pub(super) generation: u32,
 }
 
+/// What a run is found by.
+pub(super) struct Attribute<'a> {
+    pub(super) run: RunId,
+    pub(super) key: &'a str,
+    pub(super) value: &'a str,
+}
+
 /// A child that is asked to cancel.
 pub(super) struct Cancel {
     pub(super) child: RunId,
@@ -69,8 +77,17 @@ impl<'a> Effects<'a> {
 
     /// Whether nothing is to be written beside the lines and what becomes of the runs.
     pub(super) fn are_none(&self) -> bool {
-        let Self { dropped, waits, waited, children, settled, cancels, restarts, at_rest: _ } =
-            self;
+        let Self {
+            dropped,
+            waits,
+            waited,
+            children,
+            settled,
+            cancels,
+            restarts,
+            attributes,
+            at_rest: _,
+        } = self;
         dropped.is_empty()
             && waits.is_empty()
             && waited.is_empty()
@@ -78,6 +95,7 @@ impl<'a> Effects<'a> {
             && settled.is_empty()
             && cancels.is_empty()
             && restarts.is_empty()
+            && attributes.is_empty()
     }
 
     fn push(&mut self, commit: &'a RunCommit) {
@@ -130,6 +148,8 @@ impl<'a> Effects<'a> {
         if let Then::Restart { input, cancels, generation } = &commit.then {
             self.restarts.push(Restart { run, cancels, input, generation: *generation });
         }
+        let attributes = commit.attributes.iter();
+        self.attributes.extend(attributes.map(|(key, value)| Attribute { run, key, value }));
         self.children.extend(commit.handlers.iter().map(|handler| (run, handler)));
         if matches!(commit.then, Then::Park(_) | Then::Hold(_)) {
             self.at_rest.push(run);

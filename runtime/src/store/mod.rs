@@ -334,6 +334,8 @@ pub(crate) struct RunCommit {
     pub(crate) taken: Vec<MessageId>,
     /// Messages that nothing in the run waited for. An event among them may satisfy a later wait.
     pub(crate) discarded: Vec<MessageId>,
+    /// What the run is found by from now on: keys and values.
+    pub(crate) attributes: Vec<(String, String)>,
     pub(crate) then: Then,
     /// The runs that are started because this one has not completed: its detached children.
     pub(crate) handlers: Vec<Child>,
@@ -348,8 +350,8 @@ impl RunCommit {
 }
 
 impl RunCommit {
-    /// Whether nothing in the database shows that it was made: what it does is only forgotten
-    /// messages, and the worker keeps the run.
+    /// Whether it may be made twice, as nothing in the database shows that it was: what it does is only
+    /// forgotten messages and attributes, and the worker keeps the run.
     pub(crate) fn is_traceless(&self) -> bool {
         self.entries.is_empty() && matches!(self.then, Then::Continue)
     }
@@ -557,7 +559,7 @@ pub struct RunQuery {
     pub parent: Option<RunId>,
     /// Only runs that this event has started.
     pub event: Option<EventId>,
-    /// Only runs that were given this attribute: key and value.
+    /// Only runs that have this [attribute](crate::Step::attribute): key and value.
     pub attribute: Option<(String, String)>,
     /// Only runs whose trigger was accepted at this time or later.
     pub since: Option<Timestamp>,

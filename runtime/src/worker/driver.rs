@@ -213,7 +213,15 @@ impl Drive {
             };
             match turn {
                 Turn::Commit(commit) => {
-                    let Commit { first_seq, entries, taken, discarded, end, transaction } = commit;
+                    let Commit {
+                        first_seq,
+                        entries,
+                        taken,
+                        discarded,
+                        attributes,
+                        end,
+                        transaction,
+                    } = commit;
                     if let Some(end) = &end {
                         self.log_end(end);
                     }
@@ -229,8 +237,16 @@ impl Drive {
                         Some(end) => Then::End(end),
                     };
                     let run = self.run;
-                    let commit =
-                        RunCommit { run, first_seq, entries, taken, discarded, then, handlers };
+                    let commit = RunCommit {
+                        run,
+                        first_seq,
+                        entries,
+                        taken,
+                        discarded,
+                        attributes,
+                        then,
+                        handlers,
+                    };
                     self.commit = Some(self.driver.commit(commit, transaction));
                 }
                 Turn::Idle { until } => {
@@ -326,6 +342,7 @@ async fn let_go(committer: &Committer, run: RunId, then: Then, handlers: Vec<Chi
         entries: Vec::new(),
         taken: Vec::new(),
         discarded: Vec::new(),
+        attributes: Vec::new(),
         then,
         handlers,
     };

@@ -1,5 +1,6 @@
 //! The machine alone, fed by hand: no task, no clock, no database.
 
+mod attributes;
 mod carrying;
 mod compiled;
 mod contradictions;

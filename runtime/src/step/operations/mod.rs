@@ -92,6 +92,8 @@ pub(crate) struct Operations {
     taken: Vec<MessageId>,
     /// Messages that nothing waits for.
     discarded: Vec<MessageId>,
+    /// What the run is to be found by, where that is not committed yet.
+    attributes: BTreeMap<String, String>,
     /// Whether an event was declined, and offered to another wait.
     passed_on: bool,
     /// The input of the next generation, if the body has asked for one.
@@ -206,6 +208,7 @@ impl Operations {
             is_committing: false,
             taken: Vec::new(),
             discarded: Vec::new(),
+            attributes: BTreeMap::new(),
             passed_on: false,
             restart: None,
             fault: None,
@@ -318,6 +321,10 @@ impl Operations {
         self.restart.take()
     }
 
+    pub(crate) fn set_attribute(&mut self, key: &str, value: String) {
+        self.attributes.insert(key.to_owned(), value);
+    }
+
     /// Stops the run where it is: nothing more is executed or written.
     pub(crate) fn fail(&mut self, fault: Fault) {
         self.fault.get_or_insert(fault);
@@ -369,6 +376,12 @@ impl Operations {
         };
         self.is_committing = !handed_in.is_empty();
         handed_in
+    }
+
+    /// What is to be found by it, once there is a commit that it may go with. A resumed body gives all
+    /// of it again.
+    pub(crate) fn take_attributes(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.attributes).into_iter().collect()
     }
 
     /// Delivers a committed line to its step.

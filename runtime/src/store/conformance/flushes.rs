@@ -14,7 +14,9 @@ use crate::journal::{
     Change, Child, Content, Due, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId, Transition,
 };
 use crate::machine::End;
-use crate::store::{Routing, RunCount, RunQuery, RunStatus, StoreError, StoredEvent, Then};
+use crate::store::{
+    Routing, RunCommit, RunCount, RunQuery, RunStatus, StoreError, StoredEvent, Then,
+};
 use crate::workflow::StepKind;
 
 fn entry(key: &str, change: Change) -> Entry {
@@ -137,6 +139,42 @@ pub(super) async fn an_outcome_is_committed_at_most_once(world: World) {
     let again = world.flush(worker, &[step(other, 0, "a"), step(run, 0, "a")]).await;
     assert!(matches!(again, Err(StoreError::Refused(_))), "{again:?}");
     assert_eq!((world.lines(run).await, world.lines(other).await), (1, 0));
+}
+
+pub(super) async fn a_run_is_found_by_its_last_attributes(world: World) {
+    let worker = world.worker(HOUR).await;
+    let [run, other] = [world.claimed(worker).await, world.claimed(worker).await];
+    let attributes = |named: &[(&str, &str)]| -> Vec<_> {
+        named.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let found = async |key: &str, value: &str| -> Vec<RunId> {
+        let attribute = Some((key.to_owned(), value.to_owned()));
+        let query = RunQuery { attribute, ..RunQuery::default() };
+        let runs = world.store.runs(APP, &query).await.expect("it answers");
+        runs.iter().map(|run| run.id).collect()
+    };
+    let first = RunCommit {
+        attributes: attributes(&[("order", "7"), ("customer", "anna")]),
+        ..step(run, 0, "a")
+    };
+    let another = RunCommit { attributes: attributes(&[("order", "7")]), ..step(other, 0, "a") };
+    world.flush(worker, &[first, another]).await.expect("both are ours");
+    assert_eq!(found("order", "7").await, [run, other]);
+    // Without lines, too, and again: nobody can tell whether a reply was lost.
+    let moved =
+        RunCommit { attributes: attributes(&[("order", "8")]), ..only(run, 1, Then::Continue) };
+    for _ in 0..2 {
+        world.flush(worker, std::slice::from_ref(&moved)).await.expect("it is ours");
+    }
+    assert_eq!(found("order", "7").await, [other]);
+    assert_eq!(found("order", "8").await, [run]);
+    assert_eq!(found("customer", "anna").await, [run]);
+    // Nobody else gives it one.
+    let late =
+        RunCommit { attributes: attributes(&[("order", "9")]), ..only(run, 1, Then::Continue) };
+    let nobody = world.worker(HOUR).await;
+    world.store.flush(nobody, Uuid::now_v7(), &[late]).await.expect("it answers");
+    assert_eq!(found("order", "9").await, []);
 }
 
 pub(super) async fn a_carried_loop_keeps_the_lines_of_its_last_iteration(world: World) {
@@ -317,6 +355,17 @@ pub(super) async fn a_held_run_is_tried_again_by_the_next_program(world: World) 
     world.flush(worker, &[only(run, 0, Then::Hold("no".to_owned()))]).await.expect("ours");
     world.subscribe(APP, &[]).await;
     assert_eq!(ids(&world.claim(worker, 10).await), [run]);
+}
+
+pub(super) async fn a_held_run_is_cancelled_before_it_is_tried_again(world: World) {
+    let worker = world.worker(HOUR).await;
+    let run = world.claimed(worker).await;
+    world.flush(worker, &[only(run, 0, Then::Hold("no".to_owned()))]).await.expect("ours");
+    world.subscribe(APP, &[]).await;
+    assert!(world.store.cancel(run, "enough").await.expect("it is not over"));
+    let claimed = world.claim(worker, 10).await;
+    assert_eq!(ids(&claimed), [run]);
+    assert_eq!(claimed[0].inbox.len(), 1);
 }
 
 pub(super) async fn what_leaves_no_trace_is_not_taken_for_evicted(world: World) {

@@ -42,14 +42,6 @@ impl World {
         run
     }
 
-    /// Gives a run an attribute.
-    async fn name(&self, run: RunId, key: &str, value: &str) {
-        let table = self.database.table("attributes");
-        let values = format!("('{run}', '{key}', '{APP}', '{value}')");
-        let insert = format!("INSERT INTO {table} (run_id, key, app, value) VALUES {values}");
-        self.database.execute(&insert).await;
-    }
-
     async fn keys(&self, run: RunId) -> Vec<String> {
         let journal = self.store.journal(run).await.expect("the store answers");
         journal.iter().map(|row| row.key.to_string()).collect()
@@ -351,8 +343,10 @@ pub(super) async fn a_replay_begins_with_the_same_input_or_another(world: World)
 pub(super) async fn what_is_made_of_a_run_is_found_by_the_same(world: World) {
     let worker = world.worker(HOUR).await;
     let nameless = world.driven(worker, vec![done("a")], completed()).await;
-    let run = world.driven(worker, vec![done("a")], completed()).await;
-    world.name(run, "customer", "7").await;
+    let run = world.claimed(worker).await;
+    let commit = commit(run, 0, vec![done("a")], completed());
+    let attributes = vec![("customer".to_owned(), "7".to_owned())];
+    world.flush(worker, &[RunCommit { attributes, ..commit }]).await.expect("it is ours");
     // As if a schedule had started it.
     let scheduled = format!("scheduled_at = accepted_at WHERE id = '{run}'");
     world.database.update("runs", &scheduled).await;

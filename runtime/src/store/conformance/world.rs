@@ -294,7 +294,8 @@ pub(in crate::store) fn commit(
     then: Then,
 ) -> RunCommit {
     let (taken, discarded, handlers) = (Vec::new(), Vec::new(), Vec::new());
-    RunCommit { run, first_seq, entries, taken, discarded, then, handlers }
+    let attributes = Vec::new();
+    RunCommit { run, first_seq, entries, taken, discarded, attributes, then, handlers }
 }
 
 /// How long something else is done in between: chosen at random, the same again for the same seed.

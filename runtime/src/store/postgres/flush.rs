@@ -13,7 +13,7 @@ use super::{children, inbox, restart, waits};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::columns::UNDOABLE;
-use crate::store::effects::{DroppedLines, Effects};
+use crate::store::effects::{Attribute, DroppedLines, Effects};
 use crate::store::message::{CANCEL, CHILD_ENDED};
 use crate::store::{Flushed, RunCommit, RunStatus, StoreError};
 
@@ -159,6 +159,15 @@ pub(super) const DROP: &str = "
     USING unnest($1::uuid[], $2::integer[], $3::integer[]) AS dropped (run_id, first, before)
     WHERE line.run_id = dropped.run_id AND line.seq >= dropped.first AND line.seq < dropped.before
       AND line.transition <> $4";
+
+/// Served by the primary keys of runs and attributes.
+pub(super) const NAME: &str = "
+    INSERT INTO indelible.attributes (run_id, key, app, value)
+    SELECT run.id, named.key, run.app, named.value
+    FROM unnest($1::uuid[], $2::text[], $3::text[]) AS named (run_id, key, value)
+    JOIN indelible.runs run ON run.id = named.run_id
+    ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value
+    WHERE attributes.value <> excluded.value";
 
 /// Served by the primary keys of journal and runs. A commit without lines has left its id on the
 /// run that it took from its worker.
@@ -306,11 +315,29 @@ pub(super) async fn send<'b>(
     waits::begin(connection, &effects.waits).await?;
     waits::end(connection, &effects.waited).await?;
     inbox::settle(connection, &effects.settled).await?;
+    name(connection, &effects.attributes).await?;
     told.extend(inbox::ask_children(connection, &effects.cancels).await?);
     told.extend(restart::restart(connection, &effects.restarts, at).await?);
     RunWaits::of(effects.begun()).begin(connection, true).await?;
     let stirred = !effects.children.is_empty() || !effects.restarts.is_empty();
     Ok(Sent { flushed: Flushed { at, evicted, stirred }, effects, told })
+}
+
+/// Says by what runs are found.
+async fn name(
+    connection: &mut PgConnection,
+    attributes: &[Attribute<'_>],
+) -> Result<(), StoreError> {
+    if attributes.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(NAME)
+        .bind(attributes.iter().map(|named| named.run.as_uuid()).collect::<Vec<_>>())
+        .bind(attributes.iter().map(|named| named.key).collect::<Vec<_>>())
+        .bind(attributes.iter().map(|named| named.value).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn drop_lines(

@@ -18,7 +18,7 @@ const LISTED: &str =
     "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
 
 /// Name, statement, types of its parameters.
-const STATEMENTS: [(&str, &str, &str); 50] = [
+const STATEMENTS: [(&str, &str, &str); 51] = [
     (
         "flush",
         flush::FLUSH,
@@ -73,6 +73,7 @@ const STATEMENTS: [(&str, &str, &str); 50] = [
     ),
     ("mark deliveries", route::MARK, "text, bigint[]"),
     ("remove deliveries", route::REMOVE, "text, bigint[]"),
+    ("name runs", flush::NAME, "uuid[], text[], text[]"),
     ("drop lines", flush::DROP, "uuid[], integer[], integer[], text"),
     ("begin waits", waits::BEGIN, "uuid[], text[], uuid[], boolean[]"),
     ("end waits", waits::END, "uuid[], text[]"),

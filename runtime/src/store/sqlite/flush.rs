@@ -13,7 +13,7 @@ use super::{inbox, lease, restart, runs, waits};
 use crate::id::WorkerId;
 use crate::journal::{Change, RunId};
 use crate::store::columns::{EntryColumns, LeaveColumns, UNDOABLE};
-use crate::store::effects::{DroppedLines, Effects};
+use crate::store::effects::{Attribute, DroppedLines, Effects};
 use crate::store::{Flushed, RunCommit, StoreError, Then};
 
 /// Served by the primary key of runs.
@@ -55,6 +55,15 @@ pub(super) const DROP: &str = "
             AND j.seq >= d.value ->> 'from' AND j.seq < d.value ->> 'before'
             AND j.transition <> ?2
     )";
+
+/// Served by the primary keys of runs and attributes.
+const NAME: &str = "
+    INSERT INTO indelible_attributes (run_id, key, app, value)
+    SELECT r.id, n.value ->> 'key', r.app, n.value ->> 'value'
+    FROM json_each(?1) n CROSS JOIN indelible_runs r ON r.id = n.value ->> 'run'
+    WHERE true
+    ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value
+    WHERE indelible_attributes.value <> excluded.value";
 
 /// Served by the primary keys of journal and runs. A commit without lines has left its id on the
 /// run that it took from its worker.
@@ -171,6 +180,10 @@ async fn write(
     waits::begin(tx, &effects.waits).await?;
     waits::end(tx, &effects.waited).await?;
     inbox::settle(tx, &effects.settled).await?;
+    if !effects.attributes.is_empty() {
+        let named = batch(effects.attributes.iter().map(AttributeRow::of));
+        sqlx::query(NAME).bind(named).execute(&mut *tx).await?;
+    }
     accept::insert(tx, None, ours.iter().flat_map(|commit| events(commit)).collect(), at).await?;
     let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
     if !leaving.is_empty() {
@@ -280,6 +293,20 @@ impl DroppedRow {
     fn of(dropped: &DroppedLines) -> Self {
         let DroppedLines { run, from, before } = *dropped;
         Self { run, from, before }
+    }
+}
+
+#[derive(Serialize)]
+struct AttributeRow<'a> {
+    run: RunId,
+    key: &'a str,
+    value: &'a str,
+}
+
+impl<'a> AttributeRow<'a> {
+    fn of(attribute: &Attribute<'a>) -> Self {
+        let Attribute { run, key, value } = *attribute;
+        Self { run, key, value }
     }
 }
 

@@ -174,7 +174,7 @@ CREATE INDEX runs_by_status ON indelible.runs (app, status, workflow, id);
 CREATE INDEX runs_of_parent ON indelible.runs (parent, id) WHERE parent IS NOT NULL;
 CREATE INDEX runs_of_event ON indelible.runs (event_id, id) WHERE event_id IS NOT NULL;
 
--- What runs are found by, as whoever started them said.
+-- What runs are found by, as their bodies said.
 CREATE TABLE indelible.attributes (
     run_id uuid NOT NULL,
     key    text NOT NULL,

@@ -169,7 +169,7 @@ CREATE INDEX indelible_runs_by_status ON indelible_runs (app, status, workflow, 
 CREATE INDEX indelible_runs_of_parent ON indelible_runs (parent, id) WHERE parent IS NOT NULL;
 CREATE INDEX indelible_runs_of_event ON indelible_runs (event_id, id) WHERE event_id IS NOT NULL;
 
--- What runs are found by, as whoever started them said.
+-- What runs are found by, as their bodies said.
 CREATE TABLE indelible_attributes (
     run_id TEXT NOT NULL,
     key    TEXT NOT NULL,
