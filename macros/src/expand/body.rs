@@ -262,7 +262,7 @@ impl Rewrite<'_> {
         let Some(mut arguments) = MacroArguments::parse(call) else {
             // A race that cannot be read was reported.
             let refused = concurrency_of(call) == Some(Concurrency::Race);
-            return refused.then(|| Expr::Verbatim(quote!(__private::refused::<()>())));
+            return refused.then(|| Expr::Verbatim(quote!({ __private::refused::<()>() })));
         };
         arguments.expressions_mut().into_iter().for_each(|argument| self.visit_expr_mut(argument));
         if !self.inside_step

@@ -117,6 +117,7 @@ fn half_typed_code_and_what_was_found_once_give_tokens_back() {
         "step.run(crate).await",
         "step.run(\"a\", crate).await",
         "step.run(\"a\", async { crate }).await",
+        "race! { () = step.sleep(\"a\", \"1s\") => { & }, } Ok(())",
     ] {
         let mut code = format!("async fn f(event: E, step: Step) -> Result<(), Failure> {{ {body}");
         // An editor's tokens are balanced, whatever was typed.
