@@ -19,6 +19,7 @@ on_both_databases!(
     a_replay_begins_anew_with_another_input,
     verbs_say_why_they_are_refused,
     many_runs_are_retried_cancelled_and_replayed,
+    runs_are_found_by_what_their_bodies_say,
     a_paused_workflow_rests_until_it_is_resumed,
 );
 
@@ -61,6 +62,7 @@ async fn build(
     step: Step,
     Resource(shop): Resource<Workshop>,
 ) -> Result<String, Failure> {
+    step.attribute("planks", planks);
     let cut = step.run("cut", shop.cut(planks)).await?;
     let table = step.run("join", shop.join(planks)).await?;
     Ok(format!("{table}, {cut} cut"))
@@ -274,6 +276,25 @@ async fn many_runs_are_retried_cancelled_and_replayed(database: Fresh) {
     assert_eq!(runtime.cancel_all(&all, "enough").await.expect("it answers"), 130);
     eventually("all are cancelled", async || count(&with(RunStatus::Cancelled)).await == 130).await;
     shut_down(Carpentry, Bench::new().resource(Workshop::default()), runtime).await;
+}
+
+async fn runs_are_found_by_what_their_bodies_say(database: Fresh) {
+    let (runtime, workshop) = open(&database).await;
+    workshop.open.store(true, Ordering::SeqCst);
+    let small = runtime.start(build, 3).await.expect("it starts");
+    let large = runtime.start(build, 7).await.expect("it starts");
+    small.result().await.expect("it completes");
+    large.result().await.expect("it completes");
+    let again = runtime.replay(large.id()).await.expect("it is over");
+    runtime.handle::<String>(again).result().await.expect("it completes");
+
+    let attribute = Some(("planks".to_owned(), "7".to_owned()));
+    let query = RunQuery { attribute, ..RunQuery::default() };
+    let found = runtime.runs(&query).await.expect("it answers");
+    let found: Vec<_> = found.iter().map(|run| run.id).collect();
+    assert_eq!(found, [large.id(), again]);
+    assert_eq!(runtime.replay_all(&query).await.expect("it answers"), 2);
+    runtime.shutdown().await;
 }
 
 async fn a_paused_workflow_rests_until_it_is_resumed(database: Fresh) {
