@@ -28,20 +28,28 @@ pub(super) fn constant(workflow: &WorkflowModel, input: &TokenStream) -> Option<
                 }
             };
         }
-        let values = cancel.fields.iter().map(|(theirs, ours)| {
+        // Where types differ, rustc underlines what is compared, if that is one token of the user's: no
+        // name of a field, which may be a workflow's, too.
+        let values: Vec<_> = (cancel.fields.iter().enumerate())
+            .map(|(place, (_, ours))| Ident::new(&format!("__value_{place}"), ours.span()))
+            .collect();
+        let read = cancel.fields.iter().zip(&values).map(|((_, ours), value)| {
             let span = ours.span();
-            // Where types differ, the field is underlined, and not all from here to there.
-            let mut data = data.clone();
-            data.set_span(data.span().located_at(span));
-            let ours = quote_spanned!(span=> &#data.#ours);
-            quote_spanned!(span=> <#event as __private::Event>::FIELDS.#theirs.encode(#ours))
+            quote_spanned!(span=> let #value = &#data.#ours;)
+        });
+        let encoded = cancel.fields.iter().zip(&values).map(|((theirs, ours), value)| {
+            let span = ours.span();
+            quote_spanned!(span=> <#event as __private::Event>::FIELDS.#theirs.encode(#value))
         });
         let compared = quote_spanned!(of=> __private::compared::<#input>);
         quote! {
             __private::CancelOn {
                 event: <#event as __private::Event>::NAME,
                 fields: &[#(#names),*],
-                values: |#stored| #compared(#stored, |#data| __private::vec![#(#values),*]),
+                values: |#stored| #compared(#stored, |#data| {
+                    #(#read)*
+                    __private::vec![#(#encoded),*]
+                }),
             }
         }
     });
