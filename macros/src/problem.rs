@@ -70,6 +70,11 @@ impl Problems {
         }
     }
 
+    /// Whether nothing was reported so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().as_ref().is_none_or(Vec::is_empty)
+    }
+
     /// Takes the value of a result, or reports its problem.
     pub(crate) fn ok<T>(&self, result: Result<T, Problem>) -> Option<T> {
         result.map_err(|problem| self.report(problem)).ok()

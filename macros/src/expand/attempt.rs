@@ -8,23 +8,27 @@ use syn::{
     Block, Expr, ExprAwait, ExprClosure, ExprMethodCall, Item, Pat, PatIdent, Stmt, parse_quote,
 };
 
+use super::syntax::closure;
 use crate::check;
 use crate::model::transaction_mut;
+use crate::problem::Problems;
 
-/// A step's argument as a closure that makes a new future for each attempt and borrows what it
+/// Makes a step's argument a closure that makes a new future for each attempt and borrows what it
 /// needs.
 ///
 /// An argument that was refused takes a form about which rustc has nothing to add.
-pub(super) fn attempt(written: &Expr, argument: &mut Expr) -> Expr {
+pub(super) fn attempt(written: &Expr, argument: &mut Expr, problems: &Problems) {
+    if problems.is_empty() {
+        return lazy(argument);
+    }
     if !check::exits(written).is_empty() {
         let attempt = quote!({ let attempt = #argument; __private::once(move || attempt) });
-        return Expr::Verbatim(attempt);
+        *argument = Expr::Verbatim(attempt);
+        return;
     }
-    let attempt = lazy(argument);
-    if check::mutations(written).is_empty() {
-        attempt
-    } else {
-        Expr::Verbatim(quote!(__private::once(#attempt)))
+    lazy(argument);
+    if !check::mutations(written).is_empty() {
+        *argument = Expr::Verbatim(quote!(__private::once(#argument)));
     }
 }
 
@@ -86,38 +90,34 @@ pub(super) fn work(values: &[Ident], refused: bool, argument: &mut Expr) -> Expr
     Expr::Verbatim(quote!((#(#clones,)*), async |(#(#values,)*), #name| #body))
 }
 
-fn lazy(argument: &mut Expr) -> Expr {
-    match argument {
-        Expr::Closure(closure) => {
-            if closure.asyncness.take().is_some() {
-                let body = match &*closure.body {
-                    Expr::Block(body) if body.label.is_none() => quote!(async #body),
-                    body => quote!(async { #body }),
-                };
-                *closure.body = Expr::Verbatim(body);
-            }
-            Expr::Closure(closure.clone())
-        }
-        Expr::Async(block) => {
-            block.capture = None;
-            if gives_only_ok(&block.block) {
-                settle_error(&mut block.block);
-            }
-            Expr::Verbatim(quote!(|| #block))
-        }
-        future if outlives_its_closure(future) => {
-            Expr::Verbatim(quote_spanned!(future.span()=> || #future))
-        }
-        future => {
-            let awaited = ExprAwait {
-                attrs: Vec::new(),
-                base: Box::new(future.clone()),
-                dot_token: Default::default(),
-                await_token: syn::token::Await(future.span()),
+fn lazy(argument: &mut Expr) {
+    if let Expr::Closure(closure) = argument {
+        if closure.asyncness.take().is_some() {
+            let body = match &*closure.body {
+                Expr::Block(body) if body.label.is_none() => quote!(async #body),
+                body => quote!(async { #body }),
             };
-            Expr::Verbatim(quote_spanned!(future.span()=> || async { #awaited }))
+            *closure.body = Expr::Verbatim(body);
         }
+        return;
     }
+    let mut future = std::mem::replace(argument, Expr::PLACEHOLDER);
+    if let Expr::Async(block) = &mut future {
+        block.capture = None;
+        if gives_only_ok(&block.block) {
+            settle_error(&mut block.block);
+        }
+    } else if !outlives_its_closure(&future) {
+        let span = future.span();
+        let awaited = ExprAwait {
+            attrs: Vec::new(),
+            base: Box::new(future),
+            dot_token: Default::default(),
+            await_token: syn::token::Await(span),
+        };
+        future = Expr::Verbatim(quote_spanned!(span=> async { #awaited }));
+    }
+    *argument = closure(future);
 }
 
 /// Names the error type of a block that gives nothing but `Ok(..)`: nothing else would.
@@ -133,9 +133,11 @@ fn settle_error(block: &mut Block) {
     });
 }
 
-/// Whether a step does what it may not, which was reported.
-pub(super) fn is_refused(attempt: &Expr) -> bool {
-    !check::exits(attempt).is_empty() || !check::mutations(attempt).is_empty()
+/// Whether a step does what it may not. That was reported, so where nothing was, nothing is looked
+/// for again.
+pub(super) fn is_refused(attempt: &Expr, problems: &Problems) -> bool {
+    let is_refused = || !check::exits(attempt).is_empty() || !check::mutations(attempt).is_empty();
+    !problems.is_empty() && is_refused()
 }
 
 /// Whether a future's expression borrows nothing that ends with the closure around it: it calls a

@@ -1,15 +1,14 @@
 use std::time::Duration;
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
-use syn::{
-    Block, Expr, ExprAwait, ExprCall, ExprLit, ExprMethodCall, Item, Lit, Macro, Stmt, parse_quote,
-};
+use syn::{Block, Expr, ExprCall, ExprLit, ExprMethodCall, Item, Lit, Macro, Stmt, parse_quote};
 
 use super::runtime::constant;
 use super::state::States;
+use super::syntax::{durable, path};
 use super::{attempt, concurrency, loops};
 use crate::model::{
     Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, is_restart, matched,
@@ -74,7 +73,10 @@ impl VisitMut for Rewrite<'_> {
             return;
         }
         match expression {
-            Expr::Await(awaited) => self.durable_await(awaited),
+            Expr::Await(awaited) => {
+                let operation = std::mem::replace(&mut *awaited.base, Expr::PLACEHOLDER);
+                *awaited.base = durable(operation);
+            }
             Expr::Async(block) => *expression = branch(block.async_token.span(), block),
             Expr::Call(call) if self.calls_a_closure(call) => {
                 *expression = branch(call.span(), call);
@@ -165,7 +167,8 @@ impl Rewrite<'_> {
     /// What has to be passed to a step that outlives what is bound around it.
     fn passing(&self, step: &Step) -> &[Ident] {
         let same = |other: &&Step| {
-            other.literal_id() == step.literal_id()
+            !other.passing.is_empty()
+                && other.literal_id() == step.literal_id()
                 && other.name.span().start() == step.name.span().start()
         };
         self.workflow.steps.iter().find(same).map_or(&[], |step| &step.passing)
@@ -192,8 +195,11 @@ impl Rewrite<'_> {
                     self.inside_step = outer;
                     let passing = self.passing(step);
                     match &step.attempt {
-                        Some(written) if passing.is_empty() || attempt::is_refused(written) => {
-                            *argument = attempt::attempt(written, argument);
+                        Some(written)
+                            if passing.is_empty()
+                                || attempt::is_refused(written, self.problems) =>
+                        {
+                            attempt::attempt(written, argument, self.problems);
                         }
                         Some(_) => {
                             let run_with = Ident::new("run_with", call.method.span());
@@ -207,7 +213,10 @@ impl Rewrite<'_> {
                     let outer = std::mem::replace(&mut self.inside_step, true);
                     self.visit_expr_mut(argument);
                     self.inside_step = outer;
-                    let refused = step.attempt.as_ref().is_some_and(attempt::is_refused);
+                    let refused = step
+                        .attempt
+                        .as_ref()
+                        .is_some_and(|written| attempt::is_refused(written, self.problems));
                     let passing = if refused { &[] } else { self.passing(step) };
                     if !passing.is_empty() {
                         call.method = Ident::new("transaction_with", call.method.span());
@@ -227,10 +236,9 @@ impl Rewrite<'_> {
     fn state(&self, id: &StepId, written: &Expr) -> Expr {
         match id.variant() {
             Some(variant) => {
-                let states = &self.states.name;
-                let mut states = states.clone();
+                let mut states = self.states.name.clone();
                 states.set_span(variant.span());
-                Expr::Verbatim(quote!(#states::#variant))
+                path([states, variant])
             }
             // It was reported; what stands there is used, so that rustc has nothing to add.
             None => Expr::Verbatim(quote!(__private::NoState::in_place_of(&(#written)))),
@@ -243,18 +251,6 @@ impl Rewrite<'_> {
             let duration = self.problems.ok(parse_duration(literal)).unwrap_or_default();
             *argument = Expr::Verbatim(constant(duration));
         }
-    }
-
-    /// `operation.await` becomes `durable(operation).await`, spanned so that rustc underlines the
-    /// whole operation, once, if it is not durable.
-    fn durable_await(&self, awaited: &mut ExprAwait) {
-        let operation = awaited.base.to_token_stream();
-        let mut tokens = operation.clone().into_iter();
-        let first = tokens.next().map_or(awaited.await_token.span(), |token| token.span());
-        let last = tokens.last().map_or(first, |token| token.span());
-        let mut argument = Group::new(Delimiter::Parenthesis, operation);
-        argument.set_span(last);
-        *awaited.base = Expr::Verbatim(quote_spanned!(first=> __private::durable #argument));
     }
 
     /// Rewrites the arguments of a macro; one that awaits them becomes an expression.

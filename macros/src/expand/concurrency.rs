@@ -1,8 +1,9 @@
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
-use quote::{ToTokens as _, format_ident, quote_spanned};
+use proc_macro2::{Ident, Span};
+use quote::{format_ident, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Expr, Macro};
 
+use super::syntax::durable;
 use crate::check::most_and_least;
 use crate::parse::{Concurrency, MacroArguments, RaceBranch};
 
@@ -14,7 +15,7 @@ pub(super) fn expand(kind: Concurrency, call: &Macro, arguments: &MacroArguments
         (Concurrency::TryJoin, _) => quote_spanned!(span=> try_join),
         _ => quote_spanned!(span=> join),
     };
-    let branches = arguments.expressions().into_iter().map(|branch| operation(branch, span));
+    let branches = arguments.expressions().into_iter().map(|branch| durable(branch.clone()));
     if !most_and_least(kind).contains(&branches.len()) {
         // It was reported, in better words than those for tuples of the wrong size.
         return Expr::Verbatim(quote_spanned!(span=> (#(#branches.await,)*)));
@@ -35,7 +36,7 @@ fn race(span: Span, branches: &[RaceBranch]) -> Expr {
     }
     let winners = format_ident!("Race{}", branches.len(), span = span);
     let winner = Ident::new("__winner", Span::mixed_site());
-    let operations = branches.iter().map(|branch| operation(&branch.operation, span));
+    let operations = branches.iter().map(|branch| durable(branch.operation.clone()));
     let arms = branches.iter().zip('A'..).map(|(RaceBranch { pattern, body, .. }, letter)| {
         let variant = format_ident!("{letter}", span = span);
         quote_spanned!(span=> __private::#winners::#variant(#pattern) => #body,)
@@ -46,14 +47,4 @@ fn race(span: Span, branches: &[RaceBranch]) -> Expr {
             match #winner { #(#arms)* }
         }
     })
-}
-
-/// A branch, spanned so that rustc underlines it if it is not durable.
-fn operation(branch: &Expr, span: Span) -> TokenStream {
-    let mut tokens = branch.to_token_stream().into_iter();
-    let first = tokens.next().map_or(span, |token| token.span());
-    let last = tokens.last().map_or(first, |token| token.span());
-    let mut argument = Group::new(Delimiter::Parenthesis, branch.to_token_stream());
-    argument.set_span(last);
-    quote_spanned!(first=> __private::durable #argument)
 }

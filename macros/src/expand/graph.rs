@@ -2,21 +2,27 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote};
 
 use super::waits;
-use crate::model::{Edge, Method, Node, Step, StepId, WorkflowModel, line};
+use crate::model::{Edge, Method, Step, StepId, WorkflowModel, line};
 
 /// The graph as a constant.
 pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
-    let states = workflow.states().map(|step| state(workflow, step));
-    let edges = workflow.graph.edges.iter().map(|Edge { from, to, condition }| {
-        let (from, to) = (node(*from), node(*to));
-        quote!(Edge::new(#from, #to, #condition))
+    let ids = workflow.states().map(|step| match &step.id {
+        StepId::Literal(id, _) => Some(id),
+        _ => None,
     });
-    let edges = match workflow.graph.edges.is_empty() {
-        true => quote!(&[]),
-        false => quote!({
-            use __private::{Edge, Node::*};
-            &[#(#edges),*]
-        }),
+    let kinds = workflow.states().map(|step| Ident::new(step.method.kind(), Span::call_site()));
+    let lines = workflow.states().map(|step| Literal::u32_unsuffixed(step.line()));
+    let rests = workflow.states().map(|step| rest(workflow, step));
+    let undos = workflow.states().map(undone_by);
+    let edges = match workflow.graph.edges.as_slice() {
+        [] => quote!(&[]),
+        edges => {
+            let edges = edge_list(edges);
+            quote!({
+                use __private::{Edge, Node::*};
+                &[#edges]
+            })
+        }
     };
     let allowed = workflow.configuration.allowances.iter().map(|allowance| {
         let (rule, reason) = (allowance.rule.to_string(), &allowance.reason);
@@ -25,53 +31,46 @@ pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
     });
     quote! {
         __private::Graph {
-            states: &[#(#states),*],
+            states: &[#(__private::StateDef::#kinds(#ids, #lines #rests) #undos),*],
             edges: #edges,
             allowed: &[#(#allowed),*],
         }
     }
 }
 
-fn state(workflow: &WorkflowModel, step: &Step) -> TokenStream {
-    let StepId::Literal(id, _) = &step.id else { return TokenStream::new() };
-    let line = Literal::u32_unsuffixed(step.line());
-    let kind = Ident::new(step.method.kind(), Span::call_site());
-    let more = match (&step.helper, step.method) {
-        (Some(helper), _) => Some(quote!(&<#helper as __private::DurableFn>::GRAPH)),
+/// What some kinds of states are defined with beside their ids and lines.
+fn rest(workflow: &WorkflowModel, step: &Step) -> Option<TokenStream> {
+    match (&step.helper, step.method) {
+        (Some(helper), _) => Some(quote!(, &<#helper as __private::DurableFn>::GRAPH)),
         (None, Method::WaitForEvent) => Some(match step.known_event(workflow) {
-            Some(event) => waits::name(event),
-            None => quote!(""),
+            Some(event) => {
+                let name = waits::name(event);
+                quote!(, #name)
+            }
+            None => quote!(, ""),
         }),
         _ => None,
-    };
-    let more = more.into_iter();
-    let undo = step.undo().map(|undo| {
-        let name = undo.to_token_stream().to_string().replace(' ', "");
-        quote!(.undone_by(#name))
-    });
-    quote!(__private::StateDef::#kind(#id, #line #(, #more)*) #undo)
+    }
 }
 
-fn node(node: Node) -> TokenStream {
-    let number = Literal::usize_unsuffixed;
-    match node {
-        Node::Start => quote!(Start),
-        Node::State(index) => {
-            let index = number(index);
-            quote!(State(#index))
-        }
-        Node::Fork(fork) => {
-            let fork = number(fork);
-            quote!(Fork(#fork))
-        }
-        Node::Join(join) => {
-            let join = number(join);
-            quote!(Join(#join))
-        }
-        Node::End => quote!(End),
-        Node::Failed => quote!(Failed),
-        Node::Restarted => quote!(Restarted),
-        Node::Junction(_) => unreachable!("junctions are taken out when the graph is linked"),
+fn undone_by(step: &Step) -> Option<TokenStream> {
+    let name = step.undo()?.to_token_stream().to_string().replace(' ', "");
+    Some(quote!(.undone_by(#name)))
+}
+
+/// The edges, written as text: there are many of them, and none has a place in the source to keep, so
+/// rustc makes their tokens from a text in a fraction of the time that one by one would take. What
+/// `Debug` says of a node, and of a condition, is how Rust writes it.
+fn edge_list(edges: &[Edge]) -> TokenStream {
+    let mut list = String::new();
+    for Edge { from, to, condition } in edges {
+        list.push_str(&format!("Edge::new({from:?}, {to:?}, {condition:?}),"));
+    }
+    let is_rust = "nodes and strings are written as in Rust";
+    match proc_macro::is_available() {
+        // `proc_macro2` would read it with a lexer of its own before.
+        true => list.parse::<proc_macro::TokenStream>().expect(is_rust).into(),
+        false => list.parse().expect(is_rust),
     }
 }
 

@@ -27,15 +27,15 @@ pub(super) fn expand(mut helper: WorkflowModel, problems: &Problems) -> TokenStr
     let diagram = graph::documentation(&helper).map(|text| quote!(#[doc = #text]));
     let id = helper_id(name);
     let mut graph = graph::constant(&helper);
-    let mut waits = waits::constant(&helper);
-    let mut undos = undos::constant(&helper);
+    let mut waits = waits::of(&helper);
+    let mut undos = undos::of(&helper);
     let mut block = body::rewrite(block, &helper, &states, problems);
     let mut lints = None;
     if helper.calls_of_itself().next().is_some() {
         // It was reported, in better words than those for cycles of constants and futures.
         graph = quote!(__private::Graph::EMPTY);
-        waits = quote!(&[]);
-        undos = quote!(&[]);
+        waits.clear();
+        undos.clear();
         lints = Some(quote!(#[allow(unused_variables)]));
         block = syn::parse_quote!({ __private::refused() });
     }
@@ -70,8 +70,8 @@ pub(super) fn expand(mut helper: WorkflowModel, problems: &Problems) -> TokenStr
 
         impl __private::DurableFn for #name {
             const GRAPH: __private::Graph = #graph;
-            const WAITS: &'static [__private::Awaits] = #waits;
-            const UNDOS: &'static [__private::Undo] = #undos;
+            const WAITS: &'static [__private::Awaits] = &[#(#waits),*];
+            const UNDOS: &'static [__private::Undo] = &[#(#undos),*];
         }
     });
     quote! {

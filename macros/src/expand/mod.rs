@@ -13,6 +13,7 @@ mod helper;
 mod loops;
 mod runtime;
 mod state;
+mod syntax;
 mod triggered;
 mod triggers;
 mod undos;

@@ -9,13 +9,12 @@ use super::runtime::constant;
 use crate::model::{Batch, Configuration, Cron, Filter, WorkflowModel};
 
 /// The constants of `impl Workflow`.
-pub(super) fn constants(workflow: &WorkflowModel) -> TokenStream {
+pub(super) fn constants(workflow: &WorkflowModel) -> [Option<TokenStream>; 2] {
     let configuration = &workflow.configuration;
     let filters = configuration.filters.iter().map(filter);
     let filters = (!configuration.filters.is_empty())
         .then(|| quote!(const FILTERS: &'static [__private::Filter] = &[#(#filters),*];));
-    let key = batch_key(workflow);
-    quote!(#filters #key)
+    [filters, batch_key(workflow)]
 }
 
 /// The key of its batches: a closure over the event that its list is of.
@@ -42,7 +41,7 @@ fn list(workflow: &WorkflowModel) -> Option<TokenStream> {
 }
 
 /// The calls that add to its `Config`.
-pub(super) fn configured(configuration: &Configuration) -> TokenStream {
+pub(super) fn configured(configuration: &Configuration) -> [Option<TokenStream>; 2] {
     let cron = configuration.cron.as_ref().map(|Cron { expression, zone, catch_up, .. }| {
         quote!(.cron(__private::Cron::new(#expression, #zone, __private::CatchUp::#catch_up)))
     });
@@ -50,16 +49,16 @@ pub(super) fn configured(configuration: &Configuration) -> TokenStream {
         let timeout = constant(*timeout);
         quote!(.batch(__private::Batch::new(#max, #timeout)))
     });
-    quote!(#cron #batch)
+    [cron, batch]
 }
 
 /// What is held against the first parameter, whose type only rustc knows.
-pub(super) fn checks(workflow: &WorkflowModel) -> TokenStream {
+pub(super) fn checks(workflow: &WorkflowModel) -> Option<TokenStream> {
     let configuration = &workflow.configuration;
-    let first = workflow.parameters().next();
-    let Some(first) = first.filter(|_| workflow.has_a_signature() && !configuration.direct) else {
-        return TokenStream::new();
-    };
+    if !workflow.has_a_signature() || configuration.direct {
+        return None;
+    }
+    let first = workflow.parameters().next()?;
     let name = workflow.name();
     // Where the parameter cannot start a workflow, that is said of the workflow's input alone.
     let triggers = |span: Span| quote_spanned!(span=> <#name as __private::Workflow>::TRIGGERS);
@@ -86,7 +85,7 @@ pub(super) fn checks(workflow: &WorkflowModel) -> TokenStream {
     let served = is_whole.then(
         || quote_spanned!(first.ty.span()=> const _: () = __private::input_is_served::<#name>();),
     );
-    quote!(#(#filters)* #schedule #batch #served)
+    Some(quote!(#(#filters)* #schedule #batch #served))
 }
 
 /// A closure that captures nothing, over an event that is read where it is asked.

@@ -6,8 +6,8 @@ use syn::spanned::Spanned as _;
 
 use crate::model::{Step, StepId, WorkflowModel};
 
-/// What undoes the steps of a body, as a constant: it is called when the body is gone.
-pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
+/// What undoes the steps of a body, for a constant: it is called when the body is gone.
+pub(super) fn of(workflow: &WorkflowModel) -> Vec<TokenStream> {
     let mut helpers = HashSet::new();
     let undos = workflow.steps.iter().filter_map(|step| {
         let StepId::Literal(id, name) = &step.id else { return None };
@@ -21,7 +21,7 @@ pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
             None => undo(id, step),
         }
     });
-    quote!(&[#(#undos),*])
+    undos.collect()
 }
 
 fn undo(id: &syn::LitStr, step: &Step) -> Option<TokenStream> {

@@ -5,8 +5,8 @@ use syn::Type;
 
 use crate::model::{Method, Step, WorkflowModel};
 
-/// What a body waits for, as a constant: the program subscribes to it before any run begins.
-pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
+/// What a body waits for, for a constant: the program subscribes to it before any run begins.
+pub(super) fn of(workflow: &WorkflowModel) -> Vec<TokenStream> {
     let waits = workflow.steps.iter().filter_map(|step| match (&step.method, &step.helper) {
         (Method::WaitForEvent, _) => event(workflow, step),
         (_, Some(helper)) => {
@@ -14,7 +14,7 @@ pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
         }
         _ => None,
     });
-    quote!(&[#(#waits),*])
+    waits.collect()
 }
 
 fn event(workflow: &WorkflowModel, step: &Step) -> Option<TokenStream> {

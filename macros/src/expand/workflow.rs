@@ -28,11 +28,7 @@ pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenS
     } else {
         stand_in(&workflow)
     };
-    let implementations = runtime.enclose(quote! {
-        #state
-        #implementation
-        #body
-    });
+    let implementations = runtime.enclose([state, implementation, body].into_iter().collect());
     let diagram = graph::documentation(&workflow).map(|text| quote!(#[doc = #text]));
     quote! {
         #(#docs)*
@@ -65,8 +61,8 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
     let configuration = configuration(workflow);
     let cancels = cancels::constant(workflow, &input);
     let graph = graph::constant(workflow);
-    let waits = waits::constant(workflow);
-    let triggered = triggered::constants(workflow);
+    let waits = waits::of(workflow);
+    let [filters, batch_key] = triggered::constants(workflow);
     let checks = triggered::checks(workflow);
     quote! {
         impl __private::Workflow for #name {
@@ -79,8 +75,9 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
             );
             const CONFIG: __private::Config = #configuration;
             const GRAPH: __private::Graph = #graph;
-            const WAITS: &'static [__private::Awaits] = #waits;
-            #triggered
+            const WAITS: &'static [__private::Awaits] = &[#(#waits),*];
+            #filters
+            #batch_key
             #cancels
         }
         #checks
@@ -94,11 +91,10 @@ fn input_type(workflow: &WorkflowModel) -> TokenStream {
 
 fn output_type(workflow: &WorkflowModel) -> TokenStream {
     let span = output_span(workflow);
-    let ty = match &workflow.function.sig.output {
-        ReturnType::Default => quote_spanned!(span=> ()),
-        ReturnType::Type(_, ty) => quote!(#ty),
-    };
-    quote_spanned!(span=> <#ty as __private::Returns>::Output)
+    match &workflow.function.sig.output {
+        ReturnType::Default => quote_spanned!(span=> <() as __private::Returns>::Output),
+        ReturnType::Type(_, ty) => quote_spanned!(span=> <#ty as __private::Returns>::Output),
+    }
 }
 
 /// Where rustc says that a workflow cannot return its type. Everything that asks for it has this
@@ -121,7 +117,7 @@ fn configuration(workflow: &WorkflowModel) -> TokenStream {
         OnChange::Resume => quote!(.on_change(__private::OnChange::Resume)),
         OnChange::Pin => quote!(.on_change(__private::OnChange::Pin)),
     });
-    let triggered = triggered::configured(configuration);
+    let [cron, batch] = triggered::configured(configuration);
     let timeout = |method: TokenStream, timeout: Option<Duration>| {
         let timeout = constant(timeout?);
         Some(quote!(.#method(#timeout)))
@@ -140,7 +136,7 @@ fn configuration(workflow: &WorkflowModel) -> TokenStream {
     let on_cancel = handler("on_cancel", configuration.on_cancel.as_ref());
     quote! {
         __private::Config::DEFAULT
-            #retries #backoff #on_change #triggered #start #finish #on_failure #on_cancel
+            #retries #backoff #on_change #cron #batch #start #finish #on_failure #on_cancel
     }
 }
 
@@ -178,10 +174,10 @@ fn body(
             }
         }
     });
-    let undos = undos::constant(workflow);
+    let undos = undos::of(workflow);
     quote! {
         impl __private::Body for #name {
-            const UNDOS: &'static [__private::Undo] = #undos;
+            const UNDOS: &'static [__private::Undo] = &[#(#undos),*];
 
             fn requirements() -> __private::Vec<__private::Requirement> {
                 __private::requirements([#(#parameters.requirement()),*])

@@ -246,7 +246,13 @@ impl StepId {
 
     /// The id that a literal gives.
     pub(super) fn literal(literal: LitStr) -> Self {
-        let id = literal.value();
+        let written = literal.token().to_string();
+        let unquoted = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        // `value` goes through each letter, where most ids are what is written.
+        let id = match unquoted {
+            Some(plain) if !plain.contains('\\') => plain.to_owned(),
+            _ => literal.value(),
+        };
         Self::Literal(literal, id)
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct WorkflowModel {
     pub(crate) graph: Graph,
     /// The variables that hold an `async` closure of the body.
     pub(crate) closures: Vec<Ident>,
-    /// What the body's own items are called.
+    /// What the body's own items are called, where it waits for something.
     items: Vec<Ident>,
 }
 
@@ -50,7 +50,8 @@ impl WorkflowModel {
         let keys: Vec<_> = states.iter().filter_map(|index| steps[*index].key()).collect();
         let graph = Graph::of(&function.block, handle.as_ref(), &keys);
         let closures = closures(&function.sig, &function.block);
-        let items = items(&function.block);
+        let waits = steps.iter().any(|step| step.event.is_some());
+        let items = if waits { items(&function.block) } else { Vec::new() };
         let is_helper = false;
         Self { configuration, is_helper, function, handle, steps, states, graph, closures, items }
     }

@@ -18,20 +18,15 @@ pub(crate) enum Concurrency {
 /// Whether a macro awaits its arguments side by side. It is known by the last part of its path, so
 /// that `tokio::join!` and `futures::join!` are as good as ours; one of the user's own crate is not.
 pub(crate) fn concurrency(call: &Macro) -> Option<Concurrency> {
-    let first = call.path.segments.first()?;
-    if ["crate", "self", "super"].iter().any(|own| first.ident == own) {
-        return None;
-    }
-    let name = call.path.segments.last()?;
-    if name.ident == "join" {
-        Some(Concurrency::Join)
-    } else if name.ident == "try_join" {
-        Some(Concurrency::TryJoin)
-    } else if name.ident == "race" {
-        Some(Concurrency::Race)
-    } else {
-        None
-    }
+    let kind = match call.path.segments.last()?.ident.to_string().as_str() {
+        "join" => Concurrency::Join,
+        "try_join" => Concurrency::TryJoin,
+        "race" => Concurrency::Race,
+        _ => return None,
+    };
+    let first = &call.path.segments.first()?.ident;
+    let is_of_the_users = ["crate", "self", "super"].iter().any(|own| first == own);
+    (!is_of_the_users).then_some(kind)
 }
 
 /// The arguments of a macro that takes expressions: `format!`, `vec!`, `assert!` and most others.
@@ -103,20 +98,18 @@ impl MacroArguments {
     /// Reads a macro's tokens; `None` if they are no expressions, or are not used as such.
     pub(crate) fn parse(call: &Macro) -> Option<Self> {
         let tokens = call.tokens.clone();
-        if call.path.segments.last().is_some_and(|name| name.ident == "stringify") {
-            return None;
-        }
-        if concurrency(call) == Some(Concurrency::Race) {
-            return parse_race(call).map(Self::Race).ok();
-        }
-        let is_matches = call.path.segments.last().is_some_and(|name| {
-            ["matches", "assert_matches"].iter().any(|matches| name.ident == matches)
-        });
-        if is_matches {
-            let parser = |input: ParseStream<'_>| {
-                Ok(Self::Matches(input.parse()?, input.parse()?, input.parse()?))
-            };
-            return parser.parse2(tokens).ok();
+        match call.path.segments.last()?.ident.to_string().as_str() {
+            "stringify" => return None,
+            "race" if concurrency(call).is_some() => {
+                return parse_race(call).map(Self::Race).ok();
+            }
+            "matches" | "assert_matches" => {
+                let parser = |input: ParseStream<'_>| {
+                    Ok(Self::Matches(input.parse()?, input.parse()?, input.parse()?))
+                };
+                return parser.parse2(tokens).ok();
+            }
+            _ => {}
         }
         let list = Punctuated::parse_terminated.parse2(tokens.clone());
         list.map(Self::List).ok().or_else(|| {

@@ -25,13 +25,17 @@ pub(crate) fn to_kebab_case(name: &str) -> String {
 /// a digit, stays as an underscore.
 pub(crate) fn variant_name(id: &str) -> String {
     let mut name = String::with_capacity(id.len());
-    for word in id.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
-        let (first, rest) = word.split_at(1);
-        if first.starts_with(|first: char| first.is_ascii_digit()) {
+    let mut begins_a_word = true;
+    for c in id.chars() {
+        if !c.is_ascii_alphanumeric() {
+            begins_a_word = true;
+            continue;
+        }
+        if begins_a_word && c.is_ascii_digit() {
             name.push('_');
         }
-        name.push_str(&first.to_ascii_uppercase());
-        name.push_str(rest);
+        name.push(if begins_a_word { c.to_ascii_uppercase() } else { c });
+        begins_a_word = false;
     }
     name
 }

@@ -57,13 +57,15 @@ pub(super) fn is_sorted_next(statement: &Stmt, later: &[Stmt]) -> bool {
         pattern => pattern,
     };
     let Pat::Ident(name) = pattern else { return false };
-    let is_used = |later: &&Stmt| occurrences(&later.to_token_stream(), &name.ident) > 0;
-    match later.iter().find(is_used) {
-        Some(Stmt::Expr(Expr::MethodCall(call), _)) => {
+    let is_sorting = |later: &Stmt| match later {
+        Stmt::Expr(Expr::MethodCall(call), _) => {
             let is_it = matches!(&*call.receiver, Expr::Path(path)
                 if path.path.is_ident(&name.ident));
             is_it && call.method.to_string().starts_with("sort")
         }
         _ => false,
-    }
+    };
+    let Some(sorting) = later.iter().position(is_sorting) else { return false };
+    let is_used = |later: &Stmt| occurrences(&later.to_token_stream(), &name.ident) > 0;
+    !later[..sorting].iter().any(is_used)
 }

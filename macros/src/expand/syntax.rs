@@ -1,0 +1,72 @@
+//! Expressions as syntax. Tokens that are made of a part of the body are copied for each expression
+//! around it; syntax is made into tokens once, with the whole body.
+
+use proc_macro2::{Ident, Span};
+use quote::ToTokens as _;
+use syn::punctuated::Punctuated;
+use syn::token::Paren;
+use syn::{Expr, ExprCall, ExprClosure, ExprPath, Path, PathSegment, ReturnType, Token};
+
+/// `first::second`
+pub(super) fn path(names: [Ident; 2]) -> Expr {
+    let segments = names.into_iter().map(PathSegment::from).collect();
+    let path = Path { leading_colon: None, segments };
+    Expr::Path(ExprPath { attrs: Vec::new(), qself: None, path })
+}
+
+/// `|| body`
+pub(super) fn closure(body: Expr) -> Expr {
+    let (first, _) = ends(&body);
+    Expr::Closure(ExprClosure {
+        attrs: Vec::new(),
+        lifetimes: None,
+        modifiers: Default::default(),
+        constness: None,
+        asyncness: None,
+        capture: None,
+        inputs_begin: Token![|](first),
+        inputs: Punctuated::new(),
+        inputs_end: Token![|](first),
+        output: ReturnType::Default,
+        body: Box::new(body),
+    })
+}
+
+/// `__private::durable(operation)`, spanned so that rustc underlines the whole operation, once, if it
+/// is not durable.
+pub(super) fn durable(operation: Expr) -> Expr {
+    let (first, last) = ends(&operation);
+    let function = ["__private", "durable"].map(|name| Ident::new(name, first));
+    Expr::Call(ExprCall {
+        attrs: Vec::new(),
+        func: Box::new(path(function)),
+        paren_token: Paren(last),
+        args: [operation].into_iter().collect(),
+    })
+}
+
+/// The spans of an expression's first token and of its last. Those of the usual operations are known
+/// without their tokens.
+fn ends(expression: &Expr) -> (Span, Span) {
+    match expression {
+        Expr::MethodCall(call) if call.attrs.is_empty() => {
+            (ends(&call.receiver).0, call.paren_token.span.join())
+        }
+        Expr::Call(call) if call.attrs.is_empty() => {
+            (ends(&call.func).0, call.paren_token.span.join())
+        }
+        Expr::Path(ExprPath { attrs, qself: None, path }) if attrs.is_empty() => {
+            match path.get_ident() {
+                Some(name) => (name.span(), name.span()),
+                None => ends_of_tokens(expression),
+            }
+        }
+        other => ends_of_tokens(other),
+    }
+}
+
+fn ends_of_tokens(expression: &Expr) -> (Span, Span) {
+    let mut tokens = expression.to_token_stream().into_iter();
+    let first = tokens.next().map_or_else(Span::call_site, |token| token.span());
+    (first, tokens.last().map_or(first, |token| token.span()))
+}
