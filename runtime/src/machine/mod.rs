@@ -109,7 +109,7 @@ enum EndState {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Turn {
     /// Persist this, then call [`Machine::committed`].
-    Commit(Commit),
+    Commit(Box<Commit>),
     /// Nothing happens before this time, or before the run is told something: the machine may be
     /// dropped and made again from its journal.
     Idle { until: Option<Timestamp> },
@@ -482,7 +482,7 @@ impl Machine {
             let entries = vec![entry];
             if self.lines_with(&entries) <= limit {
                 self.in_flight = Some(entries.clone());
-                return Poll::Ready(Turn::Commit(Commit {
+                return Poll::Ready(Turn::Commit(Box::new(Commit {
                     first_seq,
                     entries,
                     taken: Vec::new(),
@@ -490,7 +490,7 @@ impl Machine {
                     attributes: Vec::new(),
                     end: None,
                     transaction: Some(open),
-                }));
+                })));
             }
             self.ended(End::Failed(too_long(limit)));
         }
@@ -525,7 +525,7 @@ impl Machine {
         };
         if !(entries.is_empty() && taken.is_empty() && discarded.is_empty()) || end.is_some() {
             self.in_flight = Some(entries.clone());
-            return Poll::Ready(Turn::Commit(Commit {
+            return Poll::Ready(Turn::Commit(Box::new(Commit {
                 first_seq,
                 entries,
                 taken,
@@ -533,7 +533,7 @@ impl Machine {
                 attributes: self.operations.lock().take_attributes(),
                 end,
                 transaction: None,
-            }));
+            })));
         }
         let mut operations = self.operations.lock();
         if operations.is_empty() {

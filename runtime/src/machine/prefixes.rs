@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
 
-use super::{Commit, End, Machine, Origin, Turn};
+use super::{End, Machine, Origin, Turn};
 use crate::journal::{Row, Transition};
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
@@ -41,7 +41,7 @@ pub(crate) fn replay_prefixes(
         let turn = machine.poll(Timestamp::MIN, &mut Context::from_waker(Waker::noop()));
         let end = match turn {
             Poll::Ready(Turn::Held(fault)) => return Err(format!("after {length} lines: {fault}")),
-            Poll::Ready(Turn::Commit(Commit { end, .. })) if length == whole => end,
+            Poll::Ready(Turn::Commit(commit)) if length == whole => commit.end,
             _ => None,
         };
         let Some(output) = output.filter(|_| length == whole) else { continue };

@@ -170,7 +170,7 @@ impl Simulated {
             match turn {
                 Poll::Pending => stirred |= driven.woken.0.load(Ordering::Relaxed),
                 Poll::Ready(Turn::Commit(commit)) => {
-                    let Commit { first_seq, entries, taken, discarded, end, .. } = commit;
+                    let Commit { first_seq, entries, taken, discarded, end, .. } = *commit;
                     let then = match end {
                         None => Then::Continue,
                         Some(End::Restarted(input)) => {

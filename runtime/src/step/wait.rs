@@ -80,8 +80,11 @@ pub struct WaitForEvent<'s, E> {
 struct Typed<E> {
     name: &'static str,
     event: fn(&Payload) -> Result<E, Undecodable>,
-    outcome: fn(&Held, Resolution) -> Poll<Result<Option<Received<E>>, StepError>>,
+    outcome: fn(&Held, Resolution) -> Poll<Ended<E>>,
 }
+
+/// How a wait ended, as it is stored.
+type Ended<E> = Result<Option<Received<E>>, StepError>;
 
 impl<E: Event> Typed<E> {
     fn new() -> Self {

@@ -187,7 +187,7 @@ impl<W: Body> TestRun<W> {
             let Self { machine, clock, .. } = self;
             match poll_fn(|cx| clock.drive(machine, cx)).await {
                 Turn::Commit(commit) => {
-                    if self.write(commit).await {
+                    if self.write(*commit).await {
                         return true;
                     }
                 }

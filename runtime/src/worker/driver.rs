@@ -221,7 +221,7 @@ impl Drive {
                         attributes,
                         end,
                         transaction,
-                    } = commit;
+                    } = *commit;
                     if let Some(end) = &end {
                         self.log_end(end);
                     }

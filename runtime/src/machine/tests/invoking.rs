@@ -45,9 +45,8 @@ fn ended(child: RunId, result: Result<Payload, ErrorRecord>) -> Message {
 #[test]
 fn the_child_is_started_in_the_commit_of_its_step() {
     let mut bench = Bench::new(invoking());
-    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
-        panic!("no commit")
-    };
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    let entries = commit.entries;
     let Change::Invoke { child, .. } = &entries[0].change else { panic!("{entries:?}") };
     assert_eq!((child.workflow, child.input.as_str(), child.detached), ("child", "20", false));
 }
@@ -95,9 +94,8 @@ fn a_child_that_takes_too_long_is_cancelled() {
         panic!("it does not wait")
     };
     bench.clock = until;
-    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
-        panic!("no commit")
-    };
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    let entries = commit.entries;
     let Change::Fail { error, cancelled, .. } = &entries[0].change else { panic!("{entries:?}") };
     assert_eq!((error.kind, *cancelled), (ErrorKind::Timeout, Some(child_of(&bench))));
 }
@@ -139,9 +137,8 @@ fn a_detached_child_is_left_alone() {
         panic!("it does not wait")
     };
     bench.clock = until;
-    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
-        panic!("no commit")
-    };
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    let entries = commit.entries;
     assert!(matches!(entries[0].change, Change::Fail { cancelled: None, .. }), "{entries:?}");
 }
 

@@ -251,8 +251,8 @@ impl Bench {
         }
     }
 
-    fn commit(&mut self, commit: Commit) {
-        let Commit { first_seq, entries, taken, discarded, end, .. } = commit;
+    fn commit(&mut self, commit: Box<Commit>) {
+        let Commit { first_seq, entries, taken, discarded, end, .. } = *commit;
         let next_seq = self.journal.last().map_or(0, |row| row.seq + 1);
         assert_eq!(first_seq, next_seq);
         self.taken.extend(taken);

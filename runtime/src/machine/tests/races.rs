@@ -64,9 +64,8 @@ fn what_a_loser_began_in_the_world_is_taken_back() {
     let Transition::Invoked { child, .. } = bench.journal[0].transition else { panic!("no child") };
     open("work");
     assert!(bench.turn().is_none());
-    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
-        panic!("no commit")
-    };
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    let entries = commit.entries;
     let changes: Vec<_> = entries.iter().map(|entry| (entry.key.as_str(), &entry.change)).collect();
     assert!(changes.contains(&("ask", &Change::Abandon { cancelled: Some(child) })), "{changes:?}");
 }

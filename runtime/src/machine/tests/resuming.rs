@@ -32,9 +32,8 @@ fn a_fresh_run_commits_each_step_before_the_next_begins() {
 #[test]
 fn nothing_proceeds_past_a_commit_that_is_not_known_to_have_succeeded() {
     let mut bench = Bench::new(three_steps());
-    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
-        panic!("no commit")
-    };
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    let entries = commit.entries;
     assert_eq!(entries.len(), 1);
     effects();
     for _ in 0..3 {
@@ -114,9 +113,8 @@ fn an_event_is_handed_in_with_its_checkpoint() {
         Ok(durable(step.send_event(At("tell"), Told { what: "all".to_owned() })).await?)
     });
     let mut bench = Bench::new(begin);
-    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
-        panic!("no commit")
-    };
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    let entries = commit.entries;
     let crate::journal::Change::Succeed { outcome, events, .. } = &entries[0].change else {
         panic!("not a success")
     };

@@ -36,7 +36,7 @@ fn bench(begin: Begin, limit: Option<Duration>) -> Bench {
 const ONE_WRITER: Option<Duration> = Some(Duration::from_secs(2));
 
 /// What a turn asks to be committed.
-fn commit(turn: Poll<Turn>) -> Commit {
+fn commit(turn: Poll<Turn>) -> Box<Commit> {
     match turn {
         Poll::Ready(Turn::Commit(commit)) => commit,
         turn => panic!("nothing is to be committed: {turn:?}"),

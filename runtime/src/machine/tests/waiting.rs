@@ -52,9 +52,8 @@ fn until_paid() -> Begin {
 #[test]
 fn a_wait_asks_for_its_event_and_then_idles() {
     let mut bench = Bench::new(until_paid());
-    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
-        panic!("no commit")
-    };
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    let entries = commit.entries;
     let Change::Wait { awaited, from_trigger, timeout } = &entries[0].change else {
         panic!("not a wait: {entries:?}")
     };
@@ -291,9 +290,8 @@ fn a_run_that_is_held_can_be_cancelled() {
 #[test]
 fn an_event_that_overtakes_the_reply_to_its_wait_is_kept() {
     let mut bench = Bench::new(until_paid());
-    let Poll::Ready(Turn::Commit(Commit { entries, .. })) = bench.poll() else {
-        panic!("no commit")
-    };
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    let entries = commit.entries;
     // The wait is committed, and its event is told before the driver hears of that.
     bench.machine.receive(paid(7, 300));
     assert_eq!(bench.poll(), Poll::Pending);
