@@ -559,7 +559,7 @@ pub struct RunQuery {
     pub parent: Option<RunId>,
     /// Only runs that this event has started.
     pub event: Option<EventId>,
-    /// Only runs that have this [attribute](crate::Step::attribute): key and value.
+    /// Only runs that have this [attribute](crate::step::Step::attribute): key and value.
     pub attribute: Option<(String, String)>,
     /// Only runs whose trigger was accepted at this time or later.
     pub since: Option<Timestamp>,
