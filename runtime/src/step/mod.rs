@@ -105,7 +105,8 @@ impl Step {
     #[track_caller]
     pub fn attribute(&self, key: &str, value: impl std::fmt::Display) {
         // Postgres has no NUL in text.
-        let value = value.to_string().replace('\0', "\u{fffd}");
+        let [key, value] =
+            [key.to_owned(), value.to_string()].map(|text| text.replace('\0', "\u{fffd}"));
         assert!(
             key.len() <= 128,
             "an attribute's key has at most 128 bytes, and not {}",

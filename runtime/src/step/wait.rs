@@ -79,7 +79,7 @@ pub struct WaitForEvent<'s, E> {
 /// for is no event, this is said once, of the type that stands there.
 struct Typed<E> {
     name: &'static str,
-    event: fn(&Payload) -> Result<E, Undecodable>,
+    decode: fn(&Payload) -> Result<E, Undecodable>,
     outcome: fn(&Held, Resolution) -> Poll<Ended<E>>,
 }
 
@@ -88,7 +88,7 @@ type Ended<E> = Result<Option<Received<E>>, StepError>;
 
 impl<E: Event> Typed<E> {
     fn new() -> Self {
-        Self { name: E::NAME, event: Payload::decode, outcome: Held::decode }
+        Self { name: E::NAME, decode: Payload::decode, outcome: Held::decode }
     }
 }
 
@@ -189,7 +189,7 @@ impl<E> WaitForEvent<'_, E> {
     fn consider(&self, message: Message) {
         let Content::Event { id, accepted_at, data, .. } = &message.content else { return };
         let key = self.held.key();
-        let passes = match (&self.filter, (self.event.event)(data)) {
+        let passes = match (&self.filter, (self.event.decode)(data)) {
             (_, Err(error)) => {
                 let fault = Fault::undecodable_event(key, std::any::type_name::<E>(), &error, data);
                 return self.held.operations().fail(fault);

@@ -54,3 +54,12 @@ fn an_attribute_that_is_too_long_fails_the_run() {
     assert_eq!(error.message, "the attribute `note` has at most 1024 bytes, and not 4000");
     assert!(error.location.is_some_and(|location| location.contains("attributes.rs")));
 }
+
+#[test]
+fn an_attribute_is_text_that_every_database_takes() {
+    let mut bench = Bench::new(workflow!(async |step| {
+        step.attribute("or\0der", "7\0");
+        Ok(())
+    }));
+    assert_eq!(attributes(&mut bench), pairs(&[("or\u{fffd}der", "7\u{fffd}")]));
+}

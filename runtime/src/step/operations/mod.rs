@@ -321,8 +321,8 @@ impl Operations {
         self.restart.take()
     }
 
-    pub(crate) fn set_attribute(&mut self, key: &str, value: String) {
-        self.attributes.insert(key.to_owned(), value);
+    pub(crate) fn set_attribute(&mut self, key: String, value: String) {
+        self.attributes.insert(key, value);
     }
 
     /// Stops the run where it is: nothing more is executed or written.
