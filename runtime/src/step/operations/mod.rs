@@ -378,8 +378,7 @@ impl Operations {
         handed_in
     }
 
-    /// What is to be found by it, once there is a commit that it may go with. A resumed body gives all
-    /// of it again.
+    /// What the run is to be found by, for a commit to take along. A resumed body gives all of it again.
     pub(crate) fn take_attributes(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.attributes).into_iter().collect()
     }
