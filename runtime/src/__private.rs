@@ -28,9 +28,9 @@ pub use crate::event::{Event, EventDef, EventField};
 pub use crate::payload::Undecodable;
 pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
-    Awaited, Body, BodyFuture, Branch, Call, Context, Definition, Durable, DurableFn, Failure,
-    FromContext, Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, Tx,
-    Undo, begin, join, race, try_join, undo, undo_requirements,
+    Body, BodyFuture, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext,
+    Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, Tx, Undo, begin,
+    join, race, try_join, undo, undo_requirements,
 };
 use crate::text;
 pub use crate::workflow::fits::*;
@@ -44,10 +44,10 @@ use crate::workflow::{misfit, unnamed};
 
 /// Turns an operation into the future that the body awaits.
 ///
-/// What the future gives is known from [`Awaited`] alone, so that rustc, having said that something
+/// What the future gives is known from [`IntoFuture`] alone, so that rustc, having said that something
 /// is not durable, can go on with the rest of the body.
-pub fn durable<D: Durable>(operation: D) -> D::Fut {
-    operation.into_awaited()
+pub fn durable<D: Durable>(operation: D) -> D::IntoFuture {
+    operation.into_future()
 }
 
 /// How a parameter after the first is made. It is the one place that asks for [`FromContext`], so

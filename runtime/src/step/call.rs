@@ -1,8 +1,8 @@
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Step;
-use super::durable::{Awaited, Durable};
+use super::durable::Durable;
 use super::undo::Undo;
 use crate::journal::StateKey;
 use crate::workflow::{Awaits, Graph};
@@ -33,11 +33,11 @@ impl<F: Future> Call<F> {
 impl<F: Future> Durable for Call<F> {}
 
 #[diagnostic::do_not_recommend]
-impl<F: Future> Awaited for Call<F> {
+impl<F: Future> IntoFuture for Call<F> {
     type Output = F::Output;
-    type Fut = F;
+    type IntoFuture = F;
 
-    fn into_awaited(self) -> F {
+    fn into_future(self) -> F {
         self.body
     }
 }

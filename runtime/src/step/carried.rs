@@ -1,9 +1,8 @@
-use std::future::Future;
-use std::pin::Pin;
+use std::future::IntoFuture;
 use std::task::{Context, Poll};
 
 use super::Step;
-use super::durable::{Awaited, Durable};
+use super::durable::{Durable, StepFuture};
 use super::operations::{Fault, Held, Instruction};
 use crate::payload::{EncodeError, Outcome, Payload};
 use crate::workflow::State;
@@ -39,24 +38,18 @@ pub struct Carried<T> {
 impl<T: Outcome> Durable for Carried<T> {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Outcome> Awaited for Carried<T> {
+impl<T: Outcome> IntoFuture for Carried<T> {
     type Output = T;
-    type Fut = CarriedFuture<T>;
+    type IntoFuture = StepFuture<'static, T>;
 
-    fn into_awaited(self) -> Self::Fut {
-        CarriedFuture(self)
+    fn into_future(mut self) -> Self::IntoFuture {
+        StepFuture::new(move |cx| self.poll(cx))
     }
 }
 
-/// The future of a [`Carried`].
-#[doc(hidden)]
-pub struct CarriedFuture<T>(Carried<T>);
-
-impl<T: Outcome> Future for CarriedFuture<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Carried { held, variables, .. } = &mut self.0;
+impl<T: Outcome> Carried<T> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        let Self { held, variables, .. } = self;
         match held.poll(None, cx) {
             Instruction::Begin { .. } => {
                 let mut operations = held.operations();

@@ -1,4 +1,6 @@
-use std::future::Future;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// An operation that a workflow's body may await: its outcome is checkpointed, so that a resumed
 /// run gets it back instead of doing it again.
@@ -8,31 +10,27 @@ use std::future::Future;
     note = "a workflow's body runs from its start each time the run resumes; only steps remember what they did",
     note = "put it in a step: `step.run(\"name-of-the-step\", ..).await`"
 )]
-pub trait Durable: Awaited {}
+pub trait Durable: IntoFuture {}
 
-/// What has a future behind it, durable or not.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be awaited",
-    label = "neither a future nor a durable operation"
-)]
-pub trait Awaited {
-    /// What awaiting it gives.
-    type Output;
-    /// The future behind it.
-    type Fut: Future<Output = Self::Output>;
+/// The future of an operation.
+///
+/// What the operation holds is on the heap, and no part of the body's own future: of all that is
+/// part of it rustc proves, for each body anew, that it may move between threads.
+pub struct StepFuture<'s, T>(Box<Polled<'s, T>>);
 
-    /// Turns the operation into its future.
-    fn into_awaited(self) -> Self::Fut;
+type Polled<'s, T> = dyn FnMut(&mut Context<'_>) -> Poll<T> + Send + 's;
+
+impl<'s, T> StepFuture<'s, T> {
+    pub(super) fn new(poll: impl FnMut(&mut Context<'_>) -> Poll<T> + Send + 's) -> Self {
+        Self(Box::new(poll))
+    }
 }
 
-#[diagnostic::do_not_recommend]
-impl<F: Future> Awaited for F {
-    type Output = F::Output;
-    type Fut = F;
+impl<T> Future for StepFuture<'_, T> {
+    type Output = T;
 
-    fn into_awaited(self) -> F {
-        self
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        (self.0)(cx)
     }
 }
 
@@ -46,11 +44,11 @@ pub struct Branch<F>(pub F);
 impl<F: Future> Durable for Branch<F> {}
 
 #[diagnostic::do_not_recommend]
-impl<F: Future> Awaited for Branch<F> {
+impl<F: Future> IntoFuture for Branch<F> {
     type Output = F::Output;
-    type Fut = F;
+    type IntoFuture = F;
 
-    fn into_awaited(self) -> F {
+    fn into_future(self) -> F {
         self.0
     }
 }

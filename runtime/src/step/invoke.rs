@@ -1,13 +1,12 @@
-use std::future::Future;
+use std::future::IntoFuture;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use super::Step;
-use super::durable::{Awaited, Durable};
+use super::durable::{Durable, StepFuture};
 use super::error::StepError;
 use super::operations::{Held, Instruction};
 use super::undo::UndoFn;
@@ -102,26 +101,21 @@ impl<T> Invoke<T> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned> Durable for Invoke<T> {}
+impl<T: DeserializeOwned + 'static> Durable for Invoke<T> {}
 
 #[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned> Awaited for Invoke<T> {
+impl<T: DeserializeOwned + 'static> IntoFuture for Invoke<T> {
     type Output = Result<T, StepError>;
-    type Fut = InvokeFuture<T>;
+    type IntoFuture = StepFuture<'static, Self::Output>;
 
-    fn into_awaited(self) -> Self::Fut {
-        InvokeFuture(self)
+    fn into_future(mut self) -> Self::IntoFuture {
+        StepFuture::new(move |cx| self.poll(cx))
     }
 }
 
-/// The future of an [`Invoke`].
-pub struct InvokeFuture<T>(Invoke<T>);
-
-impl<T: DeserializeOwned> Future for InvokeFuture<T> {
-    type Output = Result<T, StepError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Invoke { held, workflow, input, cancels, timeout, .. } = &mut self.0;
+impl<T: DeserializeOwned> Invoke<T> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, StepError>> {
+        let Self { held, workflow, input, cancels, timeout, .. } = self;
         match held.poll(None, cx) {
             Instruction::Begin { attempt } => {
                 let change = match input {

@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,7 +8,7 @@ use futures_util::future::Map;
 use futures_util::stream::{FuturesUnordered, Stream};
 
 use super::Step;
-use super::durable::{Awaited, Durable};
+use super::durable::Durable;
 
 impl Step {
     /// Awaits any number of operations side by side and gives their outcomes in order. Each has a
@@ -27,23 +27,24 @@ impl Step {
     ///     Ok(shipped.iter().flatten().count())
     /// }
     /// ```
-    pub fn join_all<I>(&self, operations: I) -> JoinAll<I::Item>
+    pub fn join_all<I>(&self, operations: I) -> JoinAll<<I::Item as IntoFuture>::IntoFuture>
     where
         I: IntoIterator<Item: Durable>,
     {
         // Here and now: keys are claimed in the order of the iterator, whatever ends first.
-        JoinAll { operations: operations.into_iter().collect(), limit: usize::MAX }
+        let operations = operations.into_iter().map(IntoFuture::into_future).collect();
+        JoinAll { operations, limit: usize::MAX }
     }
 }
 
 /// Operations side by side; await them. See [`Step::join_all`].
 #[must_use = "steps do nothing until they are awaited"]
-pub struct JoinAll<D> {
-    operations: VecDeque<D>,
+pub struct JoinAll<F> {
+    operations: VecDeque<F>,
     limit: usize,
 }
 
-impl<D> JoinAll<D> {
+impl<F> JoinAll<F> {
     /// How many may be in progress at once (all of them).
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit.max(1);
@@ -52,14 +53,14 @@ impl<D> JoinAll<D> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<D: Durable> Durable for JoinAll<D> {}
+impl<F: Future> Durable for JoinAll<F> {}
 
 #[diagnostic::do_not_recommend]
-impl<D: Durable> Awaited for JoinAll<D> {
-    type Output = Vec<D::Output>;
-    type Fut = JoinAllFuture<D>;
+impl<F: Future> IntoFuture for JoinAll<F> {
+    type Output = Vec<F::Output>;
+    type IntoFuture = JoinAllFuture<F>;
 
-    fn into_awaited(self) -> Self::Fut {
+    fn into_future(self) -> Self::IntoFuture {
         JoinAllFuture {
             outcomes: (0..self.operations.len()).map(|_| None).collect(),
             waiting: self.operations,
@@ -73,17 +74,17 @@ type Numbered<F> = Pin<Box<Map<F, Number<<F as Future>::Output>>>>;
 type Number<T> = Box<dyn FnOnce(T) -> (usize, T) + Send>;
 
 /// The future of a [`JoinAll`].
-pub struct JoinAllFuture<D: Awaited> {
-    waiting: VecDeque<D>,
+pub struct JoinAllFuture<F: Future> {
+    waiting: VecDeque<F>,
     limit: usize,
-    in_progress: FuturesUnordered<Numbered<D::Fut>>,
-    outcomes: Vec<Option<D::Output>>,
+    in_progress: FuturesUnordered<Numbered<F>>,
+    outcomes: Vec<Option<F::Output>>,
 }
 
-impl<D: Awaited> Unpin for JoinAllFuture<D> {}
+impl<F: Future> Unpin for JoinAllFuture<F> {}
 
-impl<D: Awaited> Future for JoinAllFuture<D> {
-    type Output = Vec<D::Output>;
+impl<F: Future> Future for JoinAllFuture<F> {
+    type Output = Vec<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -93,8 +94,8 @@ impl<D: Awaited> Future for JoinAllFuture<D> {
             while this.in_progress.len() < this.limit {
                 let Some(operation) = this.waiting.pop_front() else { break };
                 let place = this.outcomes.len() - this.waiting.len() - 1;
-                let number: Number<D::Output> = Box::new(move |outcome| (place, outcome));
-                this.in_progress.push(Box::pin(operation.into_awaited().map(number)));
+                let number: Number<F::Output> = Box::new(move |outcome| (place, outcome));
+                this.in_progress.push(Box::pin(operation.map(number)));
             }
             match Pin::new(&mut this.in_progress).poll_next(cx) {
                 Poll::Ready(Some((place, outcome))) => this.outcomes[place] = Some(outcome),

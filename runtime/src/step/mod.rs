@@ -25,15 +25,15 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use self::call::{Call, DurableFn};
-pub use self::carried::{Carried, CarriedFuture};
+pub use self::carried::Carried;
 pub use self::context::{
     Body, BodyFuture, Context, FromContext, Requirement, Resource, Resources, Returns, begin,
 };
-pub use self::durable::{Awaited, Branch, Durable};
+pub use self::durable::{Branch, Durable, StepFuture};
 pub use self::error::{BoxError, Failure, Permanent, RetryAfter, StepError};
-pub use self::run::{Run, RunFuture};
-pub use self::send::{SendEvent, SendEventFuture, SentIds};
-pub use self::sleep::{Sleep, SleepFuture};
+pub use self::run::Run;
+pub use self::send::{SendEvent, SentIds};
+pub use self::sleep::Sleep;
 pub use self::transaction::Tx;
 pub use self::undo::{
     BeginUndo, Lent, UndecodableOutput, Undo, UndoAttempt, UndoFn, undo, undo_requirements,
@@ -41,11 +41,11 @@ pub use self::undo::{
 pub use crate::payload::Outcome;
 
 pub use self::context::Definition;
-pub use self::invoke::{Invoke, InvokeFuture};
+pub use self::invoke::Invoke;
 pub use self::join::{join, try_join};
 pub use self::join_all::{JoinAll, JoinAllFuture};
 pub use self::race::{Race2, Race3, Race4, Race5, Race6, Race7, Race8, race};
-pub use self::wait::{WaitForEvent, WaitForEventFuture};
+pub use self::wait::WaitForEvent;
 
 pub(crate) use self::call::Path;
 pub(crate) use self::operations::{

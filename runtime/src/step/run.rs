@@ -1,9 +1,9 @@
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::durable::{Awaited, Durable};
+use super::durable::{Durable, StepFuture};
 use super::error::{BoxError, Permanent, RetryAfter, StepError, find};
 use super::operations::{Held, Instruction, Resolution};
 use super::transaction::{Open, Rollback, is_conflict};
@@ -267,20 +267,21 @@ impl<T, E> Run<'_, T, E> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, E> Durable for Run<'_, T, E> {}
+impl<'s, T: 's, E: 's> Durable for Run<'s, T, E> {}
 
 #[diagnostic::do_not_recommend]
-impl<'s, T, E> Awaited for Run<'s, T, E> {
+impl<'s, T: 's, E: 's> IntoFuture for Run<'s, T, E> {
     type Output = Result<T, StepError>;
-    type Fut = RunFuture<'s, T, E>;
+    type IntoFuture = StepFuture<'s, Self::Output>;
 
-    fn into_awaited(self) -> Self::Fut {
-        RunFuture { run: self, current: None, conflicts: 0 }
+    fn into_future(self) -> Self::IntoFuture {
+        let mut running = Running { run: self, current: None, conflicts: 0 };
+        StepFuture::new(move |cx| running.poll(cx))
     }
 }
 
-/// The future of a [`Run`].
-pub struct RunFuture<'s, T, E> {
+/// A [`Run`] that is awaited.
+struct Running<'s, T, E> {
     run: Run<'s, T, E>,
     current: Option<(u32, Attempt<'s, T, E>)>,
     /// How often in a row its transaction was in the way of another.
@@ -310,46 +311,41 @@ enum Again {
     After(Duration),
 }
 
-impl<T, E> Future for RunFuture<'_, T, E> {
-    type Output = Result<T, StepError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
+impl<T, E> Running<'_, T, E> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, StepError>> {
         loop {
             // A transaction's time counts from its beginning, not while it waits for a connection.
-            let timeout = if this.run.open.is_some() { None } else { this.run.timeout };
-            match this.run.held.poll(timeout, cx) {
+            let timeout = if self.run.open.is_some() { None } else { self.run.timeout };
+            match self.run.held.poll(timeout, cx) {
                 Instruction::Take(resolution) => {
-                    let Run { held, conversions, .. } = &this.run;
+                    let Run { held, conversions, .. } = &self.run;
                     if let (Some(keep), Err(record)) = (&conversions.keep, &resolution.outcome)
                         && !(keep.check)(held, record)
                     {
                         return Poll::Pending;
                     }
-                    return (this.run.conversions.decode)(&this.run.held, resolution);
+                    return (self.run.conversions.decode)(&self.run.held, resolution);
                 }
                 Instruction::Consider(_) | Instruction::Wait => return Poll::Pending,
-                Instruction::Begin { attempt } => this.begin(attempt),
+                Instruction::Begin { attempt } => self.begin(attempt),
                 Instruction::Continue { expired } => {
-                    let (attempt, result) = ready!(this.drive(expired, cx));
-                    this.end(attempt, result);
+                    let (attempt, result) = ready!(self.drive(expired, cx));
+                    self.end(attempt, result);
                 }
                 Instruction::BeginAgain { attempt, rollback } => {
                     let (record, again) = match rollback {
-                        Rollback::Undeserved(record) => (record, this.after_conflict()),
+                        Rollback::Undeserved(record) => (record, self.after_conflict()),
                         Rollback::Deserved(record) if record.kind == ErrorKind::Permanent => {
                             (record, Again::Never)
                         }
                         Rollback::Deserved(record) => (record, Again::Backoff),
                     };
-                    this.end(attempt, Err(Unsuccessful::new(record, again)));
+                    self.end(attempt, Err(Unsuccessful::new(record, again)));
                 }
             }
         }
     }
-}
 
-impl<T, E> RunFuture<'_, T, E> {
     fn begin(&mut self, attempt: u32) {
         match panic::catch(|| (self.run.attempt)()) {
             Ok(future) => self.current = Some((attempt, future)),

@@ -1,10 +1,9 @@
-use std::future::Future;
+use std::future::IntoFuture;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::Step;
-use super::durable::{Awaited, Durable};
+use super::durable::{Durable, StepFuture};
 use super::error::StepError;
 use super::operations::{Held, Instruction};
 use crate::event::{Event, EventId};
@@ -100,23 +99,18 @@ impl SentIds for Vec<EventId> {
 impl<Ids: SentIds> Durable for SendEvent<Ids> {}
 
 #[diagnostic::do_not_recommend]
-impl<Ids: SentIds> Awaited for SendEvent<Ids> {
+impl<Ids: SentIds> IntoFuture for SendEvent<Ids> {
     type Output = Result<Ids, StepError>;
-    type Fut = SendEventFuture<Ids>;
+    type IntoFuture = StepFuture<'static, Self::Output>;
 
-    fn into_awaited(self) -> Self::Fut {
-        SendEventFuture(self)
+    fn into_future(mut self) -> Self::IntoFuture {
+        StepFuture::new(move |cx| self.poll(cx))
     }
 }
 
-/// The future of a [`SendEvent`].
-pub struct SendEventFuture<Ids>(SendEvent<Ids>);
-
-impl<Ids: SentIds> Future for SendEventFuture<Ids> {
-    type Output = Result<Ids, StepError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let SendEvent { held, name, data, .. } = &mut self.0;
+impl<Ids: SentIds> SendEvent<Ids> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ids, StepError>> {
+        let Self { held, name, data, .. } = self;
         match held.poll(None, cx) {
             Instruction::Begin { attempt } => {
                 let change = match data {

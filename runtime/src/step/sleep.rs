@@ -1,12 +1,11 @@
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::future::IntoFuture;
+use std::task::Poll;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Step;
-use super::durable::{Awaited, Durable};
+use super::durable::{Durable, StepFuture};
 use super::operations::{Held, Instruction};
 use crate::journal::{Change, Due};
 use crate::workflow::{State, StepKind};
@@ -52,30 +51,19 @@ impl Sleep {
 impl Durable for Sleep {}
 
 #[diagnostic::do_not_recommend]
-impl Awaited for Sleep {
+impl IntoFuture for Sleep {
     type Output = ();
-    type Fut = SleepFuture;
+    type IntoFuture = StepFuture<'static, ()>;
 
-    fn into_awaited(self) -> SleepFuture {
-        SleepFuture(self)
-    }
-}
-
-/// The future of a [`Sleep`].
-pub struct SleepFuture(Sleep);
-
-impl Future for SleepFuture {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Sleep { held, due } = &mut self.0;
-        match held.poll(None, cx) {
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { mut held, due } = self;
+        StepFuture::new(move |cx| match held.poll(None, cx) {
             Instruction::Begin { .. } => {
-                held.hand_in(Change::Sleep(*due));
+                held.hand_in(Change::Sleep(due));
                 Poll::Pending
             }
             Instruction::Take(_) => Poll::Ready(()),
             _ => Poll::Pending,
-        }
+        })
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::Run;
 use super::context::Context;
-use super::durable::Awaited;
 use super::operations::{Held, Instruction};
 use super::undo::Undo;
 use crate::journal::{RunId, StateKey};
@@ -42,7 +41,7 @@ pub(crate) fn undoing(
             let held = Held::at(&context.operations, held, StepKind::Undo);
             let attempt = || Undo::attempt(undos, &context, key, output);
             // What becomes of it is on record: a step like any, with the workflow's retries.
-            let _ = Run::of(held, attempt).timeout(TIMEOUT).into_awaited().await;
+            let _ = Run::of(held, attempt).timeout(TIMEOUT).await;
         }
     })
 }

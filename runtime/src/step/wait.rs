@@ -1,12 +1,11 @@
-use std::future::Future;
-use std::pin::Pin;
+use std::future::IntoFuture;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Step;
-use super::durable::{Awaited, Durable};
+use super::durable::{Durable, StepFuture};
 use super::error::StepError;
 use super::operations::{Fault, Held, Instruction, Resolution};
 use crate::event::{Event, EventField, Matches, Received};
@@ -139,41 +138,33 @@ impl<'s, E: Event> WaitForEvent<'s, E> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<E> Durable for WaitForEvent<'_, E> {}
+impl<'s, E: 's> Durable for WaitForEvent<'s, E> {}
 
 #[diagnostic::do_not_recommend]
-impl<'s, E> Awaited for WaitForEvent<'s, E> {
+impl<'s, E: 's> IntoFuture for WaitForEvent<'s, E> {
     type Output = Option<Received<E>>;
-    type Fut = WaitForEventFuture<'s, E>;
+    type IntoFuture = StepFuture<'s, Self::Output>;
 
-    fn into_awaited(mut self) -> Self::Fut {
+    fn into_future(mut self) -> Self::IntoFuture {
         let fields = self.fields.iter().map(|(name, _)| *name).collect();
         let key = MatchKey::new(self.event.name, &self.fields);
         self.held.entering.awaited = Some(journal::Awaited { event: self.event.name, fields, key });
-        WaitForEventFuture(self)
+        StepFuture::new(move |cx| self.poll(key, cx))
     }
 }
 
-/// The future of a [`WaitForEvent`].
-pub struct WaitForEventFuture<'s, E>(WaitForEvent<'s, E>);
-
-impl<E> Future for WaitForEventFuture<'_, E> {
-    type Output = Option<Received<E>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let wait = &mut self.0;
+impl<E> WaitForEvent<'_, E> {
+    fn poll(&mut self, awaited: MatchKey, cx: &mut Context<'_>) -> Poll<Option<Received<E>>> {
         loop {
-            match wait.held.poll(None, cx) {
+            match self.held.poll(None, cx) {
                 Instruction::Begin { .. } => {
-                    let awaited = wait.held.entering.awaited.as_ref().map(|awaited| awaited.key);
-                    let Some(awaited) = awaited else { return Poll::Pending };
-                    let WaitForEvent { from_trigger, timeout, .. } = *wait;
-                    wait.held.hand_in(Change::Wait { awaited, from_trigger, timeout });
+                    let Self { from_trigger, timeout, .. } = *self;
+                    self.held.hand_in(Change::Wait { awaited, from_trigger, timeout });
                 }
-                Instruction::Consider(message) => wait.consider(message),
+                Instruction::Consider(message) => self.consider(message),
                 // A wait cannot fail: what cannot be decoded holds the run.
                 Instruction::Take(resolution) => {
-                    return match (wait.event.outcome)(&wait.held, resolution) {
+                    return match (self.event.outcome)(&self.held, resolution) {
                         Poll::Ready(received) => Poll::Ready(received.unwrap_or_default()),
                         Poll::Pending => Poll::Pending,
                     };
@@ -182,9 +173,7 @@ impl<E> Future for WaitForEventFuture<'_, E> {
             }
         }
     }
-}
 
-impl<E> WaitForEvent<'_, E> {
     /// Takes the event, if it passes the filter.
     fn consider(&self, message: Message) {
         let Content::Event { id, accepted_at, data, .. } = &message.content else { return };

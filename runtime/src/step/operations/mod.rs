@@ -48,17 +48,30 @@ impl Limits {
 
 /// The table of a run's operations in progress, shared between the steps in the body, which enter
 /// and take, and the machine, which delivers.
+///
+/// It stands behind a trait: of all that is in it rustc would have to prove, for each body anew, that
+/// it may move between threads.
 #[derive(Clone)]
-pub(crate) struct Shared(Arc<Mutex<Operations>>);
+pub(crate) struct Shared(Arc<dyn Lock>);
+
+trait Lock: Send + Sync {
+    fn lock(&self) -> MutexGuard<'_, Operations>;
+}
+
+impl Lock for Mutex<Operations> {
+    /// The table is never left half-written: no user code runs under the lock.
+    fn lock(&self) -> MutexGuard<'_, Operations> {
+        self.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
 
 impl Shared {
     pub(crate) fn new(operations: Operations) -> Self {
         Self(Arc::new(Mutex::new(operations)))
     }
 
-    /// The table is never left half-written: no user code runs under the lock.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Operations> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0.lock()
     }
 }
 
