@@ -9,7 +9,7 @@ pub use std::{
     marker::{Copy, Send},
     module_path,
     option::Option,
-    primitive::{bool, usize},
+    primitive::{bool, str, usize},
     result::Result,
     str::FromStr,
     stringify,
@@ -23,6 +23,9 @@ pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use serde_json::to_value;
 pub use serde_json::value::Serializer as ValueSerializer;
 
+pub use crate::__input_schema as input_schema;
+pub use crate::__named as named;
+pub use crate::__states as states;
 pub use crate::app::{App, Declared};
 pub use crate::event::{Event, EventDef, EventField};
 pub use crate::payload::Undecodable;
@@ -35,10 +38,9 @@ pub use crate::step::{
 use crate::text;
 pub use crate::workflow::fits::*;
 pub use crate::workflow::{
-    Allowed, Awaits, Backoff, Batch, Batched, CancelOn, CatchUp, Cause, Config, Cron, Direct, Edge,
-    Filter, Form, Graph, Handlers, Input, Key, Node, OnChange, State, StateDef, StepKind, Trigger,
-    TriggerData, UnknownState, Workflow, compared, key_text, on_any_cancel, on_any_failure,
-    on_cancel, on_failure, read,
+    Allowed, Awaits, Backoff, Batch, Batched, CancelOn, CatchUp, Cause, Config, Cron, Direct,
+    Filter, Form, Graph, Handlers, Input, Key, OnChange, State, Trigger, TriggerData, UnknownState,
+    Workflow, compared, key_text, on_any_cancel, on_any_failure, on_cancel, on_failure, read,
 };
 use crate::workflow::{misfit, unnamed};
 
@@ -105,6 +107,33 @@ pub trait WithoutSchema {
 }
 
 impl<W: Workflow> WithoutSchema for InputOf<W> {}
+
+/// What a [`Workflow`] says of its name.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __named {
+    ($name:ident = $id:expr) => {
+        const ID: &'static $crate::__private::str = $id;
+        const PATH: &'static $crate::__private::str = $crate::__private::concat!(
+            $crate::__private::module_path!(),
+            "::",
+            $crate::__private::stringify!($name)
+        );
+    };
+}
+
+/// What a [`Body`] says of its input that is no event.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __input_schema {
+    () => {
+        fn input_schema() -> $crate::__private::Option<$crate::__private::Schema> {
+            #[allow(unused_imports)]
+            use $crate::__private::WithoutSchema as _;
+            $crate::__private::InputOf::<Self>::NEW.schema()
+        }
+    };
+}
 
 /// The trigger that has started a run, of several: its name, and its data without it.
 pub fn trigger(data: &TriggerData) -> Result<(String, TriggerData), Undecodable> {

@@ -73,7 +73,7 @@ pub use indelible_macros::{Event, Triggers, app, durable, workflow};
 ///     }
 /// }
 ///
-/// let edges = on_placed::GRAPH.edges;
+/// let edges = on_placed::GRAPH.edges();
 /// assert!(edges.iter().any(|edge| edge.condition == "first"));
 /// ```
 #[macro_export]

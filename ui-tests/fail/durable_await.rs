@@ -12,4 +12,18 @@ async fn on_ticket(
     Ok(())
 }
 
+struct Kitchen;
+
+impl Kitchen {
+    async fn run<S, F>(&self, _state: S, _work: F) {}
+}
+
+#[workflow]
+async fn on_another_handle(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let _ = step;
+    let step = Kitchen;
+    step.run("chop", async {}).await;
+    Ok(())
+}
+
 fn main() {}

@@ -51,14 +51,14 @@ async fn on_ticket(
 
 fn check() {
     use indelible::workflow::StepKind;
-    let states = on_ticket::GRAPH.states;
+    let states = on_ticket::GRAPH.states();
     let ids: Vec<_> = states.iter().map(|state| state.id).collect();
     assert_eq!(ids, ["fetch-ticket", "notify", "notify", "notify-all"]);
     assert_eq!(states[1].kind, StepKind::Helper);
-    let inside = states[3].helper.and_then(|helper| helper.states[0].helper);
+    let inside = states[3].helper.and_then(|helper| helper.states()[0].helper);
     let inside = inside.expect("`notify_all` calls `notify`");
-    assert_eq!(inside.states[0].id, "send-mail");
-    assert_eq!(inside.edges[1].condition, "sent == 0");
+    assert_eq!(inside.states()[0].id, "send-mail");
+    assert_eq!(inside.edges()[1].condition, "sent == 0");
 }
 
 fn main() {

@@ -20,7 +20,7 @@ fn check() {
     assert_eq!(OnTicketState::FetchTicket.to_string(), "fetch-ticket");
     assert_eq!("wait-for-1-hour".parse(), Ok(OnTicketState::WaitFor_1Hour));
     assert!("gone".parse::<OnTicketState>().is_err());
-    let ids: Vec<_> = on_ticket::GRAPH.states.iter().map(|state| (state.id, state.line)).collect();
+    let ids: Vec<_> = on_ticket::GRAPH.states().iter().map(|state| (state.id, state.line)).collect();
     assert_eq!(ids, [("fetch-ticket", 10), ("wait-for-1-hour", 12)]);
     assert_eq!(on_ticket::ID, "on-ticket");
 }

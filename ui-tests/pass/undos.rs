@@ -44,7 +44,7 @@ async fn on_created(event: TicketCreated, step: Step) -> Result<(), Failure> {
 }
 
 fn main() {
-    let undos: Vec<_> = on_created::GRAPH.states.iter().map(|state| state.undo).collect();
+    let undos: Vec<_> = on_created::GRAPH.states().iter().map(|state| state.undo).collect();
     assert_eq!(undos, [Some("release"), Some("payments::refund"), None, None]);
-    assert_eq!(on_created::GRAPH.states[2].helper.unwrap().states[0].undo, Some("release"));
+    assert_eq!(on_created::GRAPH.states()[2].helper.unwrap().states()[0].undo, Some("release"));
 }

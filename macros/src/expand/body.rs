@@ -4,7 +4,9 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Block, Expr, ExprCall, ExprLit, ExprMethodCall, Item, Lit, Macro, Stmt, parse_quote};
+use syn::{
+    Block, Expr, ExprCall, ExprLit, ExprMethodCall, Item, Lit, Macro, PatIdent, Stmt, parse_quote,
+};
 
 use super::runtime::constant;
 use super::state::States;
@@ -16,14 +18,17 @@ use crate::model::{
 use crate::parse::{Concurrency, MacroArguments, concurrency as concurrency_of, parse_duration};
 use crate::problem::Problems;
 
-/// The body with its steps carrying their states, and each `.await` going through `Durable`.
+/// The body with its steps carrying their states, and each `.await` of anything else going through
+/// `Durable`.
 pub(super) fn rewrite(
     mut block: Block,
     workflow: &WorkflowModel,
     states: &States<'_>,
     problems: &Problems,
 ) -> Block {
-    Rewrite { workflow, states, problems, inside_step: false }.visit_block_mut(&mut block);
+    let mut rewrite =
+        Rewrite { workflow, states, problems, inside_step: false, is_handle_rebound: false };
+    rewrite.visit_block_mut(&mut block);
     block
 }
 
@@ -44,6 +49,8 @@ struct Rewrite<'m> {
     problems: &'m Problems,
     /// What a step does is ordinary code: it is awaited as written.
     inside_step: bool,
+    /// Whether a pattern so far binds the handle's name, so that it may mean anything.
+    is_handle_rebound: bool,
 }
 
 impl VisitMut for Rewrite<'_> {
@@ -73,7 +80,7 @@ impl VisitMut for Rewrite<'_> {
             return;
         }
         match expression {
-            Expr::Await(awaited) => {
+            Expr::Await(awaited) if !self.is_durable_by_its_type(&awaited.base) => {
                 let operation = std::mem::replace(&mut *awaited.base, Expr::PLACEHOLDER);
                 *awaited.base = durable(operation);
             }
@@ -94,6 +101,11 @@ impl VisitMut for Rewrite<'_> {
         }
     }
 
+    fn visit_pat_ident_mut(&mut self, pattern: &mut PatIdent) {
+        self.is_handle_rebound |= self.workflow.handle.as_ref() == Some(&pattern.ident);
+        visit_mut::visit_pat_ident_mut(self, pattern);
+    }
+
     /// An item in a body has nothing to do with the run.
     fn visit_item_mut(&mut self, _: &mut Item) {}
 }
@@ -103,6 +115,14 @@ impl Rewrite<'_> {
     fn calls_a_closure(&self, call: &ExprCall) -> bool {
         matches!(&*call.func, Expr::Path(path)
             if self.workflow.closures.iter().any(|closure| path.path.is_ident(closure)))
+    }
+
+    /// Whether an operation is one of the handle's own, with nothing behind it. To go through `Durable`
+    /// would prove nothing more of it, and would cost rustc as much as a call of a generic function.
+    fn is_durable_by_its_type(&self, operation: &Expr) -> bool {
+        !self.is_handle_rebound
+            && matches!((operation, &self.workflow.handle), (Expr::MethodCall(call), Some(handle))
+                if Method::of(call, handle).is_some_and(Method::is_awaited))
     }
 
     /// Whether an expression awaits a step.
@@ -255,6 +275,10 @@ impl Rewrite<'_> {
 
     /// Rewrites the arguments of a macro; one that awaits them becomes an expression.
     fn call_macro(&mut self, call: &mut Macro) -> Option<Expr> {
+        // Nothing in it changes: that a step stood there would have been reported.
+        if self.inside_step && self.problems.is_empty() {
+            return None;
+        }
         let Some(mut arguments) = MacroArguments::parse(call) else {
             // A race that cannot be read was reported.
             let refused = concurrency_of(call) == Some(Concurrency::Race);

@@ -1,77 +1,51 @@
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use std::fmt::Write as _;
+
+use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens as _, quote};
 
 use super::waits;
-use crate::model::{Edge, Method, Step, StepId, WorkflowModel, line};
+use crate::model::{Method, Step, StepId, WorkflowModel, line};
 
-/// The graph as a constant.
+/// The graph as a constant: mostly text, which the runtime reads.
 pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
-    let ids = workflow.states().map(|step| match &step.id {
-        StepId::Literal(id, _) => Some(id),
-        _ => None,
-    });
-    let kinds = workflow.states().map(|step| Ident::new(step.method.kind(), Span::call_site()));
-    let lines = workflow.states().map(|step| Literal::u32_unsuffixed(step.line()));
-    let rests = workflow.states().map(|step| rest(workflow, step));
-    let undos = workflow.states().map(undone_by);
-    let edges = match workflow.graph.edges.as_slice() {
-        [] => quote!(&[]),
-        edges => {
-            let edges = edge_list(edges);
-            quote!({
-                use __private::{Edge, Node::*};
-                &[#edges]
-            })
+    let (mut states, mut events, mut helpers) = (String::new(), Vec::new(), Vec::new());
+    for (place, step) in workflow.states().enumerate() {
+        write_state(step, &mut states);
+        let place = Literal::usize_unsuffixed(place);
+        if let Some(helper) = &step.helper {
+            helpers.push(quote!((#place, &<#helper as __private::DurableFn>::GRAPH)));
         }
-    };
+        let waits = step.method == Method::WaitForEvent;
+        if let Some(event) = step.known_event(workflow).filter(|_| waits) {
+            let name = waits::name(event);
+            events.push(quote!((#place, #name)));
+        }
+    }
+    let edges = workflow.graph.to_lines();
     let allowed = workflow.configuration.allowances.iter().map(|allowance| {
         let (rule, reason) = (allowance.rule.to_string(), &allowance.reason);
         let line = line(allowance.rule.span());
         quote!(__private::Allowed { rule: #rule, reason: #reason, line: #line })
     });
     quote! {
-        __private::Graph {
-            states: &[#(__private::StateDef::#kinds(#ids, #lines #rests) #undos),*],
-            edges: #edges,
-            allowed: &[#(#allowed),*],
-        }
+        __private::Graph::written(
+            #states, #edges, &[#(#events),*], &[#(#helpers),*], &[#(#allowed),*]
+        )
     }
 }
 
-/// What some kinds of states are defined with beside their ids and lines.
-fn rest(workflow: &WorkflowModel, step: &Step) -> Option<TokenStream> {
-    match (&step.helper, step.method) {
-        (Some(helper), _) => Some(quote!(, &<#helper as __private::DurableFn>::GRAPH)),
-        (None, Method::WaitForEvent) => Some(match step.known_event(workflow) {
-            Some(event) => {
-                let name = waits::name(event);
-                quote!(, #name)
-            }
-            None => quote!(, ""),
-        }),
-        _ => None,
+/// A state on a line: `29 run fetch`, and perhaps what undoes it.
+fn write_state(step: &Step, lines: &mut String) {
+    let _ = write!(lines, "{} {}", step.line(), step.method.kind());
+    // One that was refused may hold anything.
+    if let (StepId::Literal(_, id), Some(_)) = (&step.id, step.id.variant()) {
+        let _ = write!(lines, " {id}");
     }
-}
-
-fn undone_by(step: &Step) -> Option<TokenStream> {
-    let name = step.undo()?.to_token_stream().to_string().replace(' ', "");
-    Some(quote!(.undone_by(#name)))
-}
-
-/// The edges, written as text: there are many of them, and none has a place in the source to keep, so
-/// rustc makes their tokens from a text in a fraction of the time that one by one would take. What
-/// `Debug` says of a node, and of a condition, is how Rust writes it.
-fn edge_list(edges: &[Edge]) -> TokenStream {
-    let mut list = String::new();
-    for Edge { from, to, condition } in edges {
-        list.push_str(&format!("Edge::new({from:?}, {to:?}, {condition:?}),"));
+    if let Some(undo) = step.undo() {
+        let name = undo.to_token_stream().to_string().replace(' ', "");
+        let _ = write!(lines, " {name}");
     }
-    let is_rust = "nodes and strings are written as in Rust";
-    match proc_macro::is_available() {
-        // `proc_macro2` would read it with a lexer of its own before.
-        true => list.parse::<proc_macro::TokenStream>().expect(is_rust).into(),
-        false => list.parse().expect(is_rust),
-    }
+    lines.push('\n');
 }
 
 /// The graph as the documentation of the workflow shows it.

@@ -18,7 +18,7 @@ pub(super) fn expand(mut helper: WorkflowModel, problems: &Problems) -> TokenStr
     let runtime = Runtime::at(helper.configuration.krate.as_ref());
     let krate = runtime.path();
     let states = States::of(&helper);
-    let (enumeration, state) = (states.definition(&helper), states.implementation());
+    let enumeration = states.definition(&helper, &runtime);
 
     let signature = &helper.function.sig;
     let (name, visibility) = (&signature.ident, &helper.function.vis);
@@ -66,8 +66,6 @@ pub(super) fn expand(mut helper: WorkflowModel, problems: &Problems) -> TokenStr
         });
     }
     let implementations = runtime.enclose(quote! {
-        #state
-
         impl __private::DurableFn for #name {
             const GRAPH: __private::Graph = #graph;
             const WAITS: &'static [__private::Awaits] = &[#(#waits),*];

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Ident, LitStr};
 
+use super::runtime::Runtime;
 use crate::model::{Method, StepId, WorkflowModel};
 
 /// The enum of a workflow's states.
@@ -31,74 +32,17 @@ impl<'m> States<'m> {
         Self { name: enum_name(workflow.name()), states }
     }
 
-    /// The enum, as visible as its workflow.
-    pub(super) fn definition(&self, workflow: &WorkflowModel) -> TokenStream {
-        let (name, visibility) = (&self.name, &workflow.function.vis);
+    /// The enum, as visible as its workflow, with all that is implemented for it: what the runtime
+    /// makes of the names costs rustc less than tokens that come from here.
+    pub(super) fn definition(&self, workflow: &WorkflowModel, runtime: &Runtime) -> TokenStream {
+        let (krate, name, visibility) = (runtime.path(), &self.name, &workflow.function.vis);
         let docs = format!("The states of `{}`: one for each of its steps.", workflow.name());
         let variants = self.states.iter().map(|state| &state.variant);
-        // A doc on each variant would cost rustc more than all else about the enum.
-        quote! {
-            #[doc = #docs]
-            #[allow(missing_docs, non_camel_case_types)]
-            #[derive(
-                ::core::clone::Clone,
-                ::core::marker::Copy,
-                ::core::fmt::Debug,
-                ::core::cmp::PartialEq,
-                ::core::cmp::Eq,
-                ::core::hash::Hash,
-            )]
-            #visibility enum #name { #(#variants),* }
-        }
-    }
-
-    /// `impl State`, and the traits that states are written and read by.
-    pub(super) fn implementation(&self) -> TokenStream {
-        let name = &self.name;
-        let variants: Vec<_> = self.states.iter().map(|state| &state.variant).collect();
         let ids = self.states.iter().map(|state| state.id);
-        let id = match variants.as_slice() {
-            [] => quote!(match self {}),
-            _ => quote!([#(#ids),*][self as usize]),
-        };
         quote! {
-            impl __private::State for #name {
-                const ALL: &'static [Self] = &[#(Self::#variants),*];
-
-                fn id(self) -> &'static str {
-                    #id
-                }
-            }
-
-            impl __private::fmt::Display for #name {
-                fn fmt(&self, f: &mut __private::fmt::Formatter<'_>) -> __private::fmt::Result {
-                    f.pad(__private::State::id(*self))
-                }
-            }
-
-            impl __private::FromStr for #name {
-                type Err = __private::UnknownState;
-
-                fn from_str(id: &str) -> __private::Result<Self, Self::Err> {
-                    __private::UnknownState::or_find(id)
-                }
-            }
-
-            impl __private::Serialize for #name {
-                fn serialize<S: __private::Serializer>(
-                    &self,
-                    serializer: S,
-                ) -> __private::Result<S::Ok, S::Error> {
-                    serializer.serialize_str(__private::State::id(*self))
-                }
-            }
-
-            impl<'de> __private::Deserialize<'de> for #name {
-                fn deserialize<D: __private::Deserializer<'de>>(
-                    deserializer: D,
-                ) -> __private::Result<Self, D::Error> {
-                    __private::deserialize_state(deserializer)
-                }
+            #krate::__private::states! {
+                #[doc = #docs]
+                #visibility enum #name { #(#variants = #ids),* }
             }
         }
     }

@@ -8,7 +8,7 @@ use syn::{Attribute, Block, Path, ReturnType};
 use super::runtime::{Runtime, constant};
 use super::state::States;
 use super::{body, cancels, graph, triggered, undos, waits};
-use crate::model::{OnChange, WorkflowModel};
+use crate::model::{OnChange, WorkflowModel, step_handle};
 use crate::problem::Problems;
 
 pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenStream {
@@ -20,15 +20,14 @@ pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenS
         workflow.function.attrs.iter().partition(|attribute| attribute.path().is_ident("doc"));
     let conditions: Vec<_> = others.iter().filter(|attribute| is_condition(attribute)).collect();
     let (name, visibility) = (workflow.name(), &workflow.function.vis);
-    let enumeration = states.definition(&workflow);
-    let state = states.implementation();
+    let enumeration = states.definition(&workflow, &runtime);
     let implementation = implementation(&workflow, &states);
     let body = if workflow.has_a_signature() {
         body(block, &workflow, &states, problems)
     } else {
         stand_in(&workflow)
     };
-    let implementations = runtime.enclose([state, implementation, body].into_iter().collect());
+    let implementations = runtime.enclose([implementation, body].into_iter().collect());
     let diagram = graph::documentation(&workflow).map(|text| quote!(#[doc = #text]));
     quote! {
         #(#docs)*
@@ -61,7 +60,7 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
     let configuration = configuration(workflow);
     let cancels = cancels::constant(workflow, &input);
     let graph = graph::constant(workflow);
-    let waits = waits::of(workflow);
+    let waits = constants("WAITS", quote!(__private::Awaits), waits::of(workflow));
     let [filters, batch_key] = triggered::constants(workflow);
     let checks = triggered::checks(workflow);
     quote! {
@@ -69,13 +68,10 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
             type Input = #input;
             type Output = #output;
             type State = #state;
-            const ID: &'static str = #id;
-            const PATH: &'static str = __private::concat!(
-                __private::module_path!(), "::", __private::stringify!(#name)
-            );
-            const CONFIG: __private::Config = #configuration;
+            __private::named! { #name = #id }
+            #configuration
             const GRAPH: __private::Graph = #graph;
-            const WAITS: &'static [__private::Awaits] = &[#(#waits),*];
+            #waits
             #filters
             #batch_key
             #cancels
@@ -106,7 +102,7 @@ fn output_span(workflow: &WorkflowModel) -> Span {
     }
 }
 
-fn configuration(workflow: &WorkflowModel) -> TokenStream {
+fn configuration(workflow: &WorkflowModel) -> Option<TokenStream> {
     let configuration = &workflow.configuration;
     let retries = configuration.retries.map(|retries| quote!(.retries(#retries)));
     let backoff = configuration.backoff.as_ref().map(|backoff| {
@@ -134,10 +130,19 @@ fn configuration(workflow: &WorkflowModel) -> TokenStream {
     };
     let on_failure = handler("on_failure", configuration.on_failure.as_ref());
     let on_cancel = handler("on_cancel", configuration.on_cancel.as_ref());
-    quote! {
-        __private::Config::DEFAULT
-            #retries #backoff #on_change #cron #batch #start #finish #on_failure #on_cancel
-    }
+    let methods: TokenStream =
+        [retries, backoff, on_change, cron, batch, start, finish, on_failure, on_cancel]
+            .into_iter()
+            .flatten()
+            .collect();
+    (!methods.is_empty())
+        .then(|| quote!(const CONFIG: __private::Config = __private::Config::DEFAULT #methods;))
+}
+
+/// A constant of a trait by which it is empty.
+fn constants(name: &str, of: TokenStream, values: Vec<TokenStream>) -> Option<TokenStream> {
+    let name = Ident::new(name, Span::call_site());
+    (!values.is_empty()).then(|| quote!(const #name: &'static [#of] = &[#(#values),*];))
 }
 
 /// `impl Body`: the function itself, with its body rewritten, and what calls it.
@@ -156,32 +161,36 @@ fn body(
     let (inputs, output) = (&workflow.function.sig.inputs, &workflow.function.sig.output);
     let block = body::rewrite(block, workflow, states, problems);
 
-    let rest: Vec<_> = workflow.parameters().skip(1).map(|parameter| &parameter.ty).collect();
-    let parameters: Vec<_> =
-        rest.iter().map(|ty| quote_spanned!(ty.span()=> __private::parameter::<#ty>())).collect();
+    let (mut parameters, mut lent) = (Vec::new(), Vec::new());
+    for parameter in workflow.parameters().skip(1) {
+        let ty = &parameter.ty;
+        let made = quote_spanned!(ty.span()=> __private::parameter::<#ty>());
+        // The step handle is of the run's own.
+        if step_handle(parameter).is_none() {
+            lent.push(quote!(#made.requirement()));
+        }
+        parameters.push(made);
+    }
+    let requirements = (!lent.is_empty()).then(|| {
+        quote! {
+            fn requirements() -> __private::Vec<__private::Requirement> {
+                __private::requirements([#(#lent),*])
+            }
+        }
+    });
     let context = Ident::new("context", Span::mixed_site());
     let input = Ident::new("input", Span::mixed_site());
     let span = output_span(workflow);
     let begin = quote_spanned!(span=> __private::begin::<Self, _>);
     let first = if workflow.configuration.direct { quote!(#input.0) } else { quote!(#input) };
     // An event has a schema; an input may have one.
-    let input_schema = workflow.configuration.direct.then(|| {
-        quote! {
-            fn input_schema() -> __private::Option<__private::Schema> {
-                #[allow(unused_imports)]
-                use __private::WithoutSchema as _;
-                __private::InputOf::<Self>::NEW.schema()
-            }
-        }
-    });
-    let undos = undos::of(workflow);
+    let input_schema = workflow.configuration.direct.then(|| quote!(__private::input_schema! {}));
+    let undos = constants("UNDOS", quote!(__private::Undo), undos::of(workflow));
     quote! {
         impl __private::Body for #name {
-            const UNDOS: &'static [__private::Undo] = &[#(#undos),*];
+            #undos
 
-            fn requirements() -> __private::Vec<__private::Requirement> {
-                __private::requirements([#(#parameters.requirement()),*])
-            }
+            #requirements
 
             #input_schema
 
@@ -201,10 +210,6 @@ fn stand_in(workflow: &WorkflowModel) -> TokenStream {
     let name = workflow.name();
     quote! {
         impl __private::Body for #name {
-            fn requirements() -> __private::Vec<__private::Requirement> {
-                __private::requirements([])
-            }
-
             fn begin(_: __private::Context) -> __private::BodyFuture {
                 __private::refused()
             }

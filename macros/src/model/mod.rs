@@ -27,7 +27,7 @@ pub(crate) use self::cron::Cron;
 pub(crate) use self::event::EventModel;
 pub(crate) use self::event_fields::EventField;
 pub(crate) use self::filter::Filter;
-pub(crate) use self::graph::{Edge, Graph};
+pub(crate) use self::graph::Graph;
 pub(crate) use self::restart::is_restart;
 pub(crate) use self::step::{
     Method, Step, StepId, helper_id, line, matched, transaction, transaction_mut,
@@ -35,4 +35,4 @@ pub(crate) use self::step::{
 pub(crate) use self::steps::{steps, steps_in};
 pub(crate) use self::triggers::TriggersModel;
 pub(crate) use self::uses::occurrences;
-pub(crate) use self::workflow::WorkflowModel;
+pub(crate) use self::workflow::{WorkflowModel, step_handle};

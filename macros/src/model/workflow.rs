@@ -164,7 +164,7 @@ fn parameters(function: &ItemFn) -> impl Iterator<Item = &PatType> {
 
 /// The name of a parameter of type `Step`. No type is known to a macro; the name of this one is
 /// taken at its word, and rustc says so if it is another's.
-fn step_handle(parameter: &PatType) -> Option<Ident> {
+pub(crate) fn step_handle(parameter: &PatType) -> Option<Ident> {
     let ty = match &*parameter.ty {
         Type::Reference(reference) => &*reference.elem,
         ty => ty,

@@ -13,7 +13,7 @@ use super::plan::{Bounds, Scenario, Steadiness};
 use super::work::UNDOS;
 use crate::event::Event as _;
 use crate::payload::Payload;
-use crate::step::{Body, BodyFuture, Context, Definition, Requirement, Resource, begin};
+use crate::step::{Body, BodyFuture, Context, Definition, Resource, begin};
 use crate::workflow::{Awaits, Backoff, CancelOn, Config, Direct, Graph, Workflow, compared};
 
 /// What runs wait for.
@@ -59,10 +59,6 @@ impl<const STEADY: bool> Workflow for Interpreted<STEADY> {
 }
 
 impl<const STEADY: bool> Body for Interpreted<STEADY> {
-    fn requirements() -> Vec<Requirement> {
-        Vec::new()
-    }
-
     fn begin(context: Context) -> BodyFuture {
         begin::<Self, _>(context, |Direct(scenario), context| {
             let Resource(lab) = context.extract::<Resource<Lab>>();

@@ -179,7 +179,9 @@ impl<T, E> Returns for Result<T, E> {
 )]
 pub trait Body: Workflow {
     /// The resources that its parameters need.
-    fn requirements() -> Vec<Requirement>;
+    fn requirements() -> Vec<Requirement> {
+        Vec::new()
+    }
 
     /// The JSON Schema of an input that is no event, if it has one.
     fn input_schema() -> Option<schemars::Schema> {

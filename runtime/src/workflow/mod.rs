@@ -70,7 +70,7 @@ pub trait Workflow: Copy + Send + Sync + 'static {
     #[doc(hidden)]
     const BATCH_KEY: Option<Key> = None;
     /// Its configuration.
-    const CONFIG: Config;
+    const CONFIG: Config = Config::DEFAULT;
     /// Its states and how they follow one another.
     const GRAPH: Graph;
     /// The events that it waits for, and by which of their fields.
@@ -124,6 +124,71 @@ pub trait State: Copy + Eq + fmt::Debug + Send + Sync + 'static {
 
     /// The step's id, as written.
     fn id(self) -> &'static str;
+}
+
+/// Defines the enum of a workflow's states. A doc on each variant would cost rustc more than all else
+/// about it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __states {
+    ($(#[$docs:meta])* $visibility:vis enum $name:ident { $($variant:ident = $id:literal),* }) => {
+        $(#[$docs])*
+        #[allow(missing_docs, non_camel_case_types)]
+        #[derive(
+            ::core::clone::Clone,
+            ::core::marker::Copy,
+            ::core::fmt::Debug,
+            ::core::cmp::PartialEq,
+            ::core::cmp::Eq,
+            ::core::hash::Hash,
+        )]
+        $visibility enum $name { $($variant),* }
+
+        #[diagnostic::do_not_recommend]
+        impl $crate::__private::State for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            fn id(self) -> &'static $crate::__private::str {
+                match self { $(Self::$variant => $id),* }
+            }
+        }
+
+        impl $crate::__private::fmt::Display for $name {
+            fn fmt(
+                &self,
+                f: &mut $crate::__private::fmt::Formatter<'_>,
+            ) -> $crate::__private::fmt::Result {
+                f.pad($crate::__private::State::id(*self))
+            }
+        }
+
+        impl $crate::__private::FromStr for $name {
+            type Err = $crate::__private::UnknownState;
+
+            fn from_str(
+                id: &$crate::__private::str,
+            ) -> $crate::__private::Result<Self, Self::Err> {
+                $crate::__private::UnknownState::or_find(id)
+            }
+        }
+
+        impl $crate::__private::Serialize for $name {
+            fn serialize<S: $crate::__private::Serializer>(
+                &self,
+                serializer: S,
+            ) -> $crate::__private::Result<S::Ok, S::Error> {
+                serializer.serialize_str($crate::__private::State::id(*self))
+            }
+        }
+
+        impl<'de> $crate::__private::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::__private::Deserializer<'de>>(
+                deserializer: D,
+            ) -> $crate::__private::Result<Self, D::Error> {
+                $crate::__private::deserialize_state(deserializer)
+            }
+        }
+    };
 }
 
 /// No state of the workflow has this id.

@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_workflow_is_complete() {
-        assert_eq!(on_ticket::GRAPH.states.len(), 4);
+        assert_eq!(on_ticket::GRAPH.states().len(), 4);
         assert_eq!(OnTicketState::LookUp.to_string(), "look-up");
     }
 }

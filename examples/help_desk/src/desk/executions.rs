@@ -98,7 +98,7 @@ impl CrashPoint {
     fn steps() -> Vec<&'static str> {
         [on_ticket_created::GRAPH, on_user_signup::GRAPH, on_urgent_ticket::GRAPH]
             .iter()
-            .flat_map(|graph| graph.states)
+            .flat_map(|graph| graph.states())
             .filter(|state| state.kind == StepKind::Run)
             .map(|state| state.id)
             .collect()

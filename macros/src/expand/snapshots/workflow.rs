@@ -14,63 +14,19 @@ join 1 -> end
 #[allow(non_camel_case_types)]
 #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 pub struct on_ticket;
-///The states of `on_ticket`: one for each of its steps.
-#[allow(missing_docs, non_camel_case_types)]
-#[derive(
-    ::core::clone::Clone,
-    ::core::marker::Copy,
-    ::core::fmt::Debug,
-    ::core::cmp::PartialEq,
-    ::core::cmp::Eq,
-    ::core::hash::Hash,
-)]
-pub enum OnTicketState {
-    Fetch,
-    Rest,
-    Tell,
+::indelible::__private::states! {
+    #[doc = "The states of `on_ticket`: one for each of its steps."] pub enum
+    OnTicketState { Fetch = "fetch", Rest = "rest", Tell = "tell" }
 }
 const _: () = {
     use ::indelible::__private;
-    impl __private::State for OnTicketState {
-        const ALL: &'static [Self] = &[Self::Fetch, Self::Rest, Self::Tell];
-        fn id(self) -> &'static str {
-            ["fetch", "rest", "tell"][self as usize]
-        }
-    }
-    impl __private::fmt::Display for OnTicketState {
-        fn fmt(&self, f: &mut __private::fmt::Formatter<'_>) -> __private::fmt::Result {
-            f.pad(__private::State::id(*self))
-        }
-    }
-    impl __private::FromStr for OnTicketState {
-        type Err = __private::UnknownState;
-        fn from_str(id: &str) -> __private::Result<Self, Self::Err> {
-            __private::UnknownState::or_find(id)
-        }
-    }
-    impl __private::Serialize for OnTicketState {
-        fn serialize<S: __private::Serializer>(
-            &self,
-            serializer: S,
-        ) -> __private::Result<S::Ok, S::Error> {
-            serializer.serialize_str(__private::State::id(*self))
-        }
-    }
-    impl<'de> __private::Deserialize<'de> for OnTicketState {
-        fn deserialize<D: __private::Deserializer<'de>>(
-            deserializer: D,
-        ) -> __private::Result<Self, D::Error> {
-            __private::deserialize_state(deserializer)
-        }
-    }
     impl __private::Workflow for on_ticket {
         type Input = TicketCreated;
         type Output = <Result<(), Failure> as __private::Returns>::Output;
         type State = OnTicketState;
-        const ID: &'static str = "on-ticket";
-        const PATH: &'static str = __private::concat!(
-            __private::module_path!(), "::", __private::stringify!(on_ticket)
-        );
+        __private::named! {
+            on_ticket = "on-ticket"
+        }
         const CONFIG: __private::Config = __private::Config::DEFAULT
             .retries(2u32)
             .backoff(
@@ -79,34 +35,18 @@ const _: () = {
                     __private::Duration::new(60u64, 0u32),
                 ),
             );
-        const GRAPH: __private::Graph = __private::Graph {
-            states: &[
-                __private::StateDef::run("fetch", 1),
-                __private::StateDef::sleep("rest", 1),
-                __private::StateDef::run("tell", 1),
-            ],
-            edges: {
-                use __private::{Edge, Node::*};
-                &[
-                    Edge::new(Start, State(0), ""),
-                    Edge::new(State(0), Fork(0), ""),
-                    Edge::new(Fork(0), State(1), ""),
-                    Edge::new(State(1), Join(0), ""),
-                    Edge::new(Fork(0), State(2), ""),
-                    Edge::new(State(2), Join(0), ""),
-                    Edge::new(Join(0), End, ""),
-                ]
-            },
-            allowed: &[],
-        };
-        const WAITS: &'static [__private::Awaits] = &[];
+        const GRAPH: __private::Graph = __private::Graph::written(
+            "1 run fetch\n1 sleep rest\n1 run tell\n",
+            "start 0\n0 fork0\nfork0 1\n1 join0\nfork0 2\n2 join0\njoin0 end\n",
+            &[],
+            &[],
+            &[],
+        );
     }
     const _: () = __private::input_is_served::<on_ticket>();
     impl __private::Body for on_ticket {
-        const UNDOS: &'static [__private::Undo] = &[];
         fn requirements() -> __private::Vec<__private::Requirement> {
             __private::requirements([
-                __private::parameter::<Step>().requirement(),
                 __private::parameter::<Resource<Desk>>().requirement(),
             ])
         }
@@ -136,12 +76,9 @@ const _: () = {
                         ),
                         __private::durable(
                             __private::Branch(async {
-                                __private::durable(
-                                        step
-                                            .run(
-                                                OnTicketState::Tell,
-                                                || async { Ok::<_, __private::Failure>(ticket.name) },
-                                            ),
+                                step.run(
+                                        OnTicketState::Tell,
+                                        || async { Ok::<_, __private::Failure>(ticket.name) },
                                     )
                                     .await
                             }),

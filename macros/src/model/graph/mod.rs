@@ -8,6 +8,8 @@ mod link;
 mod lower;
 mod source;
 
+use std::fmt::Write as _;
+
 pub(super) use self::source::as_written;
 use syn::{Block, Ident};
 
@@ -53,7 +55,31 @@ impl Graph {
         Self { edges: link::link(&lower::lower(body, handle, states), states) }
     }
 
-    /// The graph as text, an edge a line.
+    /// The edges as text for a program to read, one a line: `0 1 total > 10`.
+    pub(crate) fn to_lines(&self) -> String {
+        let mut lines = String::new();
+        for Edge { from, to, condition } in &self.edges {
+            for node in [from, to] {
+                let _ = match node {
+                    Node::Start => write!(lines, "start "),
+                    Node::State(state) => write!(lines, "{state} "),
+                    Node::Fork(number) => write!(lines, "fork{number} "),
+                    Node::Join(number) => write!(lines, "join{number} "),
+                    Node::End => write!(lines, "end "),
+                    Node::Failed => write!(lines, "failed "),
+                    Node::Restarted => write!(lines, "restarted "),
+                    Node::Junction(_) => Ok(()),
+                };
+            }
+            lines.push_str(condition);
+            lines.truncate(lines.trim_end_matches(' ').len());
+            lines.push('\n');
+        }
+        lines
+    }
+
+    /// The graph as text for people, an edge a line. Square brackets would make rustc look for links in
+    /// it, which takes it longer than many a step.
     pub(crate) fn to_text(&self, states: &[String]) -> String {
         let name = |node: Node| match node {
             Node::Start => "start".to_owned(),
@@ -67,7 +93,7 @@ impl Graph {
         };
         let lines = self.edges.iter().map(|Edge { from, to, condition }| {
             let edge = format!("{} -> {}", name(*from), name(*to));
-            if condition.is_empty() { edge } else { format!("{edge}  [{condition}]") }
+            if condition.is_empty() { edge } else { format!("{edge}  ({condition})") }
         });
         lines.collect::<Vec<_>>().join("\n")
     }

@@ -31,7 +31,7 @@ fn push(piece: &str, span: proc_macro2::Span, text: &mut String, end: &mut Optio
     if end.is_some_and(|end| end != span.start()) {
         text.push(' ');
     }
-    text.push_str(piece);
+    text.extend(piece.chars().map(|character| if character == '\n' { ' ' } else { character }));
     *end = Some(span.end());
 }
 
@@ -48,5 +48,7 @@ mod tests {
         }
         let tokens: TokenStream = "a\n        .b()".parse().expect("it is Rust");
         assert_eq!(as_written(tokens), "a .b()");
+        let tokens: TokenStream = "text == \"two\nlines\"".parse().expect("it is Rust");
+        assert_eq!(as_written(tokens), "text == \"two lines\"");
     }
 }

@@ -1,11 +1,12 @@
 //! The static graph of a workflow, made by `#[workflow]` from its body, and its renderings.
 
 mod render;
+mod written;
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The static states of a workflow and how they may follow one another.
 ///
@@ -25,24 +26,69 @@ use serde::{Deserialize, Serialize};
 ///     Ok(())
 /// }
 ///
-/// let ids: Vec<_> = welcome::GRAPH.states.iter().map(|state| state.id).collect();
+/// let ids: Vec<_> = welcome::GRAPH.states().iter().map(|state| state.id).collect();
 /// assert_eq!(ids, ["greet", "subscribe"]);
-/// assert_eq!(welcome::GRAPH.edges[1].condition, "event.subscribes");
+/// assert_eq!(welcome::GRAPH.edges()[1].condition, "event.subscribes");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+///
+/// It is read from text each time that it is asked: an expression for each state and each edge would
+/// cost rustc more than all else about a workflow's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Graph {
-    /// A state for each step, in the order of the source.
-    pub states: &'static [StateDef],
-    /// Which may follow which. An error that leaves the body by `?` ends the run from any step;
-    /// that is no edge.
-    pub edges: &'static [Edge],
-    /// The rules that were turned off for it, and why.
-    pub allowed: &'static [Allowed],
+    /// `29 run fetch`, a state a line.
+    states: &'static str,
+    /// `0 1 total > 10`, an edge a line.
+    edges: &'static str,
+    events: &'static [(usize, &'static str)],
+    helpers: &'static [(usize, &'static Graph)],
+    allowed: &'static [Allowed],
 }
 
 impl Graph {
     /// The graph of a workflow without steps.
-    pub const EMPTY: Self = Self { states: &[], edges: &[], allowed: &[] };
+    pub const EMPTY: Self = Self::written("", "", &[], &[], &[]);
+
+    /// As the macros write it: see [`written`](self::written). Events and helpers go by the places of
+    /// their states.
+    #[doc(hidden)]
+    pub const fn written(
+        states: &'static str,
+        edges: &'static str,
+        events: &'static [(usize, &'static str)],
+        helpers: &'static [(usize, &'static Graph)],
+        allowed: &'static [Allowed],
+    ) -> Self {
+        Self { states, edges, events, helpers, allowed }
+    }
+
+    /// A state for each step, in the order of the source.
+    pub fn states(&self) -> Vec<StateDef> {
+        let mut states: Vec<_> = self.states.lines().map(written::state).collect();
+        for (place, event) in self.events {
+            states[*place].event = Some(event);
+        }
+        for (place, graph) in self.helpers {
+            states[*place].helper = Some(graph);
+        }
+        states
+    }
+
+    /// Which may follow which. An error that leaves the body by `?` ends the run from any step;
+    /// that is no edge.
+    pub fn edges(&self) -> Vec<Edge> {
+        self.edges.lines().map(written::edge).collect()
+    }
+
+    /// The rules that were turned off for it, and why.
+    pub const fn allowed(&self) -> &'static [Allowed] {
+        self.allowed
+    }
+}
+
+impl Serialize for Graph {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
+    }
 }
 
 /// One step of a workflow, as it stands in the source.
@@ -63,54 +109,6 @@ pub struct StateDef {
     pub undo: Option<&'static str>,
 }
 
-/// As the macros write them.
-#[doc(hidden)]
-impl StateDef {
-    const fn new(id: &'static str, kind: StepKind, line: u32) -> Self {
-        Self { id, kind, line, event: None, helper: None, undo: None }
-    }
-
-    pub const fn run(id: &'static str, line: u32) -> Self {
-        Self::new(id, StepKind::Run, line)
-    }
-
-    pub const fn transaction(id: &'static str, line: u32) -> Self {
-        Self::new(id, StepKind::Transaction, line)
-    }
-
-    pub const fn sleep(id: &'static str, line: u32) -> Self {
-        Self::new(id, StepKind::Sleep, line)
-    }
-
-    pub const fn send_event(id: &'static str, line: u32) -> Self {
-        Self::new(id, StepKind::SendEvent, line)
-    }
-
-    pub const fn wait_for_event(id: &'static str, line: u32, event: &'static str) -> Self {
-        Self { event: Some(event), ..Self::new(id, StepKind::WaitForEvent, line) }
-    }
-
-    pub const fn invoke(id: &'static str, line: u32) -> Self {
-        Self::new(id, StepKind::Invoke, line)
-    }
-
-    pub const fn carried(id: &'static str, line: u32) -> Self {
-        Self::new(id, StepKind::Carried, line)
-    }
-
-    pub const fn derive(id: &'static str, line: u32) -> Self {
-        Self::new(id, StepKind::Derive, line)
-    }
-
-    pub const fn helper(id: &'static str, line: u32, graph: &'static Graph) -> Self {
-        Self { helper: Some(graph), ..Self::new(id, StepKind::Helper, line) }
-    }
-
-    pub const fn undone_by(self, function: &'static str) -> Self {
-        Self { undo: Some(function), ..self }
-    }
-}
-
 /// One place in a graph may follow another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Edge {
@@ -120,14 +118,6 @@ pub struct Edge {
     pub to: Node,
     /// When, as it stands in the source; empty if always.
     pub condition: &'static str,
-}
-
-impl Edge {
-    /// As the macros write it.
-    #[doc(hidden)]
-    pub const fn new(from: Node, to: Node, condition: &'static str) -> Self {
-        Self { from, to, condition }
-    }
 }
 
 /// A place in a graph.

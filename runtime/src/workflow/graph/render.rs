@@ -8,7 +8,7 @@ impl Graph {
     /// <https://mermaid.js.org/syntax/stateDiagram.html>
     pub fn to_mermaid(&self) -> String {
         let mut text = String::from("stateDiagram-v2\n");
-        for (index, state) in self.states.iter().enumerate() {
+        for (index, state) in self.states().iter().enumerate() {
             let _ = writeln!(text, "    s{index} : {}", state.id);
             if let Some(undo) = state.undo {
                 let _ = writeln!(text, "    note right of s{index} : undo {}", mermaid_text(undo));
@@ -27,8 +27,8 @@ impl Graph {
                 Node::Start | Node::State(_) | Node::End => {}
             }
         }
-        for Edge { from, to, condition } in self.edges {
-            let _ = write!(text, "    {} --> {}", mermaid(*from), mermaid(*to));
+        for Edge { from, to, condition } in self.edges() {
+            let _ = write!(text, "    {} --> {}", mermaid(from), mermaid(to));
             if !condition.is_empty() {
                 let _ = write!(text, " : {}", mermaid_text(condition));
             }
@@ -43,7 +43,7 @@ impl Graph {
     pub fn to_dot(&self, name: &str) -> String {
         let mut text =
             format!("digraph {} {{\n    node [shape=box, style=rounded];\n", quoted(name));
-        for (index, state) in self.states.iter().enumerate() {
+        for (index, state) in self.states().iter().enumerate() {
             let label = match state.undo {
                 Some(undo) => quoted(&format!("{} (undo {undo})", state.id)),
                 None => quoted(state.id),
@@ -62,8 +62,8 @@ impl Graph {
             };
             let _ = writeln!(text, "    {} [{shape}];", dot(node));
         }
-        for Edge { from, to, condition } in self.edges {
-            let _ = write!(text, "    {} -> {}", dot(*from), dot(*to));
+        for Edge { from, to, condition } in self.edges() {
+            let _ = write!(text, "    {} -> {}", dot(from), dot(to));
             if !condition.is_empty() {
                 let _ = write!(text, " [label={}]", quoted(condition));
             }
@@ -76,8 +76,8 @@ impl Graph {
     /// The graph as JSON: its states, edges and allowed rules.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
-            "states": self.states,
-            "edges": self.edges,
+            "states": self.states(),
+            "edges": self.edges(),
             "allowed": self.allowed,
         })
     }
@@ -85,7 +85,7 @@ impl Graph {
     /// Each place that an edge touches, once, in the order of the edges.
     fn places(&self) -> Vec<Node> {
         let mut places = Vec::new();
-        for node in self.edges.iter().flat_map(|edge| [edge.from, edge.to]) {
+        for node in self.edges().iter().flat_map(|edge| [edge.from, edge.to]) {
             if !places.contains(&node) {
                 places.push(node);
             }
@@ -132,27 +132,16 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::StateDef;
     use super::*;
 
-    const GRAPH: Graph = Graph {
-        states: &[
-            StateDef::run("fetch", 3),
-            StateDef::run("tell", 5).undone_by("untell"),
-            StateDef::sleep("rest", 6),
-        ],
-        edges: &[
-            Edge { from: Node::Start, to: Node::State(0), condition: "" },
-            Edge { from: Node::State(0), to: Node::Failed, condition: "name == \"x\"" },
-            Edge { from: Node::State(0), to: Node::Fork(0), condition: "else" },
-            Edge { from: Node::Fork(0), to: Node::State(1), condition: "" },
-            Edge { from: Node::Fork(0), to: Node::State(2), condition: "" },
-            Edge { from: Node::State(1), to: Node::Join(0), condition: "" },
-            Edge { from: Node::State(2), to: Node::Join(0), condition: "" },
-            Edge { from: Node::Join(0), to: Node::End, condition: "" },
-        ],
-        allowed: &[],
-    };
+    const GRAPH: Graph = Graph::written(
+        "3 run fetch\n5 run tell untell\n6 sleep rest",
+        "start 0\n0 failed name == \"x\"\n0 fork0 else\nfork0 1\nfork0 2\n1 join0\n2 join0\n\
+         join0 end",
+        &[],
+        &[],
+        &[],
+    );
 
     #[test]
     fn mermaid_draws_every_state_and_edge() {
@@ -184,7 +173,7 @@ stateDiagram-v2
         assert!(dot.contains("s0 [label=\"fetch\", tooltip=\"line 3\"];"), "{dot}");
         assert!(dot.contains("s1 [label=\"tell (undo untell)\", tooltip=\"line 5\"];"), "{dot}");
         assert!(dot.contains("s0 -> failed [label=\"name == \\\"x\\\"\"];"), "{dot}");
-        assert_eq!(dot.matches(" -> ").count(), GRAPH.edges.len());
+        assert_eq!(dot.matches(" -> ").count(), GRAPH.edges().len());
     }
 
     #[test]

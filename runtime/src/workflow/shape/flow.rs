@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use super::{Flow, Line, Place};
-use crate::workflow::{Graph, Node, StepKind};
+use crate::workflow::{Graph, Node, StateDef, StepKind};
 
 impl Flow {
     /// The graph without what resumed runs do not notice, with the steps of helpers in the places of
@@ -69,7 +69,8 @@ enum Spot {
 
 impl Flat {
     fn of(graph: &Graph) -> Self {
-        let ends = graph.edges.iter().flat_map(|edge| [edge.from, edge.to]);
+        let (states, edges) = (graph.states(), graph.edges());
+        let ends = edges.iter().flat_map(|edge| [edge.from, edge.to]);
         let own_forks = ends.filter_map(|node| match node {
             Node::Fork(number) | Node::Join(number) => Some(number + 1),
             _ => None,
@@ -79,7 +80,7 @@ impl Flat {
         let mut spots = Vec::new();
         // Where each state that is no call stands among the flat ones.
         let mut stands = Vec::new();
-        for (index, (id, state)) in ids(graph).into_iter().zip(graph.states).enumerate() {
+        for (index, (id, state)) in ids(&states).into_iter().zip(&states).enumerate() {
             stands.push(flat.states.len());
             match state.helper {
                 Some(helper) => spots.extend(flat.enter(index, &id, Self::of(helper))),
@@ -89,19 +90,19 @@ impl Flat {
             }
         }
         let call = |node: Node| match node {
-            Node::State(index) if graph.states[index].helper.is_some() => Some(index),
+            Node::State(index) if states[index].helper.is_some() => Some(index),
             _ => None,
         };
         let at = |node: Node| match node {
             Node::State(index) => Spot::At(Node::State(stands[index])),
             other => Spot::At(other),
         };
-        spots.extend(graph.edges.iter().map(|edge| {
+        spots.extend(edges.iter().map(|edge| {
             let from = call(edge.from).map_or_else(|| at(edge.from), Spot::Behind);
             let to = call(edge.to).map_or_else(|| at(edge.to), Spot::Before);
             (from, to)
         }));
-        for index in (0..graph.states.len()).filter(|index| graph.states[*index].helper.is_some()) {
+        for index in (0..states.len()).filter(|index| states[*index].helper.is_some()) {
             spots = without(without(spots, Spot::Before(index)), Spot::Behind(index));
         }
         flat.edges = spots
@@ -186,9 +187,9 @@ fn without(edges: Vec<(Spot, Spot)>, spot: Spot) -> Vec<(Spot, Spot)> {
 }
 
 /// The ids of the states; one that stands there again is told apart as its key would be.
-fn ids(graph: &Graph) -> Vec<String> {
+fn ids(states: &[StateDef]) -> Vec<String> {
     let mut seen = HashMap::<&str, u32>::new();
-    let ids = graph.states.iter().map(|state| {
+    let ids = states.iter().map(|state| {
         let before = seen.entry(state.id).or_default();
         *before += 1;
         match *before {
@@ -202,51 +203,26 @@ fn ids(graph: &Graph) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workflow::{Edge, StateDef};
 
     #[test]
     fn a_flow_stands_in_the_order_of_its_steps_whatever_the_order_of_the_edges() {
-        const HELPER: Graph = Graph {
-            states: &[StateDef::run("mail", 20)],
-            edges: &[
-                Edge { from: Node::Start, to: Node::Fork(0), condition: "wanted" },
-                Edge { from: Node::Start, to: Node::End, condition: "else" },
-                Edge { from: Node::Fork(0), to: Node::State(0), condition: "" },
-                Edge { from: Node::State(0), to: Node::Join(0), condition: "" },
-                Edge { from: Node::Join(0), to: Node::End, condition: "" },
-            ],
-            allowed: &[],
-        };
-        const STATES: &[StateDef] = &[
-            StateDef::run("fetch", 3),
-            StateDef::helper("tell", 5, &HELPER),
-            StateDef::wait_for_event("rest", 6, "day/begun"),
-            StateDef::helper("tell", 9, &HELPER),
-        ];
-        const EDGES: [Edge; 9] = [
-            Edge { from: Node::Start, to: Node::State(0), condition: "" },
-            Edge { from: Node::State(0), to: Node::Failed, condition: "bad" },
-            Edge { from: Node::State(0), to: Node::Fork(0), condition: "else" },
-            Edge { from: Node::State(0), to: Node::Fork(0), condition: "other" },
-            Edge { from: Node::Fork(0), to: Node::State(1), condition: "" },
-            Edge { from: Node::Fork(0), to: Node::State(2), condition: "" },
-            Edge { from: Node::State(1), to: Node::Join(0), condition: "" },
-            Edge { from: Node::State(2), to: Node::Join(0), condition: "" },
-            Edge { from: Node::Join(0), to: Node::State(3), condition: "" },
-        ];
-        const BACKWARDS: [Edge; 9] = {
-            let mut edges = EDGES;
-            let mut index = 0;
-            while index < 9 {
-                edges[index] = EDGES[8 - index];
-                index += 1;
-            }
-            edges
-        };
+        const HELPER: Graph = Graph::written(
+            "20 run mail",
+            "start fork0 wanted\nstart end else\nfork0 0\n0 join0\njoin0 end",
+            &[],
+            &[],
+            &[],
+        );
         let lines = |edges| {
-            let flow = Flow::of(&Graph { states: STATES, edges, allowed: &[] });
-            flow.0.iter().map(ToString::to_string).collect::<Vec<_>>()
+            let states = "3 run fetch\n5 helper tell\n6 wait_for_event rest\n9 helper tell";
+            let helpers = &[(1, &HELPER), (3, &HELPER)];
+            let graph = Graph::written(states, edges, &[(2, "day/begun")], helpers, &[]);
+            Flow::of(&graph).0.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
+        let edges = "start 0\n0 failed bad\n0 fork0 else\n0 fork0 other\nfork0 1\nfork0 2\n\
+                     1 join0\n2 join0\njoin0 3";
+        let backwards = "join0 3\n2 join0\n1 join0\nfork0 2\nfork0 1\n0 fork0 other\n\
+                         0 fork0 else\n0 failed bad\nstart 0";
         let expected = [
             "(start) -> fetch",
             "run fetch -> (fork 1), (failed)",
@@ -259,7 +235,7 @@ mod tests {
             "(fork 3) -> tell#1/mail",
             "run tell#1/mail -> (join 3)",
         ];
-        assert_eq!(lines(&EDGES), expected);
-        assert_eq!(lines(&BACKWARDS), expected);
+        assert_eq!(lines(edges), expected);
+        assert_eq!(lines(backwards), expected);
     }
 }

@@ -126,7 +126,7 @@ const SETTINGS: &[&str] =
 
 /// The steps that have an undo, those of helpers with the way to them.
 fn undos(graph: &Graph, path: &str) -> impl Iterator<Item = String> {
-    let steps = graph.states.iter().flat_map(|state| match state.helper {
+    let steps = graph.states().into_iter().flat_map(|state| match state.helper {
         Some(helper) => undos(helper, &format!("{path}{}/", state.id)).collect(),
         None => state.undo.map(|_| format!("{path}{}", state.id)).into_iter().collect::<Vec<_>>(),
     });
