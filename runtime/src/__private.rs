@@ -26,6 +26,7 @@ pub use serde_json::value::Serializer as ValueSerializer;
 pub use crate::__input_schema as input_schema;
 pub use crate::__named as named;
 pub use crate::__states as states;
+pub use crate::__value as value;
 pub use crate::app::{App, Declared};
 pub use crate::event::{Event, EventDef, EventField};
 pub use crate::payload::Undecodable;
@@ -107,6 +108,31 @@ pub trait WithoutSchema {
 }
 
 impl<W: Workflow> WithoutSchema for InputOf<W> {}
+
+/// What the type of a workflow is as a value. A `derive` would cost rustc twice as much.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __value {
+    ($name:ident) => {
+        #[automatically_derived]
+        impl $crate::__private::Clone for $name {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl $crate::__private::Copy for $name {}
+
+        impl $crate::__private::fmt::Debug for $name {
+            fn fmt(
+                &self,
+                f: &mut $crate::__private::fmt::Formatter<'_>,
+            ) -> $crate::__private::fmt::Result {
+                f.write_str($crate::__private::stringify!($name))
+            }
+        }
+    };
+}
 
 /// What a [`Workflow`] says of its name.
 #[doc(hidden)]

@@ -37,8 +37,7 @@ pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
 /// A state on a line: `29 run fetch`, and perhaps what undoes it.
 fn write_state(step: &Step, lines: &mut String) {
     let _ = write!(lines, "{} {}", step.line(), step.method.kind());
-    // One that was refused may hold anything.
-    if let (StepId::Literal(_, id), Some(_)) = (&step.id, step.id.variant()) {
+    if let StepId::Literal(_, id) = &step.id {
         let _ = write!(lines, " {id}");
     }
     if let Some(undo) = step.undo() {

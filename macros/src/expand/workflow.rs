@@ -34,7 +34,6 @@ pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenS
         #diagram
         #(#conditions)*
         #[allow(non_camel_case_types)]
-        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
         #visibility struct #name;
 
         #(#conditions)*
@@ -64,6 +63,8 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream 
     let [filters, batch_key] = triggered::constants(workflow);
     let checks = triggered::checks(workflow);
     quote! {
+        __private::value! { #name }
+
         impl __private::Workflow for #name {
             type Input = #input;
             type Output = #output;

@@ -134,15 +134,17 @@ macro_rules! __states {
     ($(#[$docs:meta])* $visibility:vis enum $name:ident { $($variant:ident = $id:literal),* }) => {
         $(#[$docs])*
         #[allow(missing_docs, non_camel_case_types)]
-        #[derive(
-            ::core::clone::Clone,
-            ::core::marker::Copy,
-            ::core::fmt::Debug,
-            ::core::cmp::PartialEq,
-            ::core::cmp::Eq,
-            ::core::hash::Hash,
-        )]
+        #[derive(::core::fmt::Debug, ::core::cmp::PartialEq, ::core::cmp::Eq, ::core::hash::Hash)]
         $visibility enum $name { $($variant),* }
+
+        #[automatically_derived]
+        impl $crate::__private::Clone for $name {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl $crate::__private::Copy for $name {}
 
         #[diagnostic::do_not_recommend]
         impl $crate::__private::State for $name {

@@ -1,5 +1,4 @@
 #[allow(non_camel_case_types)]
-#[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 struct on_ticket;
 ::indelible::__private::states! {
     #[doc = "The states of `on_ticket`: one for each of its steps."] enum OnTicketState
@@ -7,6 +6,9 @@ struct on_ticket;
 }
 const _: () = {
     use ::indelible::__private;
+    __private::value! {
+        on_ticket
+    }
     impl __private::Workflow for on_ticket {
         type Input = TicketCreated;
         type Output = <Result<(), Failure> as __private::Returns>::Output;

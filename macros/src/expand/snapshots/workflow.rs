@@ -12,7 +12,6 @@ tell -> join 1
 join 1 -> end
 ```*/
 #[allow(non_camel_case_types)]
-#[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
 pub struct on_ticket;
 ::indelible::__private::states! {
     #[doc = "The states of `on_ticket`: one for each of its steps."] pub enum
@@ -20,6 +19,9 @@ pub struct on_ticket;
 }
 const _: () = {
     use ::indelible::__private;
+    __private::value! {
+        on_ticket
+    }
     impl __private::Workflow for on_ticket {
         type Input = TicketCreated;
         type Output = <Result<(), Failure> as __private::Returns>::Output;
