@@ -2,8 +2,7 @@
 
 pub use std::{
     clone::Clone,
-    cmp::{Eq, PartialEq},
-    concat, env, fmt,
+    concat, fmt,
     future::{Future, IntoFuture},
     iter::{IntoIterator, Iterator},
     marker::{Copy, Send},
@@ -33,8 +32,8 @@ pub use crate::payload::Undecodable;
 pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
     Body, BodyFuture, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext,
-    Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Step, Tx, Undo, begin,
-    join, race, try_join, undo, undo_requirements,
+    Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Tx, Undo, begin, join,
+    race, try_join, undo, undo_requirements,
 };
 use crate::text;
 pub use crate::workflow::fits::*;
