@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote};
 
 use super::waits;
@@ -27,11 +27,15 @@ pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
         let line = line(allowance.rule.span());
         quote!(__private::Allowed { rule: #rule, reason: #reason, line: #line })
     });
-    quote! {
-        __private::Graph::written(
-            #states, #edges, &[#(#events),*], &[#(#helpers),*], &[#(#allowed),*]
-        )
-    }
+    let allowed: Vec<_> = allowed.collect();
+    let with = |method: &str, values: Vec<TokenStream>| {
+        let method = Ident::new(method, Span::call_site());
+        (!values.is_empty()).then(|| quote!(.#method(&[#(#values),*])))
+    };
+    let events = with("with_events", events);
+    let helpers = with("with_helpers", helpers);
+    let allowed = with("with_allowed", allowed);
+    quote!(__private::Graph::written(#states, #edges) #events #helpers #allowed)
 }
 
 /// A state on a line: `29 run fetch`, and perhaps what undoes it.

@@ -43,6 +43,21 @@ fn a_workflow_becomes_a_type_its_states_and_its_body() {
 }
 
 #[test]
+fn a_graph_has_what_its_steps_name() {
+    let expansion = super::workflow(
+        quote!(input, allow(determinism, reason = "it is logged")),
+        quote! {
+            async fn remind(user: u32, step: Step) -> Result<(), Failure> {
+                tell(&step, user).await?;
+                step.wait_for_event::<Answered>("answer").matching(user = user).await;
+                Ok(())
+            }
+        },
+    );
+    assert_snapshot(expansion, "graph.rs");
+}
+
+#[test]
 fn an_event_has_its_name_and_its_path() {
     let expansion = super::event(quote! {
         #[event(name = "ticket/created")]

@@ -16,13 +16,7 @@ const _: () = {
         __private::named! {
             on_ticket = "on-ticket"
         }
-        const GRAPH: __private::Graph = __private::Graph::written(
-            "",
-            "start end\n",
-            &[],
-            &[],
-            &[],
-        );
+        const GRAPH: __private::Graph = __private::Graph::written("", "start end\n");
     }
     const _: () = __private::input_is_served::<on_ticket>();
     impl __private::Body for on_ticket {

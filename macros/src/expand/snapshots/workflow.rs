@@ -40,9 +40,6 @@ const _: () = {
         const GRAPH: __private::Graph = __private::Graph::written(
             "1 run fetch\n1 sleep rest\n1 run tell\n",
             "start 0\n0 fork0\nfork0 1\n1 join0\nfork0 2\n2 join0\njoin0 end\n",
-            &[],
-            &[],
-            &[],
         );
     }
     const _: () = __private::input_is_served::<on_ticket>();

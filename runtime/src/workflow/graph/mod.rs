@@ -46,19 +46,30 @@ pub struct Graph {
 
 impl Graph {
     /// The graph of a workflow without steps.
-    pub const EMPTY: Self = Self::written("", "", &[], &[], &[]);
+    pub const EMPTY: Self = Self::written("", "");
 
-    /// As the macros write it: see [`written`](self::written). Events and helpers go by the places of
-    /// their states.
+    /// As the macros write it: see [`written`](self::written).
     #[doc(hidden)]
-    pub const fn written(
-        states: &'static str,
-        edges: &'static str,
-        events: &'static [(usize, &'static str)],
-        helpers: &'static [(usize, &'static Graph)],
-        allowed: &'static [Allowed],
-    ) -> Self {
-        Self { states, edges, events, helpers, allowed }
+    pub const fn written(states: &'static str, edges: &'static str) -> Self {
+        Self { states, edges, events: &[], helpers: &[], allowed: &[] }
+    }
+
+    /// The same with the events that states wait for, by the places of the states.
+    #[doc(hidden)]
+    pub const fn with_events(self, events: &'static [(usize, &'static str)]) -> Self {
+        Self { events, ..self }
+    }
+
+    /// The same with the graphs of helpers, by the places of the states.
+    #[doc(hidden)]
+    pub const fn with_helpers(self, helpers: &'static [(usize, &'static Graph)]) -> Self {
+        Self { helpers, ..self }
+    }
+
+    /// The same with the rules that were turned off.
+    #[doc(hidden)]
+    pub const fn with_allowed(self, allowed: &'static [Allowed]) -> Self {
+        Self { allowed, ..self }
     }
 
     /// A state for each step, in the order of the source.

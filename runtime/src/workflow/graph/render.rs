@@ -138,9 +138,6 @@ mod tests {
         "3 run fetch\n5 run tell untell\n6 sleep rest",
         "start 0\n0 failed name == \"x\"\n0 fork0 else\nfork0 1\nfork0 2\n1 join0\n2 join0\n\
          join0 end",
-        &[],
-        &[],
-        &[],
     );
 
     #[test]

@@ -44,13 +44,10 @@ mod tests {
     #[test]
     fn states_are_read_from_text() {
         const INSIDE: Graph = Graph::EMPTY;
-        const GRAPH: Graph = Graph::written(
-            "3 run fetch crate::put_back\n4 wait_for_event paid\n5 helper tell",
-            "",
-            &[(1, "order/paid")],
-            &[(2, &INSIDE)],
-            &[],
-        );
+        const GRAPH: Graph =
+            Graph::written("3 run fetch crate::put_back\n4 wait_for_event paid\n5 helper tell", "")
+                .with_events(&[(1, "order/paid")])
+                .with_helpers(&[(2, &INSIDE)]);
         let state =
             |line, kind, id| StateDef { id, kind, line, event: None, helper: None, undo: None };
         let expected = [
@@ -76,7 +73,7 @@ mod tests {
             edge(Node::State(0), Node::Restarted, ""),
             edge(Node::State(0), Node::End, ""),
         ];
-        assert_eq!(Graph::written("", text, &[], &[], &[]).edges(), expected);
+        assert_eq!(Graph::written("", text).edges(), expected);
         assert_eq!(Graph::EMPTY.edges(), []);
     }
 }

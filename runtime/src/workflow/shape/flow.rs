@@ -209,14 +209,12 @@ mod tests {
         const HELPER: Graph = Graph::written(
             "20 run mail",
             "start fork0 wanted\nstart end else\nfork0 0\n0 join0\njoin0 end",
-            &[],
-            &[],
-            &[],
         );
         let lines = |edges| {
             let states = "3 run fetch\n5 helper tell\n6 wait_for_event rest\n9 helper tell";
             let helpers = &[(1, &HELPER), (3, &HELPER)];
-            let graph = Graph::written(states, edges, &[(2, "day/begun")], helpers, &[]);
+            let graph = Graph::written(states, edges).with_events(&[(2, "day/begun")]);
+            let graph = graph.with_helpers(helpers);
             Flow::of(&graph).0.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         let edges = "start 0\n0 failed bad\n0 fork0 else\n0 fork0 other\nfork0 1\nfork0 2\n\
