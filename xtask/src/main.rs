@@ -38,9 +38,9 @@ enum Command {
     },
     /// Measures what the macros cost: `cargo check` of workflows against plain functions.
     MacroCost {
-        /// How often each is checked; the best is shown.
-        #[arg(long, default_value_t = 5)]
-        repetitions: usize,
+        /// How often each is checked.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+        repetitions: u16,
     },
 }
 

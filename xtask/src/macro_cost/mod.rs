@@ -3,12 +3,14 @@
 
 mod generate;
 
+use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use analyzeme::ProfilingData;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
@@ -19,9 +21,12 @@ use crate::cargo::Stopped;
 /// How many workflows the crate has, of ten steps each.
 const WORKFLOWS: usize = 200;
 
-/// The compiler as `cargo` calls it for these crates alone. It says how long its passes take, which
-/// the stable one has to be asked for in this way.
-const TIMED_COMPILER: &str = "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec \"$@\" -Ztime-passes\n";
+/// The compiler as `cargo` calls it for these crates alone. It writes down how long its passes take,
+/// which the stable one has to be asked for in this way, and nothing else, which would take time of
+/// its own.
+const PROFILED_COMPILER: &str = "#!/bin/sh
+RUSTC_BOOTSTRAP=1 exec \"$@\" -Zself-profile=\"$PROFILES\" -Zself-profile-events=generic-activity
+";
 
 /// One `cargo check` of one crate.
 struct Check {
@@ -29,19 +34,28 @@ struct Check {
     whole: Duration,
     /// What the processors spent on it, which other work changes little.
     work: Duration,
-    expansion: Duration,
+    expansion: Expansion,
 }
 
-/// Measures both crates in turn and prints the best of each: what disturbs a measurement only ever
-/// adds to it.
-pub(crate) fn measure(repetitions: usize) -> Result<(), Stopped> {
+/// What the expansion of macros took.
+struct Expansion {
+    /// In attributes and macros that are called as functions; derives are apart.
+    macros: Duration,
+    /// In rustc itself, which reads what they give and resolves the names in it.
+    rustc: Duration,
+}
+
+/// Measures both crates in turn. What disturbs a measurement only ever adds to it, so the best of each
+/// is printed. A machine whose speed changes meanwhile shows each at another one, so there is also the
+/// median of how two neighbours compare.
+pub(crate) fn measure(repetitions: u16) -> Result<(), Stopped> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     let folder = target.join("macro-cost");
     let failed = |error: std::io::Error| Problem(format!("cannot write {folder:?}: {error}"));
     generate::workspace(&folder, &root, WORKFLOWS).map_err(failed)?;
-    let compiler = folder.join("timed-compiler");
-    fs::write(&compiler, TIMED_COMPILER).map_err(failed)?;
+    let compiler = folder.join("profiled-compiler");
+    fs::write(&compiler, PROFILED_COMPILER).map_err(failed)?;
     fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).map_err(failed)?;
 
     eprintln!("building the dependencies");
@@ -53,16 +67,19 @@ pub(crate) fn measure(repetitions: usize) -> Result<(), Stopped> {
         plain.push(check(&folder, Kind::Plain)?);
         durable.push(check(&folder, Kind::Durable)?);
     }
-    let whole = [&plain, &durable].map(|checks| best(checks, |check| check.whole));
-    let work = [&plain, &durable].map(|checks| best(checks, |check| check.work));
-    let expansion = [&plain, &durable].map(|checks| best(checks, |check| check.expansion));
     println!("cargo check of {WORKFLOWS} workflows of 10 steps, and of as many plain functions:");
-    for (what, [plain, durable]) in [("processor time", work), ("elapsed time", whole)] {
-        let [plain, durable] = [plain, durable].map(|time| time.as_secs_f64());
-        println!("  {what}: {durable:.2} s and {plain:.2} s, {:.2} times", durable / plain);
-    }
-    let each = expansion[1].saturating_sub(expansion[0]) / WORKFLOWS as u32;
-    println!("expansion: {:.2} ms a workflow", each.as_secs_f64() * 1e3);
+    report("processor time", &plain, &durable, |check| check.work);
+    report("elapsed time", &plain, &durable, |check| check.whole);
+    let each = |of: fn(&Expansion) -> Duration| {
+        let [plain, durable] =
+            [&plain, &durable].map(|checks| best(checks, |check| of(&check.expansion)));
+        durable.saturating_sub(plain).as_secs_f64() * 1e3 / WORKFLOWS as f64
+    };
+    println!(
+        "expansion: {:.2} ms a workflow, and {:.2} ms of rustc's own",
+        each(|expansion| expansion.macros),
+        each(|expansion| expansion.rustc)
+    );
     Ok(())
 }
 
@@ -72,33 +89,56 @@ fn check(folder: &Path, kind: Kind) -> Result<Check, Stopped> {
     let source = folder.join(kind.name()).join("src/lib.rs");
     let text = fs::read(&source).and_then(|text| fs::write(&source, text));
     text.map_err(|error| Problem(format!("cannot write {source:?}: {error}")))?;
+    let profiles = folder.join("profiles");
+    let failed = |error| Problem(format!("cannot make {profiles:?} anew: {error}"));
+    if profiles.exists() {
+        fs::remove_dir_all(&profiles).map_err(failed)?;
+    }
+    fs::create_dir(&profiles).map_err(failed)?;
     let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     command
         .args(["check", "--package", kind.name()])
         .current_dir(folder)
         .env("CARGO_TARGET_DIR", folder.join("target"))
         .env("CARGO_INCREMENTAL", "0")
-        .env("RUSTC_WORKSPACE_WRAPPER", folder.join("timed-compiler"))
+        .env("RUSTC_WORKSPACE_WRAPPER", folder.join("profiled-compiler"))
+        .env("PROFILES", &profiles)
         .stdin(Stdio::null());
     let (begun, before) = (Instant::now(), work_of_children()?);
     let output = command.output().map_err(unable)?;
     let (whole, work) = (begun.elapsed(), work_of_children()?.saturating_sub(before));
-    let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        eprintln!("{said}");
+        eprintln!("{}", String::from_utf8_lossy(&output.stderr));
         return Err(Stopped::Failed(1));
     }
-    let expansion = said.lines().find_map(expansion_of).ok_or_else(|| {
-        Problem("the compiler does not say how long the expansion of macros took".to_owned())
-    })?;
-    Ok(Check { whole, work, expansion })
+    Ok(Check { whole, work, expansion: Expansion::read(&profiles, kind)? })
 }
 
-/// Reads `time:   0.702; rss: .. macro_expand_crate`.
-fn expansion_of(line: &str) -> Option<Duration> {
-    let passes = line.strip_prefix("time:")?;
-    let (seconds, _) = passes.split_once(';').filter(|_| line.ends_with("macro_expand_crate"))?;
-    seconds.trim().parse().ok().map(Duration::from_secs_f64)
+impl Expansion {
+    /// Reads the profile of a crate. Others are of what `cargo` asks the compiler beforehand.
+    fn read(profiles: &Path, kind: Kind) -> Result<Self, Problem> {
+        let unreadable = |error: &dyn Display| {
+            let name = kind.name();
+            Problem(format!("no profile of `{name}` can be read in {profiles:?}: {error}"))
+        };
+        let is_profile = |file: &Path| {
+            let name = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            name.starts_with(&format!("{}-", kind.name())) && name.ends_with(".mm_profdata")
+        };
+        let mut files = fs::read_dir(profiles)
+            .map_err(|error| unreadable(&error))?
+            .filter_map(|file| file.ok().map(|file| file.path()));
+        let file =
+            files.find(|file| is_profile(file)).ok_or_else(|| unreadable(&"none is there"))?;
+        let profile = ProfilingData::new(&file).map_err(|error| unreadable(&error))?;
+        let activities = profile.perform_analysis().query_data;
+        let time_of = |label: &str| {
+            let activity = activities.iter().find(|activity| activity.label == label);
+            let time = activity.map(|activity| activity.self_time);
+            time.ok_or_else(|| unreadable(&format!("it does not tell of `{label}`")))
+        };
+        Ok(Self { macros: time_of("expand_proc_macro")?, rustc: time_of("expand_crate")? })
+    }
 }
 
 /// The processor time of all processes that were started from here and have ended.
@@ -107,6 +147,19 @@ fn work_of_children() -> Result<Duration, Problem> {
         .map_err(|error| Problem(format!("cannot read what processes have used: {error}")))?;
     let micros = |time: TimeVal| u64::try_from(time.num_microseconds()).unwrap_or_default();
     Ok(Duration::from_micros(micros(usage.user_time()) + micros(usage.system_time())))
+}
+
+fn report(what: &str, plain: &[Check], durable: &[Check], of: impl Fn(&Check) -> Duration) {
+    let [less, more] = [plain, durable].map(|checks| best(checks, &of).as_secs_f64());
+    let pairs = plain.iter().zip(durable);
+    let mut ratios: Vec<_> =
+        pairs.map(|(less, more)| of(more).as_secs_f64() / of(less).as_secs_f64()).collect();
+    ratios.sort_by(f64::total_cmp);
+    let median = f64::midpoint(ratios[(ratios.len() - 1) / 2], ratios[ratios.len() / 2]);
+    println!(
+        "  {what}: {more:.2} s and {less:.2} s, {:.2} times; of pairs, {median:.2} times",
+        more / less
+    );
 }
 
 fn best(checks: &[Check], of: impl Fn(&Check) -> Duration) -> Duration {
