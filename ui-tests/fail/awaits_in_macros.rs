@@ -20,6 +20,10 @@ async fn on_ticket(
     say!(ticket = %desk.ticket(event.ticket).await?.subject);
     println!("{}", desk.ticket(event.ticket).await?.subject);
     debug_assert!(step.run("mail", desk.mail("hello")).await? > 0);
+    debug_assert!({
+        debug_assert!(step.run("mail-again", desk.mail("hello")).await? > 0);
+        true
+    });
     select! {
         _ = step.sleep("rest", "1s") => {}
         _ = step.sleep("rest-more", "2s") => {}

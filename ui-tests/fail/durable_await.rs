@@ -26,4 +26,19 @@ async fn on_another_handle(_event: TicketCreated, step: Step) -> Result<(), Fail
     Ok(())
 }
 
+#[workflow]
+async fn two_of_a_name(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let fetch = |ticket| desk.ticket(ticket);
+    join!(async {
+        let fetch = async |ticket| step.run("fetch", desk.ticket(ticket)).key(ticket).await;
+        std::mem::size_of_val(&fetch)
+    });
+    fetch(event.ticket).await?;
+    Ok(())
+}
+
 fn main() {}

@@ -12,6 +12,7 @@ async fn on_ticket(
     step.run(format!("fetch-{}", event.ticket), desk.ticket(event.ticket)).await?;
     step.run(desk.ticket(event.ticket)).await?;
     step.uuid();
+    step.run(step.uuid("name").to_string(), desk.ticket(event.ticket)).await?;
     Ok(())
 }
 

@@ -15,4 +15,20 @@ async fn on_ticket(
     Ok(())
 }
 
+#[workflow]
+async fn three_deep(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    step.run("triage", async {
+        step.run("look-closer", async {
+            Ok(step.run("fetch-ticket", desk.ticket(event.ticket)).await?)
+        })
+        .await
+    })
+    .await?;
+    Ok(())
+}
+
 fn main() {}

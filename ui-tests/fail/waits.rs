@@ -45,6 +45,8 @@ struct Plain;
 async fn apart(event: TicketCreated, step: Step) -> Result<(), Failure> {
     let wait = step.wait_for_event::<TicketAnswered>("await-answer");
     wait.matching(ticket = event.ticket).await;
+    let other = step.wait_for_event::<TicketAnswered>("await-other");
+    println!("{}", other.matching(ticket = event.ticket).await.is_some());
     Ok(())
 }
 

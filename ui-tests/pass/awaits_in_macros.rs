@@ -7,6 +7,12 @@ macro_rules! say {
     };
 }
 
+macro_rules! select {
+    ($operation:expr) => {
+        $operation.await
+    };
+}
+
 #[workflow]
 async fn on_ticket(
     event: TicketCreated,
@@ -19,6 +25,13 @@ async fn on_ticket(
     assert!(step.run("mail", desk.mail("hello")).await? > 0, "{}", ticket.subject);
     let mailed = step.run("mail-more", desk.mail("hello")).await?;
     debug_assert!(mailed > 0);
+    // What a step does is awaited as written.
+    step.run("check", async {
+        debug_assert!(desk.mail("hello").await? > 0);
+        say!(ticket = %desk.ticket(event.ticket).await?.subject);
+        Ok(select!(desk.ticket(event.ticket))?)
+    })
+    .await?;
     race! {
         () = step.sleep("rest", "1s") => {},
         () = step.sleep("rest-more", "2s") => {}

@@ -7,43 +7,26 @@ use syn::{
     Expr, ExprAsync, ExprBinary, ExprClosure, ExprReference, Ident, Item, Local, Macro, PatIdent,
 };
 
-use crate::model::{Step, WorkflowModel, steps_in};
+use crate::model::{Step, WorkflowModel};
 use crate::parse::MacroArguments;
 use crate::problem::{Problem, Problems};
 
 /// No step is used inside another step's future.
 pub(crate) fn do_not_nest(model: &WorkflowModel, problems: &Problems) {
-    let Some(handle) = &model.handle else { return };
-    for (outer, attempt) in attempts(model) {
-        // A step two levels down is reported at the level above it.
-        for inner in
-            steps_in(attempt, handle).iter().filter(|inner| !is_nested(inner, attempt, handle))
-        {
-            problems.report(
-                Problem::at(
-                    &inner.name,
-                    format!(
-                        "the step {} is used inside of the step {}",
-                        inner.title(),
-                        outer.title()
-                    ),
-                )
-                .note(
-                    "once the outer step has its outcome, a resumed run no longer comes to the \
-                     inner one, and its place in the journal contradicts the body",
-                )
-                .help("await the inner step before, and use its value in the outer one"),
-            );
-        }
+    let nested = model.steps.iter().filter_map(|step| Some((step, &model.steps[step.outer?])));
+    for (inner, outer) in nested {
+        problems.report(
+            Problem::at(
+                &inner.name,
+                format!("the step {} is used inside of the step {}", inner.title(), outer.title()),
+            )
+            .note(
+                "once the outer step has its outcome, a resumed run no longer comes to the inner \
+                 one, and its place in the journal contradicts the body",
+            )
+            .help("await the inner step before, and use its value in the outer one"),
+        );
     }
-}
-
-/// Whether a step in `attempt` stands in another step's future there.
-fn is_nested(step: &Step, attempt: &Expr, handle: &Ident) -> bool {
-    let same = |other: &Step| other.name.span().start() == step.name.span().start();
-    steps_in(attempt, handle).iter().filter(|other| !same(other)).any(|other| {
-        other.attempt.as_ref().is_some_and(|inner| steps_in(inner, handle).iter().any(same))
-    })
 }
 
 /// No control flow leaves a step: `?`, `return`, `break` and `continue` stand in a block of their

@@ -7,7 +7,7 @@ use syn::{
     Ident, Item, Local, Macro, Pat, PatIdent, Stmt,
 };
 
-use crate::model::{CarriedLoop, Method, WorkflowModel, is_carried, matched};
+use crate::model::{CarriedLoop, Method, WorkflowModel, matched};
 use crate::parse::MacroArguments;
 use crate::problem::{Problem, Problems};
 
@@ -17,9 +17,7 @@ const WHY: &str = "the journal of its earlier iterations is dropped at its head,
 /// `#[carried]` stands on a loop at the body's top level, and names variables.
 pub(crate) fn stands_at_the_top(model: &WorkflowModel, problems: &Problems) {
     let top: Vec<_> = loops(model).map(|(_, carried)| start(carried.attribute)).collect();
-    let mut attributes = Attributes(Vec::new());
-    attributes.visit_block(&model.function.block);
-    for attribute in attributes.0 {
+    for attribute in &model.carried {
         if !top.contains(&start(attribute)) {
             problems.report(
                 Problem::at(attribute, "a carried loop stands at the body's top level")
@@ -131,18 +129,6 @@ impl<'ast> Visit<'ast> for Mutable {
         }
         visit::visit_pat_ident(self, pattern);
     }
-}
-
-struct Attributes<'ast>(Vec<&'ast Attribute>);
-
-impl<'ast> Visit<'ast> for Attributes<'ast> {
-    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
-        if is_carried(attribute) {
-            self.0.push(attribute);
-        }
-    }
-
-    fn visit_item(&mut self, _: &'ast Item) {}
 }
 
 /// Where some variables are used, apart from others of their names.

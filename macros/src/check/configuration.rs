@@ -10,7 +10,7 @@ use crate::problem::{Problem, Problems};
 
 /// A workflow's id is kebab-case, of at most 128 bytes.
 pub(crate) fn id_is_kebab_case(model: &WorkflowModel, problems: &Problems) {
-    let id = model.id();
+    let id = &model.id;
     if is_kebab_case(&id.value()) {
         return;
     }
@@ -19,7 +19,7 @@ pub(crate) fn id_is_kebab_case(model: &WorkflowModel, problems: &Problems) {
         _ => "on-ticket-created".to_owned(),
     };
     problems.report(
-        Problem::at(&id, format!("the id `{}` of the workflow is not kebab-case", id.value()))
+        Problem::at(id, format!("the id `{}` of the workflow is not kebab-case", id.value()))
             .note(
                 "ids are stored with every run and shown in logs and metrics; they are words of \
                  `a-z` and `0-9` with hyphens between, at most 128 bytes",

@@ -1,5 +1,4 @@
-use syn::visit::{self, Visit};
-use syn::{Expr, ExprMethodCall, Ident, Item};
+use syn::Expr;
 
 use crate::model::{Method, Step, WorkflowModel, matched};
 use crate::problem::{Problem, Problems};
@@ -56,10 +55,7 @@ pub(crate) fn are_declared_outside(model: &WorkflowModel, problems: &Problems) {
 
 /// `matching` stands right behind its wait.
 pub(crate) fn are_matched_at_once(model: &WorkflowModel, problems: &Problems) {
-    let Some(handle) = &model.handle else { return };
-    let mut apart = Apart { handle, found: Vec::new() };
-    apart.visit_block(&model.function.block);
-    for method in apart.found {
+    for method in &model.stray_matchings {
         problems.report(
             Problem::at(method, "`matching` stands right behind the wait")
                 .note(
@@ -69,26 +65,6 @@ pub(crate) fn are_matched_at_once(model: &WorkflowModel, problems: &Problems) {
                 .help("step.wait_for_event::<OrderPaid>(\"await-payment\").matching(..)"),
         );
     }
-}
-
-/// The `matching(field = value)` of what is no wait.
-struct Apart<'m> {
-    handle: &'m Ident,
-    found: Vec<&'m Ident>,
-}
-
-impl<'m> Visit<'m> for Apart<'m> {
-    fn visit_expr_method_call(&mut self, call: &'m ExprMethodCall) {
-        if call.method == "matching"
-            && call.args.iter().any(|argument| matched(argument).is_some())
-            && Method::at_root_of(call, self.handle).is_none()
-        {
-            self.found.push(&call.method);
-        }
-        visit::visit_expr_method_call(self, call);
-    }
-
-    fn visit_item(&mut self, _: &'m Item) {}
 }
 
 /// `matching` compares fields to values.

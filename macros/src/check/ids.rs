@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use syn::{Expr, ExprPath, LitStr};
 
@@ -57,7 +57,7 @@ pub(crate) fn are_kebab_case(model: &WorkflowModel, problems: &Problems) {
 
 /// No two steps of a body have one id.
 pub(crate) fn are_unique(model: &WorkflowModel, problems: &Problems) {
-    let mut firsts: HashMap<&str, (&LitStr, bool)> = HashMap::new();
+    let mut firsts: BTreeMap<&str, (&LitStr, bool)> = BTreeMap::new();
     for (id, text) in literals(model) {
         let Some((first, shown)) = firsts.get_mut(text) else {
             firsts.insert(text, (id, false));

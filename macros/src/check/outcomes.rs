@@ -1,9 +1,9 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
-use syn::{Block, Expr, Ident, Item, Local, Pat, Stmt};
+use syn::{Block, Expr, Item, Local, Pat, Stmt};
 
-use crate::model::{Method, Step, WorkflowModel, occurrences};
+use crate::model::{Handle, Method, Step, WorkflowModel, occurrences};
 use crate::problem::{Problem, Problems};
 
 /// A durable operation is awaited: until then it does nothing.
@@ -23,7 +23,7 @@ pub(crate) fn are_used(model: &WorkflowModel, problems: &Problems) {
 }
 
 struct Unused<'m> {
-    handle: &'m Ident,
+    handle: &'m Handle,
     body: &'m Block,
     found: Vec<(Step, TokenStream)>,
 }

@@ -2,12 +2,16 @@ use proc_macro2::Ident;
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, ExprAsync, ExprClosure, ExprMethodCall, ExprReturn, Item, Macro, Stmt};
 
-use crate::model::{WorkflowModel, is_restart};
+use crate::model::{Handle, WorkflowModel, is_restart};
 use crate::parse::{MacroArguments, concurrency};
 use crate::problem::{Problem, Problems};
 
 /// A restart is what the body returns, on its own.
 pub(crate) fn end_the_run(model: &WorkflowModel, problems: &Problems) {
+    // Most have none, and are not gone through for them.
+    if model.restarts.is_empty() {
+        return;
+    }
     let restarts = Restarts::of(model);
     for call in restarts.found.iter().filter(|restart| !restart.is_returned) {
         problems.report(
@@ -33,9 +37,9 @@ pub(crate) fn end_the_run(model: &WorkflowModel, problems: &Problems) {
 
 /// A helper restarts nothing: it does not know the input of the workflow that calls it.
 pub(crate) fn are_not_in_a_helper(model: &WorkflowModel, problems: &Problems) {
-    for call in Restarts::of(model).found {
+    for method in &model.restarts {
         problems.report(
-            Problem::at(&call.method, "a restart stands in a workflow, not in a helper")
+            Problem::at(method, "a restart stands in a workflow, not in a helper")
                 .note("each workflow that calls the helper begins anew with an input of its own")
                 .help("return to the workflow what it is to begin with, and restart there"),
         );
@@ -51,7 +55,7 @@ struct Restart {
 }
 
 struct Restarts<'m> {
-    handle: Option<&'m Ident>,
+    handle: Option<&'m Handle>,
     found: Vec<Restart>,
     is_returned: bool,
     is_beside: bool,

@@ -2,7 +2,7 @@ use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprAwait, ExprForLoop, ExprLet, ExprMatch, Ident, Item, Local, Pat, PatIdent};
 
-use crate::model::{Method, Step, WorkflowModel, occurrences, steps_in, transaction};
+use crate::model::{Method, Step, WorkflowModel, has_steps, occurrences, transaction};
 use crate::problem::{Problem, Problems};
 
 /// A transaction is given an `async` closure that takes it.
@@ -33,7 +33,7 @@ pub(crate) fn await_only_themselves(model: &WorkflowModel, problems: &Problems) 
         awaited.bind(&closure.inputs[0]);
         awaited.visit_expr(&closure.body);
         // A step in there was reported as that.
-        let is_a_step = |foreign: &Expr| !steps_in(foreign, handle).is_empty();
+        let is_a_step = |foreign: &Expr| has_steps(foreign, handle);
         for foreign in awaited.foreign.iter().filter(|foreign| !is_a_step(foreign)) {
             problems.report(
                 Problem::at(

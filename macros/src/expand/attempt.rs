@@ -13,21 +13,40 @@ use crate::check;
 use crate::model::transaction_mut;
 use crate::problem::Problems;
 
+/// What a step does that it may not.
+pub(super) struct Refused {
+    exits: bool,
+    changes: bool,
+}
+
+impl Refused {
+    /// Reads what a step does, as written. What it may not do was reported, so where nothing was,
+    /// nothing is looked for again.
+    pub(super) fn of(attempt: &Expr, problems: &Problems) -> Self {
+        let may_be = !problems.is_empty();
+        Self {
+            exits: may_be && !check::exits(attempt).is_empty(),
+            changes: may_be && !check::mutations(attempt).is_empty(),
+        }
+    }
+
+    pub(super) fn is_any(&self) -> bool {
+        self.exits || self.changes
+    }
+}
+
 /// Makes a step's argument a closure that makes a new future for each attempt and borrows what it
 /// needs.
 ///
 /// An argument that was refused takes a form about which rustc has nothing to add.
-pub(super) fn attempt(written: &Expr, argument: &mut Expr, problems: &Problems) {
-    if problems.is_empty() {
-        return lazy(argument);
-    }
-    if !check::exits(written).is_empty() {
+pub(super) fn attempt(argument: &mut Expr, refused: &Refused) {
+    if refused.exits {
         let attempt = quote!({ let attempt = #argument; __private::once(move || attempt) });
         *argument = Expr::Verbatim(attempt);
         return;
     }
     lazy(argument);
-    if !check::mutations(written).is_empty() {
+    if refused.changes {
         *argument = Expr::Verbatim(quote!(__private::once(#argument)));
     }
 }
@@ -131,13 +150,6 @@ fn settle_error(block: &mut Block) {
                 syn::PathArguments::AngleBracketed(parse_quote!(::<_, __private::Failure>));
         }
     });
-}
-
-/// Whether a step does what it may not. That was reported, so where nothing was, nothing is looked
-/// for again.
-pub(super) fn is_refused(attempt: &Expr, problems: &Problems) -> bool {
-    let is_refused = || !check::exits(attempt).is_empty() || !check::mutations(attempt).is_empty();
-    !problems.is_empty() && is_refused()
 }
 
 /// Whether a future's expression borrows nothing that ends with the closure around it: it calls a

@@ -8,12 +8,13 @@ use syn::{
     Block, Expr, ExprCall, ExprLit, ExprMethodCall, Item, Lit, Macro, PatIdent, Stmt, parse_quote,
 };
 
+use super::attempt::Refused;
 use super::runtime::constant;
 use super::state::States;
 use super::syntax::{durable, path};
 use super::{attempt, concurrency, loops};
 use crate::model::{
-    Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, is_restart, matched,
+    Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, awaited_event, is_restart, matched,
 };
 use crate::parse::{Concurrency, MacroArguments, concurrency as concurrency_of, parse_duration};
 use crate::problem::Problems;
@@ -102,7 +103,8 @@ impl VisitMut for Rewrite<'_> {
     }
 
     fn visit_pat_ident_mut(&mut self, pattern: &mut PatIdent) {
-        self.is_handle_rebound |= self.workflow.handle.as_ref() == Some(&pattern.ident);
+        self.is_handle_rebound |=
+            self.workflow.handle.as_ref().is_some_and(|handle| handle.name == pattern.ident);
         visit_mut::visit_pat_ident_mut(self, pattern);
     }
 
@@ -146,8 +148,8 @@ impl Rewrite<'_> {
             let name = self.workflow.name();
             call.turbofish = Some(parse_quote!(::<#name, _>));
             visit_mut::visit_expr_method_call_mut(self, call);
-        } else if let Some(step) = Step::of(call, handle) {
-            self.step(call, &step);
+        } else if let Some(method) = Method::of(call, handle) {
+            self.step(call, method);
         } else if Method::at_root_of(call, handle).is_some() {
             if call.method == "timeout"
                 && let Some(duration) = call.args.first_mut()
@@ -175,8 +177,8 @@ impl Rewrite<'_> {
 
     /// The head of a carried loop.
     fn loop_head(&self, expression: &Expr) -> Option<loops::Head> {
-        let handle = self.workflow.handle.clone()?;
         let carried = CarriedLoop::of(expression)?;
+        let handle = self.workflow.handle.as_ref()?.name.clone();
         let key = carried.key()?;
         let step = self.workflow.steps.iter().find(|step| step.key().as_ref() == Some(&key))?;
         let (states, variant) = (&self.states.name, step.id.variant()?);
@@ -185,59 +187,48 @@ impl Rewrite<'_> {
     }
 
     /// What has to be passed to a step that outlives what is bound around it.
-    fn passing(&self, step: &Step) -> &[Ident] {
-        let same = |other: &&Step| {
-            !other.passing.is_empty()
-                && other.literal_id() == step.literal_id()
-                && other.name.span().start() == step.name.span().start()
+    fn passing(&self, name: &Ident, id: &StepId) -> &[Ident] {
+        // All that a repetition in a `macro_rules!` writes has one position.
+        let same = |step: &&Step| {
+            !step.passing.is_empty()
+                && step.literal_id() == id.text()
+                && step.name.span().start() == name.span().start()
         };
         self.workflow.steps.iter().find(same).map_or(&[], |step| &step.passing)
     }
 
     /// Puts the state in the place of the id, and makes what the step does lazy and repeatable.
-    fn step(&mut self, call: &mut ExprMethodCall, step: &Step) {
-        if step.method == Method::WaitForEvent && step.event.is_none() {
+    fn step(&mut self, call: &mut ExprMethodCall, method: Method) {
+        let id = StepId::of(call, method);
+        if method == Method::WaitForEvent && awaited_event(call).is_none() {
             call.turbofish = Some(parse_quote!(::<__private::NoEvent>));
             call.args = call.args.iter().take(1).cloned().collect();
         }
-        if let StepId::Missing(_) = step.id {
+        if let StepId::Missing(_) = id {
             call.args.insert(0, Expr::Verbatim(quote!(())));
         }
         let mut arguments = call.args.iter_mut();
-        if let Some(id) = arguments.next() {
-            *id = self.state(&step.id, id);
+        if let Some(first) = arguments.next() {
+            if id.text().is_none() {
+                self.visit_expr_mut(first);
+            }
+            *first = self.state(&id, first);
         }
         if let Some(argument) = arguments.next() {
-            match step.method {
+            match method {
                 Method::Run => {
-                    let outer = std::mem::replace(&mut self.inside_step, true);
-                    self.visit_expr_mut(argument);
-                    self.inside_step = outer;
-                    let passing = self.passing(step);
-                    match &step.attempt {
-                        Some(written)
-                            if passing.is_empty()
-                                || attempt::is_refused(written, self.problems) =>
-                        {
-                            attempt::attempt(written, argument, self.problems);
-                        }
-                        Some(_) => {
-                            let run_with = Ident::new("run_with", call.method.span());
-                            call.method = run_with;
-                            *argument = attempt::attempt_with(passing, argument);
-                        }
-                        None => {}
+                    let refused = self.rewrite_attempt(argument);
+                    let passing = self.passing(&call.method, &id);
+                    if passing.is_empty() || refused.is_any() {
+                        attempt::attempt(argument, &refused);
+                    } else {
+                        call.method = Ident::new("run_with", call.method.span());
+                        *argument = attempt::attempt_with(passing, argument);
                     }
                 }
                 Method::Transaction => {
-                    let outer = std::mem::replace(&mut self.inside_step, true);
-                    self.visit_expr_mut(argument);
-                    self.inside_step = outer;
-                    let refused = step
-                        .attempt
-                        .as_ref()
-                        .is_some_and(|written| attempt::is_refused(written, self.problems));
-                    let passing = if refused { &[] } else { self.passing(step) };
+                    let refused = self.rewrite_attempt(argument).is_any();
+                    let passing = if refused { &[] } else { self.passing(&call.method, &id) };
                     if !passing.is_empty() {
                         call.method = Ident::new("transaction_with", call.method.span());
                     }
@@ -251,6 +242,15 @@ impl Rewrite<'_> {
             }
         }
         arguments.for_each(|argument| self.visit_expr_mut(argument));
+    }
+
+    /// Rewrites what a step does; gives what was refused about it.
+    fn rewrite_attempt(&mut self, argument: &mut Expr) -> Refused {
+        let refused = Refused::of(argument, self.problems);
+        let outer = std::mem::replace(&mut self.inside_step, true);
+        self.visit_expr_mut(argument);
+        self.inside_step = outer;
+        refused
     }
 
     fn state(&self, id: &StepId, written: &Expr) -> Expr {

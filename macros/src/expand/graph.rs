@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote};
 
 use super::waits;
-use crate::model::{Method, Step, StepId, WorkflowModel, line};
+use crate::model::{Method, Step, WorkflowModel, line};
 
 /// The graph as a constant: mostly text, which the runtime reads.
 pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
@@ -41,7 +41,7 @@ pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
 /// A state on a line: `29 run fetch`, and perhaps what undoes it.
 fn write_state(step: &Step, lines: &mut String) {
     let _ = write!(lines, "{} {}", step.line(), step.method.kind());
-    if let StepId::Literal(_, id) = &step.id {
+    if let Some(id) = step.literal_id() {
         let _ = write!(lines, " {id}");
     }
     if let Some(undo) = step.undo() {
@@ -53,13 +53,7 @@ fn write_state(step: &Step, lines: &mut String) {
 
 /// The graph as the documentation of the workflow shows it.
 pub(super) fn documentation(workflow: &WorkflowModel) -> Option<String> {
-    let names: Vec<_> = workflow
-        .states()
-        .filter_map(|step| match &step.id {
-            StepId::Literal(_, id) => Some(id.clone()),
-            _ => None,
-        })
-        .collect();
+    let names: Vec<_> = workflow.states().filter_map(Step::literal_id).collect();
     (!names.is_empty())
-        .then(|| format!("\n# States\n\n```text\n{}\n```", workflow.graph.to_text(&names)))
+        .then(|| format!("\n# States\n\n```text\n{}```", workflow.graph.to_text(&names)))
 }

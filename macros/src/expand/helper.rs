@@ -5,12 +5,12 @@ use syn::{Ident, Pat, ReturnType, Type};
 use super::runtime::Runtime;
 use super::state::States;
 use super::{body, graph, undos, waits};
-use crate::model::{WorkflowModel, helper_id};
+use crate::model::{WorkflowModel, id_of};
 use crate::problem::Problems;
 
 /// A helper: a function that builds its call, and a type of the same name that carries its graph.
 pub(super) fn expand(mut helper: WorkflowModel, problems: &Problems) -> TokenStream {
-    let Some(handle) = helper.handle.clone() else {
+    let Some(handle) = helper.handle.as_ref().map(|handle| handle.name.clone()) else {
         let function = &helper.function;
         return quote!(#function);
     };
@@ -25,7 +25,7 @@ pub(super) fn expand(mut helper: WorkflowModel, problems: &Problems) -> TokenStr
     let (docs, others): (Vec<_>, Vec<_>) =
         helper.function.attrs.iter().partition(|attribute| attribute.path().is_ident("doc"));
     let diagram = graph::documentation(&helper).map(|text| quote!(#[doc = #text]));
-    let id = helper_id(name);
+    let id = id_of(name);
     let mut graph = graph::constant(&helper);
     let mut waits = waits::of(&helper);
     let mut undos = undos::of(&helper);

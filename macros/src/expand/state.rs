@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -21,14 +21,14 @@ struct State<'m> {
 impl<'m> States<'m> {
     /// A state for each step that can have one; those that cannot were reported.
     pub(super) fn of(workflow: &'m WorkflowModel) -> Self {
-        let mut taken = HashSet::new();
+        let mut taken = BTreeSet::new();
         let states = workflow.steps.iter().filter_map(|step| match &step.id {
             StepId::Literal(id, _) if step.method != Method::Call => {
                 Some(State { variant: step.id.variant()?, id })
             }
             _ => None,
         });
-        let states = states.filter(|state| taken.insert(state.variant.clone())).collect();
+        let states = states.filter(|state| taken.insert(state.variant.to_string())).collect();
         Self { name: enum_name(workflow.name()), states }
     }
 

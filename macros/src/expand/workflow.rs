@@ -21,9 +21,10 @@ pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenS
     let conditions: Vec<_> = others.iter().filter(|attribute| is_condition(attribute)).collect();
     let (name, visibility) = (workflow.name(), &workflow.function.vis);
     let enumeration = states.definition(&workflow, &runtime);
-    let implementation = implementation(&workflow, &states);
+    let output_span = output_span(&workflow);
+    let implementation = implementation(&workflow, &states, output_span);
     let body = if workflow.has_a_signature() {
-        body(block, &workflow, &states, problems)
+        body(block, &workflow, &states, output_span, problems)
     } else {
         stand_in(&workflow)
     };
@@ -49,10 +50,10 @@ fn is_condition(attribute: &Attribute) -> bool {
 }
 
 /// `impl Workflow`.
-fn implementation(workflow: &WorkflowModel, states: &States<'_>) -> TokenStream {
-    let (name, state, id) = (workflow.name(), &states.name, workflow.id());
+fn implementation(workflow: &WorkflowModel, states: &States<'_>, output_span: Span) -> TokenStream {
+    let (name, state, id) = (workflow.name(), &states.name, &workflow.id);
     let (input, output) = if workflow.has_a_signature() {
-        (input_type(workflow), output_type(workflow))
+        (input_type(workflow), output_type(workflow, output_span))
     } else {
         (quote!(__private::Direct<()>), quote!(()))
     };
@@ -86,11 +87,12 @@ fn input_type(workflow: &WorkflowModel) -> TokenStream {
     if workflow.configuration.direct { quote!(__private::Direct<#ty>) } else { quote!(#ty) }
 }
 
-fn output_type(workflow: &WorkflowModel) -> TokenStream {
-    let span = output_span(workflow);
+fn output_type(workflow: &WorkflowModel, output_span: Span) -> TokenStream {
     match &workflow.function.sig.output {
-        ReturnType::Default => quote_spanned!(span=> <() as __private::Returns>::Output),
-        ReturnType::Type(_, ty) => quote_spanned!(span=> <#ty as __private::Returns>::Output),
+        ReturnType::Default => quote_spanned!(output_span=> <() as __private::Returns>::Output),
+        ReturnType::Type(_, ty) => {
+            quote_spanned!(output_span=> <#ty as __private::Returns>::Output)
+        }
     }
 }
 
@@ -151,6 +153,7 @@ fn body(
     block: Block,
     workflow: &WorkflowModel,
     states: &States<'_>,
+    output_span: Span,
     problems: &Problems,
 ) -> TokenStream {
     let name = workflow.name();
@@ -181,11 +184,16 @@ fn body(
     });
     let context = Ident::new("context", Span::mixed_site());
     let input = Ident::new("input", Span::mixed_site());
-    let span = output_span(workflow);
-    let begin = quote_spanned!(span=> __private::begin::<Self, _>);
-    let first = if workflow.configuration.direct { quote!(#input.0) } else { quote!(#input) };
+    let begin = quote_spanned!(output_span=> __private::begin::<Self, _>);
+    let given = if workflow.configuration.direct {
+        quote!(__private::Direct(#input))
+    } else {
+        quote!(#input)
+    };
     // An event has a schema; an input may have one.
     let input_schema = workflow.configuration.direct.then(|| quote!(__private::input_schema! {}));
+    // `quote!` has rustc's lexer read each literal that is written in it, at each expansion.
+    let reason = "a step's attempt is made into one";
     let undos = constants("UNDOS", quote!(__private::Undo), undos::of(workflow));
     quote! {
         impl __private::Body for #name {
@@ -197,10 +205,10 @@ fn body(
 
             fn begin(#context: __private::Context) -> __private::BodyFuture {
                 #(#attributes)*
-                #[allow(clippy::redundant_closure, reason = "a step's attempt is made into one")]
+                #[allow(clippy::redundant_closure, reason = #reason)]
                 async fn __body(#inputs) #output #block
 
-                #begin(#context, |#input, #context| __body(#first, #(#parameters.make(#context)),*))
+                #begin(#context, |#given, #context| __body(#input, #(#parameters.make(#context)),*))
             }
         }
     }

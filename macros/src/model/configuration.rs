@@ -10,7 +10,8 @@ use crate::problem::{Problem, Problems};
 /// What `#[workflow(..)]` says.
 #[derive(Default)]
 pub(crate) struct Configuration {
-    pub(crate) id: Option<LitStr>,
+    /// The model takes it.
+    pub(super) id: Option<LitStr>,
     pub(crate) retries: Option<u32>,
     pub(crate) backoff: Option<Backoff>,
     /// `on_change = resume | pin`

@@ -2,6 +2,7 @@
 //! be understood; that is for the rules in [`check`](crate::check).
 
 mod allowance;
+mod attributes;
 mod batch;
 mod carried;
 mod closures;
@@ -11,12 +12,14 @@ mod event;
 mod event_fields;
 mod filter;
 mod graph;
+mod handle;
 mod items;
+mod macros;
 mod restart;
 mod step;
-mod steps;
 mod triggers;
 mod uses;
+mod walk;
 mod workflow;
 
 pub(crate) use self::allowance::Allowance;
@@ -28,11 +31,13 @@ pub(crate) use self::event::EventModel;
 pub(crate) use self::event_fields::EventField;
 pub(crate) use self::filter::Filter;
 pub(crate) use self::graph::Graph;
+pub(crate) use self::handle::Handle;
+pub(crate) use self::macros::MacroCall;
 pub(crate) use self::restart::is_restart;
 pub(crate) use self::step::{
-    Method, Step, StepId, helper_id, line, matched, transaction, transaction_mut,
+    Method, Step, StepId, awaited_event, id_of, line, matched, transaction, transaction_mut,
 };
-pub(crate) use self::steps::{steps, steps_in};
 pub(crate) use self::triggers::TriggersModel;
 pub(crate) use self::uses::occurrences;
+pub(crate) use self::walk::has_steps;
 pub(crate) use self::workflow::{WorkflowModel, step_handle};

@@ -1,7 +1,8 @@
-use syn::{Expr, ExprMethodCall, Ident};
+use syn::ExprMethodCall;
+
+use super::Handle;
 
 /// Whether a call begins the run anew: `step.restart(input)`.
-pub(crate) fn is_restart(call: &ExprMethodCall, handle: &Ident) -> bool {
-    call.method == "restart"
-        && matches!(&*call.receiver, Expr::Path(receiver) if receiver.path.is_ident(handle))
+pub(crate) fn is_restart(call: &ExprMethodCall, handle: &Handle) -> bool {
+    call.method == "restart" && handle.is(&call.receiver)
 }

@@ -4,7 +4,7 @@ use syn::{
     Path, PathArguments, Type,
 };
 
-use super::WorkflowModel;
+use super::{Handle, WorkflowModel};
 use crate::parse::{to_kebab_case, variant_name};
 
 /// The methods of `Step` that are durable operations.
@@ -28,14 +28,13 @@ pub(crate) enum Method {
 
 impl Method {
     /// The durable operation that a call is, if it is one on the handle.
-    pub(crate) fn of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
-        let Expr::Path(receiver) = ungrouped(&call.receiver) else { return None };
-        if receiver.path.is_ident(handle) { Self::named(&call.method) } else { None }
+    pub(crate) fn of(call: &ExprMethodCall, handle: &Handle) -> Option<Self> {
+        if handle.is(ungrouped(&call.receiver)) { Self::named(&call.method) } else { None }
     }
 
     /// The one at the root of a chain of method calls: of `step.run(..).retries(2).timeout(..)`, that
     /// of `step.run(..)`.
-    pub(crate) fn at_root_of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
+    pub(crate) fn at_root_of(call: &ExprMethodCall, handle: &Handle) -> Option<Self> {
         match &*call.receiver {
             Expr::MethodCall(receiver) => Self::at_root_of(receiver, handle),
             _ => Self::of(call, handle),
@@ -115,6 +114,8 @@ pub(crate) struct Step {
     pub(crate) untyped: Option<LitStr>,
     /// The calls behind it: `.retries(2).key(id)`.
     pub(crate) options: Vec<StepOption>,
+    /// The step whose own code it stands in, by its place among all.
+    pub(crate) outer: Option<usize>,
     /// Others of its id may be in progress at the same time.
     pub(crate) is_concurrent: bool,
     /// What is bound anew for each time that it is built, and may be gone when it is awaited.
@@ -142,6 +143,7 @@ impl Step {
             event: None,
             untyped: None,
             options: Vec::new(),
+            outer: None,
             is_concurrent: false,
             passing: Vec::new(),
         }
@@ -178,10 +180,7 @@ impl Step {
 
     /// Its id, if it has one.
     pub(crate) fn literal_id(&self) -> Option<&str> {
-        match &self.id {
-            StepId::Literal(_, id) => Some(id),
-            _ => None,
-        }
+        self.id.text()
     }
 
     /// What to call it in a message.
@@ -193,8 +192,8 @@ impl Step {
     }
 }
 
-/// The name under which a helper's states are kept: `notify_owner` gives `notify-owner`.
-pub(crate) fn helper_id(name: &Ident) -> String {
+/// The id that a function has from its name: `notify_owner` gives `notify-owner`.
+pub(crate) fn id_of(name: &Ident) -> String {
     to_kebab_case(name.to_string().trim_start_matches("r#"))
 }
 
@@ -231,8 +230,21 @@ impl StepId {
         (is_a_name && name != "Self").then(|| Ident::new(&name, literal.span()))
     }
 
+    /// What a literal says.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Literal(_, id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// How many of the call's arguments it is.
+    pub(super) fn arguments(&self) -> usize {
+        usize::from(!matches!(self, Self::Missing(_)))
+    }
+
     /// What stands where the id of a call belongs.
-    pub(super) fn of(call: &ExprMethodCall, method: Method) -> Self {
+    pub(crate) fn of(call: &ExprMethodCall, method: Method) -> Self {
         match call.args.first().map(ungrouped) {
             Some(Expr::Lit(ExprLit { lit: Lit::Str(literal), .. })) => {
                 Self::literal(literal.clone())
@@ -259,18 +271,16 @@ impl StepId {
 
 impl Step {
     /// Reads a method call as a durable operation on the handle: `step.run("id", ..)`.
-    pub(crate) fn of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
+    pub(crate) fn of(call: &ExprMethodCall, handle: &Handle) -> Option<Self> {
         let method = Method::of(call, handle)?;
         let id = StepId::of(call, method);
-        let before = usize::from(!matches!(id, StepId::Missing(_)));
+        let second = call.args.get(id.arguments());
         let mut step = Self::new(method, call.method.clone(), id);
-        let second = call.args.get(before);
         match method {
             Method::Run | Method::Transaction => step.attempt = second.cloned(),
             Method::WaitForEvent => {
-                let named = call.turbofish.as_ref().and_then(|turbofish| turbofish.args.first());
-                step.event = named.and_then(event_type);
-                step.untyped = match named {
+                step.event = awaited_event(call).cloned();
+                step.untyped = match first_type(call) {
                     Some(GenericArgument::Const(name)) => literal(name),
                     _ => second.and_then(literal),
                 };
@@ -282,7 +292,7 @@ impl Step {
 
     /// Reads what is awaited as a helper's call: a function that is given the handle, perhaps with a
     /// `.key(..)` behind.
-    pub(crate) fn of_call(awaited: &Expr, handle: &Ident) -> Option<Self> {
+    pub(crate) fn of_call(awaited: &Expr, handle: &Handle) -> Option<Self> {
         match awaited {
             Expr::Call(call) => Self::of_function(call, handle),
             Expr::MethodCall(call) if call.method == "key" => {
@@ -294,14 +304,14 @@ impl Step {
         }
     }
 
-    fn of_function(call: &ExprCall, handle: &Ident) -> Option<Self> {
+    fn of_function(call: &ExprCall, handle: &Handle) -> Option<Self> {
         let Expr::Path(function) = &*call.func else { return None };
         let is_given_the_handle = call.args.iter().any(|argument| {
             let argument = match argument {
                 Expr::Reference(reference) => &*reference.expr,
                 argument => argument,
             };
-            matches!(argument, Expr::Path(path) if path.path.is_ident(handle))
+            handle.is(argument)
         });
         let name = &function.path.segments.last()?.ident;
         is_given_the_handle.then(|| {
@@ -310,7 +320,7 @@ impl Step {
             if let Some(last) = helper.segments.last_mut() {
                 last.arguments = PathArguments::None;
             }
-            let id = StepId::literal(LitStr::new(&helper_id(name), name.span()));
+            let id = StepId::literal(LitStr::new(&id_of(name), name.span()));
             Self { helper: Some(helper), ..Self::new(Method::Call, name.clone(), id) }
         })
     }
@@ -327,7 +337,7 @@ impl Step {
     }
 
     /// The step at the root of a chain of method calls.
-    pub(crate) fn at_root_of(call: &ExprMethodCall, handle: &Ident) -> Option<Self> {
+    pub(crate) fn at_root_of(call: &ExprMethodCall, handle: &Handle) -> Option<Self> {
         match &*call.receiver {
             Expr::MethodCall(receiver) => Self::at_root_of(receiver, handle),
             _ => Self::of(call, handle),
@@ -376,10 +386,16 @@ fn literal(expression: &Expr) -> Option<LitStr> {
     }
 }
 
-fn event_type(argument: &GenericArgument) -> Option<Type> {
-    match argument {
+/// What stands first between the angle brackets of a call.
+fn first_type(call: &ExprMethodCall) -> Option<&GenericArgument> {
+    call.turbofish.as_ref()?.args.first()
+}
+
+/// The event that a wait names.
+pub(crate) fn awaited_event(call: &ExprMethodCall) -> Option<&Type> {
+    match first_type(call)? {
         GenericArgument::Type(Type::Infer(_)) => None,
-        GenericArgument::Type(ty) => Some(ty.clone()),
+        GenericArgument::Type(ty) => Some(ty),
         _ => None,
     }
 }

@@ -1,27 +1,39 @@
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{Block, FnArg, Ident, ItemFn, LitStr, Pat, PatType, Path, ReturnType, Type};
+use syn::{Attribute, Block, FnArg, Ident, ItemFn, LitStr, Pat, PatType, Path, ReturnType, Type};
 
-use super::closures::closures;
+use super::attributes::Attributes;
+use super::closures;
 use super::items::items;
-use super::{Configuration, Graph, Step, allowance, steps};
-use crate::parse::{WorkflowSyntax, to_kebab_case};
+use super::step::id_of;
+use super::walk::Contents;
+use super::{Configuration, Graph, Handle, MacroCall, Step};
+use crate::parse::WorkflowSyntax;
 use crate::problem::Problems;
 
 /// A workflow as its author wrote it.
 pub(crate) struct WorkflowModel {
+    /// The id under which the store knows it: as configured, or from its name.
+    pub(crate) id: LitStr,
     pub(crate) configuration: Configuration,
     /// Whether it stands under `#[durable]`.
     pub(crate) is_helper: bool,
     pub(crate) function: ItemFn,
     /// The parameter through which the body performs its steps.
-    pub(crate) handle: Option<Ident>,
+    pub(crate) handle: Option<Handle>,
     /// In the order of the source.
     pub(crate) steps: Vec<Step>,
     /// The steps that have a state of their own, by their place among all.
     states: Vec<usize>,
+    pub(crate) macros: Vec<MacroCall>,
+    /// The calls of `step.restart(..)`, by their method.
+    pub(crate) restarts: Vec<Ident>,
+    /// Each `matching(field = value)` that stands apart from a wait.
+    pub(crate) stray_matchings: Vec<Ident>,
+    /// Each `#[carried(..)]` of the body.
+    pub(crate) carried: Vec<Attribute>,
     pub(crate) graph: Graph,
     /// The variables that hold an `async` closure of the body.
     pub(crate) closures: Vec<Ident>,
@@ -42,18 +54,37 @@ impl WorkflowModel {
     }
 
     fn of(mut configuration: Configuration, mut function: ItemFn, problems: &Problems) -> Self {
-        configuration.allowances.extend(allowance::take_from(&mut function.block, problems));
-        let handle = parameters(&function).find_map(step_handle);
-        let steps =
-            handle.as_ref().map(|handle| steps(&function.block, handle)).unwrap_or_default();
-        let states = states(&steps);
-        let keys: Vec<_> = states.iter().filter_map(|index| steps[*index].key()).collect();
+        let Attributes { allowances, carried } =
+            Attributes::take_from(&mut function.block, problems);
+        configuration.allowances.extend(allowances);
+        let id = configuration.id.take().unwrap_or_else(|| {
+            let name = &function.sig.ident;
+            LitStr::new(&id_of(name), name.span())
+        });
+        let handle = parameters(&function).find_map(step_handle).map(Handle::new);
+        let contents = Contents::of(&function.block, handle.as_ref());
+        let Contents { steps, macros, restarts, stray_matchings, closures } = contents;
+        let (states, keys): (Vec<_>, Vec<_>) = states(&steps).unzip();
         let graph = Graph::of(&function.block, handle.as_ref(), &keys);
-        let closures = closures(&function.sig, &function.block);
+        let closures = closures::unambiguous(closures, &function.sig, &function.block);
         let waits = steps.iter().any(|step| step.event.is_some());
         let items = if waits { items(&function.block) } else { Vec::new() };
-        let is_helper = false;
-        Self { configuration, is_helper, function, handle, steps, states, graph, closures, items }
+        Self {
+            id,
+            configuration,
+            is_helper: false,
+            function,
+            handle,
+            steps,
+            states,
+            macros,
+            restarts,
+            stray_matchings,
+            carried,
+            graph,
+            closures,
+            items,
+        }
     }
 
     /// Takes the body out, to be rewritten; nothing else needs it by then.
@@ -94,14 +125,6 @@ impl WorkflowModel {
 
     pub(crate) fn name(&self) -> &Ident {
         &self.function.sig.ident
-    }
-
-    /// The id under which the store knows it.
-    pub(crate) fn id(&self) -> LitStr {
-        self.configuration.id.clone().unwrap_or_else(|| {
-            let name = self.name().to_string();
-            LitStr::new(&to_kebab_case(name.trim_start_matches("r#")), self.name().span())
-        })
     }
 
     /// Whether the signature can be compiled as a workflow's; what keeps it from that is reported by
@@ -148,11 +171,14 @@ impl WorkflowModel {
     }
 }
 
-/// The steps that have a state of their own, by their place among all.
-fn states(steps: &[Step]) -> Vec<usize> {
-    let mut keys = HashSet::new();
-    let mut is_new = |step: &Step| step.key().is_some_and(|key| keys.insert(key));
-    (0..steps.len()).filter(|index| is_new(&steps[*index])).collect()
+/// The steps that have a state of their own, by their place among all, and what tells each from the
+/// others.
+fn states(steps: &[Step]) -> impl Iterator<Item = (usize, String)> {
+    let mut keys = BTreeSet::new();
+    steps.iter().enumerate().filter_map(move |(index, step)| {
+        let key = step.key()?;
+        keys.insert(key.clone()).then_some((index, key))
+    })
 }
 
 fn parameters(function: &ItemFn) -> impl Iterator<Item = &PatType> {
@@ -197,8 +223,8 @@ mod tests {
         let item = quote!(
             async fn on_signup(event: E) {}
         );
-        assert_eq!(model(quote!(), item.clone()).id().value(), "on-signup");
-        assert_eq!(model(quote!(id = "welcome"), item).id().value(), "welcome");
+        assert_eq!(model(quote!(), item.clone()).id.value(), "on-signup");
+        assert_eq!(model(quote!(id = "welcome"), item).id.value(), "welcome");
     }
 
     #[test]
@@ -209,7 +235,7 @@ mod tests {
             }
         );
         let model = model(quote!(), item);
-        assert_eq!(model.handle.map(|handle| handle.to_string()).as_deref(), Some("s"));
+        assert_eq!(model.handle.map(|handle| handle.name.to_string()).as_deref(), Some("s"));
         assert_eq!(model.steps.len(), 1);
     }
 }

@@ -16,7 +16,7 @@ use syn::{
 
 use self::sources::{Source, UNORDERED};
 use self::unordered::{is_ordered_type, is_sorted_next, makes_unordered, orders};
-use crate::model::{Method, WorkflowModel, occurrences};
+use crate::model::{Handle, Method, WorkflowModel, occurrences};
 use crate::parse::MacroArguments;
 use crate::problem::{Problem, Problems};
 
@@ -56,7 +56,7 @@ struct Found {
 
 /// The body's own code, without what its steps do.
 struct Body<'m> {
-    handle: Option<&'m Ident>,
+    handle: Option<&'m Handle>,
     /// What `use` in the body brings into scope.
     aliases: HashMap<String, String>,
     /// Variables that are plainly a `HashMap` or a `HashSet`.
@@ -67,7 +67,7 @@ struct Body<'m> {
 }
 
 impl<'m> Body<'m> {
-    fn new(handle: Option<&'m Ident>) -> Self {
+    fn new(handle: Option<&'m Handle>) -> Self {
         Self {
             handle,
             aliases: HashMap::new(),
@@ -107,7 +107,8 @@ impl Body<'_> {
         let mut names = path.segments.iter().rev().map(|segment| &segment.ident);
         let (function, ty) = (names.next()?, names.next());
         let takes_the_handle = |argument: &Expr| {
-            self.handle.is_some_and(|handle| occurrences(&argument.to_token_stream(), handle) > 0)
+            self.handle
+                .is_some_and(|handle| occurrences(&argument.to_token_stream(), &handle.name) > 0)
         };
         let fits = match (ty, arguments) {
             (Some(_), arguments) => arguments.is_none_or(Punctuated::is_empty),
@@ -271,7 +272,7 @@ mod tests {
     use super::*;
 
     fn found(block: Block) -> Vec<String> {
-        let handle = quote::format_ident!("step");
+        let handle = Handle::new(quote::format_ident!("step"));
         let mut body = Body::new(Some(&handle));
         body.visit_block(&block);
         body.found.into_iter().map(|found| found.what).collect()

@@ -90,8 +90,8 @@ const _: () = {
                 _,
             >(
                 context,
-                |input, context| __body(
-                    input.0,
+                |__private::Direct(input), context| __body(
+                    input,
                     __private::parameter::<Step>().make(context),
                 ),
             )

@@ -166,31 +166,24 @@ impl Linker<'_> {
     fn without_junctions(mut self) -> Vec<Edge> {
         for number in (0..self.junctions).rev() {
             let junction = Node::Junction(number);
-            let leaving: Vec<_> = self
-                .edges
-                .iter()
-                .filter(|edge| edge.from == junction && edge.to != junction)
-                .cloned()
-                .collect();
-            let edges = std::mem::take(&mut self.edges);
-            self.edges = edges
-                .into_iter()
-                .filter(|edge| edge.from != junction)
-                .flat_map(|edge| match edge.to == junction {
-                    true => leaving.iter().map(|out| through(&edge, out)).collect(),
-                    false => vec![edge],
-                })
-                .collect();
-        }
-        let mut seen = Vec::new();
-        self.edges.retain(|edge| {
-            let new = !seen.contains(edge);
-            if new {
-                seen.push(edge.clone());
+            let mut leaving: Vec<_> =
+                self.edges.extract_if(.., |edge| edge.from == junction).collect();
+            leaving.retain(|edge| edge.to != junction);
+            for edge in std::mem::take(&mut self.edges) {
+                if edge.to == junction {
+                    self.edges.extend(leaving.iter().map(|out| through(&edge, out)));
+                } else {
+                    self.edges.push(edge);
+                }
             }
-            new
-        });
-        self.edges
+        }
+        let mut unique = Vec::with_capacity(self.edges.len());
+        for edge in self.edges {
+            if !unique.contains(&edge) {
+                unique.push(edge);
+            }
+        }
+        unique
     }
 }
 

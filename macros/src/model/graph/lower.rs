@@ -1,17 +1,17 @@
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{
-    BinOp, Block, Expr, ExprBinary, ExprBlock, ExprIf, ExprMatch, ExprMethodCall, ExprReturn,
-    Ident, Item, Label, Lifetime, Local, Macro, Pat, Stmt,
+    BinOp, Block, Expr, ExprBinary, ExprBlock, ExprIf, ExprMatch, ExprMethodCall, ExprReturn, Item,
+    Label, Lifetime, Local, Macro, Pat, Stmt,
 };
 
 use super::flow::{Arm, Exit, Flow, Loop, RaceBranch};
 use super::source::as_written;
-use crate::model::{CarriedLoop, Method, Step, StepId, is_restart};
+use crate::model::{CarriedLoop, Handle, Method, Step, StepId, is_restart};
 use crate::parse::{MacroArguments, concurrency};
 
 /// Lowers a body to what it does to its run.
-pub(super) fn lower(body: &Block, handle: Option<&Ident>, states: &[String]) -> Flow {
+pub(super) fn lower(body: &Block, handle: Option<&Handle>, states: &[String]) -> Flow {
     let mut lowering = Lowering { handle, states, flows: Vec::new(), callables: 0 };
     lowering.flow(|lowering| {
         lowering.visit_block(body);
@@ -25,7 +25,7 @@ pub(super) fn lower(body: &Block, handle: Option<&Ident>, states: &[String]) -> 
 
 /// Goes through a body in the order in which it is evaluated.
 struct Lowering<'h> {
-    handle: Option<&'h Ident>,
+    handle: Option<&'h Handle>,
     /// The keys of the body's states.
     states: &'h [String],
     /// What was found so far in the current sequence.
@@ -48,10 +48,6 @@ impl Lowering<'_> {
 
     fn choice(&mut self, arms: Vec<Arm>) {
         self.flows.push(Flow::choice(arms));
-    }
-
-    fn nothing_else() -> Arm {
-        Arm { condition: "else".to_owned(), flow: Flow::NOTHING }
     }
 
     fn state(&mut self, key: Option<String>) {
@@ -80,6 +76,10 @@ impl Lowering<'_> {
     fn callable_label(&self) -> String {
         format!("callable {}", self.callables)
     }
+}
+
+fn nothing_else() -> Arm {
+    Arm { condition: "else".to_owned(), flow: Flow::NOTHING }
 }
 
 fn text(tokens: &impl ToTokens) -> String {
@@ -188,7 +188,7 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
         });
         let otherwise = match &branch.else_branch {
             Some((_, otherwise)) => self.arm("else", |lowering| lowering.visit_expr(otherwise)),
-            None => Self::nothing_else(),
+            None => nothing_else(),
         };
         self.choice(vec![then, otherwise]);
     }
@@ -228,7 +228,7 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
             _ => return self.visit_expr(&binary.right),
         };
         let right = self.arm(condition, |lowering| lowering.visit_expr(&binary.right));
-        self.choice(vec![right, Self::nothing_else()]);
+        self.choice(vec![right, nothing_else()]);
     }
 
     fn visit_expr_block(&mut self, inner: &'ast ExprBlock) {

@@ -8,10 +8,13 @@ mod link;
 mod lower;
 mod source;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 pub(super) use self::source::as_written;
-use syn::{Block, Ident};
+use syn::Block;
+
+use super::Handle;
 
 /// How the states of a body follow one another.
 #[derive(Debug, Default)]
@@ -51,7 +54,7 @@ pub(crate) enum Node {
 
 impl Graph {
     /// The graph of a body whose states have these ids.
-    pub(crate) fn of(body: &Block, handle: Option<&Ident>, states: &[String]) -> Self {
+    pub(crate) fn of(body: &Block, handle: Option<&Handle>, states: &[String]) -> Self {
         Self { edges: link::link(&lower::lower(body, handle, states), states) }
     }
 
@@ -80,22 +83,30 @@ impl Graph {
 
     /// The graph as text for people, an edge a line. Square brackets would make rustc look for links in
     /// it, which takes it longer than many a step.
-    pub(crate) fn to_text(&self, states: &[String]) -> String {
+    pub(crate) fn to_text(&self, states: &[&str]) -> String {
         let name = |node: Node| match node {
-            Node::Start => "start".to_owned(),
-            Node::State(state) => states[state].clone(),
-            Node::Fork(number) => format!("fork {}", number + 1),
-            Node::Join(number) => format!("join {}", number + 1),
-            Node::End => "end".to_owned(),
-            Node::Failed => "failed".to_owned(),
-            Node::Restarted => "restart".to_owned(),
-            Node::Junction(_) => String::new(),
+            Node::Start => Cow::Borrowed("start"),
+            Node::State(state) => Cow::Borrowed(states[state]),
+            Node::Fork(number) => Cow::Owned(format!("fork {}", number + 1)),
+            Node::Join(number) => Cow::Owned(format!("join {}", number + 1)),
+            Node::End => Cow::Borrowed("end"),
+            Node::Failed => Cow::Borrowed("failed"),
+            Node::Restarted => Cow::Borrowed("restart"),
+            Node::Junction(_) => Cow::Borrowed(""),
         };
-        let lines = self.edges.iter().map(|Edge { from, to, condition }| {
-            let edge = format!("{} -> {}", name(*from), name(*to));
-            if condition.is_empty() { edge } else { format!("{edge}  ({condition})") }
-        });
-        lines.collect::<Vec<_>>().join("\n")
+        let mut text = String::new();
+        for Edge { from, to, condition } in &self.edges {
+            text.push_str(&name(*from));
+            text.push_str(" -> ");
+            text.push_str(&name(*to));
+            if !condition.is_empty() {
+                text.push_str("  (");
+                text.push_str(condition);
+                text.push(')');
+            }
+            text.push('\n');
+        }
+        text
     }
 }
 

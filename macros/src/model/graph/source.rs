@@ -1,14 +1,14 @@
-use proc_macro2::{Delimiter, LineColumn, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 
 /// Tokens as they stand in the source, on one line: spaces are kept where the source has any.
 pub(in crate::model) fn as_written(tokens: TokenStream) -> String {
     let mut text = String::new();
-    let mut end = None;
-    write(tokens, &mut text, &mut end);
+    let mut last = None;
+    write(tokens, &mut text, &mut last);
     text
 }
 
-fn write(tokens: TokenStream, text: &mut String, end: &mut Option<LineColumn>) {
+fn write(tokens: TokenStream, text: &mut String, last: &mut Option<Span>) {
     for token in tokens {
         match token {
             TokenTree::Group(group) => {
@@ -18,21 +18,20 @@ fn write(tokens: TokenStream, text: &mut String, end: &mut Option<LineColumn>) {
                     Delimiter::Bracket => ("[", "]"),
                     Delimiter::None => ("", ""),
                 };
-                push(open, group.span_open(), text, end);
-                write(group.stream(), text, end);
-                push(close, group.span_close(), text, end);
+                push(open, group.span_open(), text, last);
+                write(group.stream(), text, last);
+                push(close, group.span_close(), text, last);
             }
-            other => push(&other.to_string(), other.span(), text, end),
+            other => push(&other.to_string(), other.span(), text, last),
         }
     }
 }
 
-fn push(piece: &str, span: proc_macro2::Span, text: &mut String, end: &mut Option<LineColumn>) {
-    if end.is_some_and(|end| end != span.start()) {
+fn push(piece: &str, span: Span, text: &mut String, last: &mut Option<Span>) {
+    if last.replace(span).is_some_and(|last| last.end() != span.start()) {
         text.push(' ');
     }
     text.extend(piece.chars().map(|character| if character == '\n' { ' ' } else { character }));
-    *end = Some(span.end());
 }
 
 #[cfg(test)]

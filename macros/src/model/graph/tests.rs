@@ -4,15 +4,16 @@ use quote::format_ident;
 use syn::{Block, parse_str};
 
 use super::Graph;
-use crate::model::steps;
+use crate::model::Handle;
+use crate::model::walk::Contents;
 
 /// The graph of a body, an edge a line.
 fn graph(body: &str) -> String {
     let body: Block = parse_str(&format!("{{ {body} }}")).expect("it is a block");
-    let handle = format_ident!("step");
-    let steps = steps(&body, &handle);
+    let handle = Handle::new(format_ident!("step"));
+    let steps = Contents::of(&body, Some(&handle)).steps;
     let (keys, ids): (Vec<_>, Vec<_>) =
-        steps.iter().filter_map(|step| Some((step.key()?, step.literal_id()?.to_owned()))).unzip();
+        steps.iter().filter_map(|step| Some((step.key()?, step.literal_id()?))).unzip();
     Graph::of(&body, Some(&handle), &keys).to_text(&ids)
 }
 

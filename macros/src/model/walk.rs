@@ -6,34 +6,54 @@ use syn::{
     Item, Local, Macro, Pat, PatIdent, Stmt, Token,
 };
 
+use super::Handle;
 use super::carried::{self, CarriedLoop};
-use super::step::{Method, Step, StepOption};
+use super::macros::MacroCall;
+use super::restart::is_restart;
+use super::step::{Method, Step, StepOption, matched};
 use super::uses::{Uses, occurrences};
 use crate::parse::{MacroArguments, concurrency};
 
-/// The steps of a body, in the order of the source.
-pub(crate) fn steps(body: &Block, handle: &Ident) -> Vec<Step> {
-    let mut found = Steps::new(handle);
-    found.visit_block(body);
-    carried::number(&mut found.steps);
-    found.steps
+/// What the rules have to know of a body, gathered on one way through it.
+#[derive(Default)]
+pub(super) struct Contents {
+    /// In the order of the source; none without a handle.
+    pub(super) steps: Vec<Step>,
+    pub(super) macros: Vec<MacroCall>,
+    /// The calls of `step.restart(..)`, by their method.
+    pub(super) restarts: Vec<Ident>,
+    /// Each `matching(field = value)` that stands apart from a wait.
+    pub(super) stray_matchings: Vec<Ident>,
+    /// The variables that are given an `async` closure.
+    pub(super) closures: Vec<Ident>,
 }
 
-/// The steps in an expression, in the order of the source.
-pub(crate) fn steps_in(expression: &Expr, handle: &Ident) -> Vec<Step> {
-    let mut found = Steps::new(handle);
-    found.visit_expr(expression);
-    found.steps
+impl Contents {
+    pub(super) fn of(body: &Block, handle: Option<&Handle>) -> Self {
+        let mut walk = Walk::new(handle);
+        walk.visit_block(body);
+        carried::number(&mut walk.contents.steps);
+        walk.contents
+    }
 }
 
-struct Steps<'h> {
-    handle: &'h Ident,
-    steps: Vec<Step>,
+/// Whether an expression has steps in it.
+pub(crate) fn has_steps(expression: &Expr, handle: &Handle) -> bool {
+    let mut walk = Walk::new(Some(handle));
+    walk.visit_expr(expression);
+    !walk.contents.steps.is_empty()
+}
+
+struct Walk<'h> {
+    handle: Option<&'h Handle>,
+    contents: Contents,
     /// The options of the step to whose root a chain of calls is followed, the last first.
     options: Vec<StepOption>,
     place: Place,
     /// What the closures and loops around bind, as far as an operation built here may outlive it.
     bound: Vec<Ident>,
+    /// The step whose own code this is, by its place among all.
+    outer: Option<usize>,
 }
 
 /// Where an operation is built, seen from where it is awaited.
@@ -61,14 +81,15 @@ impl Place {
     }
 }
 
-impl<'h> Steps<'h> {
-    fn new(handle: &'h Ident) -> Self {
+impl<'h> Walk<'h> {
+    fn new(handle: Option<&'h Handle>) -> Self {
         Self {
             handle,
-            steps: Vec::new(),
+            contents: Contents::default(),
             options: Vec::new(),
             place: Place::default(),
             bound: Vec::new(),
+            outer: None,
         }
     }
 
@@ -83,13 +104,14 @@ impl<'h> Steps<'h> {
 
     /// A helper's call, if it is one.
     fn call(&mut self, expression: &Expr) {
-        if let Some(call) = Step::of_call(expression, self.handle) {
-            self.found(call);
+        if let Some(call) = self.handle.and_then(|handle| Step::of_call(expression, handle)) {
+            self.push(call);
         }
     }
 
-    fn found(&mut self, mut step: Step) {
+    fn push(&mut self, mut step: Step) {
         step.is_concurrent = self.place.is_one_of_many || self.place.is_repeated();
+        step.outer = self.outer;
         if let Some(attempt) = &step.attempt
             && self.place.escapes()
         {
@@ -102,7 +124,7 @@ impl<'h> Steps<'h> {
             }
             step.passing = passing;
         }
-        self.steps.push(step);
+        self.contents.steps.push(step);
     }
 
     fn within(&mut self, place: Place, visit: impl FnOnce(&mut Self)) {
@@ -122,16 +144,20 @@ impl<'h> Steps<'h> {
         let (Pat::Ident(name), Some(init)) = (&local.pat, &local.init) else {
             return self.visit_local(local);
         };
-        let is_operation = match &*init.expr {
+        let is_closure =
+            matches!(&*init.expr, Expr::Closure(closure) if closure.asyncness.is_some());
+        if is_closure && name.mutability.is_none() {
+            self.contents.closures.push(name.ident.clone());
+        }
+        let is_a_step = |handle| match &*init.expr {
             Expr::MethodCall(call) => {
-                Method::at_root_of(call, self.handle).is_some_and(Method::is_awaited)
-                    || Step::of_call(&init.expr, self.handle).is_some()
+                Method::at_root_of(call, handle).is_some_and(Method::is_awaited)
+                    || Step::of_call(&init.expr, handle).is_some()
             }
-            Expr::Call(_) => Step::of_call(&init.expr, self.handle).is_some(),
-            Expr::Closure(closure) => closure.asyncness.is_some(),
+            Expr::Call(_) => Step::of_call(&init.expr, handle).is_some(),
             _ => false,
         };
-        if !is_operation {
+        if !is_closure && !self.handle.is_some_and(is_a_step) {
             return self.visit_local(local);
         }
         let uses = Uses::of(&name.ident, later);
@@ -145,49 +171,69 @@ impl<'h> Steps<'h> {
         self.place = outer;
     }
 
+    /// The arguments of a step that runs code. The code is no part of the body, and a step in there is
+    /// refused.
+    fn arguments_of(&mut self, step: Step, arguments: &Punctuated<Expr, Token![,]>) {
+        let (code, place) = (step.id.arguments(), self.contents.steps.len());
+        self.push(step);
+        self.within(Place::default(), |walk| {
+            for (index, argument) in arguments.iter().enumerate() {
+                let outer = if index == code { Some(place) } else { walk.outer };
+                let around = std::mem::replace(&mut walk.outer, outer);
+                walk.visit_expr(argument);
+                walk.outer = around;
+            }
+        });
+    }
+
     fn arguments(&mut self, arguments: &Punctuated<Expr, Token![,]>) {
         let place = Place { is_argument: true, ..self.place };
-        self.within(place, |steps| {
+        self.within(place, |walk| {
             for argument in arguments {
-                steps.visit_expr(argument);
-                if steps.place.in_loop {
-                    steps.call(argument);
+                walk.visit_expr(argument);
+                if walk.place.in_loop {
+                    walk.call(argument);
                 }
             }
         });
     }
 }
 
-impl<'ast> Visit<'ast> for Steps<'_> {
+impl<'ast> Visit<'ast> for Walk<'_> {
     fn visit_expr(&mut self, expression: &'ast Expr) {
         if let Expr::ForLoop(inner) = expression {
             self.visit_expr(&inner.expr);
         }
-        if let Some(carried) = CarriedLoop::of(expression) {
-            self.found(carried.head());
+        if self.handle.is_some()
+            && let Some(carried) = CarriedLoop::of(expression)
+        {
+            self.push(carried.head());
         }
         match expression {
             Expr::Loop(_) | Expr::While(_) => {
-                self.in_loop(|steps| visit::visit_expr(steps, expression));
+                self.in_loop(|walk| visit::visit_expr(walk, expression));
             }
             _ => visit::visit_expr(self, expression),
         }
     }
 
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
-        if let Some(mut step) = Step::of(call, self.handle) {
-            step.options = std::mem::take(&mut self.options);
-            step.options.reverse();
-            let runs = step.attempt.is_some();
-            self.found(step);
-            if runs {
-                // What it does is no part of the body; a step in there is refused.
-                return self.within(Place::default(), |steps| {
-                    call.args.iter().for_each(|argument| steps.visit_expr(argument));
-                });
+        if let Some(handle) = self.handle {
+            if let Some(mut step) = Step::of(call, handle) {
+                step.options = std::mem::take(&mut self.options);
+                step.options.reverse();
+                if step.attempt.is_some() {
+                    return self.arguments_of(step, &call.args);
+                }
+                self.push(step);
+            } else if Method::at_root_of(call, handle).is_some() {
+                self.options.push(StepOption::of(call));
+            } else if is_restart(call, handle) {
+                self.contents.restarts.push(call.method.clone());
+            } else if call.method == "matching" && call.args.iter().any(|it| matched(it).is_some())
+            {
+                self.contents.stray_matchings.push(call.method.clone());
             }
-        } else if Method::at_root_of(call, self.handle).is_some() {
-            self.options.push(StepOption::of(call));
         }
         self.visit_expr(&call.receiver);
         self.arguments(&call.args);
@@ -199,7 +245,10 @@ impl<'ast> Visit<'ast> for Steps<'_> {
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {
-        let Some(arguments) = MacroArguments::parse(call) else { return };
+        let arguments = MacroArguments::parse(call);
+        let in_step = self.outer.is_some();
+        self.contents.macros.push(MacroCall::new(call, arguments.as_ref(), in_step));
+        let Some(arguments) = arguments else { return };
         match &arguments {
             MacroArguments::Race(branches) => {
                 for branch in branches {
@@ -232,8 +281,8 @@ impl<'ast> Visit<'ast> for Steps<'_> {
         if closure.asyncness.is_some() {
             // Like a block that is awaited with each call.
             let is_one_of_many = self.place.is_one_of_many || self.place.is_argument;
-            return self.within(Place { is_one_of_many, ..Place::default() }, |steps| {
-                steps.visit_expr(&closure.body);
+            return self.within(Place { is_one_of_many, ..Place::default() }, |walk| {
+                walk.visit_expr(&closure.body);
             });
         }
         let place = Place {
@@ -243,28 +292,28 @@ impl<'ast> Visit<'ast> for Steps<'_> {
             is_called_for_each: self.place.is_argument,
             ..self.place
         };
-        self.within(place, |steps| {
-            closure.inputs.iter().for_each(|input| steps.visit_pat(input));
-            steps.visit_expr(&closure.body);
+        self.within(place, |walk| {
+            closure.inputs.iter().for_each(|input| walk.visit_pat(input));
+            walk.visit_expr(&closure.body);
             if let Some(given) = given(&closure.body)
                 && place.is_called_for_each
             {
-                steps.call(given);
+                walk.call(given);
             }
         });
     }
 
     fn visit_expr_async(&mut self, block: &'ast ExprAsync) {
         let is_one_of_many = self.place.is_one_of_many || self.place.is_repeated();
-        self.within(Place { is_one_of_many, ..Place::default() }, |steps| {
-            steps.visit_block(&block.block);
+        self.within(Place { is_one_of_many, ..Place::default() }, |walk| {
+            walk.visit_block(&block.block);
         });
     }
 
     fn visit_expr_for_loop(&mut self, inner: &'ast ExprForLoop) {
-        self.in_loop(|steps| {
-            steps.visit_pat(&inner.pat);
-            steps.visit_block(&inner.body);
+        self.in_loop(|walk| {
+            walk.visit_pat(&inner.pat);
+            walk.visit_block(&inner.body);
         });
     }
 
@@ -297,8 +346,8 @@ mod tests {
     use crate::model::StepId;
 
     fn ids(body: Block) -> Vec<(Method, String)> {
-        let steps = steps(&body, &format_ident!("step"));
-        let ids = steps.into_iter().map(|step| match step.id {
+        let contents = Contents::of(&body, Some(&Handle::new(format_ident!("step"))));
+        let ids = contents.steps.into_iter().map(|step| match step.id {
             StepId::Literal(_, id) => (step.method, id),
             StepId::Other(_) => (step.method, "other".to_owned()),
             StepId::Missing(_) => (step.method, "missing".to_owned()),

@@ -1,0 +1,116 @@
+use proc_macro2::LineColumn;
+use quote::ToTokens;
+use syn::visit_mut::{self, VisitMut};
+use syn::{Attribute, Block, Expr, Item, Meta, Stmt};
+
+use super::Allowance;
+use super::carried::is_carried;
+use crate::parse::{Argument, Value, parse_arguments};
+use crate::problem::{Problem, Problems};
+
+/// The attributes of a body that mean something to us.
+#[derive(Default)]
+pub(super) struct Attributes {
+    /// `#[workflow(allow(..))]` on statements.
+    pub(super) allowances: Vec<Allowance>,
+    /// `#[carried(..)]`, wherever it stands.
+    pub(super) carried: Vec<Attribute>,
+}
+
+impl Attributes {
+    /// Reads a body's attributes. `#[workflow(..)]` is taken out of it; `#[carried(..)]` stays until its
+    /// loop is rewritten.
+    pub(super) fn take_from(body: &mut Block, problems: &Problems) -> Self {
+        let mut statements = Statements { problems, found: Self::default() };
+        statements.visit_block_mut(body);
+        statements.found
+    }
+}
+
+struct Statements<'p> {
+    problems: &'p Problems,
+    found: Attributes,
+}
+
+impl Statements<'_> {
+    /// Takes a statement's `#[workflow(..)]`.
+    fn take(&mut self, statement: &mut Stmt) {
+        if !attributes(statement).is_some_and(|attributes| attributes.iter().any(is_allowance)) {
+            return;
+        }
+        let scope = extent(statement);
+        if let Some(attributes) = attributes(statement) {
+            attributes.extract_if(.., |it| is_allowance(it)).for_each(|it| self.read(&it, scope));
+        }
+    }
+
+    fn read(&mut self, attribute: &Attribute, scope: (LineColumn, LineColumn)) {
+        let Meta::List(list) = &attribute.meta else { return };
+        for Argument { name, value } in parse_arguments(list.tokens.clone(), self.problems) {
+            match value {
+                Value::List(arguments) if name == "allow" => {
+                    let allowance = Allowance::parse(&name, arguments, self.problems);
+                    let here = |allowance: Allowance| allowance.within(scope);
+                    self.found.allowances.extend(allowance.map(here));
+                }
+                _ => self.problems.report(
+                    Problem::at(&name, "a statement only takes `allow(..)`")
+                        .help("#[workflow(allow(determinism, reason = \"..\"))]"),
+                ),
+            }
+        }
+    }
+}
+
+impl VisitMut for Statements<'_> {
+    fn visit_stmt_mut(&mut self, statement: &mut Stmt) {
+        self.take(statement);
+        visit_mut::visit_stmt_mut(self, statement);
+    }
+
+    fn visit_attribute_mut(&mut self, attribute: &mut Attribute) {
+        if is_carried(attribute) {
+            self.found.carried.push(attribute.clone());
+        }
+    }
+
+    fn visit_item_mut(&mut self, _: &mut Item) {}
+}
+
+fn extent(tokens: &impl ToTokens) -> (LineColumn, LineColumn) {
+    let mut tokens = tokens.to_token_stream().into_iter();
+    let first = tokens.next().map(|token| token.span());
+    let last = tokens.last().map(|token| token.span()).or(first);
+    let place = |span: Option<proc_macro2::Span>| span.unwrap_or_else(proc_macro2::Span::call_site);
+    (place(first).start(), place(last).end())
+}
+
+fn is_allowance(attribute: &Attribute) -> bool {
+    attribute.path().segments.last().is_some_and(|name| name.ident == "workflow")
+}
+
+/// The attributes of a statement, where it may have ours.
+fn attributes(statement: &mut Stmt) -> Option<&mut Vec<Attribute>> {
+    let expression = match statement {
+        Stmt::Local(local) => return Some(&mut local.attrs),
+        Stmt::Macro(call) => return Some(&mut call.attrs),
+        Stmt::Expr(expression, _) => expression,
+        Stmt::Item(_) => return None,
+    };
+    Some(match expression {
+        Expr::Assign(expression) => &mut expression.attrs,
+        Expr::Await(expression) => &mut expression.attrs,
+        Expr::Block(expression) => &mut expression.attrs,
+        Expr::Call(expression) => &mut expression.attrs,
+        Expr::ForLoop(expression) => &mut expression.attrs,
+        Expr::If(expression) => &mut expression.attrs,
+        Expr::Loop(expression) => &mut expression.attrs,
+        Expr::Macro(expression) => &mut expression.attrs,
+        Expr::Match(expression) => &mut expression.attrs,
+        Expr::MethodCall(expression) => &mut expression.attrs,
+        Expr::Return(expression) => &mut expression.attrs,
+        Expr::Try(expression) => &mut expression.attrs,
+        Expr::While(expression) => &mut expression.attrs,
+        _ => return None,
+    })
+}
