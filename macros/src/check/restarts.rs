@@ -103,7 +103,11 @@ impl<'m> Restarts<'m> {
             }
             Expr::Match(choice) => {
                 self.visit_expr(&choice.expr);
-                choice.arms.iter().for_each(|arm| self.last(&arm.body));
+                for arm in &choice.arms {
+                    // Its guard is part of the pattern.
+                    self.visit_pat(&arm.pat);
+                    self.last(&arm.body);
+                }
             }
             other => self.given(true, |restarts| restarts.visit_expr(other)),
         }

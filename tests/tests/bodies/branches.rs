@@ -84,6 +84,23 @@ body! {
 }
 
 body! {
+    on [0, 3, 4, 30]
+    async fn a_step_in_a_guard(n: u32, step: Step) -> Result<String, Failure> {
+        let word = match n {
+            0 => "none".to_owned(),
+            few if step.run("is-few", work("is-few", few < 10)).await?
+                && step.run("is-odd", work("is-odd", few % 2 == 1)).await? =>
+            {
+                step.run("odd", work("odd", format!("odd {few}"))).await?
+            }
+            _ if step.run("is-even", work("is-even", n % 4 == 0)).await? => "four times".to_owned(),
+            _ => step.run("other", work("other", "other".to_owned())).await?,
+        };
+        Ok(word)
+    }
+}
+
+body! {
     on [1, 2, 3]
     async fn a_step_as_a_scrutinee(n: u8, step: Step) -> Result<usize, Failure> {
         Ok(match step.run("toss", work("toss", (n, n % 2 == 0))).await? {

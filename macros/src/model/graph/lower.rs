@@ -1,3 +1,5 @@
+use std::iter;
+
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{
@@ -50,6 +52,22 @@ impl Lowering<'_> {
         self.flows.push(Flow::choice(arms));
     }
 
+    fn match_arm(&mut self, value: &str, arm: &syn::Arm) -> MatchArm {
+        let (mut pattern, mut guard) = (&arm.pat, None);
+        if let Pat::Guard(guarded) = pattern {
+            let flow = self.flow(|lowering| lowering.visit_expr(&guarded.guard));
+            if flow != Flow::NOTHING {
+                guard = Some((flow, text(&guarded.guard)));
+                pattern = &guarded.pat;
+            }
+        }
+        let condition = match pattern {
+            Pat::Wild(_) => "else".to_owned(),
+            pattern => format!("{value} is {}", text(pattern)),
+        };
+        MatchArm { condition, guard, body: self.flow(|lowering| lowering.visit_expr(&arm.body)) }
+    }
+
     fn state(&mut self, key: Option<String>) {
         self.flows.extend(key.filter(|key| self.states.contains(key)).map(Flow::Step));
     }
@@ -76,6 +94,36 @@ impl Lowering<'_> {
     fn callable_label(&self) -> String {
         format!("callable {}", self.callables)
     }
+}
+
+/// An arm of a `match`.
+struct MatchArm {
+    condition: String,
+    /// What its guard does, and its text, if there are steps in it.
+    guard: Option<(Flow, String)>,
+    body: Flow,
+}
+
+/// A `match` of which some guards have steps: one that does not hold leads to the next arm.
+fn guarded(arms: Vec<MatchArm>) -> Flow {
+    // No label in the source has a space in it.
+    let done = "match arm";
+    let (mut flows, last) = (Vec::new(), arms.len() - 1);
+    for (index, MatchArm { condition, guard, body }) in arms.into_iter().enumerate() {
+        let body = Flow::sequence(vec![body, Flow::Exit(Exit::Break(Some(done.to_owned())))]);
+        let flow = match guard {
+            Some((guard, holds)) => {
+                let arms = vec![Arm { condition: holds, flow: body }, nothing_else()];
+                Flow::sequence(vec![guard, Flow::choice(arms)])
+            }
+            None => body,
+        };
+        // One of the arms fits, so it is the last if no other was.
+        let otherwise = (index < last).then(nothing_else);
+        let fits = Arm { condition, flow };
+        flows.push(Flow::choice(iter::once(fits).chain(otherwise).collect()));
+    }
+    Flow::block(done.to_owned(), Flow::sequence(flows))
 }
 
 fn nothing_else() -> Arm {
@@ -196,15 +244,13 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
     fn visit_expr_match(&mut self, choice: &'ast ExprMatch) {
         self.visit_expr(&choice.expr);
         let value = text(&choice.expr);
-        let arms = choice.arms.iter().map(|arm| {
-            let condition = match &arm.pat {
-                Pat::Wild(_) => "else".to_owned(),
-                pattern => format!("{value} is {}", text(pattern)),
-            };
-            self.arm(condition, |lowering| lowering.visit_expr(&arm.body))
-        });
-        let arms = arms.collect();
-        self.choice(arms);
+        let arms: Vec<_> = choice.arms.iter().map(|arm| self.match_arm(&value, arm)).collect();
+        if arms.iter().any(|arm| arm.guard.is_some()) {
+            return self.flows.push(guarded(arms));
+        }
+        let arms =
+            arms.into_iter().map(|MatchArm { condition, body, .. }| Arm { condition, flow: body });
+        self.choice(arms.collect());
     }
 
     /// `let .. else` goes on only if the pattern fits.

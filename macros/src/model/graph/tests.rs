@@ -190,6 +190,16 @@ golden! {
         "join 1 -> c",
         "c -> end",
     ];
+    steps_in_guards: "match x { 1 => a!, y if b!? > y => { c!; } _ => {} } d!;" => [
+        "start -> a  (x is 1)",
+        "a -> d",
+        "start -> b  (else, x is y)",
+        "b -> c  (step.run(\"b\", f()).await? > y)",
+        "c -> d",
+        "b -> d  (else)",
+        "start -> d  (else)",
+        "d -> end",
+    ];
     a_shortcut: "if x && a!? { b!; }" => [
         "start -> a  (x)",
         "a -> b  (x && step.run(\"a\", f()).await?)",
