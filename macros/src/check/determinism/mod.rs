@@ -3,6 +3,7 @@
 mod sources;
 mod unordered;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use proc_macro2::TokenStream;
@@ -10,8 +11,8 @@ use quote::ToTokens as _;
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{
-    Block, Expr, ExprCall, ExprForLoop, ExprMethodCall, ExprPath, Ident, Item, ItemUse, Local,
-    Macro, Pat, PatIdent, Token, UseTree,
+    Block, Expr, ExprCall, ExprForLoop, ExprMethodCall, ExprPath, Ident, Item, Local, Macro, Pat,
+    PatIdent, Stmt, Token, Type, UseTree,
 };
 
 use self::sources::{Source, UNORDERED};
@@ -173,14 +174,31 @@ impl Body<'_> {
     }
 }
 
+/// The methods of a hash table that go through it.
+const ITERATES: &[&str] = &[
+    "iter",
+    "iter_mut",
+    "into_iter",
+    "keys",
+    "into_keys",
+    "values",
+    "values_mut",
+    "into_values",
+    "drain",
+    "union",
+    "intersection",
+    "difference",
+    "symmetric_difference",
+];
+
 impl<'ast> Visit<'ast> for Body<'_> {
     fn visit_expr_path(&mut self, path: &'ast ExprPath) {
-        self.path(&path.path, None);
+        self.path(&unqualified(path), None);
     }
 
     fn visit_expr_call(&mut self, call: &'ast ExprCall) {
         match &*call.func {
-            Expr::Path(function) => self.path(&function.path, Some(&call.args)),
+            Expr::Path(function) => self.path(&unqualified(function), Some(&call.args)),
             other => self.visit_expr(other),
         }
         call.args.iter().for_each(|argument| self.visit_expr(argument));
@@ -194,8 +212,7 @@ impl<'ast> Visit<'ast> for Body<'_> {
             }
             return;
         }
-        let iterates = ["iter", "iter_mut", "into_iter", "keys", "values", "values_mut", "drain"];
-        if iterates.iter().any(|method| call.method == method) {
+        if ITERATES.iter().any(|method| call.method == method) {
             self.iterated(&call.receiver);
         }
         let before = self.found.len();
@@ -206,6 +223,12 @@ impl<'ast> Visit<'ast> for Body<'_> {
     }
 
     fn visit_block(&mut self, block: &'ast Block) {
+        // What is imported is known in the whole block.
+        for statement in &block.stmts {
+            if let Stmt::Item(Item::Use(item)) = statement {
+                self.import(&item.tree, "");
+            }
+        }
         for (index, statement) in block.stmts.iter().enumerate() {
             let before = self.found.len();
             self.visit_stmt(statement);
@@ -250,18 +273,26 @@ impl<'ast> Visit<'ast> for Body<'_> {
         }
     }
 
-    fn visit_item_use(&mut self, item: &'ast ItemUse) {
-        self.import(&item.tree, "");
-    }
-
     fn visit_item(&mut self, item: &'ast Item) {
         match item {
-            Item::Use(item) => self.visit_item_use(item),
             Item::Fn(function) => {
                 self.own.insert(function.sig.ident.clone());
             }
+            Item::Static(item) => self.visit_expr(&item.expr),
             _ => {}
         }
+    }
+}
+
+/// `<Type>::function` as `Type::function`.
+fn unqualified(path: &ExprPath) -> Cow<'_, syn::Path> {
+    match path.qself.as_ref().map(|of| (&*of.ty, of.position)) {
+        Some((Type::Path(of), 0)) => {
+            let mut full = of.path.clone();
+            full.segments.extend(path.path.segments.iter().cloned());
+            Cow::Owned(full)
+        }
+        _ => Cow::Borrowed(&path.path),
     }
 }
 
@@ -303,6 +334,8 @@ mod tests {
             let command = Command::new(order);
             let setting = env::Setting::default();
             let now = clock::now(&step);
+            let pause = tokio::time::Duration::from_secs(1);
+            let here = std::net::Ipv4Addr::LOCALHOST;
         }));
         assert!(found.is_empty(), "{found:?}");
     }
@@ -310,13 +343,19 @@ mod tests {
     #[test]
     fn another_name_does_not_hide_a_source() {
         let found = found(parse_quote!({
+            let variable = e::var("HOME");
             use rand::{self, random as toss};
+            use std::env as e;
+            let now = <std::time::Instant>::now();
+            static BEGAN: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
             use std::time::SystemTime as Clock;
             let now = Clock::now();
             let heads = toss::<bool>();
             tracing::debug!("{}", format!("{:?}", Clock::now()));
         }));
-        assert_eq!(found, ["Clock::now", "toss", "Clock::now"]);
+        let first = ["e::var", "std::time::Instant::now", "SystemTime::now"];
+        assert_eq!(found[..3], first);
+        assert_eq!(found[3..], ["Clock::now", "toss", "Clock::now"]);
     }
 
     #[test]

@@ -70,6 +70,14 @@ static SOURCES: &[Source] = &[
             "env::vars",
             "env::args",
             "env::current_dir",
+            "env::set_current_dir",
+            "env::set_var",
+            "env::remove_var",
+            "env::vars_os",
+            "env::args_os",
+            "env::temp_dir",
+            "env::home_dir",
+            "env::current_exe",
         ],
         methods: &[],
         functions: &[],
@@ -80,13 +88,25 @@ static SOURCES: &[Source] = &[
         paths: &[
             "std::fs::",
             "fs::read",
+            "fs::read_dir",
             "fs::read_to_string",
             "fs::write",
+            "fs::metadata",
+            "fs::exists",
+            "fs::copy",
+            "fs::rename",
+            "fs::create_dir",
+            "fs::create_dir_all",
             "fs::remove_file",
+            "fs::remove_dir",
+            "fs::remove_dir_all",
+            "OpenOptions::new",
+            "io::stdin",
             "tokio::fs::",
             "File::open",
             "File::create",
             "std::net::",
+            "TcpListener::bind",
             "TcpStream::connect",
             "UdpSocket::bind",
             "reqwest::",
@@ -114,6 +134,8 @@ static SOURCES: &[Source] = &[
     Source {
         paths: &[
             "thread::sleep",
+            "thread::park",
+            "thread::park_timeout",
             "tokio::time::",
             "time::sleep",
             "time::timeout",
@@ -128,6 +150,8 @@ static SOURCES: &[Source] = &[
         paths: &[
             "std::thread::",
             "thread::spawn",
+            "thread::scope",
+            "thread::Builder::new",
             "tokio::spawn",
             "tokio::task::",
             "task::spawn",
@@ -149,10 +173,24 @@ pub(super) static UNORDERED: Source = Source {
     instead: "use a `BTreeMap` or `BTreeSet`, or sort what comes out of it first",
 };
 
+/// Types and modules of plain values among what does something.
+const VALUES: &[&str] = &[
+    "Duration",
+    "Ipv4Addr",
+    "Ipv6Addr",
+    "IpAddr",
+    "SocketAddr",
+    "ExitCode",
+    "StatusCode",
+    "consts",
+];
+
 impl Source {
     /// The one that a path leads to.
     pub(super) fn of(path: &str) -> Option<&'static Self> {
-        SOURCES.iter().find(|source| source.paths.iter().any(|known| matches(path, known)))
+        let leads_to = |source: &&Self| source.paths.iter().any(|known| matches(path, known));
+        let is_value = || path.split("::").any(|name| VALUES.contains(&name));
+        SOURCES.iter().find(leads_to).filter(|_| !is_value())
     }
 
     /// The one that a function is by its name alone.
