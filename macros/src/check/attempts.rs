@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{
-    Expr, ExprAsync, ExprBinary, ExprClosure, ExprReference, Ident, Item, Local, Macro, PatIdent,
+    Expr, ExprAsync, ExprBinary, ExprClosure, ExprReference, Ident, Item, Label, Lifetime, Local,
+    Macro, PatIdent,
 };
 
 use crate::model::{Step, WorkflowModel};
@@ -51,30 +52,72 @@ pub(crate) fn keep_control_flow(model: &WorkflowModel, problems: &Problems) {
 
 /// What leaves an attempt that is not a block of its own.
 pub(crate) fn exits(attempt: &Expr) -> Vec<(&'static str, TokenStream)> {
-    let mut exits = Exits(Vec::new());
+    let mut exits = Exits::default();
     exits.visit_expr(attempt);
-    exits.0
+    exits.found
 }
 
 /// Control flow that leaves an expression.
-struct Exits(Vec<(&'static str, TokenStream)>);
+#[derive(Default)]
+struct Exits {
+    found: Vec<(&'static str, TokenStream)>,
+    /// The loops and labelled blocks around, as far as they are part of the expression.
+    own: Vec<Own>,
+}
+
+/// What a `break` or a `continue` may stay in.
+struct Own {
+    label: Option<Label>,
+    is_loop: bool,
+}
+
+impl Exits {
+    fn leaves(&self, label: Option<&Lifetime>) -> bool {
+        !self.own.iter().any(|own| match label {
+            Some(label) => own.label.as_ref().is_some_and(|own| own.name.ident == label.ident),
+            None => own.is_loop,
+        })
+    }
+
+    fn within(&mut self, label: &Option<Label>, is_loop: bool, visit: impl FnOnce(&mut Self)) {
+        self.own.push(Own { label: label.clone(), is_loop });
+        visit(self);
+        self.own.pop();
+    }
+}
 
 impl<'ast> Visit<'ast> for Exits {
     fn visit_expr(&mut self, expression: &'ast Expr) {
         let exit = match expression {
             Expr::Try(tried) => Some(("?", tried.question_token.to_token_stream())),
             Expr::Return(exit) => Some(("return", exit.return_token.to_token_stream())),
-            Expr::Break(exit) => Some(("break", exit.break_token.to_token_stream())),
-            Expr::Continue(exit) => Some(("continue", exit.continue_token.to_token_stream())),
+            Expr::Break(exit) if self.leaves(exit.label.as_ref()) => {
+                Some(("break", exit.break_token.to_token_stream()))
+            }
+            Expr::Continue(exit) if self.leaves(exit.label.as_ref()) => {
+                Some(("continue", exit.continue_token.to_token_stream()))
+            }
             _ => None,
         };
-        self.0.extend(exit);
-        visit::visit_expr(self, expression);
+        self.found.extend(exit);
+        let visit = |exits: &mut Self| visit::visit_expr(exits, expression);
+        match expression {
+            Expr::Loop(inner) => self.within(&inner.label, true, visit),
+            Expr::While(inner) => self.within(&inner.label, true, visit),
+            Expr::ForLoop(inner) => self.within(&inner.label, true, visit),
+            Expr::Block(inner) => self.within(&inner.label, false, visit),
+            _ => visit(self),
+        }
     }
 
     fn visit_expr_async(&mut self, _: &'ast ExprAsync) {}
 
     fn visit_expr_closure(&mut self, _: &'ast ExprClosure) {}
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        let Some(arguments) = MacroArguments::parse(call) else { return };
+        arguments.expressions().into_iter().for_each(|argument| self.visit_expr(argument));
+    }
 
     fn visit_item(&mut self, _: &'ast Item) {}
 }
@@ -233,6 +276,26 @@ mod tests {
     fn a_block_of_its_own_keeps_its_control_flow() {
         let leaves = |attempt: Expr| exits(&attempt).iter().map(|exit| exit.0).collect::<Vec<_>>();
         assert_eq!(leaves(parse_quote!(desk.mail(parse(text)?))), ["?"]);
+        assert_eq!(leaves(parse_quote!(desk.mail(&format!("{}", parse(text)?)))), ["?"]);
+        assert_eq!(
+            leaves(parse_quote!({
+                loop {
+                    break;
+                    continue 'outer;
+                }
+            })),
+            ["continue"]
+        );
+        assert!(
+            leaves(parse_quote!({
+                'a: {
+                    for x in y {
+                        break 'a;
+                    }
+                }
+            }))
+            .is_empty()
+        );
         assert!(leaves(parse_quote!(async { Ok(parse(text)?) })).is_empty());
         assert!(leaves(parse_quote!(|| async { return Ok(()) })).is_empty());
     }
