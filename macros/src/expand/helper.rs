@@ -31,8 +31,9 @@ pub(super) fn expand(mut helper: WorkflowModel, problems: &Problems) -> TokenStr
     let mut undos = undos::of(&helper);
     let mut block = body::rewrite(block, &helper, &states, problems);
     let mut lints = None;
-    if helper.calls_of_itself().next().is_some() {
-        // It was reported, in better words than those for cycles of constants and futures.
+    if helper.calls_of_itself().next().is_some() || helper.is_unread {
+        // It was reported, in better words than those for cycles of constants and futures, or for a
+        // body that gives nothing.
         graph = quote!(__private::Graph::EMPTY);
         waits.clear();
         undos.clear();

@@ -112,6 +112,9 @@ fn what_is_half_typed_is_expanded_all_the_same() {
         "loop { break }",
         "notify(&step).await",
         "|| step.run(\"a\", x)",
+        "step. Ok(())",
+        "let x = step.run(\"a\", fetch()).await? Ok(())",
+        "let x = ; match x { 1 => }",
         "#[workflow] let x = 1;",
         "#[workflow(allow)] let x = 1;",
     ] {
@@ -120,7 +123,10 @@ fn what_is_half_typed_is_expanded_all_the_same() {
             async fn on_ticket(event: TicketCreated, step: Step) -> Result<(), Failure> { #body }
         };
         let expansion = super::workflow(quote!(), item).to_string();
-        assert!(expansion.contains("on_ticket"), "{expansion}");
+        assert!(expansion.contains("Workflow for on_ticket"), "{expansion}");
+        let item = quote!(async fn tell(step: &Step) -> Result<(), Failure> { #body });
+        let expansion = super::durable(quote!(), item).to_string();
+        assert!(expansion.contains("DurableFn for tell"), "{expansion}");
     }
 }
 

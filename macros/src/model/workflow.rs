@@ -20,6 +20,8 @@ pub(crate) struct WorkflowModel {
     pub(crate) configuration: Configuration,
     /// Whether it stands under `#[durable]`.
     pub(crate) is_helper: bool,
+    /// Whether its body could not be read, which was reported.
+    pub(crate) is_unread: bool,
     pub(crate) function: ItemFn,
     /// The parameter through which the body performs its steps.
     pub(crate) handle: Option<Handle>,
@@ -44,13 +46,16 @@ pub(crate) struct WorkflowModel {
 impl WorkflowModel {
     pub(crate) fn new(syntax: WorkflowSyntax, problems: &Problems) -> Self {
         let configuration = Configuration::new(syntax.arguments, problems);
-        Self::of(configuration, syntax.function, problems)
+        let is_unread = syntax.is_unread;
+        Self { is_unread, ..Self::of(configuration, syntax.function, problems) }
     }
 
     /// A function under `#[durable]`, which has a body like a workflow's.
     pub(crate) fn helper(syntax: WorkflowSyntax, problems: &Problems) -> Self {
         let configuration = Configuration::of_helper(syntax.arguments, problems);
-        Self { is_helper: true, ..Self::of(configuration, syntax.function, problems) }
+        let is_unread = syntax.is_unread;
+        let model = Self::of(configuration, syntax.function, problems);
+        Self { is_helper: true, is_unread, ..model }
     }
 
     fn of(mut configuration: Configuration, mut function: ItemFn, problems: &Problems) -> Self {
@@ -73,6 +78,7 @@ impl WorkflowModel {
             id,
             configuration,
             is_helper: false,
+            is_unread: false,
             function,
             handle,
             steps,
