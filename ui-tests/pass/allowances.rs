@@ -15,10 +15,20 @@ async fn for_one_statement(_event: TicketCreated) -> Result<(), Failure> {
     Ok(())
 }
 
+#[workflow]
+async fn for_an_assignment(_event: TicketCreated) -> Result<(), Failure> {
+    let mut waited = std::time::Duration::ZERO;
+    #[workflow(allow(determinism, reason = "only printed"))]
+    waited += std::time::SystemTime::now().elapsed()?;
+    println!("{waited:?}");
+    Ok(())
+}
+
 fn check() {
     let [allowed] = for_the_workflow::GRAPH.allowed() else { panic!() };
     assert_eq!((allowed.rule, allowed.reason, allowed.line), ("determinism", "only printed", 4));
     assert_eq!(for_one_statement::GRAPH.allowed().len(), 1);
+    assert_eq!(for_an_assignment::GRAPH.allowed().len(), 1);
 }
 
 fn main() {

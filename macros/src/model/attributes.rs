@@ -97,8 +97,16 @@ fn attributes(statement: &mut Stmt) -> Option<&mut Vec<Attribute>> {
         Stmt::Expr(expression, _) => expression,
         Stmt::Item(_) => return None,
     };
+    of_expression(expression)
+}
+
+/// The attributes in front of an expression, which an operator leaves to what stands first.
+fn of_expression(expression: &mut Expr) -> Option<&mut Vec<Attribute>> {
     Some(match expression {
-        Expr::Assign(expression) => &mut expression.attrs,
+        Expr::Assign(expression) => return of_expression(&mut expression.left),
+        Expr::Binary(expression) => return of_expression(&mut expression.left),
+        Expr::Field(expression) => return of_expression(&mut expression.base),
+        Expr::Index(expression) => return of_expression(&mut expression.expr),
         Expr::Await(expression) => &mut expression.attrs,
         Expr::Block(expression) => &mut expression.attrs,
         Expr::Call(expression) => &mut expression.attrs,
@@ -108,8 +116,10 @@ fn attributes(statement: &mut Stmt) -> Option<&mut Vec<Attribute>> {
         Expr::Macro(expression) => &mut expression.attrs,
         Expr::Match(expression) => &mut expression.attrs,
         Expr::MethodCall(expression) => &mut expression.attrs,
+        Expr::Path(expression) => &mut expression.attrs,
         Expr::Return(expression) => &mut expression.attrs,
         Expr::Try(expression) => &mut expression.attrs,
+        Expr::Unary(expression) => &mut expression.attrs,
         Expr::While(expression) => &mut expression.attrs,
         _ => return None,
     })
