@@ -31,4 +31,16 @@ async fn three_deep(
     Ok(())
 }
 
+#[durable]
+async fn notify(step: &Step) -> Result<u32, Failure> {
+    Ok(step.run("count", async { Ok(1) }).await?)
+}
+
+#[workflow]
+async fn a_helper(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    step.run("as-it-is", notify(&step)).await?;
+    step.run("made-anew", || notify(&step)).await?;
+    Ok(())
+}
+
 fn main() {}

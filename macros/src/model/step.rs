@@ -201,6 +201,7 @@ pub(crate) fn id_of(name: &Ident) -> String {
 fn ungrouped(expression: &Expr) -> &Expr {
     match expression {
         Expr::Group(group) => ungrouped(&group.expr),
+        Expr::Paren(group) => ungrouped(&group.expr),
         other => other,
     }
 }
@@ -306,13 +307,7 @@ impl Step {
 
     fn of_function(call: &ExprCall, handle: &Handle) -> Option<Self> {
         let Expr::Path(function) = &*call.func else { return None };
-        let is_given_the_handle = call.args.iter().any(|argument| {
-            let argument = match argument {
-                Expr::Reference(reference) => &*reference.expr,
-                argument => argument,
-            };
-            handle.is(argument)
-        });
+        let is_given_the_handle = call.args.iter().any(|argument| is_handle(argument, handle));
         let name = &function.path.segments.last()?.ident;
         is_given_the_handle.then(|| {
             let mut helper = function.path.clone();
@@ -362,11 +357,21 @@ pub(crate) fn transaction(work: &Expr) -> Option<&ExprClosure> {
     }
 }
 
+/// Whether an argument is the handle, borrowed or cloned.
+fn is_handle(argument: &Expr, handle: &Handle) -> bool {
+    match ungrouped(argument) {
+        Expr::Reference(reference) => is_handle(&reference.expr, handle),
+        Expr::MethodCall(call) if call.method == "clone" => is_handle(&call.receiver, handle),
+        other => handle.is(other),
+    }
+}
+
 /// The same, to be rewritten.
 pub(crate) fn transaction_mut(work: &mut Expr) -> Option<&mut ExprClosure> {
     transaction(work)?;
     match work {
         Expr::Group(group) => transaction_mut(&mut group.expr),
+        Expr::Paren(group) => transaction_mut(&mut group.expr),
         Expr::Closure(closure) => Some(closure),
         _ => None,
     }

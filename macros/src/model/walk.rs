@@ -102,11 +102,14 @@ impl<'h> Walk<'h> {
         (self.place, self.bound) = outer;
     }
 
-    /// A helper's call, if it is one.
+    /// The helpers' calls among what an expression gives.
     fn call(&mut self, expression: &Expr) {
-        if let Some(call) = self.handle.and_then(|handle| Step::of_call(expression, handle)) {
-            self.push(call);
-        }
+        let Some(handle) = self.handle else { return };
+        each_given(expression, &mut |given| {
+            if let Some(call) = Step::of_call(given, handle) {
+                self.push(call);
+            }
+        });
     }
 
     fn push(&mut self, mut step: Step) {
@@ -141,7 +144,11 @@ impl<'h> Walk<'h> {
 
     /// What is built here and awaited later, or handed on: `let wait = step.sleep(..);`.
     fn bound(&mut self, local: &Local, later: &[Stmt]) {
-        let (Pat::Ident(name), Some(init)) = (&local.pat, &local.init) else {
+        let pattern = match &local.pat {
+            Pat::Type(typed) => &typed.pat,
+            pattern => pattern,
+        };
+        let (Pat::Ident(name), Some(init)) = (pattern, &local.init) else {
             return self.visit_local(local);
         };
         let is_closure =
@@ -149,15 +156,15 @@ impl<'h> Walk<'h> {
         if is_closure && name.mutability.is_none() {
             self.contents.closures.push(name.ident.clone());
         }
-        let is_a_step = |handle| match &*init.expr {
-            Expr::MethodCall(call) => {
-                Method::at_root_of(call, handle).is_some_and(Method::is_awaited)
-                    || Step::of_call(&init.expr, handle).is_some()
-            }
-            Expr::Call(_) => Step::of_call(&init.expr, handle).is_some(),
-            _ => false,
-        };
-        if !is_closure && !self.handle.is_some_and(is_a_step) {
+        let mut is_operation = is_closure;
+        if let Some(handle) = self.handle {
+            each_given(&init.expr, &mut |given| {
+                is_operation |= Step::of_call(given, handle).is_some()
+                    || matches!(given, Expr::MethodCall(call)
+                        if Method::at_root_of(call, handle).is_some_and(Method::is_awaited));
+            });
+        }
+        if !is_operation {
             return self.visit_local(local);
         }
         let uses = Uses::of(&name.ident, later);
@@ -181,6 +188,12 @@ impl<'h> Walk<'h> {
                 let outer = if index == code { Some(place) } else { walk.outer };
                 let around = std::mem::replace(&mut walk.outer, outer);
                 walk.visit_expr(argument);
+                if index == code {
+                    walk.call(match argument {
+                        Expr::Closure(closure) => &closure.body,
+                        future => future,
+                    });
+                }
                 walk.outer = around;
             }
         });
@@ -233,6 +246,8 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             } else if call.method == "matching" && call.args.iter().any(|it| matched(it).is_some())
             {
                 self.contents.stray_matchings.push(call.method.clone());
+            } else if call.method == "join_all" && handle.is(&call.receiver) {
+                call.args.iter().for_each(|operations| self.call(operations));
             }
         }
         self.visit_expr(&call.receiver);
@@ -295,10 +310,8 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         self.within(place, |walk| {
             closure.inputs.iter().for_each(|input| walk.visit_pat(input));
             walk.visit_expr(&closure.body);
-            if let Some(given) = given(&closure.body)
-                && place.is_called_for_each
-            {
-                walk.call(given);
+            if place.is_called_for_each {
+                walk.call(&closure.body);
             }
         });
     }
@@ -328,13 +341,42 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     fn visit_item(&mut self, _: &'ast Item) {}
 }
 
-/// What a closure's body gives.
-fn given(body: &Expr) -> Option<&Expr> {
-    let Expr::Block(block) = body else { return Some(body) };
-    match block.block.stmts.last() {
-        Some(Stmt::Expr(last, None)) => Some(last),
-        _ => None,
+/// Visits what an expression gives, through blocks, branches, collections and `Some(..)`.
+fn each_given(expression: &Expr, visit: &mut dyn FnMut(&Expr)) {
+    match expression {
+        Expr::Paren(inner) => each_given(&inner.expr, visit),
+        Expr::Group(inner) => each_given(&inner.expr, visit),
+        Expr::Block(inner) => last_of(&inner.block, visit),
+        Expr::If(branch) => {
+            last_of(&branch.then_branch, visit);
+            if let Some((_, otherwise)) = &branch.else_branch {
+                each_given(otherwise, visit);
+            }
+        }
+        Expr::Match(choice) => choice.arms.iter().for_each(|arm| each_given(&arm.body, visit)),
+        Expr::Array(all) => all.elems.iter().for_each(|each| each_given(each, visit)),
+        Expr::Tuple(all) => all.elems.iter().for_each(|each| each_given(each, visit)),
+        Expr::Call(call) if is_named(&call.func, &["Some", "Ok"]) => {
+            call.args.iter().for_each(|value| each_given(value, visit));
+        }
+        Expr::Macro(call) if call.mac.path.is_ident("vec") => {
+            if let Some(all) = MacroArguments::parse(&call.mac) {
+                all.expressions().into_iter().for_each(|each| each_given(each, visit));
+            }
+        }
+        other => visit(other),
     }
+}
+
+fn last_of(block: &Block, visit: &mut dyn FnMut(&Expr)) {
+    if let Some(Stmt::Expr(last, None)) = block.stmts.last() {
+        each_given(last, visit);
+    }
+}
+
+fn is_named(function: &Expr, names: &[&str]) -> bool {
+    matches!(function, Expr::Path(function)
+        if names.iter().any(|name| function.path.is_ident(name)))
 }
 
 #[cfg(test)]
@@ -382,5 +424,35 @@ mod tests {
                 (Method::Uuid, "missing"),
             ]
         );
+    }
+
+    #[test]
+    fn helpers_are_found_wherever_they_are_awaited() {
+        let found = ids(parse_quote!({
+            (tell(&step, 1)).await;
+            if urgent { ring(&step) } else { tell((&step), 2) }.await;
+            let later: _ = match n {
+                1 => Some(tell(&step.clone(), 3)),
+                _ => None,
+            };
+            later.await;
+            step.join_all([tell(&step, 4).key(4), ring(&step)]).await;
+            step.join_all(vec![tell(&step, 5).key(5)]).await;
+            step.join_all(ns.iter().filter_map(|n| Some(tell(&step, n).key(n)))).await;
+            let now = clock::now(&step);
+        }));
+        let helpers: Vec<_> = found.iter().map(|(_, id)| id.as_str()).collect();
+        assert_eq!(helpers, ["tell", "ring", "tell", "tell", "tell", "ring", "tell", "tell"]);
+    }
+
+    #[test]
+    fn a_helper_that_a_step_runs_stands_in_it() {
+        let body = parse_quote!({
+            step.run("a", tell(&step, 1)).await?;
+            step.run("b", || tell(&step, 1)).await?;
+        });
+        let steps = Contents::of(&body, Some(&Handle::new(format_ident!("step")))).steps;
+        let outer: Vec<_> = steps.iter().map(|step| step.outer).collect();
+        assert_eq!(outer, [None, Some(0), None, Some(2)]);
     }
 }
