@@ -33,7 +33,7 @@ pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
     Body, BodyFuture, Branch, Call, Context, Definition, Durable, DurableFn, Failure, FromContext,
     Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement, Returns, Tx, Undo, begin, join,
-    race, try_join, undo, undo_requirements,
+    race, seen, try_join, undo, undo_requirements,
 };
 use crate::text;
 pub use crate::workflow::fits::*;

@@ -11,7 +11,7 @@ use syn::{
 use super::attempt::Refused;
 use super::runtime::constant;
 use super::state::States;
-use super::syntax::{durable, path};
+use super::syntax::{durable, path, seen};
 use super::{attempt, concurrency, loops};
 use crate::model::{
     Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, awaited_event, is_restart, matched,
@@ -89,6 +89,9 @@ impl VisitMut for Rewrite<'_> {
             Expr::Call(call) if self.calls_a_closure(call) => {
                 *expression = branch(call.span(), call);
             }
+            Expr::Call(call) if self.calls_a_helper(call) => {
+                *expression = seen(std::mem::replace(expression, Expr::PLACEHOLDER));
+            }
             _ => {}
         }
     }
@@ -117,6 +120,17 @@ impl Rewrite<'_> {
     fn calls_a_closure(&self, call: &ExprCall) -> bool {
         matches!(&*call.func, Expr::Path(path)
             if self.workflow.closures.iter().any(|closure| path.path.is_ident(closure)))
+    }
+
+    /// Whether a call is among the states.
+    fn calls_a_helper(&self, call: &ExprCall) -> bool {
+        let Expr::Path(function) = &*call.func else { return false };
+        let name = function.path.segments.last().map(|name| &name.ident);
+        let mut helpers = self.workflow.steps.iter().filter(|step| step.helper.is_some());
+        name.is_some_and(|name| {
+            helpers
+                .any(|step| step.name == *name && step.name.span().start() == name.span().start())
+        })
     }
 
     /// Whether an operation is one of the handle's own, with nothing behind it. To go through `Durable`

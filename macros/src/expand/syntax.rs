@@ -32,16 +32,30 @@ pub(super) fn closure(body: Expr) -> Expr {
     })
 }
 
-/// `__private::durable(operation)`, spanned so that rustc underlines the whole operation, once, if it
-/// is not durable.
+/// `__private::durable(operation)`.
 pub(super) fn durable(operation: Expr) -> Expr {
-    let (first, last) = ends(&operation);
-    let function = ["__private", "durable"].map(|name| Ident::new(name, first));
+    match operation {
+        // Those of the call are enough.
+        Expr::Paren(inner) => durable(*inner.expr),
+        operation => given_to("durable", operation),
+    }
+}
+
+/// `__private::seen(call)`.
+pub(super) fn seen(call: Expr) -> Expr {
+    given_to("seen", call)
+}
+
+/// A call of a function of the runtime, spanned so that rustc underlines the whole argument, once, if
+/// it does not fit.
+fn given_to(function: &str, argument: Expr) -> Expr {
+    let (first, last) = ends(&argument);
+    let function = ["__private", function].map(|name| Ident::new(name, first));
     Expr::Call(ExprCall {
         attrs: Vec::new(),
         func: Box::new(path(function)),
         paren_token: Paren(last),
-        args: [operation].into_iter().collect(),
+        args: [argument].into_iter().collect(),
     })
 }
 

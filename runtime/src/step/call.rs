@@ -7,7 +7,11 @@ use super::undo::Undo;
 use crate::journal::StateKey;
 use crate::workflow::{Awaits, Graph};
 
-/// The call of a helper under `#[durable]`; await it. Its steps are kept under its name.
+/// The call of a helper under `#[durable]`; await it where it is called, or give it to `join!` or
+/// [`Step::join_all`] there. Its steps are kept under its name.
+///
+/// By itself it is not [`Durable`]: its states and what it waits for are known before any run begins, so
+/// the compiler has to see which helper it is. A call that it sees is [`Seen`].
 #[must_use = "a helper does nothing until it is awaited"]
 pub struct Call<F> {
     entered: Step,
@@ -29,8 +33,35 @@ impl<F: Future> Call<F> {
     }
 }
 
+/// A helper's call that stands in its caller's graph.
+#[must_use = "a helper does nothing until it is awaited"]
+pub struct Seen<C>(C);
+
+/// Written by the macros around each call of a helper that they see.
+#[doc(hidden)]
+pub fn seen<C>(call: C) -> Seen<C> {
+    Seen(call)
+}
+
+impl<F: Future> Seen<Call<F>> {
+    /// Tells this call from others of the helper by a name: see [`Call::key`].
+    pub fn key(self, name: impl std::fmt::Display) -> Self {
+        Self(self.0.key(name))
+    }
+}
+
 #[diagnostic::do_not_recommend]
-impl<F: Future> Durable for Call<F> {}
+impl<F: Future> Durable for Seen<Call<F>> {}
+
+#[diagnostic::do_not_recommend]
+impl<C: IntoFuture> IntoFuture for Seen<C> {
+    type Output = C::Output;
+    type IntoFuture = C::IntoFuture;
+
+    fn into_future(self) -> C::IntoFuture {
+        self.0.into_future()
+    }
+}
 
 #[diagnostic::do_not_recommend]
 impl<F: Future> IntoFuture for Call<F> {

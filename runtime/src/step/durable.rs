@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
     message = "this is awaited outside of a step, so it would run again on every resume",
     label = "not a durable operation",
     note = "a workflow's body runs from its start each time the run resumes; only steps remember what they did",
-    note = "put it in a step: `step.run(\"name-of-the-step\", ..).await`"
+    note = "put it in a step: `step.run(\"name-of-the-step\", ..).await`",
+    note = "a helper under `#[durable]` is awaited where it is called, or given to `join!` there: `notify(&step, ..).await`"
 )]
 pub trait Durable: IntoFuture {}
 

@@ -76,7 +76,7 @@ const _: () = {
                 reason = "a step's attempt is made into one"
             )]
             async fn __body(user: u32, step: Step) -> Result<(), Failure> {
-                __private::durable(tell(&step, user)).await?;
+                __private::durable(__private::seen(tell(&step, user))).await?;
                 __private::durable(
                         step
                             .wait_for_event::<Answered>(RemindState::Answer)
