@@ -108,10 +108,10 @@ pub trait WithoutSchema {
 
 impl<W: Workflow> WithoutSchema for InputOf<W> {}
 
-/// What the type of a workflow is as a value. A `derive` would cost rustc twice as much.
+/// A type that is copied. A `derive` would cost rustc twice as much.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __value {
+macro_rules! __copy {
     ($name:ident) => {
         #[automatically_derived]
         impl $crate::__private::Clone for $name {
@@ -121,6 +121,15 @@ macro_rules! __value {
         }
 
         impl $crate::__private::Copy for $name {}
+    };
+}
+
+/// What the type of a workflow is as a value.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __value {
+    ($name:ident) => {
+        $crate::__copy! { $name }
 
         impl $crate::__private::fmt::Debug for $name {
             fn fmt(

@@ -13,6 +13,14 @@ async fn mapped(day: u32, step: Step) -> Result<(), Failure> {
 }
 
 #[workflow(input)]
+async fn in_a_guard(day: u32, step: Step) -> Result<(), Failure> {
+    match day {
+        _ if step.restart(day + 1).is_ok_and(|(): ()| true) => Ok(()),
+        _ => Ok(()),
+    }
+}
+
+#[workflow(input)]
 async fn beside_others(day: u32, step: Step) -> Result<(), Failure> {
     let again = async {
         if day > 3 {

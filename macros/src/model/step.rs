@@ -197,7 +197,17 @@ pub(crate) fn id_of(name: &Ident) -> String {
     to_kebab_case(name.to_string().trim_start_matches("r#"))
 }
 
-/// What a `macro_rules!` macro was given comes in invisible groups.
+/// Whether an argument is the handle, borrowed or cloned.
+fn is_handle(argument: &Expr, handle: &Handle) -> bool {
+    match ungrouped(argument) {
+        Expr::Reference(reference) => is_handle(&reference.expr, handle),
+        Expr::MethodCall(call) if call.method == "clone" => is_handle(&call.receiver, handle),
+        other => handle.is(other),
+    }
+}
+
+/// An expression without parentheses, and without the invisible groups in which comes what a
+/// `macro_rules!` macro was given.
 fn ungrouped(expression: &Expr) -> &Expr {
     match expression {
         Expr::Group(group) => ungrouped(&group.expr),
@@ -354,15 +364,6 @@ pub(crate) fn transaction(work: &Expr) -> Option<&ExprClosure> {
             Some(closure)
         }
         _ => None,
-    }
-}
-
-/// Whether an argument is the handle, borrowed or cloned.
-fn is_handle(argument: &Expr, handle: &Handle) -> bool {
-    match ungrouped(argument) {
-        Expr::Reference(reference) => is_handle(&reference.expr, handle),
-        Expr::MethodCall(call) if call.method == "clone" => is_handle(&call.receiver, handle),
-        other => handle.is(other),
     }
 }
 

@@ -199,12 +199,14 @@ impl<'h> Walk<'h> {
         });
     }
 
-    fn arguments(&mut self, arguments: &Punctuated<Expr, Token![,]>) {
+    /// The arguments of another call. A helper's call among them is awaited later if it is given to
+    /// `join_all`, or gathered in a loop.
+    fn arguments(&mut self, arguments: &Punctuated<Expr, Token![,]>, joins: bool) {
         let place = Place { is_argument: true, ..self.place };
         self.within(place, |walk| {
             for argument in arguments {
                 walk.visit_expr(argument);
-                if walk.place.in_loop {
+                if joins || walk.place.in_loop {
                     walk.call(argument);
                 }
             }
@@ -246,17 +248,17 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             } else if call.method == "matching" && call.args.iter().any(|it| matched(it).is_some())
             {
                 self.contents.stray_matchings.push(call.method.clone());
-            } else if call.method == "join_all" && handle.is(&call.receiver) {
-                call.args.iter().for_each(|operations| self.call(operations));
             }
         }
         self.visit_expr(&call.receiver);
-        self.arguments(&call.args);
+        let joins =
+            call.method == "join_all" && self.handle.is_some_and(|it| it.is(&call.receiver));
+        self.arguments(&call.args, joins);
     }
 
     fn visit_expr_call(&mut self, call: &'ast ExprCall) {
         self.visit_expr(&call.func);
-        self.arguments(&call.args);
+        self.arguments(&call.args, false);
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {
@@ -454,5 +456,27 @@ mod tests {
         let steps = Contents::of(&body, Some(&Handle::new(format_ident!("step")))).steps;
         let outer: Vec<_> = steps.iter().map(|step| step.outer).collect();
         assert_eq!(outer, [None, Some(0), None, Some(2)]);
+    }
+
+    #[test]
+    fn a_helper_that_is_joined_in_a_loop_is_found_once() {
+        let found = ids(parse_quote!({
+            for n in ns {
+                let all = step.join_all([tell(&step, n).key(n)]);
+                all.await;
+            }
+        }));
+        assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn without_a_handle_there_are_no_steps() {
+        let body = parse_quote!({
+            #[carried(total)]
+            loop {
+                total += 1;
+            }
+        });
+        assert!(Contents::of(&body, None).steps.is_empty());
     }
 }

@@ -137,14 +137,7 @@ macro_rules! __states {
         #[derive(::core::fmt::Debug, ::core::cmp::PartialEq, ::core::cmp::Eq, ::core::hash::Hash)]
         $visibility enum $name { $($variant),* }
 
-        #[automatically_derived]
-        impl $crate::__private::Clone for $name {
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-
-        impl $crate::__private::Copy for $name {}
+        $crate::__copy! { $name }
 
         #[diagnostic::do_not_recommend]
         impl $crate::__private::State for $name {
