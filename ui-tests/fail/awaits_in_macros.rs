@@ -1,3 +1,5 @@
+#![allow(unused_macros)]
+
 use indelible::prelude::*;
 use indelible_ui_tests::{Desk, TicketCreated};
 
@@ -9,6 +11,12 @@ macro_rules! say {
 
 macro_rules! select {
     ($($branch:tt)*) => {};
+}
+
+macro_rules! table {
+    ($($name:literal => $value:expr),*) => {
+        [$(($name, $value)),*]
+    };
 }
 
 #[workflow]
@@ -28,6 +36,17 @@ async fn on_ticket(
         _ = step.sleep("rest", "1s") => {}
         _ = step.sleep("rest-more", "2s") => {}
     }
+    Ok(())
+}
+
+#[workflow]
+async fn in_a_table(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    table!("mail" => step.run("mail", desk.mail("hello")).await?);
+    table!("ticket" => step.run("ticket", desk.ticket(event.ticket)));
     Ok(())
 }
 

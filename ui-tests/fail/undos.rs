@@ -64,4 +64,11 @@ async fn of_a_sleep(_event: TicketCreated, step: Step) -> Result<(), Failure> {
     Ok(())
 }
 
+#[workflow]
+async fn apart_from_its_step(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let reserved = step.run("reserve", reserve(event.ticket));
+    reserved.undo(release).await?;
+    Ok(())
+}
+
 fn main() {}

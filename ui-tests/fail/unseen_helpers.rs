@@ -8,23 +8,16 @@ async fn notify(step: &Step, ticket: u32) -> Result<u32, Failure> {
 
 #[workflow]
 async fn through_a_copy(event: TicketCreated, step: Step) -> Result<(), Failure> {
-    let copy = &step;
-    notify(copy, event.ticket).await?;
-    Ok(())
-}
-
-#[workflow]
-async fn through_a_closure(event: TicketCreated, step: Step) -> Result<(), Failure> {
-    let tell = |ticket| notify(&step, ticket);
-    join!(tell(event.ticket), tell(2));
+    let copies = [&step];
+    notify(copies[0], event.ticket).await?;
     Ok(())
 }
 
 #[workflow]
 async fn through_a_collection(event: TicketCreated, step: Step) -> Result<(), Failure> {
-    let (first, second) = (notify(&step, event.ticket), notify(&step, 2));
-    first.await?;
-    second.key("second").await?;
+    let mut calls = Vec::new();
+    calls.push(notify(&step, event.ticket));
+    step.join_all(calls).await;
     Ok(())
 }
 

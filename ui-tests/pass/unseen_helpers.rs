@@ -29,8 +29,30 @@ async fn wherever_it_is_seen(event: TicketCreated, step: Step) -> Result<(), Fai
     Ok(())
 }
 
+#[workflow]
+async fn through_variables(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let copy = &step;
+    notify(copy, event.ticket).await?;
+    let (first, second) = (notify(&step, 1), notify(&step, 2));
+    first.await?;
+    second.key("second").await?;
+    let tell = |ticket| notify(&step, ticket);
+    tell(1).await?;
+    let later = tell(2);
+    later.await?;
+    let mut calls = Vec::new();
+    calls.push(notify(&step, 1).key("third"));
+    let fourth = notify(&step, 1).key("fourth");
+    calls.push(fourth.key(4));
+    let told: Vec<_> = (5..7).map(|n| notify(&step, n).key(n)).collect();
+    step.join_all(calls.into_iter().chain(told)).await;
+    Ok(())
+}
+
 fn main() {
     let helpers =
         wherever_it_is_seen::GRAPH.states().iter().filter(|it| it.helper.is_some()).count();
     assert_eq!(helpers, 13);
+    let helpers = through_variables::GRAPH.states().len();
+    assert_eq!(helpers, 7);
 }

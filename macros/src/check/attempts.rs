@@ -8,17 +8,17 @@ use syn::{
     Macro, PatIdent,
 };
 
-use crate::model::{Step, WorkflowModel};
+use crate::model::{Nested, Step, WorkflowModel};
 use crate::parse::MacroArguments;
 use crate::problem::{Problem, Problems};
 
 /// No step is used inside another step's future.
 pub(crate) fn do_not_nest(model: &WorkflowModel, problems: &Problems) {
-    let nested = model.steps.iter().filter_map(|step| Some((step, &model.steps[step.outer?])));
-    for (inner, outer) in nested {
+    for Nested { place, inner, outer } in &model.nested {
+        let (inner, outer) = (&model.steps[*inner], &model.steps[*outer]);
         problems.report(
             Problem::at(
-                &inner.name,
+                place,
                 format!("the step {} is used inside of the step {}", inner.title(), outer.title()),
             )
             .note(

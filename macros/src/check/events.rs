@@ -55,7 +55,7 @@ pub(crate) fn are_declared_outside(model: &WorkflowModel, problems: &Problems) {
 
 /// `matching` stands right behind its wait.
 pub(crate) fn are_matched_at_once(model: &WorkflowModel, problems: &Problems) {
-    for method in &model.stray_matchings {
+    for method in model.strays.iter().filter(|method| *method == "matching") {
         problems.report(
             Problem::at(method, "`matching` stands right behind the wait")
                 .note(

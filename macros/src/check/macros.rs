@@ -27,7 +27,14 @@ pub(crate) fn hide_no_await(model: &WorkflowModel, problems: &Problems) {
         if call.count.is_some() && !sometimes {
             continue;
         }
-        let Some(awaited) = call.awaited() else { continue };
+        let Some(awaited) = call.awaited() else {
+            let step = model.handle.as_ref().and_then(|handle| call.step(handle));
+            // One of ours that cannot be read says so itself.
+            if let Some(step) = step.filter(|_| call.concurrency().is_none()) {
+                problems.report(unseen_step(name, &step));
+            }
+            continue;
+        };
         let place = awaited.span().start();
         if seen.contains(&place) {
             continue;
@@ -50,6 +57,15 @@ pub(crate) fn hide_no_await(model: &WorkflowModel, problems: &Problems) {
             "await it before: `let value = step.run(..).await?;`, and give the macro `value`",
         ));
     }
+}
+
+fn unseen_step(name: &Ident, step: &Ident) -> Problem {
+    Problem::at(step, format!("a step inside of `{name}!` cannot be seen"))
+        .note(
+            "the arguments of this macro are no list of expressions, so it cannot be told what \
+             becomes of the step, and it would be in no graph",
+        )
+        .help("make it before: `let later = step.run(..);`, and give the macro `later`")
 }
 
 /// Whether a macro evaluates its arguments at some levels or in some builds alone: those of `tracing`

@@ -22,3 +22,17 @@ pub(crate) fn are_functions(model: &WorkflowModel, problems: &Problems) {
         }
     }
 }
+
+/// An undo stands right behind its step.
+pub(crate) fn are_known_at_once(model: &WorkflowModel, problems: &Problems) {
+    for method in model.strays.iter().filter(|method| *method == "undo") {
+        problems.report(
+            Problem::at(method, "`undo` stands right behind the step")
+                .note(
+                    "which function undoes a step is written down when the program is compiled: \
+                     when it is called, the body is gone",
+                )
+                .help("let reserved = step.run(\"reserve\", ..).undo(release);"),
+        );
+    }
+}

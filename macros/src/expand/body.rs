@@ -14,7 +14,8 @@ use super::state::States;
 use super::syntax::{durable, path, seen};
 use super::{attempt, concurrency, loops};
 use crate::model::{
-    Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, awaited_event, is_restart, matched,
+    Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, awaited_event, hidden_step,
+    is_restart, matched,
 };
 use crate::parse::{Concurrency, MacroArguments, concurrency as concurrency_of, parse_duration};
 use crate::problem::Problems;
@@ -63,7 +64,9 @@ impl VisitMut for Rewrite<'_> {
             }
             Expr::MethodCall(call) => self.method_call(call),
             Expr::Macro(call) => {
-                if let Some(joined) = self.call_macro(&mut call.mac) {
+                if self.hides_a_step(&call.mac) {
+                    *expression = Expr::Verbatim(quote!(__private::refused()));
+                } else if let Some(joined) = self.call_macro(&mut call.mac) {
                     *expression = joined;
                 }
             }
@@ -100,7 +103,9 @@ impl VisitMut for Rewrite<'_> {
         let Stmt::Macro(call) = statement else {
             return visit_mut::visit_stmt_mut(self, statement);
         };
-        if let Some(joined) = self.call_macro(&mut call.mac) {
+        if self.hides_a_step(&call.mac) {
+            *statement = parse_quote!(__private::refused::<()>(););
+        } else if let Some(joined) = self.call_macro(&mut call.mac) {
             *statement = Stmt::Expr(joined, call.semi_token);
         }
     }
@@ -118,8 +123,9 @@ impl VisitMut for Rewrite<'_> {
 impl Rewrite<'_> {
     /// Whether one of the body's own `async` closures is called.
     fn calls_a_closure(&self, call: &ExprCall) -> bool {
-        matches!(&*call.func, Expr::Path(path)
-            if self.workflow.closures.iter().any(|closure| path.path.is_ident(closure)))
+        let Expr::Path(function) = &*call.func else { return false };
+        let mut closures = self.workflow.closure_calls.iter();
+        function.path.get_ident().is_some_and(|name| closures.any(|call| is_same(call, name)))
     }
 
     /// Whether a call is among the states.
@@ -127,10 +133,16 @@ impl Rewrite<'_> {
         let Expr::Path(function) = &*call.func else { return false };
         let name = function.path.segments.last().map(|name| &name.ident);
         let mut helpers = self.workflow.steps.iter().filter(|step| step.helper.is_some());
-        name.is_some_and(|name| {
-            helpers
-                .any(|step| step.name == *name && step.name.span().start() == name.span().start())
-        })
+        name.is_some_and(|name| helpers.any(|step| is_same(&step.name, name)))
+    }
+
+    /// Whether steps were refused for where they stand: in a macro whose tokens are no expressions.
+    fn hides_a_step(&self, call: &Macro) -> bool {
+        let Some(handle) = &self.workflow.handle else { return false };
+        !self.inside_step
+            && !self.problems.is_empty()
+            && MacroArguments::parse(call).is_none()
+            && hidden_step(call, handle).is_some()
     }
 
     /// Whether an operation is one of the handle's own, with nothing behind it. To go through `Durable`
@@ -138,7 +150,7 @@ impl Rewrite<'_> {
     fn is_durable_by_its_type(&self, operation: &Expr) -> bool {
         !self.is_handle_rebound
             && matches!((operation, &self.workflow.handle), (Expr::MethodCall(call), Some(handle))
-                if Method::of(call, handle).is_some_and(Method::is_awaited))
+                if handle.has_one_name() && Method::of(call, handle).is_some_and(Method::is_awaited))
     }
 
     /// Whether an expression awaits a step.
@@ -311,6 +323,11 @@ impl Rewrite<'_> {
         }
         None
     }
+}
+
+/// Whether a name is the other one, at its place in the source.
+fn is_same(name: &Ident, other: &Ident) -> bool {
+    name == other && name.span().start() == other.span().start()
 }
 
 /// An `async` block or closure in a body awaits nothing but durable operations, so it is one.

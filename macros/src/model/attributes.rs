@@ -3,8 +3,8 @@ use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Block, Expr, Item, Meta, Stmt};
 
-use super::Allowance;
 use super::carried::is_carried;
+use super::{Allowance, Handle};
 use crate::parse::{Argument, Value, parse_arguments};
 use crate::problem::{Problem, Problems};
 
@@ -19,9 +19,13 @@ pub(super) struct Attributes {
 
 impl Attributes {
     /// Reads a body's attributes. `#[workflow(..)]` is taken out of it; `#[carried(..)]` stays until its
-    /// loop is rewritten.
-    pub(super) fn take_from(body: &mut Block, problems: &Problems) -> Self {
-        let mut statements = Statements { problems, found: Self::default() };
+    /// loop is rewritten. On the same way the handle learns its other names.
+    pub(super) fn take_from(
+        body: &mut Block,
+        handle: Option<&mut Handle>,
+        problems: &Problems,
+    ) -> Self {
+        let mut statements = Statements { problems, handle, found: Self::default() };
         statements.visit_block_mut(body);
         statements.found
     }
@@ -29,6 +33,7 @@ impl Attributes {
 
 struct Statements<'p> {
     problems: &'p Problems,
+    handle: Option<&'p mut Handle>,
     found: Attributes,
 }
 
@@ -65,6 +70,9 @@ impl Statements<'_> {
 impl VisitMut for Statements<'_> {
     fn visit_stmt_mut(&mut self, statement: &mut Stmt) {
         self.take(statement);
+        if let (Stmt::Local(local), Some(handle)) = (&*statement, &mut self.handle) {
+            handle.learn(local);
+        }
         visit_mut::visit_stmt_mut(self, statement);
     }
 

@@ -1,19 +1,47 @@
-use syn::{Expr, Ident};
+use syn::{Expr, Ident, Local, Pat};
+
+use super::bindings::bindings;
+use super::step::is_handle;
 
 /// The parameter through which a body performs its steps.
 pub(crate) struct Handle {
     pub(crate) name: Ident,
     /// The same, to be compared often: an identifier of rustc's is asked for its text each time.
     text: String,
+    /// The variables that hold it as well: `let again = step.clone();`.
+    others: Vec<String>,
 }
 
 impl Handle {
     pub(crate) fn new(name: Ident) -> Self {
-        Self { text: name.to_string(), name }
+        Self { text: name.to_string(), name, others: Vec::new() }
+    }
+
+    /// Learns the names of variables that are given it.
+    pub(super) fn learn(&mut self, local: &Local) {
+        for binding in bindings(local) {
+            if let (Pat::Ident(name), value) = binding
+                && is_handle(value, self)
+                && name.ident != self.text
+            {
+                self.others.push(name.ident.to_string());
+            }
+        }
+    }
+
+    /// Whether it goes by its parameter's name alone.
+    pub(crate) fn has_one_name(&self) -> bool {
+        self.others.is_empty()
     }
 
     /// Whether an expression is the handle.
     pub(super) fn is(&self, expression: &Expr) -> bool {
-        matches!(expression, Expr::Path(path) if path.path.is_ident(self.text.as_str()))
+        matches!(expression, Expr::Path(path)
+            if path.path.get_ident().is_some_and(|name| self.is_named(name)))
+    }
+
+    /// Whether a name is the handle's.
+    pub(super) fn is_named(&self, name: &Ident) -> bool {
+        name == self.text.as_str() || self.others.iter().any(|other| name == other)
     }
 }

@@ -1,6 +1,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Ident, Macro};
 
+use super::{Handle, Method};
 use crate::parse::{Concurrency, MacroArguments, concurrency, parse_race};
 
 /// A macro that a body calls.
@@ -40,6 +41,37 @@ impl MacroCall {
     pub(crate) fn awaited(&self) -> Option<Ident> {
         awaited(self.call.tokens.clone())
     }
+
+    /// The first step among its tokens, by its method.
+    pub(crate) fn step(&self, handle: &Handle) -> Option<Ident> {
+        hidden_step(&self.call, handle)
+    }
+}
+
+/// The first `step.run(` among a macro's tokens, which are no expressions, by its method.
+pub(crate) fn hidden_step(call: &Macro, handle: &Handle) -> Option<Ident> {
+    if call.path.is_ident("stringify") { None } else { step_among(&call.tokens, handle) }
+}
+
+fn step_among(tokens: &TokenStream, handle: &Handle) -> Option<Ident> {
+    let tokens: Vec<_> = tokens.clone().into_iter().collect();
+    let here = tokens.windows(4).find_map(|window| match window {
+        [
+            TokenTree::Ident(receiver),
+            TokenTree::Punct(dot),
+            TokenTree::Ident(method),
+            TokenTree::Group(_) | TokenTree::Punct(_),
+        ] if dot.as_char() == '.' && handle.is_named(receiver) => {
+            Method::named(method).map(|_| method.clone())
+        }
+        _ => None,
+    });
+    here.or_else(|| {
+        tokens.into_iter().find_map(|token| match token {
+            TokenTree::Group(group) => step_among(&group.stream(), handle),
+            _ => None,
+        })
+    })
 }
 
 fn awaited(tokens: TokenStream) -> Option<Ident> {

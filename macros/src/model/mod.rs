@@ -4,8 +4,8 @@
 mod allowance;
 mod attributes;
 mod batch;
+mod bindings;
 mod carried;
-mod closures;
 mod configuration;
 mod cron;
 mod event;
@@ -15,10 +15,10 @@ mod graph;
 mod handle;
 mod items;
 mod macros;
+mod occurrences;
 mod restart;
 mod step;
 mod triggers;
-mod uses;
 mod walk;
 mod workflow;
 
@@ -32,12 +32,12 @@ pub(crate) use self::event_fields::EventField;
 pub(crate) use self::filter::Filter;
 pub(crate) use self::graph::Graph;
 pub(crate) use self::handle::Handle;
-pub(crate) use self::macros::MacroCall;
+pub(crate) use self::macros::{MacroCall, hidden_step};
+pub(crate) use self::occurrences::occurrences;
 pub(crate) use self::restart::is_restart;
 pub(crate) use self::step::{
     Method, Step, StepId, awaited_event, id_of, line, matched, transaction, transaction_mut,
 };
 pub(crate) use self::triggers::TriggersModel;
-pub(crate) use self::uses::occurrences;
-pub(crate) use self::walk::has_steps;
+pub(crate) use self::walk::{Nested, Unused, has_steps};
 pub(crate) use self::workflow::{WorkflowModel, step_handle};

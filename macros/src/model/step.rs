@@ -1,9 +1,11 @@
 use proc_macro2::Span;
+use quote::ToTokens as _;
 use syn::{
     Expr, ExprCall, ExprClosure, ExprLit, ExprMethodCall, GenericArgument, Ident, Lit, LitStr,
     Path, PathArguments, Type,
 };
 
+use super::occurrences::occurrences;
 use super::{Handle, WorkflowModel};
 use crate::parse::{to_kebab_case, variant_name};
 
@@ -41,7 +43,7 @@ impl Method {
         }
     }
 
-    fn named(name: &Ident) -> Option<Self> {
+    pub(super) fn named(name: &Ident) -> Option<Self> {
         Some(match name.to_string().as_str() {
             "run" => Self::Run,
             "transaction" => Self::Transaction,
@@ -114,8 +116,6 @@ pub(crate) struct Step {
     pub(crate) untyped: Option<LitStr>,
     /// The calls behind it: `.retries(2).key(id)`.
     pub(crate) options: Vec<StepOption>,
-    /// The step whose own code it stands in, by its place among all.
-    pub(crate) outer: Option<usize>,
     /// Others of its id may be in progress at the same time.
     pub(crate) is_concurrent: bool,
     /// What is bound anew for each time that it is built, and may be gone when it is awaited.
@@ -123,6 +123,7 @@ pub(crate) struct Step {
 }
 
 /// A call behind a step.
+#[derive(Clone)]
 pub(crate) struct StepOption {
     pub(crate) name: Ident,
     pub(crate) arguments: Vec<Expr>,
@@ -143,7 +144,6 @@ impl Step {
             event: None,
             untyped: None,
             options: Vec::new(),
-            outer: None,
             is_concurrent: false,
             passing: Vec::new(),
         }
@@ -173,6 +173,17 @@ impl Step {
         self.options.iter().any(|option| option.name == "key")
     }
 
+    /// What is given to it of what is bound around it, and may be gone when it is awaited.
+    pub(super) fn pass(&mut self, bound: &[Ident]) {
+        let Some(attempt) = &self.attempt else { return };
+        let attempt = attempt.to_token_stream();
+        for name in bound {
+            if !self.passing.contains(name) && occurrences(&attempt, name) > 0 {
+                self.passing.push(name.clone());
+            }
+        }
+    }
+
     /// The fields that a wait compares, with what it compares them to.
     pub(crate) fn matched(&self) -> impl Iterator<Item = (&Ident, &Expr)> {
         self.arguments_of("matching").filter_map(matched)
@@ -198,7 +209,7 @@ pub(crate) fn id_of(name: &Ident) -> String {
 }
 
 /// Whether an argument is the handle, borrowed or cloned.
-fn is_handle(argument: &Expr, handle: &Handle) -> bool {
+pub(super) fn is_handle(argument: &Expr, handle: &Handle) -> bool {
     match ungrouped(argument) {
         Expr::Reference(reference) => is_handle(&reference.expr, handle),
         Expr::MethodCall(call) if call.method == "clone" => is_handle(&call.receiver, handle),
@@ -208,7 +219,7 @@ fn is_handle(argument: &Expr, handle: &Handle) -> bool {
 
 /// An expression without parentheses, and without the invisible groups in which comes what a
 /// `macro_rules!` macro was given.
-fn ungrouped(expression: &Expr) -> &Expr {
+pub(super) fn ungrouped(expression: &Expr) -> &Expr {
     match expression {
         Expr::Group(group) => ungrouped(&group.expr),
         Expr::Paren(group) => ungrouped(&group.expr),
@@ -301,21 +312,8 @@ impl Step {
         Some(step)
     }
 
-    /// Reads what is awaited as a helper's call: a function that is given the handle, perhaps with a
-    /// `.key(..)` behind.
-    pub(crate) fn of_call(awaited: &Expr, handle: &Handle) -> Option<Self> {
-        match awaited {
-            Expr::Call(call) => Self::of_function(call, handle),
-            Expr::MethodCall(call) if call.method == "key" => {
-                let mut step = Self::of_call(&call.receiver, handle)?;
-                step.options.push(StepOption::of(call));
-                Some(step)
-            }
-            _ => None,
-        }
-    }
-
-    fn of_function(call: &ExprCall, handle: &Handle) -> Option<Self> {
+    /// Reads a call as a helper's: of a function that is given the handle.
+    pub(crate) fn of_call(call: &ExprCall, handle: &Handle) -> Option<Self> {
         let Expr::Path(function) = &*call.func else { return None };
         let is_given_the_handle = call.args.iter().any(|argument| is_handle(argument, handle));
         let name = &function.path.segments.last()?.ident;
@@ -339,14 +337,6 @@ impl Step {
             Method::Carried => format!("carried {}:{}", place().line, place().column),
             _ => id.to_owned(),
         })
-    }
-
-    /// The step at the root of a chain of method calls.
-    pub(crate) fn at_root_of(call: &ExprMethodCall, handle: &Handle) -> Option<Self> {
-        match &*call.receiver {
-            Expr::MethodCall(receiver) => Self::at_root_of(receiver, handle),
-            _ => Self::of(call, handle),
-        }
     }
 }
 

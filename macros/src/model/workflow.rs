@@ -5,11 +5,10 @@ use quote::ToTokens;
 use syn::{Attribute, Block, FnArg, Ident, ItemFn, LitStr, Pat, PatType, Path, ReturnType, Type};
 
 use super::attributes::Attributes;
-use super::closures;
 use super::items::items;
 use super::step::id_of;
 use super::walk::Contents;
-use super::{Configuration, Graph, Handle, MacroCall, Step};
+use super::{Configuration, Graph, Handle, MacroCall, Nested, Step, Unused};
 use crate::parse::WorkflowSyntax;
 use crate::problem::Problems;
 
@@ -32,13 +31,15 @@ pub(crate) struct WorkflowModel {
     pub(crate) macros: Vec<MacroCall>,
     /// The calls of `step.restart(..)`, by their method.
     pub(crate) restarts: Vec<Ident>,
-    /// Each `matching(field = value)` that stands apart from a wait.
-    pub(crate) stray_matchings: Vec<Ident>,
+    /// Each `matching(field = value)` and `undo(function)` that stands apart from its step.
+    pub(crate) strays: Vec<Ident>,
+    pub(crate) nested: Vec<Nested>,
+    pub(crate) unused: Vec<Unused>,
     /// Each `#[carried(..)]` of the body.
     pub(crate) carried: Vec<Attribute>,
     pub(crate) graph: Graph,
-    /// The variables that hold an `async` closure of the body.
-    pub(crate) closures: Vec<Ident>,
+    /// The calls of the body's own `async` closures, by what is called.
+    pub(crate) closure_calls: Vec<Ident>,
     /// What the body's own items are called, where it waits for something.
     items: Vec<Ident>,
 }
@@ -59,19 +60,18 @@ impl WorkflowModel {
     }
 
     fn of(mut configuration: Configuration, mut function: ItemFn, problems: &Problems) -> Self {
+        let mut handle = parameters(&function).find_map(step_handle).map(Handle::new);
         let Attributes { allowances, carried } =
-            Attributes::take_from(&mut function.block, problems);
+            Attributes::take_from(&mut function.block, handle.as_mut(), problems);
         configuration.allowances.extend(allowances);
         let id = configuration.id.take().unwrap_or_else(|| {
             let name = &function.sig.ident;
             LitStr::new(&id_of(name), name.span())
         });
-        let handle = parameters(&function).find_map(step_handle).map(Handle::new);
         let contents = Contents::of(&function.block, handle.as_ref());
-        let Contents { steps, macros, restarts, stray_matchings, closures } = contents;
+        let Contents { steps, macros, restarts, strays, nested, unused, closure_calls } = contents;
         let (states, keys): (Vec<_>, Vec<_>) = states(&steps).unzip();
         let graph = Graph::of(&function.block, handle.as_ref(), &keys);
-        let closures = closures::unambiguous(closures, &function.sig, &function.block);
         let waits = steps.iter().any(|step| step.event.is_some());
         let items = if waits { items(&function.block) } else { Vec::new() };
         Self {
@@ -85,10 +85,12 @@ impl WorkflowModel {
             states,
             macros,
             restarts,
-            stray_matchings,
+            strays,
+            nested,
+            unused,
             carried,
             graph,
-            closures,
+            closure_calls,
             items,
         }
     }

@@ -165,7 +165,7 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
             }
             Expr::Call(call) => {
                 visit::visit_expr_call(self, call);
-                let call = self.handle.and_then(|handle| Step::of_call(expression, handle));
+                let call = self.handle.and_then(|handle| Step::of_call(call, handle));
                 self.state(call.and_then(|call| call.key()));
             }
             Expr::Loop(inner) => {

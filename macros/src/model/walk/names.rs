@@ -1,0 +1,104 @@
+use proc_macro2::TokenStream;
+use syn::Ident;
+
+use crate::model::Step;
+
+/// The variables of a body that hold operations, or closures that make them.
+#[derive(Default)]
+pub(super) struct Names {
+    /// What is in scope, the innermost last; `None` is something else of the same name.
+    scope: Vec<(Ident, Option<usize>)>,
+    variables: Vec<Variable>,
+}
+
+/// What a variable holds. Steps are meant by their places among all.
+#[derive(Default)]
+pub(super) struct Value {
+    /// Operations.
+    pub(super) steps: Vec<usize>,
+    /// The steps in its `async` blocks, or in its closure.
+    pub(super) inner: Vec<usize>,
+    /// The calls of functions that may be helpers: that shows where they are awaited.
+    pub(super) calls: Vec<Step>,
+    /// Other variables, or calls of closures that they hold.
+    pub(super) others: Vec<usize>,
+    pub(super) closure: Option<Closure>,
+}
+
+/// A closure of the body.
+#[derive(Clone, Copy)]
+pub(super) struct Closure {
+    pub(super) is_async: bool,
+    /// Whether an operation of it is awaited later than it is built.
+    pub(super) is_gathered: bool,
+}
+
+pub(super) struct Variable {
+    pub(super) value: Value,
+    /// The value as it is written.
+    pub(super) written: TokenStream,
+    pub(super) is_used: bool,
+    /// Others of it may be in progress at the same time.
+    pub(super) is_concurrent: bool,
+    /// What is bound in the loop in which it is made, if it is made in one.
+    pub(super) in_loop: Option<Vec<Ident>>,
+    /// The step in whose own code it is made.
+    pub(super) outer: Option<usize>,
+}
+
+impl Value {
+    pub(super) fn is_something(&self) -> bool {
+        let Self { steps, inner, calls, others, closure } = self;
+        let is_nothing =
+            steps.is_empty() && inner.is_empty() && calls.is_empty() && others.is_empty();
+        closure.is_some() || !is_nothing
+    }
+}
+
+impl Names {
+    pub(super) fn find(&self, name: &Ident) -> Option<usize> {
+        self.scope.iter().rev().find(|(known, _)| known == name)?.1
+    }
+
+    pub(super) fn get(&mut self, index: usize) -> &mut Variable {
+        &mut self.variables[index]
+    }
+
+    pub(super) fn bind(&mut self, name: &Ident, variable: Variable) {
+        self.name(name, self.variables.len());
+        self.variables.push(variable);
+    }
+
+    /// Another name for the same.
+    pub(super) fn name(&mut self, name: &Ident, index: usize) {
+        self.scope.push((name.clone(), Some(index)));
+    }
+
+    /// Something else takes the name.
+    pub(super) fn shadow(&mut self, name: &Ident) {
+        if self.find(name).is_some() {
+            self.scope.push((name.clone(), None));
+        }
+    }
+
+    /// All steps that a variable leads to.
+    pub(super) fn steps_of(&self, index: usize) -> Vec<usize> {
+        let Value { steps, inner, others, .. } = &self.variables[index].value;
+        let others = others.iter().flat_map(|other| self.steps_of(*other));
+        steps.iter().chain(inner).copied().chain(others).collect()
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.scope.len()
+    }
+
+    /// Leaves a scope; gives what was in it.
+    pub(super) fn leave(&mut self, depth: usize) -> Vec<usize> {
+        self.scope.drain(depth..).filter_map(|(_, index)| index).collect()
+    }
+
+    /// What is in scope.
+    pub(super) fn known(&self) -> impl Iterator<Item = (&Ident, usize)> {
+        self.scope.iter().filter_map(|(name, index)| Some((name, (*index)?)))
+    }
+}
