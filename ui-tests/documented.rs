@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 /// Each rule, and what the guide quotes of it.
 const RULES: &[(&str, &str)] = &[
     ("signature::is_async", "a workflow is an `async fn`"),
+    ("signature::is_plain", "a workflow is a plain `async fn`"),
+    ("signature::has_one_handle", "a workflow has one step handle"),
     ("signature::is_free", "a workflow is a free function, without `self`"),
     ("signature::is_not_generic", "a workflow is not generic"),
     ("signature::has_an_input", "a workflow takes what starts it as its first parameter"),

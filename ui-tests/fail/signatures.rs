@@ -11,8 +11,29 @@ async fn generic<E: Event>(_event: E) -> Result<(), Failure> {
     Ok(())
 }
 
+struct Owner;
+
+impl Owner {
+    #[workflow]
+    async fn belongs_to_something(&self, _event: TicketCreated) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
 #[workflow]
-async fn belongs_to_something(&self, _event: TicketCreated) -> Result<(), Failure> {
+async unsafe fn makes_promises(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[workflow]
+const async fn is_constant(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[workflow]
+async fn has_two_handles(_event: TicketCreated, step: Step, other: Step) -> Result<(), Failure> {
+    step.sleep("rest", "1s").await;
+    other.sleep("rest-again", "1s").await;
     Ok(())
 }
 

@@ -27,7 +27,9 @@ use crate::problem::Problems;
 /// Every rule for workflows.
 pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     signature::is_async(model, problems);
+    signature::is_plain(model, problems);
     signature::is_free(model, problems);
+    signature::has_one_handle(model, problems);
     signature::is_not_generic(model, problems);
     signature::has_an_input(model, problems);
     signature::returns_a_result(model, problems);
@@ -46,7 +48,9 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
 /// Every rule for helpers under `#[durable]`.
 pub(crate) fn helper(model: &WorkflowModel, problems: &Problems) {
     signature::is_async(model, problems);
+    signature::is_plain(model, problems);
     signature::is_free(model, problems);
+    signature::has_one_handle(model, problems);
     signature::takes_the_handle(model, problems);
     signature::does_not_recurse(model, problems);
     carried::is_not_in_a_helper(model, problems);

@@ -1,25 +1,72 @@
+use quote::ToTokens as _;
+
 use crate::model::WorkflowModel;
 use crate::problem::{Problem, Problems};
 
-/// A workflow is an `async fn`: its steps are awaited.
+/// What a function is under its attribute.
+fn kind(model: &WorkflowModel) -> &'static str {
+    if model.is_helper { "a durable helper" } else { "a workflow" }
+}
+
+/// A workflow, or a helper, is an `async fn`: its steps are awaited.
 pub(crate) fn is_async(model: &WorkflowModel, problems: &Problems) {
     let signature = &model.function.sig;
     if signature.asyncness.is_none() {
         problems.report(
-            Problem::at(&signature.fn_token, "a workflow is an `async fn`")
+            Problem::at(&signature.fn_token, format!("{} is an `async fn`", kind(model)))
                 .note("its body awaits its steps")
                 .help(format!("async fn {}(..)", signature.ident)),
         );
     }
 }
 
-/// A workflow is a free function: there is no `self` to bring back when a run resumes.
-pub(crate) fn is_free(model: &WorkflowModel, problems: &Problems) {
-    if let Some(receiver) = model.function.sig.receiver() {
+/// It is nothing else besides: it is called anew on every resume, by who knows its types alone.
+pub(crate) fn is_plain(model: &WorkflowModel, problems: &Problems) {
+    let signature = &model.function.sig;
+    let others = [
+        signature.constness.to_token_stream(),
+        signature.safety.to_token_stream(),
+        signature.abi.to_token_stream(),
+        signature.variadic.to_token_stream(),
+    ];
+    for other in others.into_iter().filter(|other| !other.is_empty()) {
         problems.report(
-            Problem::at(receiver, "a workflow is a free function, without `self`")
-                .note("a run is resumed in another process, where this `self` does not exist")
-                .help("take what it needs as a resource: `Resource(desk): Resource<Desk>`"),
+            Problem::at(&other, format!("{} is a plain `async fn`", kind(model)))
+                .note("it is called anew on every resume, by who knows nothing of it but its types")
+                .help(format!("remove `{other}`")),
+        );
+    }
+}
+
+/// A workflow is a free function: there is no `self` to bring back when a run resumes. So is a helper,
+/// which has a type of its name beside it.
+pub(crate) fn is_free(model: &WorkflowModel, problems: &Problems) {
+    let Some(receiver) = model.function.sig.receiver() else { return };
+    let problem =
+        Problem::at(receiver, format!("{} is a free function, without `self`", kind(model)));
+    problems.report(if model.is_helper {
+        let name = model.name();
+        problem
+            .note("its steps are known by its name, as a type that cannot stand in an `impl`")
+            .help(format!(
+                "move it out, and give it what it needs: async fn {name}(step: &Step, desk: &Desk)"
+            ))
+    } else {
+        problem.note("a run is resumed in another process, where this `self` does not exist").help(
+            "move it out, and take what it needs as a resource: `Resource(desk): Resource<Desk>`",
+        )
+    });
+}
+
+/// It has one step handle: its steps are those that are called on it.
+pub(crate) fn has_one_handle(model: &WorkflowModel, problems: &Problems) {
+    for other in model.handles().skip(1) {
+        problems.report(
+            Problem::at(&other, format!("{} has one step handle", kind(model)))
+                .note(
+                    "its steps are known by it; those of another would have no place in its graph",
+                )
+                .help("remove this one, and use the first for all steps"),
         );
     }
 }

@@ -1,6 +1,6 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Ident, Pat, ReturnType, Type};
+use syn::{Ident, Pat, ReturnType, Type, parse_quote};
 
 use super::runtime::Runtime;
 use super::state::States;
@@ -31,14 +31,14 @@ pub(super) fn expand(mut helper: WorkflowModel, problems: &Problems) -> TokenStr
     let mut undos = undos::of(&helper);
     let mut block = body::rewrite(block, &helper, &states, problems);
     let mut lints = None;
-    if helper.calls_of_itself().next().is_some() || helper.is_unread {
-        // It was reported, in better words than those for cycles of constants and futures, or for a
-        // body that gives nothing.
+    if helper.calls_of_itself().next().is_some() || helper.is_left_out() {
+        // It was reported, in better words than those for cycles of constants and futures, for a body
+        // that gives nothing, or for a step without a state.
         graph = quote!(__private::Graph::EMPTY);
         waits.clear();
         undos.clear();
         lints = Some(quote!(#[allow(unused_variables)]));
-        block = syn::parse_quote!({ __private::refused() });
+        block = parse_quote!({ __private::refused() });
     }
     let (inputs, generics) = (&signature.inputs, &signature.generics);
     let (parameters, _, bounds) = generics.split_for_impl();
@@ -59,7 +59,7 @@ pub(super) fn expand(mut helper: WorkflowModel, problems: &Problems) -> TokenStr
             Pat::Ident(pattern) if pattern.subpat.is_none() => pattern.ident.clone(),
             _ => format_ident!("argument{index}"),
         };
-        *parameter.pat = syn::parse_quote!(#argument);
+        *parameter.pat = parse_quote!(#argument);
         arguments.push(match &*parameter.ty {
             Type::Reference(_) if argument == handle => quote!(&#entered),
             _ if argument == handle => quote!(#entered),

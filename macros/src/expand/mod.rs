@@ -11,6 +11,7 @@ mod event;
 mod graph;
 mod helper;
 mod loops;
+mod method;
 mod runtime;
 mod state;
 mod syntax;
@@ -30,11 +31,14 @@ use crate::problem::Problems;
 /// `#[workflow(..)]`
 pub(crate) fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let problems = Problems::new();
-    let mut output = match WorkflowSyntax::parse(arguments, item.clone(), &problems) {
+    let mut output = match WorkflowSyntax::parse("workflow", arguments, item.clone(), &problems) {
         Some(syntax) => {
             let model = WorkflowModel::new(syntax, &problems);
             check::workflow(&model, &problems);
-            workflow::expand(model, &problems)
+            match model.function.sig.receiver() {
+                Some(_) => method::expand(model),
+                None => workflow::expand(model, &problems),
+            }
         }
         None => item,
     };
@@ -45,11 +49,14 @@ pub(crate) fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream
 /// `#[durable]`
 pub(crate) fn durable(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let problems = Problems::new();
-    let mut output = match WorkflowSyntax::parse(arguments, item.clone(), &problems) {
+    let mut output = match WorkflowSyntax::parse("durable", arguments, item.clone(), &problems) {
         Some(syntax) => {
             let model = WorkflowModel::helper(syntax, &problems);
             check::helper(&model, &problems);
-            helper::expand(model, &problems)
+            match model.function.sig.receiver() {
+                Some(_) => method::expand(model),
+                None => helper::expand(model, &problems),
+            }
         }
         None => item,
     };

@@ -23,7 +23,7 @@ pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenS
     let enumeration = states.definition(&workflow, &runtime);
     let output_span = output_span(&workflow);
     let implementation = implementation(&workflow, &states, output_span);
-    let body = if workflow.has_a_signature() && !workflow.is_unread {
+    let body = if workflow.has_a_signature() && !workflow.is_left_out() {
         body(block, &workflow, &states, output_span, problems)
     } else {
         stand_in(&workflow)
@@ -214,7 +214,7 @@ fn body(
     }
 }
 
-/// `impl Body` for a function whose signature is not a workflow's, or whose body cannot be read.
+/// `impl Body` for a function whose signature is not a workflow's, or whose body is left out.
 fn stand_in(workflow: &WorkflowModel) -> TokenStream {
     let name = workflow.name();
     quote! {

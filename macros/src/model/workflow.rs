@@ -140,7 +140,6 @@ impl WorkflowModel {
     pub(crate) fn has_a_signature(&self) -> bool {
         let signature = &self.function.sig;
         signature.generics.params.is_empty()
-            && signature.receiver().is_none()
             && !signature.inputs.is_empty()
             && !self.begins_with_the_handle()
             && self.returns_something_else().is_none()
@@ -171,6 +170,16 @@ impl WorkflowModel {
     /// Whether the step handle stands where the input belongs.
     pub(crate) fn begins_with_the_handle(&self) -> bool {
         self.parameters().next().and_then(step_handle).is_some()
+    }
+
+    /// Whether its body is left out, where rustc would only say in other words what was reported.
+    pub(crate) fn is_left_out(&self) -> bool {
+        self.is_unread || self.handles().nth(1).is_some()
+    }
+
+    /// What each parameter of type `Step` is called.
+    pub(crate) fn handles(&self) -> impl Iterator<Item = Ident> {
+        self.parameters().filter_map(step_handle)
     }
 
     /// The parameters, in order.
@@ -219,7 +228,8 @@ mod tests {
 
     fn model(arguments: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> WorkflowModel {
         let problems = Problems::new();
-        let syntax = WorkflowSyntax::parse(arguments, item, &problems).expect("it is a function");
+        let syntax = WorkflowSyntax::parse("workflow", arguments, item, &problems);
+        let syntax = syntax.expect("it is a function");
         let model = WorkflowModel::new(syntax, &problems);
         let messages: Vec<_> = problems.read().iter().map(ToString::to_string).collect();
         assert!(messages.is_empty(), "{messages:?}");

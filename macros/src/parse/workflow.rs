@@ -13,9 +13,10 @@ pub(crate) struct WorkflowSyntax {
 }
 
 impl WorkflowSyntax {
-    /// Reads the attribute and its function; `None` if what stands under it is no function. A half-typed
+    /// Reads an attribute and its function; `None` if what stands under it is no function. A half-typed
     /// body costs no other code the function's name and types.
     pub(crate) fn parse(
+        attribute: &str,
         arguments: TokenStream,
         item: TokenStream,
         problems: &Problems,
@@ -27,8 +28,8 @@ impl WorkflowSyntax {
                 let is_another_item = syn::parse2::<syn::Item>(item.clone()).is_ok();
                 if is_another_item {
                     problems.report(
-                        Problem::at(&item, "`#[workflow]` stands above an `async fn`")
-                            .help("async fn on_ticket_created(event: TicketCreated, step: Step) -> Result<(), Failure>"),
+                        Problem::at(&item, format!("`#[{attribute}]` stands above an `async fn`"))
+                            .help(example(attribute)),
                     );
                     return None;
                 }
@@ -37,6 +38,13 @@ impl WorkflowSyntax {
                 Some(Self { arguments, function, is_unread: true })
             }
         }
+    }
+}
+
+fn example(attribute: &str) -> &'static str {
+    match attribute {
+        "durable" => "async fn notify(step: &Step, user: &User) -> Result<(), StepError>",
+        _ => "async fn on_ticket_created(event: TicketCreated, step: Step) -> Result<(), Failure>",
     }
 }
 
