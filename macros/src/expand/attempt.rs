@@ -3,11 +3,9 @@
 use proc_macro2::Ident;
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::visit_mut::{self, VisitMut};
-use syn::{
-    Block, Expr, ExprAwait, ExprClosure, ExprMethodCall, Item, Pat, PatIdent, Stmt, parse_quote,
-};
+use syn::{Expr, ExprAwait, ExprMethodCall, Pat, PatIdent, Type};
 
+use super::results::settle_error;
 use super::syntax::closure;
 use crate::check;
 use crate::model::transaction_mut;
@@ -39,12 +37,13 @@ impl Refused {
 /// needs.
 ///
 /// An argument that was refused takes a form about which rustc has nothing to add.
-pub(super) fn attempt(argument: &mut Expr, refused: &Refused) {
+pub(super) fn attempt(argument: &mut Expr, refused: &Refused, error: Option<Type>) {
     if refused.exits {
         let attempt = quote!({ let attempt = #argument; __private::once(move || attempt) });
         *argument = Expr::Verbatim(attempt);
         return;
     }
+    settle_error(argument, error);
     lazy(argument);
     if refused.changes {
         *argument = Expr::Verbatim(quote!(__private::once(#argument)));
@@ -52,7 +51,8 @@ pub(super) fn attempt(argument: &mut Expr, refused: &Refused) {
 }
 
 /// As [`attempt`], with a clone of each value that may be gone by then.
-pub(super) fn attempt_with(values: &[Ident], argument: &mut Expr) -> Expr {
+pub(super) fn attempt_with(values: &[Ident], argument: &mut Expr, error: Option<Type>) -> Expr {
+    settle_error(argument, error);
     let clones = values.iter().map(|value| {
         let span = value.span();
         quote_spanned!(span=> __private::Clone::clone(&#value))
@@ -60,9 +60,6 @@ pub(super) fn attempt_with(values: &[Ident], argument: &mut Expr) -> Expr {
     let future = match argument {
         Expr::Closure(_) => quote!((#argument)().await),
         Expr::Async(block) => {
-            if gives_only_ok(&block.block) {
-                settle_error(&mut block.block);
-            }
             block.capture = None;
             quote!(#block.await)
         }
@@ -77,16 +74,12 @@ pub(super) fn attempt_with(values: &[Ident], argument: &mut Expr) -> Expr {
 ///
 /// One that was refused takes a form about which rustc has nothing to add.
 pub(super) fn work(values: &[Ident], refused: bool, argument: &mut Expr) -> Expr {
+    settle_error(argument, None);
     let Some(closure) = transaction_mut(argument) else {
         return Expr::Verbatim(quote!(async |_: __private::Tx| {
             __private::refused::<__private::Result<(), __private::Failure>>()
         }));
     };
-    if let Expr::Block(block) = &mut *closure.body
-        && gives_only_ok(&block.block)
-    {
-        settle_error(&mut block.block);
-    }
     // Its methods take it as `&mut`, so nothing is gained by having that written each time.
     let name = match &closure.inputs[0] {
         Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) => {
@@ -123,9 +116,6 @@ fn lazy(argument: &mut Expr) {
     let mut future = std::mem::replace(argument, Expr::PLACEHOLDER);
     if let Expr::Async(block) = &mut future {
         block.capture = None;
-        if gives_only_ok(&block.block) {
-            settle_error(&mut block.block);
-        }
     } else if !outlives_its_closure(&future) {
         let span = future.span();
         let awaited = ExprAwait {
@@ -137,19 +127,6 @@ fn lazy(argument: &mut Expr) {
         future = Expr::Verbatim(quote_spanned!(span=> async { #awaited }));
     }
     *argument = closure(future);
-}
-
-/// Names the error type of a block that gives nothing but `Ok(..)`: nothing else would.
-fn settle_error(block: &mut Block) {
-    each_result(block, &mut |result| {
-        if let Expr::Call(call) = result
-            && let Expr::Path(function) = &mut *call.func
-            && let Some(name) = function.path.segments.last_mut()
-        {
-            name.arguments =
-                syn::PathArguments::AngleBracketed(parse_quote!(::<_, __private::Failure>));
-        }
-    });
 }
 
 /// Whether a future's expression borrows nothing that ends with the closure around it: it calls a
@@ -188,65 +165,4 @@ fn is_place(expression: &Expr) -> bool {
         Expr::Field(field) => is_place(&field.base),
         _ => false,
     }
-}
-
-/// Whether each result of an `async` block is a bare `Ok(..)`, so that nothing says what its error
-/// would be.
-fn gives_only_ok(block: &Block) -> bool {
-    let (mut results, mut only_ok) = (0, true);
-    let mut block = block.clone();
-    each_result(&mut block, &mut |result| {
-        results += 1;
-        only_ok &= matches!(result, Expr::Call(call)
-            if matches!(&*call.func, Expr::Path(function) if function.path.is_ident("Ok")));
-    });
-    results > 0 && only_ok
-}
-
-/// Visits what a block may give: its last expression, through `if` and `match`, and each `return`.
-fn each_result(block: &mut Block, visit: &mut dyn FnMut(&mut Expr)) {
-    Returned(visit).visit_block_mut(block);
-    last_of_block(block, visit);
-}
-
-fn last_of_block(block: &mut Block, visit: &mut dyn FnMut(&mut Expr)) {
-    if let Some(Stmt::Expr(last, None)) = block.stmts.last_mut() {
-        last_of(last, visit);
-    }
-}
-
-fn last_of(expression: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
-    match expression {
-        Expr::Block(inner) if inner.label.is_none() => last_of_block(&mut inner.block, visit),
-        Expr::If(branch) => {
-            last_of_block(&mut branch.then_branch, visit);
-            if let Some((_, otherwise)) = &mut branch.else_branch {
-                last_of(otherwise, visit);
-            }
-        }
-        Expr::Match(choice) => {
-            choice.arms.iter_mut().for_each(|arm| last_of(&mut arm.body, visit));
-        }
-        Expr::Return(_) => {}
-        other => visit(other),
-    }
-}
-
-/// The values of a block's own `return`s.
-struct Returned<'v>(&'v mut dyn FnMut(&mut Expr));
-
-impl VisitMut for Returned<'_> {
-    fn visit_expr_mut(&mut self, expression: &mut Expr) {
-        match expression {
-            Expr::Return(returned) => {
-                if let Some(value) = &mut returned.expr {
-                    last_of(value, self.0);
-                }
-            }
-            Expr::Closure(ExprClosure { .. }) | Expr::Async(_) => {}
-            other => visit_mut::visit_expr_mut(self, other),
-        }
-    }
-
-    fn visit_item_mut(&mut self, _: &mut Item) {}
 }

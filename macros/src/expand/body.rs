@@ -5,10 +5,12 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Block, Expr, ExprCall, ExprLit, ExprMethodCall, Item, Lit, Macro, PatIdent, Stmt, parse_quote,
+    Block, Expr, ExprCall, ExprLit, ExprMethodCall, Item, Lit, Macro, PatIdent, Stmt, Type,
+    parse_quote,
 };
 
 use super::attempt::Refused;
+use super::results::named_error;
 use super::runtime::constant;
 use super::state::States;
 use super::syntax::{durable, path, seen};
@@ -28,8 +30,14 @@ pub(super) fn rewrite(
     states: &States<'_>,
     problems: &Problems,
 ) -> Block {
-    let mut rewrite =
-        Rewrite { workflow, states, problems, inside_step: false, is_handle_rebound: false };
+    let mut rewrite = Rewrite {
+        workflow,
+        states,
+        problems,
+        inside_step: false,
+        is_handle_rebound: false,
+        error: None,
+    };
     rewrite.visit_block_mut(&mut block);
     block
 }
@@ -53,6 +61,8 @@ struct Rewrite<'m> {
     inside_step: bool,
     /// Whether a pattern so far binds the handle's name, so that it may mean anything.
     is_handle_rebound: bool,
+    /// The error type that `retry_if` names of the step before it.
+    error: Option<Type>,
 }
 
 impl VisitMut for Rewrite<'_> {
@@ -181,6 +191,8 @@ impl Rewrite<'_> {
                 && let Some(duration) = call.args.first_mut()
             {
                 self.duration(duration);
+            } else if call.method == "retry_if" {
+                self.error = call.args.first().and_then(named_error);
             }
             visit_mut::visit_expr_method_call_mut(self, call);
             if call.method == "matching" {
@@ -243,13 +255,14 @@ impl Rewrite<'_> {
         if let Some(argument) = arguments.next() {
             match method {
                 Method::Run => {
+                    let error = self.error.take();
                     let refused = self.rewrite_attempt(argument);
                     let passing = self.passing(&call.method, &id);
                     if passing.is_empty() || refused.is_any() {
-                        attempt::attempt(argument, &refused);
+                        attempt::attempt(argument, &refused, error);
                     } else {
                         call.method = Ident::new("run_with", call.method.span());
-                        *argument = attempt::attempt_with(passing, argument);
+                        *argument = attempt::attempt_with(passing, argument, error);
                     }
                 }
                 Method::Transaction => {

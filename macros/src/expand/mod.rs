@@ -12,6 +12,7 @@ mod graph;
 mod helper;
 mod loops;
 mod method;
+mod results;
 mod runtime;
 mod state;
 mod syntax;
