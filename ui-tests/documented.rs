@@ -46,7 +46,11 @@ const RULES: &[(&str, &str)] = &[
     ("outcomes::are_used", "the step `rest` is never awaited"),
     ("macros::hide_no_await", "what is awaited inside of `info!` cannot be seen"),
     ("macros::join_some", "`join!` has nothing to wait for"),
-    ("macros::races_have_branches", "a branch of `race!` cannot be read: expected `=`"),
+    ("macros::branches_can_be_read", "a branch of `race!` cannot be read: expected `=`"),
+    (
+        "macros::branches_are_not_awaited",
+        "this branch of `join!` is awaited before the others begin",
+    ),
     ("events::are_typed", "this wait does not say for which event"),
     ("events::are_known", "this helper would wait for another event with each caller"),
     ("events::are_declared_outside", "`TicketClosed` is known inside of this body only"),

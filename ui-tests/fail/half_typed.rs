@@ -25,6 +25,18 @@ async fn on_another_ticket(
     notify(&step, &desk).await
 }
 
+#[workflow]
+async fn joins_something(_event: TicketCreated, step: Step) -> Result<usize, Failure> {
+    let (rested, found) = join!(step.sleep("rest", "1s"), step.);
+    found
+}
+
+#[workflow]
+async fn tries_something(_event: TicketCreated, step: Step) -> Result<usize, Failure> {
+    let (rested, found) = try_join!(step.sleep("rest", "1s") step.sleep("sleep", "2s"))?;
+    found
+}
+
 indelible::app! {
     HelpDesk = "help-desk";
     events: [TicketCreated],

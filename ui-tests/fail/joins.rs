@@ -19,4 +19,22 @@ async fn on_ticket(
     Ok(())
 }
 
+#[workflow]
+async fn awaits_by_itself(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let (ticket, ()) = join!(
+        step.run("fetch-ticket", desk.ticket(event.ticket)).await?,
+        step.sleep("rest", "1s"),
+    );
+    let (sent, again) = try_join!(
+        step.run("send", desk.mail(&ticket.subject)).await,
+        step.run("send-again", desk.mail(&ticket.subject)),
+    )?;
+    step.run("send-all", desk.mail(&format!("{sent} {again}"))).await?;
+    Ok(())
+}
+
 fn main() {}

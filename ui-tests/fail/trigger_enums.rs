@@ -48,6 +48,11 @@ enum Argued {
 }
 
 #[workflow]
+async fn on_generic(_event: Generic<TicketCreated>) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[workflow]
 async fn on_struct(_event: Struct) -> Result<(), Failure> {
     Ok(())
 }

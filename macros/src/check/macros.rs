@@ -2,7 +2,7 @@ use std::ops::RangeInclusive;
 
 use proc_macro2::{Ident, LineColumn};
 
-use crate::model::{MacroCall, WorkflowModel};
+use crate::model::WorkflowModel;
 use crate::parse::Concurrency;
 use crate::problem::{Problem, Problems};
 
@@ -106,11 +106,33 @@ pub(crate) fn join_some(model: &WorkflowModel, problems: &Problems) {
     }
 }
 
-/// A race that can be read.
-pub(crate) fn races_have_branches(model: &WorkflowModel, problems: &Problems) {
-    for error in model.macros.iter().filter_map(MacroCall::malformed_race) {
-        let what = format!("a branch of `race!` cannot be read: {error}");
-        problems.report(Problem::at_span(error.span(), what).help(RACE_EXAMPLE));
+/// What stands side by side can be read.
+pub(crate) fn branches_can_be_read(model: &WorkflowModel, problems: &Problems) {
+    for call in &model.macros {
+        let (Some(error), Some(name)) = (call.unread_branches(), call.name()) else { continue };
+        let what = format!("a branch of `{name}!` cannot be read: {error}");
+        let problem = Problem::at_span(error.span(), what);
+        problems.report(match call.concurrency() {
+            Some(Concurrency::Race) => problem.help(RACE_EXAMPLE),
+            _ => problem.help(format!("{name}!(a, b)")),
+        });
+    }
+}
+
+/// What stands side by side is awaited by the macro.
+pub(crate) fn branches_are_not_awaited(model: &WorkflowModel, problems: &Problems) {
+    for call in &model.macros {
+        let Some(name) = call.name() else { continue };
+        for awaited in &call.awaited_branches {
+            problems.report(
+                Problem::at(
+                    awaited,
+                    format!("this branch of `{name}!` is awaited before the others begin"),
+                )
+                .note(format!("`{name}!` takes operations, and awaits them side by side"))
+                .help(format!("remove `.await`, and use what `{name}!` gives")),
+            );
+        }
     }
 }
 

@@ -71,7 +71,8 @@ fn body(model: &WorkflowModel, problems: &Problems) {
     outcomes::are_used(model, problems);
     macros::hide_no_await(model, problems);
     macros::join_some(model, problems);
-    macros::races_have_branches(model, problems);
+    macros::branches_can_be_read(model, problems);
+    macros::branches_are_not_awaited(model, problems);
     events::are_typed(model, problems);
     events::are_known(model, problems);
     events::are_declared_outside(model, problems);

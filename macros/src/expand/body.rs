@@ -19,7 +19,7 @@ use crate::model::{
     Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, awaited_event, hidden_step,
     is_restart, matched,
 };
-use crate::parse::{Concurrency, MacroArguments, concurrency as concurrency_of, parse_duration};
+use crate::parse::{MacroArguments, concurrency as concurrency_of, parse_duration};
 use crate::problem::Problems;
 
 /// The body with its steps carrying their states, and each `.await` of anything else going through
@@ -318,11 +318,7 @@ impl Rewrite<'_> {
         if self.inside_step && self.problems.is_empty() {
             return None;
         }
-        let Some(mut arguments) = MacroArguments::parse(call) else {
-            // A race that cannot be read was reported.
-            let refused = concurrency_of(call) == Some(Concurrency::Race);
-            return refused.then(|| Expr::Verbatim(quote!({ __private::refused::<()>() })));
-        };
+        let mut arguments = MacroArguments::parse(call)?;
         arguments.expressions_mut().into_iter().for_each(|argument| self.visit_expr_mut(argument));
         if !self.inside_step
             && let Some(kind) = concurrency_of(call)

@@ -1,41 +1,60 @@
-use proc_macro2::{Ident, Span};
-use quote::{format_ident, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Expr, Macro};
+use syn::{Expr, Macro, Pat};
 
 use super::syntax::durable;
 use crate::check::most_and_least;
-use crate::parse::{Concurrency, MacroArguments, RaceBranch};
+use crate::parse::{Concurrency, MacroArguments, RaceBranch, awaited_already};
 
-/// A macro that awaits its branches side by side, as an expression.
+/// A macro that awaits its branches side by side, as an expression. One that was refused takes a form about
+/// which rustc has nothing to add.
 pub(super) fn expand(kind: Concurrency, call: &Macro, arguments: &MacroArguments) -> Expr {
     let span = call.path.span();
+    let is_allowed = most_and_least(kind).contains(&arguments.branches().count());
+    let is_awaited = arguments.branches().any(|branch| awaited_already(branch).is_some());
     let function = match (kind, arguments) {
-        (_, MacroArguments::Race(branches)) => return race(span, branches),
-        (Concurrency::TryJoin, _) => quote_spanned!(span=> try_join),
-        _ => quote_spanned!(span=> join),
+        (_, MacroArguments::Race(branches)) if is_allowed && !is_awaited => {
+            return race(span, branches);
+        }
+        (_, MacroArguments::Race(branches)) => return refused_race(span, branches),
+        (Concurrency::TryJoin, _) if is_allowed => quote_spanned!(span=> try_join),
+        _ if is_allowed && !is_awaited => quote_spanned!(span=> join),
+        _ => {
+            let branches = arguments.branches().map(awaited);
+            return Expr::Verbatim(quote_spanned!(span=> (#(#branches,)*)));
+        }
     };
-    let branches = arguments.expressions().into_iter().map(|branch| durable(branch.clone()));
-    if !most_and_least(kind).contains(&branches.len()) {
-        // It was reported, in better words than those for tuples of the wrong size.
-        return Expr::Verbatim(quote_spanned!(span=> (#(#branches.await,)*)));
-    }
+    let branches = arguments.branches().map(|branch| durable(operation(branch).clone()));
     Expr::Verbatim(quote_spanned!(span=> __private::#function((#(#branches,)*)).await))
+}
+
+/// What a branch awaits, if it was refused for that, or else the branch.
+fn operation(branch: &Expr) -> &Expr {
+    match branch {
+        Expr::Await(awaited) => &awaited.base,
+        Expr::Try(tried) if awaited_already(branch).is_some() => operation(&tried.expr),
+        branch => branch,
+    }
+}
+
+/// What a branch gives, where it is awaited by itself.
+fn awaited(branch: &Expr) -> TokenStream {
+    if awaited_already(branch).is_some() {
+        return quote!(#branch);
+    }
+    let operation = durable(branch.clone());
+    quote!(#operation.await)
 }
 
 /// The bodies of a race stand outside of its futures, so that `?`, `break` and `return` work in
 /// them. The futures are gone before one of them begins.
 fn race(span: Span, branches: &[RaceBranch]) -> Expr {
-    if !most_and_least(Concurrency::Race).contains(&branches.len()) {
-        let operations = branches.iter().map(|branch| &branch.operation);
-        let refused = quote_spanned!(span=> {
-            let _ = (#(#operations,)*);
-            __private::refused()
-        });
-        return Expr::Verbatim(refused);
-    }
     let winners = format_ident!("Race{}", branches.len(), span = span);
-    let winner = Ident::new("__winner", Span::mixed_site());
+    // Where rustc says which outcomes no pattern covers.
+    let uncovered = branches.iter().find(|branch| !covers_all(&branch.pattern));
+    let place = uncovered.map_or_else(Span::call_site, |branch| branch.pattern.span());
+    let winner = Ident::new("__winner", Span::mixed_site().located_at(place));
     let operations = branches.iter().map(|branch| durable(branch.operation.clone()));
     let arms = branches.iter().zip('A'..).map(|(RaceBranch { pattern, body, .. }, letter)| {
         let variant = format_ident!("{letter}", span = span);
@@ -47,4 +66,29 @@ fn race(span: Span, branches: &[RaceBranch]) -> Expr {
             match #winner { #(#arms)* }
         }
     })
+}
+
+/// Whether a pattern plainly fits whatever the operation gives.
+fn covers_all(pattern: &Pat) -> bool {
+    match pattern {
+        Pat::Wild(_) | Pat::Rest(_) => true,
+        Pat::Ident(name) => name.subpat.is_none(),
+        Pat::Tuple(tuple) => tuple.elems.iter().all(covers_all),
+        Pat::Type(typed) => covers_all(&typed.pat),
+        _ => false,
+    }
+}
+
+/// A race that was refused: each body with what its branch gives.
+fn refused_race(span: Span, branches: &[RaceBranch]) -> Expr {
+    let mut refused = None;
+    for RaceBranch { pattern, operation, body, .. } in branches.iter().rev() {
+        let operation = awaited(operation);
+        let branch = quote_spanned!(span=> { match #operation { #pattern => #body } });
+        refused = Some(match refused {
+            Some(rest) => quote_spanned!(span=> if __private::refused() #branch else { #rest }),
+            None => branch,
+        });
+    }
+    Expr::Verbatim(refused.unwrap_or_else(|| quote_spanned!(span=> {})))
 }

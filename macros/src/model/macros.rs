@@ -1,8 +1,9 @@
 use proc_macro2::{TokenStream, TokenTree};
+use syn::token::Await;
 use syn::{Ident, Macro};
 
 use super::{Handle, Method};
-use crate::parse::{Concurrency, MacroArguments, concurrency, parse_race};
+use crate::parse::{Concurrency, MacroArguments, awaited_already, concurrency, unread_branches};
 
 /// A macro that a body calls.
 pub(crate) struct MacroCall {
@@ -11,6 +12,8 @@ pub(crate) struct MacroCall {
     pub(crate) count: Option<usize>,
     /// Whether it stands in a step's own code.
     pub(crate) in_step: bool,
+    /// The `.await` of each branch that is awaited before the others begin.
+    pub(crate) awaited_branches: Vec<Await>,
 }
 
 impl MacroCall {
@@ -19,7 +22,13 @@ impl MacroCall {
             MacroArguments::Race(branches) => branches.len(),
             arguments => arguments.expressions().len(),
         });
-        Self { call: call.clone(), count, in_step }
+        let awaited_branches = match (concurrency(call), arguments) {
+            (Some(_), Some(arguments)) if !in_step => {
+                arguments.branches().filter_map(awaited_already).collect()
+            }
+            _ => Vec::new(),
+        };
+        Self { call: call.clone(), count, in_step, awaited_branches }
     }
 
     /// The last part of its path.
@@ -31,10 +40,10 @@ impl MacroCall {
         concurrency(&self.call)
     }
 
-    /// Why it cannot be read, if it is a race.
-    pub(crate) fn malformed_race(&self) -> Option<syn::Error> {
-        let is_malformed = self.count.is_none() && self.concurrency()? == Concurrency::Race;
-        is_malformed.then(|| parse_race(&self.call).err())?
+    /// Why the branches that it awaits cannot be read, if they cannot.
+    pub(crate) fn unread_branches(&self) -> Option<syn::Error> {
+        let may_be = self.count.is_none() && !self.in_step;
+        may_be.then(|| unread_branches(&self.call)).flatten()
     }
 
     /// The first `.await` among its tokens.

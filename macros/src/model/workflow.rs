@@ -174,7 +174,9 @@ impl WorkflowModel {
 
     /// Whether its body is left out, where rustc would only say in other words what was reported.
     pub(crate) fn is_left_out(&self) -> bool {
-        self.is_unread || self.handles().nth(1).is_some()
+        self.is_unread
+            || self.handles().nth(1).is_some()
+            || self.macros.iter().any(|call| call.unread_branches().is_some())
     }
 
     /// What each parameter of type `Step` is called.

@@ -2,7 +2,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, TokenStreamExt as _};
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
-use syn::{Expr, Macro, Pat, Token, token};
+use syn::{Expr, Ident, Macro, Pat, Token, token};
 
 /// The macros that await their arguments side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,11 @@ pub(crate) struct RaceBranch {
 impl Parse for RaceBranch {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let (pattern, equals) = (Pat::parse_multi_with_leading_vert(input)?, input.parse()?);
-        let (operation, arrow): (Expr, _) = (input.parse()?, input.parse()?);
+        let operation: Expr = input.parse()?;
+        if input.peek(Token![if]) {
+            return Err(input.error("it has no guard: decide in its expression, once it has won"));
+        }
+        let arrow = input.parse()?;
         // As in a `match`, a block needs no comma behind it.
         let body: Expr = match input.peek(token::Brace) {
             true => Expr::Block(input.parse()?),
@@ -82,16 +86,36 @@ impl ToTokens for RaceBranch {
     }
 }
 
-/// Reads the branches of a `race!`.
+/// Reads the branches of a `race!`. What is missing at their end is missing at its last delimiter.
 pub(crate) fn parse_race(call: &Macro) -> syn::Result<Vec<RaceBranch>> {
     let parser = |input: ParseStream<'_>| {
+        if input.peek(Ident) && input.peek2(Token![;]) {
+            return Err(input.error("a race has no mode: the first outcome in the journal wins"));
+        }
         let mut branches = Vec::new();
         while !input.is_empty() {
             branches.push(input.parse()?);
         }
         Ok(branches)
     };
-    parser.parse2(call.tokens.clone())
+    call.parse_body_with(parser)
+}
+
+/// Why what a macro awaits side by side cannot be read, if it cannot.
+pub(crate) fn unread_branches(call: &Macro) -> Option<syn::Error> {
+    match concurrency(call)? {
+        Concurrency::Race => parse_race(call).err(),
+        _ => call.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated).err(),
+    }
+}
+
+/// The `.await` of a branch that awaits itself, perhaps with a `?` behind.
+pub(crate) fn awaited_already(branch: &Expr) -> Option<token::Await> {
+    match branch {
+        Expr::Await(awaited) => Some(awaited.await_token),
+        Expr::Try(tried) => awaited_already(&tried.expr),
+        _ => None,
+    }
 }
 
 impl MacroArguments {
@@ -130,6 +154,13 @@ impl MacroArguments {
                 branches.iter().flat_map(|branch| [&branch.operation, &branch.body]).collect()
             }
         }
+    }
+
+    /// What is awaited side by side.
+    pub(crate) fn branches(&self) -> impl Iterator<Item = &Expr> {
+        let is_race = matches!(self, Self::Race(_));
+        // Each branch of a race has a body behind it.
+        self.expressions().into_iter().step_by(if is_race { 2 } else { 1 })
     }
 
     /// The expressions, to be changed in place.
