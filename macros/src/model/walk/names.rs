@@ -22,6 +22,8 @@ pub(super) struct Value {
     pub(super) calls: Vec<Step>,
     /// Other variables, or calls of closures that they hold.
     pub(super) others: Vec<usize>,
+    /// Whether one of those was given no key where the variable took it.
+    pub(super) lacks_a_key: bool,
     pub(super) closure: Option<Closure>,
 }
 
@@ -48,10 +50,15 @@ pub(super) struct Variable {
 
 impl Value {
     pub(super) fn is_something(&self) -> bool {
-        let Self { steps, inner, calls, others, closure } = self;
+        let Self { steps, inner, calls, others, closure, .. } = self;
         let is_nothing =
             steps.is_empty() && inner.is_empty() && calls.is_empty() && others.is_empty();
         closure.is_some() || !is_nothing
+    }
+
+    /// Whether all that it holds of others was given a key.
+    pub(super) fn has_keys(&self) -> bool {
+        !self.others.is_empty() && !self.lacks_a_key
     }
 }
 

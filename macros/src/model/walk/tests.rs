@@ -130,6 +130,12 @@ fn a_closures_steps_are_told_apart_where_several_are_in_progress() {
         race!(a = around(1) => a, b = around(2) => b);
         let keyed = |n| step.run("keyed", f(n));
         join!(keyed(1).key(1), keyed(2).key(2));
+        let (first, second) = (keyed(1).key(1), keyed(2).key(2));
+        join!(first, second);
+        let mixed = |n| step.run("mixed", f(n));
+        let pair = [mixed(1).key(1), mixed(2)];
+        step.join_all(pair).await;
+        calls.push(mixed(3));
         ns.map(|n| {
             let call = keyed(n);
             call.key(n)
@@ -144,7 +150,7 @@ fn a_closures_steps_are_told_apart_where_several_are_in_progress() {
             call
         });
     }));
-    assert_eq!(found, ["both", "gathered", "each", "inner", "in-each"]);
+    assert_eq!(found, ["both", "gathered", "each", "inner", "mixed", "in-each"]);
 }
 
 #[test]

@@ -104,8 +104,9 @@ impl Walk<'_> {
     /// A variable that holds an operation or a closure is used.
     pub(super) fn used(&mut self, index: usize, name: &Ident, fate: Fate, is_call: bool) {
         let options = self.take_options();
-        let is_keyed = options.iter().any(|option| option.name == "key");
+        let is_named = options.iter().any(|option| option.name == "key");
         let variable = self.names.get(index);
+        let is_keyed = is_named || variable.value.has_keys();
         variable.is_used = true;
         let (made_in, is_concurrent) = (variable.outer, variable.is_concurrent);
         let is_closure = variable.value.closure.is_some();
@@ -125,6 +126,7 @@ impl Walk<'_> {
             self.contents.nested.extend(nested);
         }
         if fate == Fate::Held {
+            self.held.lacks_a_key |= !is_keyed;
             return self.held.others.push(index);
         }
         let Place { in_loop, in_closure, is_one_of_many, .. } = self.place;
