@@ -9,7 +9,7 @@ use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{
     Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprForLoop, ExprMatch,
-    ExprMethodCall, ExprPath, Ident, Item, Macro, PatIdent, Stmt, Token,
+    ExprMethodCall, ExprPath, Ident, Item, Macro, PatIdent, Path, Stmt, Token,
 };
 
 use self::names::{Names, Value};
@@ -343,13 +343,11 @@ impl<'h> Walk<'h> {
         } else if let Some(step) = self.handle.and_then(|handle| Step::of_call(call, handle)) {
             self.call_of_helper(step, fate);
         }
-        let is = |name| function.segments.last().is_some_and(|last| last.ident == name);
-        let fate = match fate {
-            _ if is("drop") => Fate::Dropped,
-            fate if is("Some") || is("Ok") => fate,
-            _ => Fate::Other,
-        };
-        self.arguments(&call.args, fate);
+        if is_constructor(function) {
+            return call.args.iter().for_each(|argument| self.given(argument, fate));
+        }
+        let drops = function.segments.last().is_some_and(|name| name.ident == "drop");
+        self.arguments(&call.args, if drops { Fate::Dropped } else { Fate::Other });
     }
 
     /// Whether a function that is given the handle is a helper shows where it is awaited.
@@ -476,6 +474,10 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             Expr::Match(choice) => self.arms(choice, fate),
             Expr::Array(all) => all.elems.iter().for_each(|each| self.given(each, fate)),
             Expr::Tuple(all) => all.elems.iter().for_each(|each| self.given(each, fate)),
+            Expr::Struct(all) => {
+                all.fields.iter().for_each(|field| self.given(&field.expr, fate));
+                all.rest.iter().for_each(|rest| self.visit_expr(rest));
+            }
             Expr::Assign(assign) if matches!(*assign.left, Expr::Infer(_)) => {
                 self.given(&assign.right, Fate::Dropped);
             }
@@ -533,6 +535,16 @@ impl<'ast> Visit<'ast> for Walk<'_> {
 
     /// An item in a body has nothing to do with the run.
     fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+/// Whether a function only puts its arguments into something: `Some(..)`, `Job(..)`, `Box::pin(..)`.
+fn is_constructor(function: &Path) -> bool {
+    let mut names = function.segments.iter().rev().map(|segment| &segment.ident);
+    match (names.next(), names.next()) {
+        (Some(function), Some(ty)) if ty == "Box" => function == "new" || function == "pin",
+        (Some(name), _) => name.to_string().starts_with(|first: char| first.is_ascii_uppercase()),
+        (None, _) => false,
+    }
 }
 
 #[cfg(test)]

@@ -128,6 +128,9 @@ fn a_closures_steps_are_told_apart_where_several_are_in_progress() {
         let inner = async |n| step.run("inner", f(n)).await;
         let around = async |n| inner(n).await;
         race!(a = around(1) => a, b = around(2) => b);
+        let copied = |n| step.run("copied", f(n));
+        let copy = copied.clone();
+        ns.map(copy);
         let keyed = |n| step.run("keyed", f(n));
         join!(keyed(1).key(1), keyed(2).key(2));
         let (first, second) = (keyed(1).key(1), keyed(2).key(2));
@@ -150,7 +153,7 @@ fn a_closures_steps_are_told_apart_where_several_are_in_progress() {
             call
         });
     }));
-    assert_eq!(found, ["both", "gathered", "each", "inner", "mixed", "in-each"]);
+    assert_eq!(found, ["both", "gathered", "each", "inner", "copied", "mixed", "in-each"]);
 }
 
 #[test]
@@ -167,13 +170,17 @@ fn an_operation_that_outlives_its_loop_is_told_apart() {
             calls.push(block);
             let keyed = step.run("keyed", f(n));
             calls.push(keyed.key(n));
+            let boxed = Box::pin(step.run("boxed", f(n)));
+            boxed.await;
+            let job = Job { call: Some(step.run("job", f(n))), ..Job::default() };
+            calls.push(job);
         }
     }));
     let of = |test: fn(&&Step) -> bool| -> Vec<_> {
         found.steps.iter().filter(test).filter_map(Step::literal_id).collect()
     };
-    assert_eq!(of(|step| step.is_concurrent && !step.has_a_key()), ["later", "block"]);
-    assert_eq!(of(|step| !step.passing.is_empty()), ["later", "keyed"]);
+    assert_eq!(of(|step| step.is_concurrent && !step.has_a_key()), ["later", "block", "job"]);
+    assert_eq!(of(|step| !step.passing.is_empty()), ["later", "keyed", "job"]);
 }
 
 #[test]
@@ -218,7 +225,9 @@ fn a_variable_that_holds_an_operation_is_nested_like_it() {
         })
         .await;
         step.run("again", async { wait.await }).await;
+        let job = Job(step.sleep("job", "1s"));
+        step.run("third", async { job.0.await }).await;
     }));
     let nested: Vec<_> = found.nested.iter().map(|it| (it.outer, it.inner)).collect();
-    assert_eq!(nested, [(2, 0), (3, 1)]);
+    assert_eq!(nested, [(2, 0), (3, 1), (5, 4)]);
 }

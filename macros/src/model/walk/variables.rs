@@ -97,6 +97,7 @@ impl Walk<'_> {
             Expr::Path(path) => Some(self.variable(&path.path)?.1),
             Expr::Call(call) => self.named(&call.func),
             Expr::Reference(reference) => self.named(&reference.expr),
+            Expr::MethodCall(copy) if copy.method == "clone" => self.named(&copy.receiver),
             _ => None,
         }
     }
