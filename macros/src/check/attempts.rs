@@ -203,6 +203,7 @@ impl<'ast> Visit<'ast> for Mutations {
     /// `name = value` among a macro's arguments names an argument and assigns nothing.
     fn visit_macro(&mut self, call: &'ast Macro) {
         let Some(arguments) = MacroArguments::parse(call) else { return };
+        arguments.patterns().into_iter().for_each(|pattern| self.visit_pat(pattern));
         for argument in arguments.expressions() {
             match argument {
                 Expr::Assign(named) => self.visit_expr(&named.right),

@@ -36,11 +36,47 @@ pub(crate) enum MacroArguments {
     /// `a, b, c`
     List(Punctuated<Expr, Token![,]>),
     /// `value; count`
-    Repeat(Expr, Token![;], Expr),
-    /// `matches!(value, pattern if guard)`: the pattern is left as it is.
-    Matches(Expr, Token![,], TokenStream),
+    Repeat(Box<Expr>, Token![;], Box<Expr>),
+    /// `matches!(value, pattern if guard)`
+    Matches(Box<Matches>),
     /// `pattern = operation => body, ..`
     Race(Vec<RaceBranch>),
+}
+
+/// What `matches!` is given.
+pub(crate) struct Matches {
+    pub(crate) value: Expr,
+    comma: Token![,],
+    pub(crate) pattern: Pat,
+    pub(crate) guard: Option<(Token![if], Expr)>,
+    /// What `assert_matches!` says otherwise, as it is.
+    rest: TokenStream,
+}
+
+impl Parse for Matches {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let (value, comma) = (input.parse()?, input.parse()?);
+        let pattern = Pat::parse_multi_with_leading_vert(input)?;
+        let guard = match input.peek(Token![if]) {
+            true => Some((input.parse()?, input.parse()?)),
+            false => None,
+        };
+        Ok(Self { value, comma, pattern, guard, rest: input.parse()? })
+    }
+}
+
+impl ToTokens for Matches {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { value, comma, pattern, guard, rest } = self;
+        value.to_tokens(tokens);
+        comma.to_tokens(tokens);
+        pattern.to_tokens(tokens);
+        if let Some((keyword, guard)) = guard {
+            keyword.to_tokens(tokens);
+            guard.to_tokens(tokens);
+        }
+        rest.to_tokens(tokens);
+    }
 }
 
 /// A branch of `race!`.
@@ -128,10 +164,7 @@ impl MacroArguments {
                 return parse_race(call).map(Self::Race).ok();
             }
             "matches" | "assert_matches" => {
-                let parser = |input: ParseStream<'_>| {
-                    Ok(Self::Matches(input.parse()?, input.parse()?, input.parse()?))
-                };
-                return parser.parse2(tokens).ok();
+                return syn::parse2(tokens).map(Self::Matches).ok();
             }
             _ => {}
         }
@@ -149,7 +182,10 @@ impl MacroArguments {
         match self {
             Self::List(list) => list.iter().collect(),
             Self::Repeat(value, _, count) => vec![value, count],
-            Self::Matches(value, ..) => vec![value],
+            Self::Matches(matches) => {
+                let guard = matches.guard.as_ref().map(|(_, guard)| guard);
+                std::iter::once(&matches.value).chain(guard).collect()
+            }
             Self::Race(branches) => {
                 branches.iter().flat_map(|branch| [&branch.operation, &branch.body]).collect()
             }
@@ -163,12 +199,24 @@ impl MacroArguments {
         self.expressions().into_iter().step_by(if is_race { 2 } else { 1 })
     }
 
+    /// The patterns, in order. What they bind is known in the expression behind them.
+    pub(crate) fn patterns(&self) -> Vec<&Pat> {
+        match self {
+            Self::List(_) | Self::Repeat(..) => Vec::new(),
+            Self::Matches(matches) => vec![&matches.pattern],
+            Self::Race(branches) => branches.iter().map(|branch| &branch.pattern).collect(),
+        }
+    }
+
     /// The expressions, to be changed in place.
     pub(crate) fn expressions_mut(&mut self) -> Vec<&mut Expr> {
         match self {
             Self::List(list) => list.iter_mut().collect(),
             Self::Repeat(value, _, count) => vec![value, count],
-            Self::Matches(value, ..) => vec![value],
+            Self::Matches(matches) => {
+                let guard = matches.guard.as_mut().map(|(_, guard)| guard);
+                std::iter::once(&mut matches.value).chain(guard).collect()
+            }
             Self::Race(branches) => branches
                 .iter_mut()
                 .flat_map(|branch| [&mut branch.operation, &mut branch.body])
@@ -186,11 +234,7 @@ impl ToTokens for MacroArguments {
                 semi.to_tokens(tokens);
                 count.to_tokens(tokens);
             }
-            Self::Matches(value, comma, pattern) => {
-                value.to_tokens(tokens);
-                comma.to_tokens(tokens);
-                pattern.to_tokens(tokens);
-            }
+            Self::Matches(matches) => matches.to_tokens(tokens),
             Self::Race(branches) => tokens.append_all(branches),
         }
     }
@@ -210,7 +254,9 @@ mod tests {
     fn macros_that_take_expressions_are_read() {
         assert_eq!(count(&parse_quote!(format!("{} {x}", a.b(), x = 2))), Some(3));
         assert_eq!(count(&parse_quote!(vec![1; n])), Some(2));
-        assert_eq!(count(&parse_quote!(matches!(a, Some(1 | 2) if b))), Some(1));
+        assert_eq!(count(&parse_quote!(matches!(a, Some(1 | 2)))), Some(1));
+        assert_eq!(count(&parse_quote!(matches!(a, Some(b) if b > 1,))), Some(2));
+        assert_eq!(count(&parse_quote!(assert_matches!(a, 1 | 2, "{}", c))), Some(1));
         assert_eq!(count(&parse_quote!(tracing::info!(name = %value, "text"))), None);
         assert_eq!(count(&parse_quote!(stringify!(a.b()))), None);
     }

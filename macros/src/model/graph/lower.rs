@@ -318,6 +318,14 @@ impl<'ast> Visit<'ast> for Lowering<'_> {
                     .collect();
                 self.flows.push(Flow::Together(branches));
             }
+            MacroArguments::Matches(matches) => {
+                self.visit_expr(&matches.value);
+                if let Some((_, guard)) = &matches.guard {
+                    let fits = format!("{} is {}", text(&matches.value), text(&matches.pattern));
+                    let guard = self.arm(fits, |lowering| lowering.visit_expr(guard));
+                    self.choice(vec![guard, nothing_else()]);
+                }
+            }
             _ => {
                 arguments.expressions().into_iter().for_each(|each| self.visit_expr(each));
             }

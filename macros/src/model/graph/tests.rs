@@ -73,6 +73,12 @@ golden! {
         "b -> end",
         "c -> end",
     ];
+    a_guard_in_a_macro: "let x = matches!(a!?, Some(y) if b!? > y);" => [
+        "start -> a",
+        "a -> b  (step.run(\"a\", f()).await? is Some(y))",
+        "b -> end",
+        "a -> end  (else)",
+    ];
     a_let_else: "let Some(x) = a! else { b!; return Ok(()) }; c!;" => [
         "start -> a",
         "a -> b  (else)",
