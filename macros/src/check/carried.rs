@@ -2,11 +2,9 @@ use proc_macro2::{LineColumn, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
-use syn::{
-    Arm, Attribute, Block, Expr, ExprClosure, ExprForLoop, ExprIf, ExprMethodCall, ExprWhile,
-    Ident, Item, Local, Macro, Pat, PatIdent, Stmt,
-};
+use syn::{Attribute, Block, Expr, ExprMethodCall, Ident, Item, Local, Macro, Pat, PatIdent, Stmt};
 
+use super::scopes::{self, Scoped, captures};
 use crate::model::{CarriedLoop, Method, WorkflowModel, matched};
 use crate::parse::MacroArguments;
 use crate::problem::{Problem, Problems};
@@ -58,10 +56,10 @@ pub(crate) fn is_complete(model: &WorkflowModel, problems: &Problems) {
         let Some(variables) = carried.variables() else { continue };
         let outer = mutable(model, index);
         let Some(expression) = expression(&model.function.block.stmts[index]) else { continue };
-        let mut uses = Uses { names: &outer, scopes: Vec::new(), found: Vec::new() };
+        let mut uses = Uses { names: &outer, bound: Vec::new(), found: Vec::new() };
         match expression {
             // What it goes through is evaluated before it.
-            Expr::ForLoop(inner) => uses.for_body(inner),
+            Expr::ForLoop(inner) => scopes::visit_for_body(&mut uses, inner),
             other => uses.visit_expr(other),
         }
         let mut named = Vec::new();
@@ -134,29 +132,16 @@ impl<'ast> Visit<'ast> for Mutable {
 /// Where some variables are used, apart from others of their names.
 struct Uses<'n> {
     names: &'n [Ident],
-    /// What is bound inside, the innermost last.
-    scopes: Vec<Vec<Ident>>,
+    /// What is bound inside and in scope.
+    bound: Vec<Ident>,
     found: Vec<(Ident, TokenStream)>,
 }
 
 impl Uses<'_> {
     fn used(&mut self, name: &Ident, place: TokenStream) {
-        if self.names.contains(name) && !self.scopes.iter().flatten().any(|bound| bound == name) {
+        if self.names.contains(name) && !self.bound.contains(name) {
             self.found.push((name.clone(), place));
         }
-    }
-
-    fn scope(&mut self, visit: impl FnOnce(&mut Self)) {
-        self.scopes.push(Vec::new());
-        visit(self);
-        self.scopes.pop();
-    }
-
-    fn for_body(&mut self, inner: &ExprForLoop) {
-        self.scope(|uses| {
-            uses.visit_pat(&inner.pat);
-            uses.visit_block(&inner.body);
-        });
     }
 
     /// Tokens that are no expressions, and the variables that format strings capture.
@@ -170,7 +155,7 @@ impl Uses<'_> {
                 TokenTree::Literal(literal) => {
                     let text = literal.to_string();
                     for name in self.names {
-                        if [":", "}"].iter().any(|end| text.contains(&format!("{{{name}{end}"))) {
+                        if captures(&text, &name.to_string()) {
                             self.used(name, token.to_token_stream());
                         }
                     }
@@ -181,7 +166,19 @@ impl Uses<'_> {
     }
 }
 
+impl Scoped for Uses<'_> {
+    fn scope(&mut self, visit: impl FnOnce(&mut Self)) {
+        let outer = self.bound.len();
+        visit(self);
+        self.bound.truncate(outer);
+    }
+}
+
 impl<'ast> Visit<'ast> for Uses<'_> {
+    fn visit_expr(&mut self, expression: &'ast Expr) {
+        scopes::visit_expr(self, expression);
+    }
+
     fn visit_expr_path(&mut self, path: &'ast syn::ExprPath) {
         if let Some(name) = path.path.get_ident() {
             self.used(name, name.to_token_stream());
@@ -189,9 +186,7 @@ impl<'ast> Visit<'ast> for Uses<'_> {
     }
 
     fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.push(pattern.ident.clone());
-        }
+        self.bound.push(pattern.ident.clone());
         visit::visit_pat_ident(self, pattern);
     }
 
@@ -199,47 +194,8 @@ impl<'ast> Visit<'ast> for Uses<'_> {
         self.scope(|uses| visit::visit_block(uses, block));
     }
 
-    /// A variable is bound only after its value.
     fn visit_local(&mut self, local: &'ast Local) {
-        if let Some(init) = &local.init {
-            self.visit_expr(&init.expr);
-            if let Some((_, diverge)) = &init.diverge {
-                self.visit_expr(diverge);
-            }
-        }
-        self.visit_pat(&local.pat);
-    }
-
-    fn visit_expr_closure(&mut self, closure: &'ast ExprClosure) {
-        self.scope(|uses| visit::visit_expr_closure(uses, closure));
-    }
-
-    fn visit_arm(&mut self, arm: &'ast Arm) {
-        self.scope(|uses| visit::visit_arm(uses, arm));
-    }
-
-    fn visit_expr_if(&mut self, branch: &'ast ExprIf) {
-        self.scope(|uses| {
-            uses.visit_expr(&branch.cond);
-            uses.visit_block(&branch.then_branch);
-        });
-        if let Some((_, otherwise)) = &branch.else_branch {
-            self.visit_expr(otherwise);
-        }
-    }
-
-    fn visit_expr_while(&mut self, inner: &'ast ExprWhile) {
-        self.scope(|uses| visit::visit_expr_while(uses, inner));
-    }
-
-    fn visit_expr_let(&mut self, condition: &'ast syn::ExprLet) {
-        self.visit_expr(&condition.expr);
-        self.visit_pat(&condition.pat);
-    }
-
-    fn visit_expr_for_loop(&mut self, inner: &'ast ExprForLoop) {
-        self.visit_expr(&inner.expr);
-        self.for_body(inner);
+        scopes::visit_local(self, local);
     }
 
     /// `matching(field = value)` names a field.
@@ -257,20 +213,7 @@ impl<'ast> Visit<'ast> for Uses<'_> {
         let Some(arguments) = MacroArguments::parse(call) else {
             return self.tokens(call.tokens.clone(), false);
         };
-        if let MacroArguments::Race(branches) = &arguments {
-            for branch in branches {
-                self.visit_expr(&branch.operation);
-                self.scope(|uses| {
-                    uses.visit_pat(&branch.pattern);
-                    uses.visit_expr(&branch.body);
-                });
-            }
-            return;
-        }
-        for argument in arguments.expressions() {
-            // `name = value` names an argument.
-            self.visit_expr(matched(argument).map_or(argument, |(_, value)| value));
-        }
+        scopes::visit_arguments(self, &arguments);
         self.tokens(call.tokens.clone(), true);
     }
 

@@ -13,6 +13,7 @@ mod keys;
 mod macros;
 mod outcomes;
 mod restarts;
+mod scopes;
 mod signature;
 mod transactions;
 mod triggers;
