@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::thread::spawn;
 use std::time::Instant as Stopwatch;
 
@@ -24,7 +25,30 @@ async fn on_ticket(
     println!("{began:?} {:?} {listed:?}", Stopwatch::now());
     spawn(|| println!("done"));
     std::thread::sleep(std::time::Duration::from_secs(1));
+    let is_late = matches!(deadline(), Some(at) if at < Clock::now());
+    told!(took = ?began.elapsed(), "late: {}", is_late);
+    println!("{is_late}");
+    tell_all(&step, &desk, &recipients).await
+}
+
+#[durable]
+async fn tell_all(step: &Step, desk: &Desk, tickets: &HashSet<u32>) -> Result<(), Failure> {
+    let mut listed = Vec::from_iter(tickets);
+    listed.truncate(3);
+    step.run("tell-some", desk.mail(&format!("{listed:?} of {tickets:?}"))).await?;
+    let amounts: f32 = tickets.iter().map(|ticket| *ticket as f32).sum();
+    step.run("tell-amounts", desk.mail(&amounts.to_string())).await?;
+    step.run("tell-now", desk.mail(&format!("{:?}", Stopwatch::now()))).await?;
     Ok(())
 }
+
+fn deadline() -> Option<std::time::SystemTime> {
+    None
+}
+
+macro_rules! told {
+    ($($fields:tt)*) => {};
+}
+use told;
 
 fn main() {}

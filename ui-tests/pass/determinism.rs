@@ -24,6 +24,17 @@ async fn on_ticket(
     #[workflow(allow(determinism, reason = "a shift is not the clock's"))]
     let shift = Shift::now();
     println!("{began:?} {listed:?} {shift}");
+    let most = unordered.iter().max();
+    let total = unordered.iter().sum::<u32>();
+    let mut all = Vec::from_iter(&unordered);
+    all.extend(most);
+    all.sort();
+    let is_late = matches!(most, Some(ticket) if *ticket > total);
+    let total: BTreeSet<_> = unordered.iter().map(|ticket| (ticket, is_late)).collect();
+    for unordered in [all] {
+        let text = format!("{unordered:?} {total:?}");
+        step.run("send-all", desk.mail(&text)).await?;
+    }
     step.sleep("rest", "1s").await;
     Ok(())
 }

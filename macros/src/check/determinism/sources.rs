@@ -9,9 +9,15 @@ pub(super) struct Source {
     methods: &'static [&'static str],
     /// What it is called where it stands alone.
     functions: &'static [&'static str],
+    /// What it is called on a value, and with how many arguments.
+    on_values: &'static [(&'static str, usize)],
     pub(super) why: &'static str,
     pub(super) instead: &'static str,
 }
+
+/// A source that nothing leads to.
+const NONE: Source =
+    Source { paths: &[], methods: &[], functions: &[], on_values: &[], why: "", instead: "" };
 
 static SOURCES: &[Source] = &[
     Source {
@@ -25,11 +31,14 @@ static SOURCES: &[Source] = &[
             "UtcDateTime::now",
             "Timestamp::now",
             "Zoned::now",
+            "Utc::today",
+            "Local::today",
         ],
         methods: &["now", "now_utc", "now_local"],
-        functions: &[],
+        on_values: &[("now", 0), ("now_utc", 0), ("elapsed", 0)],
         why: "reads the clock, which shows another time when the run resumes",
         instead: "`step.now()` is the time of the last checkpoint, the same on every resume",
+        ..NONE
     },
     Source {
         paths: &[
@@ -41,12 +50,14 @@ static SOURCES: &[Source] = &[
             "Uuid::now_v6",
             "Uuid::now_v7",
             "Ulid::new",
+            "Ulid::generate",
             "nanoid::",
+            "nanoid",
         ],
         methods: &["new_v1", "new_v4", "new_v6", "new_v7", "now_v1", "now_v6", "now_v7"],
-        functions: &[],
         why: "makes a new id each time the run resumes",
         instead: "`step.uuid(\"name-of-the-id\")` is the same on every resume",
+        ..NONE
     },
     Source {
         paths: &[
@@ -57,10 +68,11 @@ static SOURCES: &[Source] = &[
             "oorandom::",
             "RandomState::new",
         ],
-        methods: &[],
+        methods: &["from_entropy", "from_os_rng"],
         functions: &["random", "random_range", "rng"],
         why: "is random, so it gives something else when the run resumes",
         instead: "`step.random(\"name-of-the-draw\")` is a number in 0..1, the same on every resume",
+        ..NONE
     },
     Source {
         paths: &[
@@ -78,11 +90,14 @@ static SOURCES: &[Source] = &[
             "env::temp_dir",
             "env::home_dir",
             "env::current_exe",
+            "dotenvy::",
+            "hostname::get",
+            "num_cpus::",
+            "available_parallelism",
         ],
-        methods: &[],
-        functions: &[],
         why: "reads the environment, which may differ in the process that resumes the run",
         instead: "lend the setting as a resource, `Resource(settings): Resource<Settings>`, or read it in a step",
+        ..NONE
     },
     Source {
         paths: &[
@@ -112,10 +127,9 @@ static SOURCES: &[Source] = &[
             "reqwest::",
             "ureq::",
         ],
-        methods: &[],
-        functions: &[],
         why: "reaches out of the body, again on every resume",
         instead: "put it in a step: `step.run(\"name-of-the-step\", ..).await`",
+        ..NONE
     },
     Source {
         paths: &[
@@ -126,10 +140,9 @@ static SOURCES: &[Source] = &[
             "process::abort",
             "process::id",
         ],
-        methods: &[],
-        functions: &[],
         why: "starts or ends a process, again on every resume",
         instead: "put it in a step: `step.run(\"name-of-the-step\", ..).await`",
+        ..NONE
     },
     Source {
         paths: &[
@@ -141,10 +154,10 @@ static SOURCES: &[Source] = &[
             "time::timeout",
             "time::interval",
         ],
-        methods: &[],
         functions: &["sleep"],
         why: "waits in this process only, and again on every resume",
         instead: "`step.sleep(\"name-of-the-wait\", \"30s\").await` goes on while no process runs; a step takes `.timeout(\"30s\")`",
+        ..NONE
     },
     Source {
         paths: &[
@@ -158,22 +171,27 @@ static SOURCES: &[Source] = &[
             "task::spawn_blocking",
             "rayon::",
         ],
-        methods: &[],
         functions: &["spawn", "spawn_blocking"],
         why: "starts work that no checkpoint knows of, again on every resume",
         instead: "run steps side by side with `join!`, or spawn inside of a step",
+        ..NONE
+    },
+    Source {
+        paths: &["block_on", "block_in_place", "tokio::runtime::", "now_or_never"],
+        on_values: &[("block_on", 1), ("now_or_never", 0)],
+        why: "polls a future that no checkpoint knows of, again on every resume",
+        instead: "make it a step, and await that: `step.run(\"name-of-the-step\", ..).await`",
+        ..NONE
     },
 ];
 
 pub(super) static UNORDERED: Source = Source {
-    paths: &[],
-    methods: &[],
-    functions: &[],
     why: "is iterated over in an order that differs from process to process",
     instead: "use a `BTreeMap` or `BTreeSet`, or sort what comes out of it first",
+    ..NONE
 };
 
-/// Types and modules of plain values among what does something.
+/// Types, modules and functions of plain values among what does something.
 const VALUES: &[&str] = &[
     "Duration",
     "Ipv4Addr",
@@ -182,25 +200,37 @@ const VALUES: &[&str] = &[
     "SocketAddr",
     "ExitCode",
     "StatusCode",
+    "Url",
+    "Method",
+    "header",
     "consts",
+    "seed_from_u64",
+    "from_seed",
+    "with_seed",
 ];
 
 impl Source {
     /// The one that a path leads to.
     pub(super) fn of(path: &str) -> Option<&'static Self> {
         let leads_to = |source: &&Self| source.paths.iter().any(|known| matches(path, known));
-        let is_value = || path.split("::").any(|name| VALUES.contains(&name));
-        SOURCES.iter().find(leads_to).filter(|_| !is_value())
+        let is_value = |name: &str| VALUES.contains(&name) || name.ends_with("Error");
+        SOURCES.iter().find(leads_to).filter(|_| !path.split("::").any(is_value))
     }
 
     /// The one that a function is by its name alone.
     pub(super) fn by_name(ty: Option<&Ident>, function: &Ident) -> Option<&'static Self> {
+        let function = function.to_string();
         let is_a_type =
             |name: &Ident| name.to_string().starts_with(|first: char| first.is_ascii_uppercase());
         SOURCES.iter().find(|source| match ty {
-            Some(ty) => source.methods.iter().any(|name| function == name) && is_a_type(ty),
-            None => source.functions.iter().any(|name| function == name),
+            Some(ty) => source.methods.contains(&function.as_str()) && is_a_type(ty),
+            None => source.functions.contains(&function.as_str()),
         })
+    }
+
+    /// The one that a method of a value is by its name alone.
+    pub(super) fn by_method(name: &str, arguments: usize) -> Option<&'static Self> {
+        SOURCES.iter().find(|source| source.on_values.contains(&(name, arguments)))
     }
 }
 

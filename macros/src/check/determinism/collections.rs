@@ -1,0 +1,155 @@
+//! What can be seen of a value's type: whether it is a hash table, whose order differs from process to
+//! process.
+
+use syn::{
+    BinOp, Expr, ExprCall, ExprMethodCall, GenericArgument, Ident, Path, PathArguments, Type,
+};
+
+use super::names::Names;
+
+/// What is known of a value.
+#[derive(Clone)]
+pub(super) enum Known {
+    /// A hash table, and the variable or the type that it is seen from.
+    Hashed(Ident),
+    /// A collection that has one order, however it was filled.
+    Sorted,
+    /// The step handle.
+    Handle,
+    Tuple(Vec<Option<Known>>),
+}
+
+/// Types that are what they hold, as far as its order goes.
+const WRAPPERS: &[&str] = &["Option", "Result", "Box", "Rc", "Arc", "Cow", "Resource"];
+
+/// Methods that give what they are called on, or what it holds.
+const HANDS_ON: &[&str] = &[
+    "clone",
+    "cloned",
+    "to_owned",
+    "into_owned",
+    "as_ref",
+    "as_mut",
+    "as_deref",
+    "as_deref_mut",
+    "borrow",
+    "borrow_mut",
+    "unwrap",
+    "unwrap_or",
+    "unwrap_or_else",
+    "unwrap_or_default",
+    "expect",
+];
+
+impl Known {
+    /// Whether it is the same, however it was filled.
+    pub(super) fn is_indifferent(&self) -> bool {
+        matches!(self, Self::Hashed(_) | Self::Sorted)
+    }
+
+    /// What a type says.
+    pub(super) fn of_type(ty: &Type, names: &Names) -> Option<Self> {
+        match ty {
+            Type::Reference(reference) => Self::of_type(&reference.elem, names),
+            Type::Paren(inner) => Self::of_type(&inner.elem, names),
+            Type::Group(inner) => Self::of_type(&inner.elem, names),
+            Type::Tuple(tuple) => {
+                let each = tuple.elems.iter().map(|each| Self::of_type(each, names));
+                Some(Self::Tuple(each.collect()))
+            }
+            Type::Path(path) => {
+                let last = path.path.segments.last()?;
+                let is_wrapper = WRAPPERS.iter().any(|wrapper| last.ident == wrapper);
+                match &last.arguments {
+                    PathArguments::AngleBracketed(held) if is_wrapper => {
+                        Self::of_type(held.args.iter().find_map(as_type)?, names)
+                    }
+                    _ => Self::of_name(&last.ident, names),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// What the expression says that makes a value.
+    pub(super) fn of_value(value: &Expr, names: &Names) -> Option<Self> {
+        match value {
+            Expr::Path(path) => {
+                let variable = path.path.get_ident()?;
+                Some(match names.known(variable)? {
+                    Self::Hashed(_) => Self::Hashed(variable.clone()),
+                    known => known.clone(),
+                })
+            }
+            Expr::Reference(reference) => Self::of_value(&reference.expr, names),
+            Expr::Paren(inner) => Self::of_value(&inner.expr, names),
+            Expr::Group(inner) => Self::of_value(&inner.expr, names),
+            Expr::Try(inner) => Self::of_value(&inner.expr, names),
+            Expr::Unary(dereferenced) => Self::of_value(&dereferenced.expr, names),
+            Expr::Tuple(tuple) => {
+                let each = tuple.elems.iter().map(|each| Self::of_value(each, names));
+                Some(Self::Tuple(each.collect()))
+            }
+            // `&left - &right`
+            Expr::Binary(sets) if matches!(*sets.left, Expr::Reference(_)) => {
+                use BinOp::{BitAnd, BitOr, BitXor, Sub};
+                let makes_a_set = matches!(sets.op, Sub(_) | BitAnd(_) | BitOr(_) | BitXor(_));
+                if makes_a_set { Self::of_value(&sets.left, names) } else { None }
+            }
+            Expr::Call(call) => Self::of_call(call, names),
+            Expr::MethodCall(call) => Self::of_method_call(call, names),
+            _ => None,
+        }
+    }
+
+    fn of_call(call: &ExprCall, names: &Names) -> Option<Self> {
+        let Expr::Path(function) = &*call.func else { return None };
+        let of_type = match &function.qself {
+            Some(of) => Self::of_type(&of.ty, names),
+            None => Self::made_by(&function.path, names),
+        };
+        of_type.or_else(|| {
+            let name = function.path.segments.last()?.ident.to_string();
+            let hands_on = matches!(name.as_str(), "Some" | "Ok" | "new" | "clone" | "take");
+            if hands_on { Self::of_value(call.args.first()?, names) } else { None }
+        })
+    }
+
+    /// What a type's function makes: `HashMap::new`.
+    pub(super) fn made_by(function: &Path, names: &Names) -> Option<Self> {
+        Self::of_name(&function.segments.iter().rev().nth(1)?.ident, names)
+    }
+
+    fn of_method_call(call: &ExprMethodCall, names: &Names) -> Option<Self> {
+        let name = call.method.to_string();
+        match name.as_str() {
+            "collect" => Self::of_type(turbofish(call)?, names),
+            "into_group_map" | "into_group_map_by" => Some(Self::Hashed(call.method.clone())),
+            name if HANDS_ON.contains(&name) => Self::of_value(&call.receiver, names),
+            _ => None,
+        }
+    }
+
+    fn of_name(ty: &Ident, names: &Names) -> Option<Self> {
+        match names.original(ty).as_str() {
+            "HashMap" | "HashSet" | "AHashMap" | "AHashSet" | "DashMap" | "DashSet" => {
+                Some(Self::Hashed(ty.clone()))
+            }
+            "BTreeMap" | "BTreeSet" | "BinaryHeap" => Some(Self::Sorted),
+            "Step" => Some(Self::Handle),
+            _ => None,
+        }
+    }
+}
+
+/// The type that a method is told to give: `collect::<Vec<_>>()`.
+pub(super) fn turbofish(call: &ExprMethodCall) -> Option<&Type> {
+    call.turbofish.as_ref()?.args.iter().find_map(as_type)
+}
+
+fn as_type(argument: &GenericArgument) -> Option<&Type> {
+    match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    }
+}
