@@ -1,8 +1,12 @@
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
-use syn::{Expr, ExprAwait, ExprForLoop, ExprLet, ExprMatch, Ident, Item, Local, Pat, PatIdent};
+use syn::{
+    Expr, ExprAwait, ExprClosure, ExprForLoop, ExprLet, ExprMatch, Ident, Item, Local, Macro, Pat,
+    PatIdent,
+};
 
 use crate::model::{Method, Step, WorkflowModel, has_steps, occurrences, transaction};
+use crate::parse::{MacroArguments, concurrency};
 use crate::problem::{Problem, Problems};
 
 /// A transaction is given an `async` closure that takes it.
@@ -29,12 +33,9 @@ pub(crate) fn await_only_themselves(model: &WorkflowModel, problems: &Problems) 
     let Some(handle) = &model.handle else { return };
     for (step, work) in works(model) {
         let Some(closure) = transaction(work) else { continue };
-        let mut awaited = Awaited { derived: Vec::new(), foreign: Vec::new() };
-        awaited.bind(&closure.inputs[0]);
-        awaited.visit_expr(&closure.body);
         // A step in there was reported as that.
         let is_a_step = |foreign: &Expr| has_steps(foreign, handle);
-        for foreign in awaited.foreign.iter().filter(|foreign| !is_a_step(foreign)) {
+        for foreign in foreign(closure).iter().filter(|foreign| !is_a_step(foreign)) {
             problems.report(
                 Problem::at(
                     foreign,
@@ -57,6 +58,13 @@ fn works(model: &WorkflowModel) -> impl Iterator<Item = (&Step, &Expr)> {
 }
 
 /// What is awaited that has nothing to do with the transaction.
+fn foreign(closure: &ExprClosure) -> Vec<Expr> {
+    let mut awaited = Awaited { derived: Vec::new(), foreign: Vec::new() };
+    awaited.bind(&closure.inputs[0]);
+    awaited.visit_expr(&closure.body);
+    awaited.foreign
+}
+
 struct Awaited {
     /// The transaction, and what was made with it.
     derived: Vec<Ident>,
@@ -73,6 +81,12 @@ impl Awaited {
         self.derived.iter().any(|name| occurrences(&tokens, name) > 0)
     }
 
+    fn awaited(&mut self, operation: &Expr) {
+        if !self.is_derived(operation) {
+            self.foreign.push(operation.clone());
+        }
+    }
+
     /// What a statement gave is data; the transaction is no longer in it.
     fn bind_if_derived(&mut self, pattern: &Pat, value: &Expr) {
         let mut awaits = Awaits(false);
@@ -85,10 +99,21 @@ impl Awaited {
 
 impl<'ast> Visit<'ast> for Awaited {
     fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
-        if !self.is_derived(&awaited.base) {
-            self.foreign.push((*awaited.base).clone());
-        }
+        self.awaited(&awaited.base);
         visit::visit_expr_await(self, awaited);
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        let Some(arguments) = MacroArguments::parse(call) else { return };
+        let awaited = match &arguments {
+            MacroArguments::Race(branches) => branches.iter().map(|it| &it.operation).collect(),
+            _ if concurrency(call).is_some() => arguments.expressions(),
+            _ => Vec::new(),
+        };
+        // A block awaits what is awaited in it.
+        let awaited = awaited.into_iter().filter(|it| !matches!(it, Expr::Async(_)));
+        awaited.for_each(|operation| self.awaited(operation));
+        arguments.expressions().into_iter().for_each(|argument| self.visit_expr(argument));
     }
 
     fn visit_local(&mut self, local: &'ast Local) {
@@ -120,6 +145,12 @@ impl<'ast> Visit<'ast> for Awaited {
 struct Awaits(bool);
 
 impl<'ast> Visit<'ast> for Awaits {
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        if let Some(arguments) = MacroArguments::parse(call) {
+            arguments.expressions().into_iter().for_each(|argument| self.visit_expr(argument));
+        }
+    }
+
     fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
         self.0 |= !matches!(&*awaited.base, Expr::MethodCall(call) if call.method == "begin");
         visit::visit_expr_await(self, awaited);
@@ -133,5 +164,25 @@ impl<'ast> Visit<'ast> for Names<'_> {
     fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
         self.0.push(pattern.ident.clone());
         visit::visit_pat_ident(self, pattern);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::ToTokens as _;
+    use syn::parse_quote;
+
+    use super::*;
+
+    #[test]
+    fn what_macros_await_is_seen() {
+        let foreign = foreign(&parse_quote!(async |tx| {
+            println!("{}", shop.price().await?);
+            let (paid, sent) = tokio::join!(shop.charge(), query.execute(&mut tx));
+            tokio::join!(async { query.execute(&mut tx).await }, async { shop.mail().await });
+            assert!(paid.is_ok());
+        }));
+        let foreign: Vec<_> = foreign.iter().map(|it| it.to_token_stream().to_string()).collect();
+        assert_eq!(foreign, ["shop . price ()", "shop . charge ()", "shop . mail ()"]);
     }
 }
