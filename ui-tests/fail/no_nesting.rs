@@ -48,6 +48,11 @@ async fn by_another_name(event: TicketCreated, step: Step) -> Result<(), Failure
     let fetch = async |n: u32| step.run("fetch", async move { Ok(n) }).await;
     let again = step.clone();
     step.run("by-a-closure", async { Ok(fetch(event.ticket).await?) }).await?;
+    step.transaction("in-a-transaction", async |tx| {
+        fetch(event.ticket).await?;
+        Ok(tx.postgres().map(drop)?)
+    })
+    .await?;
     step.run("by-a-copy", async { Ok(again.uuid("id")) }).await?;
     step.run("of-a-copy", async { notify(&again).await }).await?;
     Ok(())

@@ -1,3 +1,4 @@
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{
@@ -5,7 +6,7 @@ use syn::{
     PatIdent,
 };
 
-use crate::model::{Method, Step, WorkflowModel, has_steps, occurrences, transaction};
+use crate::model::{Method, Step, WorkflowModel, occurrences, transaction};
 use crate::parse::{MacroArguments, concurrency};
 use crate::problem::{Problem, Problems};
 
@@ -30,15 +31,13 @@ pub(crate) fn take_a_closure(model: &WorkflowModel, problems: &Problems) {
 
 /// A transaction awaits nothing but itself.
 pub(crate) fn await_only_themselves(model: &WorkflowModel, problems: &Problems) {
-    let Some(handle) = &model.handle else { return };
     for (step, work) in works(model) {
         let Some(closure) = transaction(work) else { continue };
-        // A step in there was reported as that.
-        let is_a_step = |foreign: &Expr| has_steps(foreign, handle);
-        for foreign in foreign(closure).iter().filter(|foreign| !is_a_step(foreign)) {
+        let foreign = foreign(closure).into_iter();
+        for foreign in foreign.filter(|foreign| !is_nested(foreign, model)) {
             problems.report(
                 Problem::at(
-                    foreign,
+                    &foreign,
                     format!("the transaction {} awaits something else here", step.title()),
                 )
                 .note(
@@ -50,6 +49,20 @@ pub(crate) fn await_only_themselves(model: &WorkflowModel, problems: &Problems) 
             );
         }
     }
+}
+
+/// Whether there are steps in what is awaited, which were reported as that.
+fn is_nested(awaited: &Expr, model: &WorkflowModel) -> bool {
+    let tokens = awaited.to_token_stream();
+    model.nested.iter().any(|nested| is_among(&nested.place, &tokens))
+}
+
+fn is_among(place: &Ident, tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(name) => name == *place && name.span().start() == place.span().start(),
+        TokenTree::Group(group) => is_among(place, &group.stream()),
+        _ => false,
+    })
 }
 
 fn works(model: &WorkflowModel) -> impl Iterator<Item = (&Step, &Expr)> {

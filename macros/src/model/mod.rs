@@ -39,5 +39,5 @@ pub(crate) use self::step::{
     Method, Step, StepId, awaited_event, id_of, line, matched, transaction, transaction_mut,
 };
 pub(crate) use self::triggers::TriggersModel;
-pub(crate) use self::walk::{Nested, Unused, has_steps};
+pub(crate) use self::walk::{Nested, Unused};
 pub(crate) use self::workflow::{WorkflowModel, step_handle};

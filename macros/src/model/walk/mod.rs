@@ -59,13 +59,6 @@ impl Contents {
     }
 }
 
-/// Whether an expression has steps in it.
-pub(crate) fn has_steps(expression: &Expr, handle: &Handle) -> bool {
-    let mut walk = Walk::new(Some(handle));
-    walk.visit_expr(expression);
-    !walk.contents.steps.is_empty()
-}
-
 struct Walk<'h> {
     handle: Option<&'h Handle>,
     contents: Contents,

@@ -33,6 +33,8 @@ pub(super) struct Closure {
     pub(super) is_async: bool,
     /// Whether an operation of it is awaited later than it is built.
     pub(super) is_gathered: bool,
+    /// The first of the steps that a call of it gives.
+    pub(super) gives: Option<usize>,
 }
 
 pub(super) struct Variable {

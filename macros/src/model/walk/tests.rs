@@ -128,6 +128,9 @@ fn a_closures_steps_are_told_apart_where_several_are_in_progress() {
         let inner = async |n| step.run("inner", f(n)).await;
         let around = async |n| inner(n).await;
         race!(a = around(1) => a, b = around(2) => b);
+        let mut keep = |n| calls.push(step.run("kept", f(n)));
+        keep(1);
+        keep(2);
         let copied = |n| step.run("copied", f(n));
         let copy = copied.clone();
         ns.map(copy);
@@ -153,7 +156,7 @@ fn a_closures_steps_are_told_apart_where_several_are_in_progress() {
             call
         });
     }));
-    assert_eq!(found, ["both", "gathered", "each", "inner", "copied", "mixed", "in-each"]);
+    assert_eq!(found, ["both", "gathered", "each", "inner", "kept", "copied", "mixed", "in-each"]);
 }
 
 #[test]
@@ -199,6 +202,9 @@ fn an_operation_that_nothing_becomes_of_is_found() {
         let call = f(1);
         let f = async |n| step.sleep("called", n).await;
         let call = f(1);
+        f(1);
+        let make = |n| step.run("made", n);
+        make(1);
         let hidden = step.sleep("hidden", "1s");
         println!("{}" => hidden);
         let pair = (step.sleep("one", "1s"), step.sleep("other", "1s"));
@@ -209,8 +215,7 @@ fn an_operation_that_nothing_becomes_of_is_found() {
         found.unused.iter().filter_map(|it| found.steps[it.step].literal_id()).collect();
     assert_eq!(
         unused,
-        ["statement", "infer", "wild", "drop", "inner", "shadowed", "called"],
-        "{unused:?}"
+        ["statement", "infer", "wild", "drop", "inner", "called", "made", "shadowed", "called"]
     );
 }
 

@@ -5,7 +5,7 @@ use syn::visit::Visit as _;
 use syn::{Expr, Ident, Local, Pat, Path};
 
 use super::names::{Closure, Value, Variable};
-use super::{Fate, Nested, Place, Walk};
+use super::{Fate, Nested, Place, Unused, Walk};
 use crate::model::bindings::bindings;
 use crate::model::step::ungrouped;
 
@@ -49,9 +49,11 @@ impl Walk<'_> {
         let mut held = std::mem::replace(&mut self.held, outer);
         if let Expr::Closure(closure) = ungrouped(value) {
             let is_async = closure.asyncness.is_some();
-            held.closure = Some(Closure { is_async, is_gathered: false });
-            held.steps.clear();
             held.inner = self.used[before..].to_vec();
+            let given = if is_async { &held.inner } else { &held.steps };
+            let gives = given.first().copied();
+            held.closure = Some(Closure { is_async, is_gathered: false, gives });
+            held.steps.clear();
         }
         Given::Value(held)
     }
@@ -111,6 +113,11 @@ impl Walk<'_> {
         variable.is_used = true;
         let (made_in, is_concurrent) = (variable.outer, variable.is_concurrent);
         let is_closure = variable.value.closure.is_some();
+        let given = variable.value.closure.and_then(|closure| closure.gives);
+        if let Some(step) = given.filter(|_| is_call && fate == Fate::Dropped) {
+            self.contents.unused.push(Unused { step, place: name.to_token_stream() });
+        }
+        let variable = self.names.get(index);
         for &step in &variable.value.steps {
             self.contents.steps[step].options.extend(options.iter().cloned());
         }
@@ -139,7 +146,8 @@ impl Walk<'_> {
             return;
         }
         let is_repeated = if is_closure { self.place.is_concurrent() } else { is_concurrent };
-        let is_gathered = matches!(fate, Fate::Gathered | Fate::Other);
+        // A call that gives nothing may keep what it builds.
+        let is_gathered = fate != Fate::Awaited;
         if is_handed_on || goes_round || is_repeated || (is_gathered && self.gathered(index)) {
             self.repeated(&all);
         }
