@@ -1,26 +1,23 @@
 //! A body's own code, without what its steps do.
 
-use std::borrow::Cow;
-use std::ops::Range;
-
 use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens as _;
 use syn::parse::discouraged::Speculative as _;
 use syn::parse::{ParseStream, Parser as _};
-use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{
-    Block, Expr, ExprAssign, ExprCall, ExprMethodCall, ExprPath, FnArg, Item, ItemFn, Local, Macro,
-    Pat, Path, Stmt, Token, Type,
+    Block, Expr, ExprAssign, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprMethodCall, ExprPath,
+    FnArg, Item, ItemFn, Local, Macro, Pat, Stmt,
 };
 
-use super::collections::Known;
+use super::known::Known;
 use super::names::Names;
-use super::order::{Order, is_exact, is_of_sets, is_sorted_next, iterates, takes_items};
-use super::sources::{Source, UNORDERED};
-use crate::check::scopes::{self, Scoped, captures};
-use crate::model::{Handle, Method, occurrences};
-use crate::parse::MacroArguments;
+use super::order::{Order, filled_by, is_of_sets, is_sorted_next, iterates, takes_items};
+use super::paths::unqualified;
+use super::sources::Source;
+use super::tables::goes_through;
+use crate::check::scopes::{self, Scoped};
+use crate::model::{Handle, Method};
+use crate::parse::{MacroArguments, concurrency};
 
 /// What a body would do differently the next time.
 pub(super) struct Found {
@@ -30,21 +27,24 @@ pub(super) struct Found {
     /// From its name alone.
     pub(super) is_guessed: bool,
     /// An order that is not seen to show yet: what comes behind may hide it.
-    is_open: bool,
+    pub(super) is_open: bool,
 }
 
-type Arguments = Punctuated<Expr, Token![,]>;
-
 pub(super) struct Body<'m> {
-    handle: Option<&'m Handle>,
-    names: Names,
-    found: Vec<Found>,
+    pub(super) handle: Option<&'m Handle>,
+    pub(super) names: Names,
+    /// What is known of what the block gave that was left last.
+    given: Option<Known>,
+    /// How many operations stand before here whose order is the body's.
+    operations: usize,
+    pub(super) found: Vec<Found>,
 }
 
 impl<'m> Body<'m> {
     /// What there is in a function, in the order of the source.
     pub(super) fn of(function: &ItemFn, handle: Option<&'m Handle>) -> Vec<Found> {
-        let mut body = Self { handle, names: Names::default(), found: Vec::new() };
+        let names = Names::default();
+        let mut body = Self { handle, names, given: None, operations: 0, found: Vec::new() };
         for parameter in &function.sig.inputs {
             if let FnArg::Typed(parameter) = parameter {
                 let known = Known::of_type(&parameter.ty, &body.names);
@@ -56,53 +56,18 @@ impl<'m> Body<'m> {
     }
 }
 
-/// Clocks, chance and the world around.
+impl Found {
+    pub(super) fn of(
+        source: &'static Source,
+        place: TokenStream,
+        what: String,
+        is_guessed: bool,
+    ) -> Self {
+        Self { place, what, source, is_guessed, is_open: false }
+    }
+}
+
 impl Body<'_> {
-    /// A path, and what it is called with.
-    fn path(&mut self, path: &Path, arguments: Option<&Arguments>) {
-        let names: Vec<_> = path.segments.iter().map(|name| name.ident.to_string()).collect();
-        let is_variable = names.len() == 1 && self.names.is_bound(&names[0]);
-        if is_variable {
-            return;
-        }
-        let written = names.join("::");
-        let known = match self.names.imported(&names[0]) {
-            Some(target) => Source::of(&format!("{target}{}", &written[names[0].len()..])),
-            None => Source::of(&written),
-        };
-        if let Some(source) = known.or_else(|| self.guess(path, arguments)) {
-            let place = path.to_token_stream();
-            self.found.push(Found::of(source, place, written, known.is_none()));
-        }
-    }
-
-    /// What a function is by its name: one of a type's that takes nothing, or one that is called
-    /// without the step handle.
-    fn guess(&self, path: &Path, arguments: Option<&Arguments>) -> Option<&'static Source> {
-        let mut names = path.segments.iter().rev().map(|segment| &segment.ident);
-        let (function, ty) = (names.next()?, names.next());
-        let source = Source::by_name(ty, function)?;
-        let takes_the_handle = |argument: &Expr| {
-            self.handle
-                .is_some_and(|handle| occurrences(&argument.to_token_stream(), &handle.name) > 0)
-        };
-        let fits = match (ty, arguments) {
-            (Some(_), arguments) => arguments.is_none_or(Punctuated::is_empty),
-            (None, Some(arguments)) => !arguments.iter().any(takes_the_handle),
-            (None, None) => false,
-        };
-        fits.then_some(source)
-    }
-
-    /// What a method is by its name, on a value of which no more is known.
-    fn guess_method(&mut self, call: &ExprMethodCall, name: &str) {
-        let Some(source) = Source::by_method(name, call.args.len()) else { return };
-        if !matches!(Known::of_value(&call.receiver, &self.names), Some(Known::Handle)) {
-            let place = call.method.to_token_stream();
-            self.found.push(Found::of(source, place, name.to_owned(), true));
-        }
-    }
-
     /// Tokens that are no list of expressions: the expressions that there are among them.
     fn tokens(&mut self, tokens: TokenStream, visit: &mut dyn FnMut(&mut Self, &Expr)) {
         let each = |input: ParseStream<'_>| {
@@ -122,87 +87,6 @@ impl Body<'_> {
     }
 }
 
-/// Hash tables, and where their order shows.
-impl Body<'_> {
-    /// Something is iterated over.
-    fn iterated(&mut self, value: &Expr) {
-        if let Some(Known::Hashed(name)) = Known::of_value(value, &self.names) {
-            self.unordered(name.to_token_stream(), name.to_string());
-        }
-    }
-
-    fn unordered(&mut self, place: TokenStream, what: String) {
-        self.found.push(Found { is_open: true, ..Found::of(&UNORDERED, place, what, false) });
-    }
-
-    /// The order does not show in which something was iterated over there.
-    fn hide(&mut self, range: Range<usize>) {
-        let mut index = 0;
-        self.found.retain(|found| {
-            index += 1;
-            !(found.is_open && range.contains(&(index - 1)))
-        });
-    }
-
-    /// The order shows in which something was iterated over since then.
-    fn fix(&mut self, since: usize) {
-        self.found[since..].iter_mut().for_each(|found| found.is_open = false);
-    }
-
-    /// A macro shows each of its arguments, by `Debug` or as JSON.
-    fn shown(&mut self, call: &Macro, arguments: &MacroArguments) {
-        arguments.expressions().into_iter().for_each(|argument| self.iterated(argument));
-        for token in call.tokens.clone() {
-            let TokenTree::Literal(literal) = token else { continue };
-            let text = literal.to_string();
-            let captured: Vec<_> = self
-                .names
-                .tables()
-                .filter(|name| captures(&text, name))
-                .map(str::to_owned)
-                .collect();
-            for name in captured {
-                self.unordered(literal.to_token_stream(), name);
-            }
-        }
-    }
-
-    fn bind_known(&mut self, pattern: &Pat, known: Option<&Known>) {
-        match pattern {
-            Pat::Ident(name) => {
-                self.names.bind(&name.ident, known.cloned());
-                visit::visit_pat_ident(self, name);
-            }
-            Pat::Type(typed) => {
-                let of_type = Known::of_type(&typed.ty, &self.names);
-                self.bind_known(&typed.pat, of_type.as_ref().or(known));
-            }
-            Pat::Reference(reference) => self.bind_known(&reference.pat, known),
-            Pat::Paren(inner) => self.bind_known(&inner.pat, known),
-            // `Some(table)`
-            Pat::TupleStruct(held) if held.elems.len() == 1 => {
-                self.bind_known(&held.elems[0], known);
-            }
-            Pat::Tuple(tuple) => {
-                for (index, pattern) in tuple.elems.iter().enumerate() {
-                    let known = match known {
-                        Some(Known::Tuple(all)) => all.get(index).and_then(Option::as_ref),
-                        _ => None,
-                    };
-                    self.bind_known(pattern, known);
-                }
-            }
-            other => visit::visit_pat(self, other),
-        }
-    }
-}
-
-impl Found {
-    fn of(source: &'static Source, place: TokenStream, what: String, is_guessed: bool) -> Self {
-        Self { place, what, source, is_guessed, is_open: false }
-    }
-}
-
 impl Scoped for Body<'_> {
     fn scope(&mut self, visit: impl FnOnce(&mut Self)) {
         let outer = self.names.enter();
@@ -211,17 +95,30 @@ impl Scoped for Body<'_> {
     }
 
     fn bind(&mut self, pattern: &Pat, value: &Expr) {
-        let known = Known::of_value(value, &self.names);
+        let known = match value {
+            Expr::Block(_) | Expr::If(_) => self.given.take(),
+            value => Known::of_value(value, &self.names),
+        };
         self.bind_known(pattern, known.as_ref());
     }
 }
 
 impl<'ast> Visit<'ast> for Body<'_> {
     fn visit_expr(&mut self, expression: &'ast Expr) {
-        if let Expr::ForLoop(each) = expression {
-            self.iterated(&each.expr);
-        }
+        let Expr::ForLoop(each) = expression else {
+            return scopes::visit_expr(self, expression);
+        };
+        let before = self.found.len();
+        self.iterated(&each.expr);
+        let operations = self.operations;
         scopes::visit_expr(self, expression);
+        if self.operations > operations {
+            return self.fix(before);
+        }
+        let filled = filled_by(each).and_then(|name| self.names.known(name));
+        if filled.is_some_and(|it| it.is_indifferent() || matches!(it, Known::Number)) {
+            self.hide(before..self.found.len());
+        }
     }
 
     fn visit_expr_path(&mut self, path: &'ast ExprPath) {
@@ -250,6 +147,8 @@ impl<'ast> Visit<'ast> for Body<'_> {
             if !method.runs_code() {
                 call.args.iter().for_each(|argument| self.visit_expr(argument));
             }
+            // An id or a number is made where it stands; the others, where they are awaited.
+            self.operations += usize::from(!method.is_awaited());
             return;
         }
         let method = call.method.to_string();
@@ -266,7 +165,13 @@ impl<'ast> Visit<'ast> for Body<'_> {
         if takes_items(&method) || (is_of_sets(&method) && receiver.is_empty()) {
             call.args.iter().for_each(|argument| self.iterated(argument));
         }
-        call.args.iter().for_each(|argument| self.visit_expr(argument));
+        for argument in &call.args {
+            let operations = self.operations;
+            self.visit_expr(argument);
+            if matches!(argument, Expr::Closure(_)) && self.operations > operations {
+                self.fix(before);
+            }
+        }
         match Order::of(call, &method, &self.names) {
             Order::Hidden => self.hide(receiver),
             Order::Fixed => self.fix(before),
@@ -277,9 +182,35 @@ impl<'ast> Visit<'ast> for Body<'_> {
         }
     }
 
+    fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
+        visit::visit_expr_await(self, awaited);
+        self.operations += 1;
+    }
+
+    /// What stands in there is begun elsewhere, and told from others by its key.
+    fn visit_expr_async(&mut self, block: &'ast ExprAsync) {
+        let operations = self.operations;
+        visit::visit_expr_async(self, block);
+        self.operations = operations;
+    }
+
+    fn visit_expr_closure(&mut self, closure: &'ast ExprClosure) {
+        let operations = self.operations;
+        visit::visit_expr_closure(self, closure);
+        if closure.asyncness.is_some() {
+            self.operations = operations;
+        }
+    }
+
     fn visit_expr_assign(&mut self, assign: &'ast ExprAssign) {
         let before = self.found.len();
         visit::visit_expr_assign(self, assign);
+        if let Expr::Path(variable) = &*assign.left
+            && let Some(variable) = variable.path.get_ident()
+            && let Some(known) = Known::of_value(&assign.right, &self.names)
+        {
+            self.names.learn(variable, known);
+        }
         if self.is_indifferent(&assign.left) {
             self.hide(before..self.found.len());
         }
@@ -307,17 +238,24 @@ impl<'ast> Visit<'ast> for Body<'_> {
                     body.fix(before);
                 }
             }
+            body.given = match block.stmts.last() {
+                Some(Stmt::Expr(last, None)) => Known::of_value(last, &body.names),
+                _ => None,
+            };
         });
     }
 
     fn visit_local(&mut self, local: &'ast Local) {
         let before = self.found.len();
         scopes::visit_local(self, local);
-        if let (Pat::Type(typed), Some(init)) = (&local.pat, &local.init)
-            && (Known::of_type(&typed.ty, &self.names).is_some_and(|it| it.is_indifferent())
-                || (adds_up(&init.expr) && is_exact(&typed.ty)))
-        {
-            self.hide(before..self.found.len());
+        if let (Pat::Type(typed), Some(init)) = (&local.pat, &local.init) {
+            let hides = match Known::of_type(&typed.ty, &self.names) {
+                Some(Known::Number) => adds_up(&init.expr),
+                known => known.is_some_and(|known| known.is_indifferent()),
+            };
+            if hides {
+                self.hide(before..self.found.len());
+            }
         }
     }
 
@@ -332,6 +270,7 @@ impl<'ast> Visit<'ast> for Body<'_> {
             return;
         }
         self.path(&call.path, None);
+        self.operations += usize::from(concurrency(call).is_some());
         let shows = matches!(name, "format" | "format_args" | "write" | "writeln" | "json");
         match MacroArguments::parse(call) {
             Some(arguments) => {
@@ -356,43 +295,6 @@ impl<'ast> Visit<'ast> for Body<'_> {
     }
 }
 
-impl Body<'_> {
-    fn is_indifferent(&self, value: &Expr) -> bool {
-        Known::of_value(value, &self.names).is_some_and(|known| known.is_indifferent())
-    }
-}
-
-/// Whether a function goes through what it is given: to gather it, or to write it down.
-fn goes_through(function: &Path) -> bool {
-    let name = function.segments.last().map(|name| name.ident.to_string());
-    matches!(
-        name.as_deref(),
-        Some(
-            "from_iter"
-                | "zip"
-                | "chain"
-                | "to_string"
-                | "to_string_pretty"
-                | "to_vec"
-                | "to_vec_pretty"
-                | "to_value"
-                | "to_writer"
-        )
-    )
-}
-
 fn adds_up(value: &Expr) -> bool {
     matches!(value, Expr::MethodCall(call) if call.method == "sum" || call.method == "product")
-}
-
-/// `<Type>::function` as `Type::function`.
-fn unqualified(path: &ExprPath) -> Cow<'_, Path> {
-    match path.qself.as_ref().map(|of| (&*of.ty, of.position)) {
-        Some((Type::Path(of), 0)) => {
-            let mut full = of.path.clone();
-            full.segments.extend(path.path.segments.iter().cloned());
-            Cow::Owned(full)
-        }
-        _ => Cow::Borrowed(&path.path),
-    }
 }

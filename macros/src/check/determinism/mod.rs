@@ -1,10 +1,12 @@
 //! The rule that a body does the same on every resume.
 
 mod body;
-mod collections;
+mod known;
 mod names;
 mod order;
+mod paths;
 mod sources;
+mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,6 @@
 use syn::{Ident, UseTree};
 
-use super::collections::Known;
+use super::known::Known;
 
 /// What the names mean that are in scope.
 #[derive(Default)]
@@ -40,6 +40,15 @@ impl Names {
         let variable = variable.to_string();
         let (_, known) = self.bound.iter().rev().find(|(name, _)| *name == variable)?;
         known.as_ref()
+    }
+
+    /// A variable turns out to be something: it is given that.
+    pub(super) fn learn(&mut self, variable: &Ident, learnt: Known) {
+        let variable = variable.to_string();
+        let bound = self.bound.iter_mut().rev().find(|(name, _)| *name == variable);
+        if let Some((_, known @ None)) = bound {
+            *known = Some(learnt);
+        }
     }
 
     /// The hash tables in scope, by their variables.

@@ -1,9 +1,9 @@
 //! Where the order shows in which something is iterated over.
 
-use quote::ToTokens as _;
-use syn::{Expr, ExprMethodCall, Ident, Pat, Stmt, Type};
+use quote::ToTokens;
+use syn::{BinOp, Expr, ExprBinary, ExprForLoop, ExprMethodCall, Ident, Pat, Stmt};
 
-use super::collections::{Known, turbofish};
+use super::known::{Known, turbofish};
 use super::names::Names;
 use crate::model::occurrences;
 
@@ -52,17 +52,18 @@ impl Order {
             "count" | "len" | "is_empty" | "any" | "all" | "contains" | "min" | "max" => {
                 Self::Hidden
             }
-            "collect" => {
-                let known = turbofish(call).and_then(|ty| Known::of_type(ty, names));
-                hidden_if(known.is_some_and(|it| it.is_indifferent()), Self::Kept)
+            "collect" | "sum" | "product" => {
+                let given = turbofish(call).and_then(|ty| Known::of_type(ty, names));
+                hidden_if(given.is_some_and(|given| given.gathers(method)), Self::Kept)
             }
-            "sum" | "product" => hidden_if(turbofish(call).is_some_and(is_exact), Self::Kept),
             // Two that compare as equal are told apart by what comes first, unless they are compared
             // as a whole.
             "min_by" | "max_by" => {
                 hidden_if(compares(call, &["cmp", "total_cmp", "partial_cmp"]), Self::Fixed)
             }
-            "fold" | "reduce" => hidden_if(compares(call, &["min", "max"]), Self::Fixed),
+            "fold" | "reduce" => {
+                hidden_if(compares(call, &["min", "max"]) || adds_up(call), Self::Fixed)
+            }
             "min_by_key" | "max_by_key" | "next" | "last" | "nth" | "find" | "find_map"
             | "position" | "take" | "skip" | "step_by" | "take_while" | "skip_while"
             | "map_while" | "scan" | "enumerate" | "zip" => Self::Fixed,
@@ -91,71 +92,106 @@ fn compares(call: &ExprMethodCall, methods: &[&str]) -> bool {
 }
 
 fn is_as_it_is(call: &ExprMethodCall, is_one: impl Fn(&Ident) -> bool) -> bool {
-    is_one(&call.method)
-        && matches!(&*call.receiver, Expr::Path(path) if path.path.get_ident().is_some())
+    is_one(&call.method) && variable(&call.receiver).is_some()
 }
 
-/// Whether numbers of a type have one sum, however they are added up. Floats are rounded on the way.
-pub(super) fn is_exact(ty: &Type) -> bool {
-    let Type::Path(ty) = ty else { return false };
-    let Some(name) = ty.path.get_ident().map(Ident::to_string) else { return false };
-    let is_integer = || {
-        let bits = name.strip_prefix(['u', 'i']);
-        bits.is_some_and(|bits| matches!(bits, "8" | "16" | "32" | "64" | "128" | "size"))
+/// Whether a call adds up whole numbers: `fold(0, |sum, item| sum + item.price)`.
+fn adds_up(call: &ExprMethodCall) -> bool {
+    let mut arguments = call.args.iter();
+    let (Some(first), Some(Expr::Closure(closure))) = (arguments.next(), arguments.next()) else {
+        return false;
     };
-    name == "Duration" || name == "Decimal" || is_integer()
+    let (Some(Pat::Ident(sum)), Expr::Binary(added)) = (closure.inputs.first(), &*closure.body)
+    else {
+        return false;
+    };
+    is_whole(first)
+        && matches!(added.op, BinOp::Add(_) | BinOp::Mul(_))
+        && variable(&added.left) == Some(&sum.ident)
+        && !mentions(&added.right, &sum.ident)
+}
+
+fn is_whole(value: &Expr) -> bool {
+    matches!(Known::of_value(value, &Names::default()), Some(Known::Number))
 }
 
 /// Whether what a statement fills is sorted before anything else is done with it.
 pub(super) fn is_sorted_next(statement: &Stmt, later: &[Stmt]) -> bool {
-    let Some(name) = filled(statement) else { return false };
+    let name = match statement {
+        Stmt::Local(local) => bound(&local.pat),
+        statement => filled(statement),
+    };
+    let Some(name) = name else { return false };
     for statement in later {
         if let Stmt::Expr(Expr::MethodCall(call), _) = statement
-            && is_on(call, name)
+            && variable(&call.receiver) == Some(name)
             && call.method.to_string().starts_with("sort")
         {
             return true;
         }
-        let is_filled_again =
-            !matches!(statement, Stmt::Local(_)) && filled(statement) == Some(name);
-        if !is_filled_again && occurrences(&statement.to_token_stream(), name) > 0 {
+        if filled(statement) != Some(name) && mentions(statement, name) {
             return false;
         }
     }
     false
 }
 
-/// The variable that a statement does nothing but fill: `let list = ..`, `list.extend(..)`, or
-/// `for item in .. { list.push(..) }`.
+fn bound(pattern: &Pat) -> Option<&Ident> {
+    match pattern {
+        Pat::Ident(name) => Some(&name.ident),
+        Pat::Type(typed) => bound(&typed.pat),
+        _ => None,
+    }
+}
+
+/// The variable that a loop does nothing but fill: `for item in .. { list.push(item); }`.
+pub(super) fn filled_by(each: &ExprForLoop) -> Option<&Ident> {
+    match &*each.body.stmts {
+        [only] => filled(only),
+        _ => None,
+    }
+}
+
+/// The variable that a statement does nothing but fill, with nothing that it holds already:
+/// `list.extend(..)`, `total += item.price`, or `if item.is_due { list.push(item); }`.
 fn filled(statement: &Stmt) -> Option<&Ident> {
-    match statement {
-        Stmt::Local(local) => {
-            let pattern = match &local.pat {
-                Pat::Type(typed) => &typed.pat,
-                pattern => pattern,
-            };
-            match pattern {
-                Pat::Ident(name) => Some(&name.ident),
-                _ => None,
-            }
-        }
-        Stmt::Expr(Expr::ForLoop(each), _) => match &*each.body.stmts {
-            [Stmt::Expr(Expr::MethodCall(call), _)] => filled_by(call),
+    let Stmt::Expr(expression, _) = statement else { return None };
+    match expression {
+        Expr::ForLoop(each) => filled_by(each).filter(|name| !mentions(&each.expr, name)),
+        Expr::If(branch) if branch.else_branch.is_none() => match &*branch.then_branch.stmts {
+            [only] => filled(only).filter(|name| !mentions(&branch.cond, name)),
             _ => None,
         },
-        Stmt::Expr(Expr::MethodCall(call), _) => filled_by(call),
+        Expr::MethodCall(call) => {
+            let fills = ["push", "insert", "extend"].iter().any(|method| call.method == method);
+            let name = variable(&call.receiver).filter(|_| fills)?;
+            (!call.args.iter().any(|argument| mentions(argument, name))).then_some(name)
+        }
+        Expr::Binary(added) if matches!(added.op, BinOp::AddAssign(_) | BinOp::MulAssign(_)) => {
+            let name = variable(&added.left).or_else(|| counted(added))?;
+            (!mentions(&added.right, name)).then_some(name)
+        }
         _ => None,
     }
 }
 
-fn filled_by(call: &ExprMethodCall) -> Option<&Ident> {
-    let fills = call.method == "push" || call.method == "extend";
-    match &*call.receiver {
-        Expr::Path(path) if fills => path.path.get_ident(),
+/// The collection in which something is counted: `*counts.entry(key).or_insert(0) += 1`.
+fn counted(added: &ExprBinary) -> Option<&Ident> {
+    let Expr::Unary(count) = &*added.left else { return None };
+    let Expr::MethodCall(or_insert) = &*count.expr else { return None };
+    let Expr::MethodCall(entry) = &*or_insert.receiver else { return None };
+    let counts = entry.method == "entry"
+        && (or_insert.args.first().is_some_and(is_whole) || is_whole(&added.right));
+    if counts { variable(&entry.receiver) } else { None }
+}
+
+fn variable(value: &Expr) -> Option<&Ident> {
+    match value {
+        Expr::Path(path) => path.path.get_ident(),
         _ => None,
     }
 }
 
-fn is_on(call: &ExprMethodCall, name: &Ident) -> bool {
-    matches!(&*call.receiver, Expr::Path(path) if path.path.get_ident() == Some(name))
+fn mentions(code: &impl ToTokens, name: &Ident) -> bool {
+    occurrences(&code.to_token_stream(), name) > 0
 }

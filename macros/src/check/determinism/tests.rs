@@ -202,18 +202,37 @@ fn a_hash_table_is_known_wherever_its_type_can_be_seen() {
                 held.iter().for_each(bill);
             }
             match maybe {
+                Some(guarded) if guarded.len() > 3 => guarded.iter().for_each(bill),
                 Some(given) => given.iter().for_each(bill),
                 None => {}
             }
             (&parsed - input).into_iter().for_each(bill);
             let unique: Vec<_> = ids.collect::<HashSet<_>>().into_iter().collect();
+            let filled = {
+                let mut table = HashSet::new();
+                table.insert(1);
+                table
+            };
+            filled.iter().for_each(bill);
+            let mut late = None;
+            late = Some(HashSet::from([1]));
+            late.iter().for_each(bill);
+            let other = maybe.unwrap_or_else(HashSet::new);
+            other.iter().for_each(bill);
+            let report = Report::new(&input);
+            report.iter().for_each(bill);
+            let list = {
+                let input = Vec::new();
+                input
+            };
+            list.iter().for_each(bill);
         }
     });
     assert_eq!(
         found,
         [
-            "input", "prices", "by_name", "alias", "first", "parsed", "held", "given", "parsed",
-            "HashSet",
+            "input", "prices", "by_name", "alias", "first", "parsed", "held", "guarded", "given",
+            "parsed", "HashSet", "filled", "late", "other",
         ]
     );
 }
@@ -276,6 +295,7 @@ fn an_order_that_does_not_show_is_no_matter() {
         let sum: u64 = seen.iter().map(|id| id.cents).sum();
         let most = weights.intersection(&seen).copied().fold(0.0, f64::max);
         let most = seen.iter().copied().max_by(|a, b| a.total_cmp(b));
+        let sum = seen.iter().fold(0, |sum, id| sum + id.cents);
     }));
     assert!(found.is_empty(), "{found:?}");
 }
@@ -290,8 +310,86 @@ fn an_order_shows_where_the_first_or_the_rounding_counts() {
         let three: BTreeSet<_> = c.iter().take(3).collect();
         let places = d.keys().enumerate().collect::<BTreeMap<_, _>>();
         let first: BTreeSet<_> = ids.filter(|id| e.keys().next() == id).collect();
+        let (f, g, h, i) = (a.clone(), a.clone(), a.clone(), a.clone());
+        let sum = f.values().fold(0.0, |sum, part| sum + part);
+        let hash = g.keys().fold(0, |hash, id| hash * 31 + id);
+        let hash = h.keys().fold(0, |hash, id| hash + id * hash);
+        let hash: u64 = hash_of(i.keys());
     }));
-    assert_eq!(found, ["a", "b", "c", "d", "e"]);
+    assert_eq!(found, ["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
+}
+
+#[test]
+fn a_loop_may_fill_what_has_one_order() {
+    let found = found(parse_quote!({
+        let seen: HashMap<u32, Order> = seen();
+        let (mut tags, mut states) = (BTreeSet::new(), BTreeMap::new());
+        let (mut sum, mut due) = (0, 0usize);
+        for order in seen.values() {
+            for tag in &order.tags {
+                tags.insert(tag);
+            }
+        }
+        for order in seen.values() {
+            *states.entry(order.state).or_default() += 1;
+        }
+        for order in seen.values() {
+            sum += order.cents;
+        }
+        for order in seen.values() {
+            if order.is_due {
+                due += 1;
+            }
+        }
+    }));
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn a_loop_may_not_fill_what_shows_its_order() {
+    let found = found(parse_quote!({
+        let a: HashMap<u32, f64> = made();
+        let (b, c, d) = (a.clone(), a.clone(), a.clone());
+        let (mut sum, mut cents, mut places) = (0.0, 0, BTreeMap::new());
+        for part in a.values() {
+            sum += part;
+        }
+        for part in b.values() {
+            if cents < 100 {
+                cents += part.cents;
+            }
+        }
+        for id in c.keys() {
+            places.insert(id, places.len());
+        }
+        for (place, id) in d.keys().enumerate() {
+            places.insert(id, place);
+        }
+    }));
+    assert_eq!(found, ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn an_order_shows_in_what_the_run_does() {
+    let found = found(parse_quote!({
+        let a: HashSet<u32> = made();
+        let (b, c, d) = (a.clone(), a.clone(), a.clone());
+        let mut sent = Vec::new();
+        for id in &a {
+            sent.push(step.run("send", mail(id)).key(id).await?);
+        }
+        sent.sort();
+        let ids = b.iter().map(|id| (id, step.uuid("mail"))).collect::<BTreeMap<_, _>>();
+        let mut sent = BTreeSet::new();
+        for id in &c {
+            sent.insert(join!(first(&step, id), second(&step, id)));
+        }
+        let sends = d.iter().map(|id| step.run("send-all", mail(id)).key(id));
+        let mut all = step.join_all(d.iter().map(|id| send(&step, id).key(id))).await;
+        all.sort();
+        let all: BTreeSet<_> = d.iter().chain(step.run("more", more()).await?.iter()).collect();
+    }));
+    assert_eq!(found, ["a", "b", "c", "d"]);
 }
 
 #[test]

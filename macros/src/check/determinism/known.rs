@@ -1,8 +1,8 @@
-//! What can be seen of a value's type: whether it is a hash table, whose order differs from process to
-//! process.
+//! What can be seen of a value's type: above all whether it is a hash table, whose order differs from
+//! process to process.
 
 use syn::{
-    BinOp, Expr, ExprCall, ExprMethodCall, GenericArgument, Ident, Path, PathArguments, Type,
+    BinOp, Expr, ExprCall, ExprMethodCall, GenericArgument, Ident, Lit, Path, PathArguments, Type,
 };
 
 use super::names::Names;
@@ -14,15 +14,18 @@ pub(super) enum Known {
     Hashed(Ident),
     /// A collection that has one order, however it was filled.
     Sorted,
+    /// A number of which a sum is the same, however it is added up. Floats are rounded on the way.
+    Number,
     /// The step handle.
     Handle,
     Tuple(Vec<Option<Known>>),
 }
 
 /// Types that are what they hold, as far as its order goes.
-const WRAPPERS: &[&str] = &["Option", "Result", "Box", "Rc", "Arc", "Cow", "Resource"];
+const WRAPPERS: &[&str] =
+    &["Option", "Result", "Box", "Rc", "Arc", "Cow", "Mutex", "RwLock", "RefCell", "Resource"];
 
-/// Methods that give what they are called on, or what it holds.
+/// Methods that give what they are called on, or what it holds, or else what they are given.
 const HANDS_ON: &[&str] = &[
     "clone",
     "cloned",
@@ -34,10 +37,16 @@ const HANDS_ON: &[&str] = &[
     "as_deref_mut",
     "borrow",
     "borrow_mut",
+    "lock",
+    "read",
+    "write",
     "unwrap",
     "unwrap_or",
     "unwrap_or_else",
     "unwrap_or_default",
+    "or_insert",
+    "or_insert_with",
+    "get_or_insert_with",
     "expect",
 ];
 
@@ -45,6 +54,15 @@ impl Known {
     /// Whether it is the same, however it was filled.
     pub(super) fn is_indifferent(&self) -> bool {
         matches!(self, Self::Hashed(_) | Self::Sorted)
+    }
+
+    /// Whether it is the same, however it came of these items by `collect`, `sum` or `product`.
+    pub(super) fn gathers(&self, method: &str) -> bool {
+        match self {
+            Self::Hashed(_) | Self::Sorted => method == "collect",
+            Self::Number => method != "collect",
+            Self::Handle | Self::Tuple(_) => false,
+        }
     }
 
     /// What a type says.
@@ -90,6 +108,15 @@ impl Known {
                 let each = tuple.elems.iter().map(|each| Self::of_value(each, names));
                 Some(Self::Tuple(each.collect()))
             }
+            Expr::Lit(literal) => match &literal.lit {
+                Lit::Int(number) if !number.suffix().starts_with('f') => Some(Self::Number),
+                _ => None,
+            },
+            // What an arm binds is not known here.
+            Expr::Match(choice) => choice.arms.iter().find_map(|arm| match &*arm.body {
+                Expr::Path(_) => None,
+                made => Self::of_value(made, names),
+            }),
             // `&left - &right`
             Expr::Binary(sets) if matches!(*sets.left, Expr::Reference(_)) => {
                 use BinOp::{BitAnd, BitOr, BitXor, Sub};
@@ -109,8 +136,13 @@ impl Known {
             None => Self::made_by(&function.path, names),
         };
         of_type.or_else(|| {
-            let name = function.path.segments.last()?.ident.to_string();
-            let hands_on = matches!(name.as_str(), "Some" | "Ok" | "new" | "clone" | "take");
+            let mut path = function.path.segments.iter().rev().map(|name| name.ident.to_string());
+            let (name, of) = (path.next()?, path.next().unwrap_or_default());
+            let hands_on = match name.as_str() {
+                "Some" | "Ok" | "take" => true,
+                "new" | "clone" => WRAPPERS.contains(&of.as_str()),
+                _ => false,
+            };
             if hands_on { Self::of_value(call.args.first()?, names) } else { None }
         })
     }
@@ -125,7 +157,14 @@ impl Known {
         match name.as_str() {
             "collect" => Self::of_type(turbofish(call)?, names),
             "into_group_map" | "into_group_map_by" => Some(Self::Hashed(call.method.clone())),
-            name if HANDS_ON.contains(&name) => Self::of_value(&call.receiver, names),
+            name if HANDS_ON.contains(&name) => {
+                let given = || match call.args.first()? {
+                    // `HashSet::new`
+                    Expr::Path(function) => Self::made_by(&function.path, names),
+                    value => Self::of_value(value, names),
+                };
+                Self::of_value(&call.receiver, names).or_else(given)
+            }
             _ => None,
         }
     }
@@ -137,7 +176,12 @@ impl Known {
             }
             "BTreeMap" | "BTreeSet" | "BinaryHeap" => Some(Self::Sorted),
             "Step" => Some(Self::Handle),
-            _ => None,
+            "Duration" | "Decimal" => Some(Self::Number),
+            name => {
+                let bits = name.strip_prefix(['u', 'i'])?;
+                let is_integer = matches!(bits, "8" | "16" | "32" | "64" | "128" | "size");
+                is_integer.then_some(Self::Number)
+            }
         }
     }
 }

@@ -1,0 +1,117 @@
+//! Hash tables, and where their order shows.
+
+use std::ops::Range;
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::visit::{self, Visit as _};
+use syn::{Expr, Macro, Pat, Path};
+
+use super::body::{Body, Found};
+use super::known::Known;
+use super::sources::UNORDERED;
+use crate::check::scopes::captures;
+use crate::parse::MacroArguments;
+
+impl Body<'_> {
+    /// Something is iterated over.
+    pub(super) fn iterated(&mut self, value: &Expr) {
+        if let Some(Known::Hashed(name)) = Known::of_value(value, &self.names) {
+            self.unordered(name.to_token_stream(), name.to_string());
+        }
+    }
+
+    fn unordered(&mut self, place: TokenStream, what: String) {
+        self.found.push(Found { is_open: true, ..Found::of(&UNORDERED, place, what, false) });
+    }
+
+    /// The order does not show in which something was iterated over there.
+    pub(super) fn hide(&mut self, range: Range<usize>) {
+        let mut index = 0;
+        self.found.retain(|found| {
+            index += 1;
+            !(found.is_open && range.contains(&(index - 1)))
+        });
+    }
+
+    /// The order shows in which something was iterated over since then.
+    pub(super) fn fix(&mut self, since: usize) {
+        self.found[since..].iter_mut().for_each(|found| found.is_open = false);
+    }
+
+    /// A macro shows each of its arguments, by `Debug` or as JSON.
+    pub(super) fn shown(&mut self, call: &Macro, arguments: &MacroArguments) {
+        arguments.expressions().into_iter().for_each(|argument| self.iterated(argument));
+        for token in call.tokens.clone() {
+            let TokenTree::Literal(literal) = token else { continue };
+            let text = literal.to_string();
+            let captured: Vec<_> = self
+                .names
+                .tables()
+                .filter(|name| captures(&text, name))
+                .map(str::to_owned)
+                .collect();
+            for name in captured {
+                self.unordered(literal.to_token_stream(), name);
+            }
+        }
+    }
+
+    /// Binds what a pattern finds in a value of which something is known.
+    pub(super) fn bind_known(&mut self, pattern: &Pat, known: Option<&Known>) {
+        match pattern {
+            Pat::Ident(name) => {
+                self.names.bind(&name.ident, known.cloned());
+                visit::visit_pat_ident(self, name);
+            }
+            Pat::Type(typed) => {
+                let of_type = Known::of_type(&typed.ty, &self.names);
+                self.bind_known(&typed.pat, of_type.as_ref().or(known));
+            }
+            Pat::Reference(reference) => self.bind_known(&reference.pat, known),
+            Pat::Paren(inner) => self.bind_known(&inner.pat, known),
+            Pat::Guard(guarded) => {
+                self.bind_known(&guarded.pat, known);
+                self.visit_expr(&guarded.guard);
+            }
+            // `Some(table)`
+            Pat::TupleStruct(held) if held.elems.len() == 1 => {
+                self.bind_known(&held.elems[0], known);
+            }
+            Pat::Tuple(tuple) => {
+                for (index, pattern) in tuple.elems.iter().enumerate() {
+                    let known = match known {
+                        Some(Known::Tuple(all)) => all.get(index).and_then(Option::as_ref),
+                        _ => None,
+                    };
+                    self.bind_known(pattern, known);
+                }
+            }
+            other => visit::visit_pat(self, other),
+        }
+    }
+
+    /// Whether a value is a collection that is the same, however it was filled.
+    pub(super) fn is_indifferent(&self, value: &Expr) -> bool {
+        Known::of_value(value, &self.names).is_some_and(|known| known.is_indifferent())
+    }
+}
+
+/// Whether a function goes through what it is given: to gather it, or to write it down.
+pub(super) fn goes_through(function: &Path) -> bool {
+    let name = function.segments.last().map(|name| name.ident.to_string());
+    matches!(
+        name.as_deref(),
+        Some(
+            "from_iter"
+                | "zip"
+                | "chain"
+                | "to_string"
+                | "to_string_pretty"
+                | "to_vec"
+                | "to_vec_pretty"
+                | "to_value"
+                | "to_writer"
+        )
+    )
+}
