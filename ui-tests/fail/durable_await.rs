@@ -12,6 +12,12 @@ async fn on_ticket(
     Ok(())
 }
 
+#[workflow]
+async fn in_a_box(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    Box::pin(async { step.sleep("rest", "1s").await }).await;
+    Ok(())
+}
+
 struct Kitchen;
 
 impl Kitchen {

@@ -12,6 +12,8 @@ async fn on_ticket(
     step.run(format!("fetch-{}", event.ticket), desk.ticket(event.ticket)).await?;
     step.run(desk.ticket(event.ticket)).await?;
     step.uuid();
+    step.run().await?;
+    step.sleep().await;
     step.run(step.uuid("name").to_string(), desk.ticket(event.ticket)).await?;
     Ok(())
 }

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use indelible::prelude::*;
 use indelible_ui_tests::{Desk, TicketCreated};
 
@@ -20,6 +22,49 @@ async fn on_ticket(
         Ok(())
     })
     .await?;
+    Ok(())
+}
+
+#[workflow]
+async fn changes_by_other_means(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let mut seen = Vec::new();
+    let mut text = String::new();
+    let (mut first, mut last) = (Some(1), None);
+    step.run("push", async {
+        seen.push(event.ticket);
+        Ok(())
+    })
+    .await?;
+    step.run("write", async {
+        writeln!(text, "hello")?;
+        Ok(())
+    })
+    .await?;
+    step.run("swap", async {
+        (first, last) = (last, first);
+        Ok(())
+    })
+    .await?;
+    step.run("borrow", async {
+        if let Some(ref mut first) = first {
+            *first = 2;
+        }
+        Ok(())
+    })
+    .await?;
+    for ticket in [1, 2] {
+        let ticket = step.run("each", async {
+            seen.extend([ticket]);
+            Ok(ticket)
+        });
+        step.join_all([ticket.key(event.ticket)]).await;
+    }
+    step.transaction("charge", async |_tx| {
+        seen.sort();
+        Ok(())
+    })
+    .await?;
+    println!("{seen:?} {text} {first:?} {last:?}");
     Ok(())
 }
 

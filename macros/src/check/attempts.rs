@@ -1,11 +1,11 @@
 use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
-use quote::ToTokens as _;
+use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{
-    Expr, ExprAsync, ExprBinary, ExprClosure, ExprReference, Ident, Item, Label, Lifetime, Local,
-    Macro, PatIdent,
+    Block, Expr, ExprAsync, ExprBinary, ExprClosure, ExprReference, Ident, Item, Label, Lifetime,
+    Local, Macro, Pat, PatIdent,
 };
 
 use crate::model::{Nested, Step, WorkflowModel};
@@ -124,8 +124,9 @@ impl<'ast> Visit<'ast> for Exits {
 
 /// A step changes nothing of the body's: it would stay unchanged when the step is not run again.
 pub(crate) fn do_not_mutate(model: &WorkflowModel, problems: &Problems) {
+    let mutable = mutable(model, &model.function.block);
     for (step, attempt) in attempts(model) {
-        for (name, place) in mutations(attempt) {
+        for (name, place) in mutations(attempt, &mutable) {
             problems.report(
                 Problem::at(
                     &place,
@@ -144,20 +145,68 @@ pub(crate) fn do_not_mutate(model: &WorkflowModel, problems: &Problems) {
     }
 }
 
-/// What an attempt changes that was not made in it.
-pub(crate) fn mutations(attempt: &Expr) -> Vec<(Ident, TokenStream)> {
-    let mut mutations = Mutations { own: HashSet::new(), found: Vec::new() };
+/// The variables of a function that are declared as ones that change.
+pub(crate) fn mutable(model: &WorkflowModel, body: &Block) -> Vec<Ident> {
+    let mut mutable = Mutable(Vec::new());
+    model.parameters().for_each(|parameter| mutable.visit_pat(&parameter.pat));
+    mutable.visit_block(body);
+    mutable.0
+}
+
+struct Mutable(Vec<Ident>);
+
+impl<'ast> Visit<'ast> for Mutable {
+    fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
+        if pattern.mutability.is_some() && pattern.by_ref.is_none() {
+            self.0.push(pattern.ident.clone());
+        }
+        visit::visit_pat_ident(self, pattern);
+    }
+
+    fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+/// What an attempt changes that was not made in it. What a method does is known by its name alone, so it
+/// counts where the variable is among the `mutable` ones.
+pub(crate) fn mutations(attempt: &Expr, mutable: &[Ident]) -> Vec<(Ident, TokenStream)> {
+    let mut mutations = Mutations { mutable, own: HashSet::new(), found: Vec::new() };
     mutations.visit_expr(attempt);
     mutations.found
 }
 
-struct Mutations {
+struct Mutations<'m> {
+    mutable: &'m [Ident],
     /// The names that were bound so far.
     own: HashSet<Ident>,
     found: Vec<(Ident, TokenStream)>,
 }
 
-impl Mutations {
+impl Mutations<'_> {
+    /// `(a, b) = ..` changes both.
+    fn assigned(&mut self, place: &Expr, whole: &Expr) {
+        match place {
+            Expr::Tuple(places) => places.elems.iter().for_each(|it| self.assigned(it, whole)),
+            Expr::Array(places) => places.elems.iter().for_each(|it| self.assigned(it, whole)),
+            place => self.place(place, whole.to_token_stream()),
+        }
+    }
+
+    /// A value of which a pattern takes a part by `ref mut`.
+    fn matched(&mut self, value: &Expr, pattern: &Pat) {
+        let mut borrows = Borrows(false);
+        borrows.visit_pat(pattern);
+        if borrows.0 {
+            self.place(value, pattern.to_token_stream());
+        }
+    }
+
+    /// What is changed by a method, or written to by a macro.
+    fn changed(&mut self, place: &Expr, whole: &dyn ToTokens) {
+        if root(place).is_some_and(|root| self.mutable.contains(root)) {
+            self.place(place, whole.to_token_stream());
+        }
+    }
+
     fn place(&mut self, place: &Expr, whole: TokenStream) {
         if let Some(root) = root(place)
             && !self.own.contains(root)
@@ -169,15 +218,22 @@ impl Mutations {
     }
 }
 
-impl<'ast> Visit<'ast> for Mutations {
+impl<'ast> Visit<'ast> for Mutations<'_> {
     fn visit_expr(&mut self, expression: &'ast Expr) {
         match expression {
-            Expr::Assign(assign) => self.place(&assign.left, expression.to_token_stream()),
+            Expr::Assign(assign) => self.assigned(&assign.left, expression),
             Expr::Binary(ExprBinary { left, op, .. }) if assigns(op) => {
                 self.place(left, expression.to_token_stream());
             }
             Expr::Reference(ExprReference { mutability: Some(_), expr, .. }) => {
                 self.place(expr, expression.to_token_stream());
+            }
+            Expr::MethodCall(call) if !self.mutable.is_empty() && changes(&call.method) => {
+                self.changed(&call.receiver, call);
+            }
+            Expr::Let(condition) => self.matched(&condition.expr, &condition.pat),
+            Expr::Match(choice) => {
+                choice.arms.iter().for_each(|arm| self.matched(&choice.expr, &arm.pat));
             }
             _ => {}
         }
@@ -193,6 +249,7 @@ impl<'ast> Visit<'ast> for Mutations {
     fn visit_local(&mut self, local: &'ast Local) {
         if let Some(init) = &local.init {
             self.visit_expr(&init.expr);
+            self.matched(&init.expr, &local.pat);
             if let Some((_, diverge)) = &init.diverge {
                 self.visit_expr(diverge);
             }
@@ -204,6 +261,11 @@ impl<'ast> Visit<'ast> for Mutations {
     fn visit_macro(&mut self, call: &'ast Macro) {
         let Some(arguments) = MacroArguments::parse(call) else { return };
         arguments.patterns().into_iter().for_each(|pattern| self.visit_pat(pattern));
+        if ["write", "writeln"].iter().any(|name| call.path.is_ident(name))
+            && let Some(written) = arguments.expressions().first()
+        {
+            self.changed(written, call);
+        }
         for argument in arguments.expressions() {
             match argument {
                 Expr::Assign(named) => self.visit_expr(&named.right),
@@ -213,6 +275,29 @@ impl<'ast> Visit<'ast> for Mutations {
     }
 
     fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+/// Whether a pattern takes something by `ref mut`.
+struct Borrows(bool);
+
+impl<'ast> Visit<'ast> for Borrows {
+    fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
+        self.0 |= pattern.by_ref.is_some() && pattern.mutability.is_some();
+        visit::visit_pat_ident(self, pattern);
+    }
+}
+
+/// Whether a method of the standard library's collections, strings and iterators changes what it is
+/// called on, by its first word: of `push_str`, `push`.
+fn changes(method: &Ident) -> bool {
+    const CHANGING: &[&str] = &[
+        "append", "clear", "dedup", "drain", "entry", "extend", "fill", "insert", "next", "pop",
+        "push", "remove", "resize", "retain", "reverse", "rotate", "sort", "swap", "take",
+        "truncate",
+    ];
+    let method = method.to_string();
+    let first = method.split('_').next();
+    first.is_some_and(|first| CHANGING.contains(&first)) || method.ends_with("_mut")
 }
 
 fn assigns(operator: &syn::BinOp) -> bool {
@@ -250,12 +335,14 @@ fn attempts(model: &WorkflowModel) -> impl Iterator<Item = (&Step, &Expr)> {
 
 #[cfg(test)]
 mod tests {
+    use proc_macro2::Span;
     use syn::parse_quote;
 
     use super::*;
 
     fn changed(attempt: &Expr) -> Vec<String> {
-        mutations(attempt).into_iter().map(|(name, _)| name.to_string()).collect()
+        let mutable = ["list", "text"].map(|name| Ident::new(name, Span::call_site()));
+        mutations(attempt, &mutable).into_iter().map(|(name, _)| name.to_string()).collect()
     }
 
     #[test]
@@ -271,6 +358,25 @@ mod tests {
             send(format!("{text}", text = 5)).await
         });
         assert_eq!(changed(&attempt), ["total", "order", "log"]);
+    }
+
+    #[test]
+    fn what_is_changed_is_known_by_what_is_done_to_it() {
+        let attempt = parse_quote!(async {
+            list.push(1);
+            list[0].items.sort_by_key(|item| item.id);
+            queue.push(1);
+            list.len();
+            write!(text, "{}", 1);
+            write!(f, "{}", 1);
+            (a, [b, _]) = c;
+            if let Some(ref mut first) = d {}
+            let ref mut whole = e;
+            match f {
+                (ref one, ref mut two) => {}
+            }
+        });
+        assert_eq!(changed(&attempt), ["list", "list", "text", "a", "b", "d", "e", "f"]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod transactions;
 mod triggers;
 mod undos;
 
-pub(crate) use self::attempts::{exits, mutations};
+pub(crate) use self::attempts::{exits, mutable, mutations};
 pub(crate) use self::macros::most_and_least;
 use crate::model::{EventModel, TriggersModel, WorkflowModel};
 use crate::parse::AppSyntax;

@@ -20,11 +20,11 @@ pub(super) struct Refused {
 impl Refused {
     /// Reads what a step does, as written. What it may not do was reported, so where nothing was,
     /// nothing is looked for again.
-    pub(super) fn of(attempt: &Expr, problems: &Problems) -> Self {
+    pub(super) fn of(attempt: &Expr, mutable: &[Ident], problems: &Problems) -> Self {
         let may_be = !problems.is_empty();
         Self {
             exits: may_be && !check::exits(attempt).is_empty(),
-            changes: may_be && !check::mutations(attempt).is_empty(),
+            changes: may_be && !check::mutations(attempt, mutable).is_empty(),
         }
     }
 

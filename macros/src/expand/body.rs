@@ -15,6 +15,7 @@ use super::runtime::constant;
 use super::state::States;
 use super::syntax::{durable, path, seen};
 use super::{attempt, concurrency, loops};
+use crate::check;
 use crate::model::{
     Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, awaited_event, hidden_step,
     is_restart, matched,
@@ -34,6 +35,7 @@ pub(super) fn rewrite(
         workflow,
         states,
         problems,
+        mutable: if problems.is_empty() { Vec::new() } else { check::mutable(workflow, &block) },
         inside_step: false,
         is_handle_rebound: false,
         error: None,
@@ -57,6 +59,8 @@ struct Rewrite<'m> {
     workflow: &'m WorkflowModel,
     states: &'m States<'m>,
     problems: &'m Problems,
+    /// The variables that a step may have been refused to change.
+    mutable: Vec<Ident>,
     /// What a step does is ordinary code: it is awaited as written.
     inside_step: bool,
     /// Whether a pattern so far binds the handle's name, so that it may mean anything.
@@ -73,6 +77,7 @@ impl VisitMut for Rewrite<'_> {
                 *expression = Expr::Verbatim(quote!(__private::refused()));
             }
             Expr::MethodCall(call) => self.method_call(call),
+            Expr::Call(call) => self.function_call(call),
             Expr::Macro(call) => {
                 if self.hides_a_step(&call.mac) {
                     *expression = Expr::Verbatim(quote!(__private::refused()));
@@ -176,6 +181,19 @@ impl Rewrite<'_> {
             && self.workflow.handle.as_ref().is_some_and(|handle| is_restart(call, handle))
     }
 
+    /// To some functions an `async` block is a future, and no branch of the body: `Box::pin(async { .. })`.
+    fn function_call(&mut self, call: &mut ExprCall) {
+        self.visit_expr_mut(&mut call.func);
+        for argument in &mut call.args {
+            match argument {
+                Expr::Async(block) if takes_futures(&call.func) => {
+                    self.visit_block_mut(&mut block.block);
+                }
+                argument => self.visit_expr_mut(argument),
+            }
+        }
+    }
+
     fn method_call(&mut self, call: &mut ExprMethodCall) {
         let Some(handle) = &self.workflow.handle else {
             return visit_mut::visit_expr_method_call_mut(self, call);
@@ -244,6 +262,10 @@ impl Rewrite<'_> {
         }
         if let StepId::Missing(_) = id {
             call.args.insert(0, Expr::Verbatim(quote!(())));
+            // Nor does it say what it is to do.
+            if call.args.len() < 2 {
+                call.args.extend(nothing(method));
+            }
         }
         let mut arguments = call.args.iter_mut();
         if let Some(first) = arguments.next() {
@@ -285,7 +307,7 @@ impl Rewrite<'_> {
 
     /// Rewrites what a step does; gives what was refused about it.
     fn rewrite_attempt(&mut self, argument: &mut Expr) -> Refused {
-        let refused = Refused::of(argument, self.problems);
+        let refused = Refused::of(argument, &self.mutable, self.problems);
         let outer = std::mem::replace(&mut self.inside_step, true);
         self.visit_expr_mut(argument);
         self.inside_step = outer;
@@ -337,6 +359,24 @@ impl Rewrite<'_> {
 /// Whether a name is the other one, at its place in the source.
 fn is_same(name: &Ident, other: &Ident) -> bool {
     name == other && name.span().start() == other.span().start()
+}
+
+/// What stands for a step's second argument where both were left out, which was reported of the first.
+fn nothing(method: Method) -> Option<Expr> {
+    match method {
+        Method::Run => Some(parse_quote!(async {
+            __private::refused::<__private::Result<(), __private::Failure>>()
+        })),
+        Method::Sleep | Method::SleepUntil => Some(parse_quote!(__private::refused())),
+        _ => None,
+    }
+}
+
+/// Whether a function takes a future as such: `Box::pin`, or one that a body may not call.
+fn takes_futures(function: &Expr) -> bool {
+    let Expr::Path(function) = function else { return false };
+    let name = function.path.segments.last().map(|name| &name.ident);
+    name.is_some_and(|name| ["pin", "spawn", "spawn_local", "block_on"].iter().any(|it| name == it))
 }
 
 /// An `async` block or closure in a body awaits nothing but durable operations, so it is one.
