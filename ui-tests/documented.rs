@@ -13,6 +13,7 @@ const RULES: &[(&str, &str)] = &[
     ("signature::is_not_generic", "a workflow is not generic"),
     ("signature::has_an_input", "a workflow takes what starts it as its first parameter"),
     ("signature::returns_a_result", "a workflow returns a `Result`"),
+    ("signature::names_its_output", "a workflow names the type that it gives"),
     ("signature::takes_the_handle", "a durable helper takes the step handle"),
     ("signature::does_not_recurse", "`counts_down` calls itself"),
     ("configuration::id_is_kebab_case", "the id `OnTicket` of the workflow is not kebab-case"),

@@ -15,4 +15,16 @@ async fn for_one_statement(_event: TicketCreated) -> Result<(), Failure> {
     Ok(())
 }
 
+#[workflow]
+async fn for_nothing(event: TicketCreated) -> Result<(), Failure> {
+    #[workflow]
+    let began = 7;
+    match event.ticket {
+        #[workflow(retries = 2)]
+        1 => println!("{began}"),
+        _ => {}
+    }
+    Ok(())
+}
+
 fn main() {}

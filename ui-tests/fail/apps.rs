@@ -18,4 +18,6 @@ indelible::app! {
     evnets: [],
 }
 
+indelible::app! {}
+
 fn main() {}

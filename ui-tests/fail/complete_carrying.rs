@@ -33,6 +33,15 @@ async fn mails(
     Ok(total)
 }
 
+#[workflow]
+async fn carries_no_loop(event: TicketCreated) -> Result<u32, Failure> {
+    #[carried(ticket)]
+    let ticket = event.ticket;
+    #[carried(ticket)]
+    println!("{ticket}");
+    Ok(ticket)
+}
+
 #[durable]
 async fn waits(step: &Step) {
     #[carried]

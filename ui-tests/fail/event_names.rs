@@ -20,6 +20,10 @@ struct Nameless;
 struct Computed;
 
 #[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event("ticket/created")]
+struct Unnamed;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
 #[event(nmae = "ticket/created")]
 struct Misspelt;
 

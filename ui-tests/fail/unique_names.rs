@@ -33,4 +33,10 @@ indelible::app! {
     workflows: [on_ticket, on_ticket_again, on_closed],
 }
 
+indelible::app! {
+    Repeated = "repeated";
+    events: [TicketCreated, TicketClosed, TicketCreated],
+    workflows: [on_ticket, on_closed, on_closed],
+}
+
 fn main() {}

@@ -24,10 +24,21 @@ async fn for_an_assignment(_event: TicketCreated) -> Result<(), Failure> {
     Ok(())
 }
 
+#[workflow]
+async fn for_an_arm(event: TicketCreated) -> Result<(), Failure> {
+    match event.ticket {
+        #[workflow(allow(determinism, reason = "only printed"))]
+        1 => println!("{:?}", std::time::SystemTime::now()),
+        _ => {}
+    }
+    Ok(())
+}
+
 fn check() {
     let [allowed] = for_the_workflow::GRAPH.allowed() else { panic!() };
     assert_eq!((allowed.rule, allowed.reason, allowed.line), ("determinism", "only printed", 4));
     assert_eq!(for_one_statement::GRAPH.allowed().len(), 1);
+    assert_eq!(for_an_arm::GRAPH.allowed().len(), 1);
     assert_eq!(for_an_assignment::GRAPH.allowed().len(), 1);
 }
 

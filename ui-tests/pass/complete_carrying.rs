@@ -1,6 +1,13 @@
 use indelible::prelude::*;
 use indelible_ui_tests::{Desk, TicketCreated};
 
+/// A macro whose arguments are no expressions, as those of `tracing` are.
+macro_rules! log {
+    ($name:ident = %$value:expr, $text:literal) => {
+        println!("{} {} {}", stringify!($name), $value, $text)
+    };
+}
+
 #[workflow]
 async fn mails(
     event: TicketCreated,
@@ -29,6 +36,7 @@ async fn mails(
     #[carried(names)]
     while let Some(name) = names.pop() {
         step.run("mail-name", desk.mail(&name)).await?;
+        log!(total = %name, "mailed");
     }
     #[carried]
     for ticket in 0..event.ticket {

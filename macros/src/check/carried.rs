@@ -1,4 +1,4 @@
-use proc_macro2::{LineColumn, TokenStream, TokenTree};
+use proc_macro2::{LineColumn, Spacing, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
@@ -146,9 +146,12 @@ impl Uses<'_> {
 
     /// Tokens that are no expressions, and the variables that format strings capture.
     fn tokens(&mut self, tokens: TokenStream, only_text: bool) {
-        for token in tokens {
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(token) = tokens.next() {
             match &token {
                 TokenTree::Group(group) => self.tokens(group.stream(), only_text),
+                // `name = value` names an argument.
+                TokenTree::Ident(_) if tokens.next_if(is_equals).is_some() => {}
                 TokenTree::Ident(name) if !only_text => {
                     self.used(name, name.to_token_stream());
                 }
@@ -164,6 +167,11 @@ impl Uses<'_> {
             }
         }
     }
+}
+
+fn is_equals(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct)
+        if punct.as_char() == '=' && punct.spacing() == Spacing::Alone)
 }
 
 impl Scoped for Uses<'_> {

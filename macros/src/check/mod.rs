@@ -34,6 +34,7 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     signature::is_not_generic(model, problems);
     signature::has_an_input(model, problems);
     signature::returns_a_result(model, problems);
+    signature::names_its_output(model, problems);
     configuration::id_is_kebab_case(model, problems);
     configuration::backoff_grows(model, problems);
     configuration::an_input_has_no_trigger(model, problems);

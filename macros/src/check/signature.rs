@@ -1,4 +1,5 @@
-use quote::ToTokens as _;
+use quote::ToTokens;
+use syn::Type;
 
 use crate::model::WorkflowModel;
 use crate::problem::{Problem, Problems};
@@ -73,12 +74,27 @@ pub(crate) fn has_one_handle(model: &WorkflowModel, problems: &Problems) {
 
 /// A workflow is not generic: the store knows it by one id, which has to mean one function.
 pub(crate) fn is_not_generic(model: &WorkflowModel, problems: &Problems) {
-    let generics = &model.function.sig.generics;
-    if !generics.params.is_empty() {
+    let signature = &model.function.sig;
+    let parameters = (!signature.generics.params.is_empty())
+        .then(|| signature.generics.params.to_token_stream());
+    let types = model.parameters().map(|parameter| &*parameter.ty);
+    let opaque = types.filter(|ty| matches!(ty, Type::ImplTrait(_))).map(ToTokens::to_token_stream);
+    for generic in parameters.into_iter().chain(opaque) {
         problems.report(
-            Problem::at(&generics.params, "a workflow is not generic")
+            Problem::at(&generic, "a workflow is not generic")
                 .note("the store knows it by one id, which has to mean one function")
                 .help("write a workflow for each type, and share a generic function between them"),
+        );
+    }
+}
+
+/// What a workflow gives is a type with a name: it is read back by who waits for it.
+pub(crate) fn names_its_output(model: &WorkflowModel, problems: &Problems) {
+    for opaque in model.opaque_output() {
+        problems.report(
+            Problem::at(&opaque, "a workflow names the type that it gives")
+                .note("its output is stored, and read back in another process as this type")
+                .help("-> Result<Assignment, Failure>, with a type that derives `Serialize` and `Deserialize`"),
         );
     }
 }
@@ -87,8 +103,11 @@ pub(crate) fn is_not_generic(model: &WorkflowModel, problems: &Problems) {
 pub(crate) fn has_an_input(model: &WorkflowModel, problems: &Problems) {
     let signature = &model.function.sig;
     let first = model.parameters().next();
+    let borrowed = first.filter(|first| matches!(*first.ty, Type::Reference(_)));
     let problem = if model.begins_with_the_handle() {
         Problem::at(&first, "what starts the workflow is missing before the step handle")
+    } else if let Some(first) = borrowed {
+        Problem::at(&first.ty, "a workflow owns what starts it")
     } else if first.is_none() && signature.receiver().is_none() {
         Problem::at(&signature.ident, "a workflow takes what starts it as its first parameter")
     } else {

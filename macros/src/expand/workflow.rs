@@ -84,7 +84,11 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>, output_span: Sp
 
 fn input_type(workflow: &WorkflowModel) -> TokenStream {
     let ty = workflow.parameters().next().map(|first| &first.ty);
-    if workflow.configuration.direct { quote!(__private::Direct<#ty>) } else { quote!(#ty) }
+    if workflow.configuration.direct {
+        quote_spanned!(ty.span()=> __private::Direct<#ty>)
+    } else {
+        quote!(#ty)
+    }
 }
 
 fn output_type(workflow: &WorkflowModel, output_span: Span) -> TokenStream {

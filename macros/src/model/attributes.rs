@@ -1,7 +1,7 @@
 use proc_macro2::LineColumn;
 use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Block, Expr, Item, Meta, Stmt};
+use syn::{Arm, Attribute, Block, Expr, Item, Meta, Stmt};
 
 use super::carried::is_carried;
 use super::{Allowance, Handle};
@@ -31,6 +31,24 @@ impl Attributes {
     }
 }
 
+/// Takes what cannot stand on a function beside the attribute that reads it.
+pub(super) fn take_strays(attributes: &mut Vec<Attribute>, problems: &Problems) {
+    for stray in attributes.extract_if(.., |it| is_ours(it)) {
+        problems.report(if is_carried(&stray) {
+            misplaced_carried(&stray)
+        } else {
+            Problem::at(&stray, "this function has an attribute of ours already")
+                .note("it is compiled once, as a workflow or as a helper")
+                .help("remove one of them")
+        });
+    }
+}
+
+fn is_ours(attribute: &Attribute) -> bool {
+    let name = attribute.path().segments.last().map(|name| &name.ident);
+    name.is_some_and(|name| ["workflow", "durable", "carried"].iter().any(|ours| name == ours))
+}
+
 struct Statements<'p> {
     problems: &'p Problems,
     handle: Option<&'p mut Handle>,
@@ -38,8 +56,12 @@ struct Statements<'p> {
 }
 
 impl Statements<'_> {
-    /// Takes a statement's `#[workflow(..)]`.
-    fn take(&mut self, statement: &mut Stmt) {
+    /// Takes a statement's `#[workflow(..)]`, or that of a `match`'s arm.
+    fn take<T: ToTokens>(
+        &mut self,
+        statement: &mut T,
+        attributes: impl Fn(&mut T) -> Option<&mut Vec<Attribute>>,
+    ) {
         if !attributes(statement).is_some_and(|attributes| attributes.iter().any(is_allowance)) {
             return;
         }
@@ -49,8 +71,25 @@ impl Statements<'_> {
         }
     }
 
+    /// Takes `#[carried]` from a statement that is no loop.
+    fn take_carried(&mut self, statement: &mut Stmt) {
+        let is_loop =
+            matches!(statement, Stmt::Expr(Expr::Loop(_) | Expr::While(_) | Expr::ForLoop(_), _));
+        let attributes = if is_loop { None } else { attributes(statement) };
+        for attribute in
+            attributes.into_iter().flat_map(|it| it.extract_if(.., |it| is_carried(it)))
+        {
+            self.problems.report(misplaced_carried(&attribute));
+        }
+    }
+
     fn read(&mut self, attribute: &Attribute, scope: (LineColumn, LineColumn)) {
-        let Meta::List(list) = &attribute.meta else { return };
+        let Meta::List(list) = &attribute.meta else {
+            return self.problems.report(
+                Problem::at(attribute, "a statement only takes `allow(..)`")
+                    .help("#[workflow(allow(determinism, reason = \"..\"))]"),
+            );
+        };
         for Argument { name, value } in parse_arguments(list.tokens.clone(), self.problems) {
             match value {
                 Value::List(arguments) if name == "allow" => {
@@ -69,11 +108,17 @@ impl Statements<'_> {
 
 impl VisitMut for Statements<'_> {
     fn visit_stmt_mut(&mut self, statement: &mut Stmt) {
-        self.take(statement);
+        self.take(statement, attributes);
+        self.take_carried(statement);
         if let (Stmt::Local(local), Some(handle)) = (&*statement, &mut self.handle) {
             handle.learn(local);
         }
         visit_mut::visit_stmt_mut(self, statement);
+    }
+
+    fn visit_arm_mut(&mut self, arm: &mut Arm) {
+        self.take(arm, |arm| Some(&mut arm.attrs));
+        visit_mut::visit_arm_mut(self, arm);
     }
 
     fn visit_attribute_mut(&mut self, attribute: &mut Attribute) {
@@ -91,6 +136,13 @@ fn extent(tokens: &impl ToTokens) -> (LineColumn, LineColumn) {
     let last = tokens.last().map(|token| token.span()).or(first);
     let place = |span: Option<proc_macro2::Span>| span.unwrap_or_else(proc_macro2::Span::call_site);
     (place(first).start(), place(last).end())
+}
+
+/// `#[carried]` stands on a loop.
+fn misplaced_carried(attribute: &Attribute) -> Problem {
+    Problem::at(attribute, "`#[carried]` stands on a loop")
+        .note("at a loop's head its variables are committed, and a resumed run begins there")
+        .help("#[carried(cursor, total)] loop { .. }, or a `while` or a `for`")
 }
 
 fn is_allowance(attribute: &Attribute) -> bool {

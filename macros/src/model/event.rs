@@ -32,7 +32,8 @@ impl EventModel {
                 ),
             }
         }
-        if !named {
+        // What could not be read may have been the name.
+        if !named && problems.is_empty() {
             problems.report(unnamed(&item.ident));
         }
         let fields = fields(&item);

@@ -2,9 +2,13 @@ use std::collections::BTreeSet;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{Attribute, Block, FnArg, Ident, ItemFn, LitStr, Pat, PatType, Path, ReturnType, Type};
+use syn::visit::Visit;
+use syn::{
+    Attribute, Block, FnArg, Ident, ItemFn, LitStr, Pat, PatType, Path, ReturnType, Type,
+    TypeImplTrait,
+};
 
-use super::attributes::Attributes;
+use super::attributes::{self, Attributes};
 use super::items::items;
 use super::step::id_of;
 use super::walk::Contents;
@@ -61,6 +65,7 @@ impl WorkflowModel {
 
     fn of(mut configuration: Configuration, mut function: ItemFn, problems: &Problems) -> Self {
         let mut handle = parameters(&function).find_map(step_handle).map(Handle::new);
+        attributes::take_strays(&mut function.attrs, problems);
         let Attributes { allowances, carried } =
             Attributes::take_from(&mut function.block, handle.as_mut(), problems);
         configuration.allowances.extend(allowances);
@@ -139,18 +144,31 @@ impl WorkflowModel {
     /// the rules.
     pub(crate) fn has_a_signature(&self) -> bool {
         let signature = &self.function.sig;
+        let first = self.parameters().next().map(|first| &*first.ty);
         signature.generics.params.is_empty()
             && !signature.inputs.is_empty()
             && !self.begins_with_the_handle()
+            && !matches!(first, Some(Type::Reference(_)))
+            && !self.parameters().any(|input| matches!(*input.ty, Type::ImplTrait(_)))
             && self.returns_something_else().is_none()
+            && self.opaque_output().is_empty()
+    }
+
+    /// Each `impl Trait` in what it returns.
+    pub(crate) fn opaque_output(&self) -> Vec<TypeImplTrait> {
+        let mut opaque = Opaque(Vec::new());
+        opaque.visit_return_type(&self.function.sig.output);
+        opaque.0
     }
 
     /// The return type, if it is plainly no `Result`. Of most types a macro cannot tell; rustc can.
     pub(crate) fn returns_something_else(&self) -> Option<TokenStream> {
-        let is_primitive = |ty: &Type| match ty {
-            Type::Path(path) => path.path.get_ident().is_some_and(|name| {
-                name.to_string().starts_with(|first: char| first.is_ascii_lowercase())
-            }),
+        let is_something_else = |ty: &Type| match ty {
+            Type::Path(path) if path.path.segments.len() == 1 => {
+                let name = path.path.segments[0].ident.to_string();
+                name.starts_with(|first: char| first.is_ascii_lowercase())
+                    || ["Option", "String", "Vec", "Box"].contains(&name.as_str())
+            }
             other => matches!(
                 other,
                 Type::Tuple(_)
@@ -162,7 +180,7 @@ impl WorkflowModel {
         };
         match &self.function.sig.output {
             ReturnType::Default => Some(self.name().to_token_stream()),
-            ReturnType::Type(_, ty) if is_primitive(ty) => Some(ty.to_token_stream()),
+            ReturnType::Type(_, ty) if is_something_else(ty) => Some(ty.to_token_stream()),
             ReturnType::Type(..) => None,
         }
     }
@@ -187,6 +205,14 @@ impl WorkflowModel {
     /// The parameters, in order.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &PatType> {
         parameters(&self.function)
+    }
+}
+
+struct Opaque(Vec<TypeImplTrait>);
+
+impl<'ast> Visit<'ast> for Opaque {
+    fn visit_type_impl_trait(&mut self, opaque: &'ast TypeImplTrait) {
+        self.0.push(opaque.clone());
     }
 }
 

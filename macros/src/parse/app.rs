@@ -1,10 +1,10 @@
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Ident, LitStr, Path, Token, Visibility};
 
 use super::did_you_mean;
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 
 /// What stands in `app! { .. }`.
 pub(crate) struct AppSyntax {
@@ -20,6 +20,13 @@ pub(crate) struct AppSyntax {
 
 impl AppSyntax {
     pub(crate) fn parse(input: TokenStream, problems: &Problems) -> Option<Self> {
+        if input.is_empty() {
+            let what = "`app!` names a program's events and workflows";
+            problems.report(Problem::at_span(Span::call_site(), what).help(
+                "app! { pub HelpDesk = \"help-desk\"; events: [TicketCreated], workflows: [on_ticket_created] }",
+            ));
+            return None;
+        }
         syn::parse2(input).map_err(|error| problems.report_syntax(error)).ok()
     }
 }

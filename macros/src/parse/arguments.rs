@@ -1,7 +1,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
-use syn::{Expr, Ident, Token};
+use syn::{Expr, Ident, Lit, Token};
 
 use crate::problem::Problems;
 
@@ -33,6 +33,9 @@ pub(crate) fn parse_arguments(tokens: TokenStream, problems: &Problems) -> Vec<A
 }
 
 fn parse_argument(input: ParseStream<'_>) -> syn::Result<Argument> {
+    if input.peek(Lit) {
+        return Err(input.error("an argument is given by its name: `name = ..`"));
+    }
     let name = input.call(Ident::parse_any)?;
     let value = if input.is_empty() {
         Value::Flag

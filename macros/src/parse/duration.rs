@@ -21,6 +21,10 @@ const UNITS: &[(&str, u64)] = &[
     ("week", 604_800_000),
 ];
 
+/// The units in which a fraction of another is written.
+const SMALLER: &[(&str, u64)] =
+    &[("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1_000), ("ms", 1)];
+
 /// No timer of a workflow is set further ahead than this: a century.
 const LONGEST_MILLIS: u64 = 36_525 * 86_400_000;
 
@@ -52,6 +56,9 @@ fn parse(text: &str) -> Result<Duration, String> {
             let found = if unit.is_empty() { rest } else { unit };
             return Err(format!("a number is expected before `{found}`"));
         }
+        if let Some(fraction) = after.strip_prefix('.').filter(|_| unit.is_empty()) {
+            return Err(fractional(number, fraction));
+        }
         if unit.is_empty() {
             return Err(format!("`{number}` has no unit"));
         }
@@ -70,6 +77,23 @@ fn parse(text: &str) -> Result<Duration, String> {
         return Err("it is no time at all".to_owned());
     }
     Ok(Duration::from_millis(millis))
+}
+
+/// What to say of `1.5s`.
+fn fractional(number: &str, rest: &str) -> String {
+    let (digits, rest) =
+        rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+    let unit = rest.trim_start();
+    let unit = &unit[..unit.find(|c: char| !c.is_alphabetic()).unwrap_or(unit.len())];
+    let number = format!("{number}.{digits}");
+    let millis = number.parse::<f64>().ok().zip(unit_millis(unit));
+    let millis = millis.map(|(number, unit)| number * unit as f64);
+    let whole = |(name, unit): &(&str, u64)| {
+        let count = millis? / *unit as f64;
+        (count.fract() == 0.0).then(|| format!("; write `{count} {name}`"))
+    };
+    let instead = SMALLER.iter().find_map(whole).unwrap_or_default();
+    format!("`{number}` is no whole number{instead}")
 }
 
 fn unit_millis(unit: &str) -> Option<u64> {
@@ -106,7 +130,9 @@ mod tests {
             ("30", "`30` has no unit"),
             ("soon", "a number is expected before `soon`"),
             ("5 moons", "`moons` is not a unit of time"),
-            ("1.5h", "`1` has no unit"),
+            ("1.5s", "`1.5` is no whole number; write `1500 ms`"),
+            ("1h 1.5 m", "`1.5` is no whole number; write `90 seconds`"),
+            ("0.0001s", "`0.0001` is no whole number"),
             ("-1s", "a number is expected before `-1s`"),
             ("200000 weeks", "it is longer than a century"),
             ("99999999999999999999s", "it is longer than a century"),

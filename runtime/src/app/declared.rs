@@ -21,6 +21,9 @@ impl Declared {
         let mut before = 0;
         while before < index {
             let other = &self.events[before];
+            if same(other.rust_type, event.rust_type) {
+                twice(event.rust_type);
+            }
             if same(other.name, event.name) {
                 Message::EMPTY
                     .push("two events are named `")
@@ -43,6 +46,9 @@ impl Declared {
         let mut before = 0;
         while before < index {
             let other = &self.workflows[before];
+            if same(other.path, workflow.path) {
+                twice(workflow.path);
+            }
             if same(other.id, workflow.id) {
                 Message::EMPTY
                     .push("two workflows have the id `")
@@ -178,4 +184,10 @@ impl Declared {
         }
         false
     }
+}
+
+/// What is listed a second time.
+#[track_caller]
+const fn twice(path: &str) -> ! {
+    Message::EMPTY.push("`").push(path).push("` is listed twice; once is enough").panic()
 }

@@ -170,6 +170,25 @@ impl<T, E> Returns for Result<T, E> {
     }
 }
 
+/// Why a workflow may fail.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a run cannot fail with `{Self}`",
+    label = "expected `Failure`, or an error that becomes one",
+    note = "why a run failed is stored as the messages of a `std::error::Error + Send + Sync` and its causes",
+    note = "return `Result<_, Failure>`: `?` turns every such error into it, and `Failure::msg(\"..\")` makes one of a text"
+)]
+pub trait Fails {
+    fn into_failure(self) -> Failure;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Failure>> Fails for E {
+    fn into_failure(self) -> Failure {
+        self.into()
+    }
+}
+
 /// The body of a workflow, as `#[workflow]` compiles it.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
@@ -210,13 +229,13 @@ pub fn begin<W, F>(
 ) -> BodyFuture
 where
     W: Workflow,
-    F: Future<Output: Returns<Output = W::Output, Error: Into<Failure>>> + Send + 'static,
+    F: Future<Output: Returns<Output = W::Output, Error: Fails>> + Send + 'static,
 {
     let limit = context.operations.lock().limits().outcome;
     Box::pin(async move {
         let input = context.input().await;
         let body = body(input, &context);
-        let output = body.await.into_result().map_err(Into::into)?;
+        let output = body.await.into_result().map_err(Fails::into_failure)?;
         Ok(Payload::encode(&output, limit)?)
     })
 }
