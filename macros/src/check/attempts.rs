@@ -170,7 +170,7 @@ impl<'ast> Visit<'ast> for Mutable {
 /// counts where the variable is among the `mutable` ones.
 pub(crate) fn mutations(attempt: &Expr, mutable: &[Ident]) -> Vec<(Ident, TokenStream)> {
     let mut mutations = Mutations { mutable, own: HashSet::new(), found: Vec::new() };
-    mutations.visit_expr(attempt);
+    mutations.future(attempt);
     mutations.found
 }
 
@@ -182,6 +182,18 @@ struct Mutations<'m> {
 }
 
 impl Mutations<'_> {
+    /// What is awaited: no collection has such methods, so they are another's, which may borrow alone.
+    fn future(&mut self, future: &Expr) {
+        match future {
+            Expr::MethodCall(call) => {
+                self.future(&call.receiver);
+                call.args.iter().for_each(|argument| self.visit_expr(argument));
+            }
+            Expr::Closure(closure) => self.future(&closure.body),
+            other => self.visit_expr(other),
+        }
+    }
+
     /// `(a, b) = ..` changes both.
     fn assigned(&mut self, place: &Expr, whole: &Expr) {
         match place {
@@ -231,6 +243,7 @@ impl<'ast> Visit<'ast> for Mutations<'_> {
             Expr::MethodCall(call) if !self.mutable.is_empty() && changes(&call.method) => {
                 self.changed(&call.receiver, call);
             }
+            Expr::Await(awaited) => return self.future(&awaited.base),
             Expr::Let(condition) => self.matched(&condition.expr, &condition.pat),
             Expr::Match(choice) => {
                 choice.arms.iter().for_each(|arm| self.matched(&choice.expr, &arm.pat));
@@ -367,6 +380,8 @@ mod tests {
             list[0].items.sort_by_key(|item| item.id);
             queue.push(1);
             list.len();
+            list.insert(1).returning(2).await;
+            send(list.drain(..)).await;
             write!(text, "{}", 1);
             write!(f, "{}", 1);
             (a, [b, _]) = c;
@@ -376,7 +391,20 @@ mod tests {
                 (ref one, ref mut two) => {}
             }
         });
-        assert_eq!(changed(&attempt), ["list", "list", "text", "a", "b", "d", "e", "f"]);
+        assert_eq!(changed(&attempt), ["list", "list", "list", "text", "a", "b", "d", "e", "f"]);
+    }
+
+    #[test]
+    fn what_is_awaited_may_borrow_alone() {
+        assert!(changed(&parse_quote!(list.insert(1))).is_empty());
+        assert!(changed(&parse_quote!(|| list.insert(1))).is_empty());
+        assert_eq!(
+            changed(&parse_quote!(|| {
+                list.push(1);
+                text.get()
+            })),
+            ["list"]
+        );
     }
 
     #[test]
