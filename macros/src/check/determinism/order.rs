@@ -59,14 +59,16 @@ impl Order {
             // Two that compare as equal are told apart by what comes first, unless they are compared
             // as a whole.
             "min_by" | "max_by" => {
-                hidden_if(compares(call, &["cmp", "total_cmp", "partial_cmp"]), Self::Fixed)
+                let as_they_are = compares(call, &["cmp", "total_cmp", "partial_cmp"]);
+                hidden_if(as_they_are || breaks_ties(call), Self::Fixed)
             }
+            "min_by_key" | "max_by_key" => hidden_if(breaks_ties(call), Self::Fixed),
             "fold" | "reduce" => {
                 hidden_if(compares(call, &["min", "max"]) || adds_up(call), Self::Fixed)
             }
-            "min_by_key" | "max_by_key" | "next" | "last" | "nth" | "find" | "find_map"
-            | "position" | "take" | "skip" | "step_by" | "take_while" | "skip_while"
-            | "map_while" | "scan" | "enumerate" | "zip" => Self::Fixed,
+            "next" | "last" | "nth" | "find" | "find_map" | "position" | "take" | "skip"
+            | "step_by" | "take_while" | "skip_while" | "map_while" | "scan" | "enumerate"
+            | "zip" => Self::Fixed,
             method => hidden_if(method.starts_with("sorted"), Self::Kept),
         }
     }
@@ -93,6 +95,19 @@ fn compares(call: &ExprMethodCall, methods: &[&str]) -> bool {
 
 fn is_as_it_is(call: &ExprMethodCall, is_one: impl Fn(&Ident) -> bool) -> bool {
     is_one(&call.method) && variable(&call.receiver).is_some()
+}
+
+/// Whether items that are equal in one thing are told apart by another: `|(id, sum)| (sum, id)`, or
+/// `|a, b| a.1.cmp(b.1).then(a.0.cmp(b.0))`.
+fn breaks_ties(call: &ExprMethodCall) -> bool {
+    let Some(Expr::Closure(closure)) = call.args.first() else { return false };
+    match &*closure.body {
+        Expr::Tuple(_) => true,
+        Expr::MethodCall(comparison) => {
+            comparison.method == "then" || comparison.method == "then_with"
+        }
+        _ => false,
+    }
 }
 
 /// Whether a call adds up whole numbers: `fold(0, |sum, item| sum + item.price)`.

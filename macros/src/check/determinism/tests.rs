@@ -296,6 +296,8 @@ fn an_order_that_does_not_show_is_no_matter() {
         let most = weights.intersection(&seen).copied().fold(0.0, f64::max);
         let most = seen.iter().copied().max_by(|a, b| a.total_cmp(b));
         let sum = seen.iter().fold(0, |sum, id| sum + id.cents);
+        let dearest = seen.iter().max_by_key(|order| (order.cents, order.id));
+        let dearest = seen.iter().min_by(|a, b| a.cents.cmp(&b.cents).then(a.id.cmp(&b.id)));
     }));
     assert!(found.is_empty(), "{found:?}");
 }
@@ -307,6 +309,7 @@ fn an_order_shows_where_the_first_or_the_rounding_counts() {
         let (b, c, d, e) = (a.clone(), a.clone(), a.clone(), a.clone());
         let sum: f64 = a.values().sum();
         let dearest = b.iter().max_by(|a, b| a.1.total_cmp(b.1));
+        let dearest = b.iter().max_by_key(|order| order.1.cents);
         let three: BTreeSet<_> = c.iter().take(3).collect();
         let places = d.keys().enumerate().collect::<BTreeMap<_, _>>();
         let first: BTreeSet<_> = ids.filter(|id| e.keys().next() == id).collect();
@@ -316,7 +319,7 @@ fn an_order_shows_where_the_first_or_the_rounding_counts() {
         let hash = h.keys().fold(0, |hash, id| hash + id * hash);
         let hash: u64 = hash_of(i.keys());
     }));
-    assert_eq!(found, ["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
+    assert_eq!(found, ["a", "b", "b", "c", "d", "e", "f", "g", "h", "i"]);
 }
 
 #[test]
