@@ -189,7 +189,10 @@ impl Mutations<'_> {
                 self.future(&call.receiver);
                 call.args.iter().for_each(|argument| self.visit_expr(argument));
             }
-            Expr::Closure(closure) => self.future(&closure.body),
+            Expr::Closure(closure) => {
+                closure.inputs.iter().for_each(|input| self.visit_pat(input));
+                self.future(&closure.body);
+            }
             other => self.visit_expr(other),
         }
     }
@@ -398,6 +401,7 @@ mod tests {
     fn what_is_awaited_may_borrow_alone() {
         assert!(changed(&parse_quote!(list.insert(1))).is_empty());
         assert!(changed(&parse_quote!(|| list.insert(1))).is_empty());
+        assert!(changed(&parse_quote!(async |tx| bank.pay(&mut tx).await)).is_empty());
         assert_eq!(
             changed(&parse_quote!(|| {
                 list.push(1);
