@@ -133,7 +133,10 @@ impl<'c> Batch<'c> {
         for _ in 0..MOST {
             let mut progress = false;
             for worker in &mut self.workers {
-                if self.now < second(RESCUE) {
+                // What they have paused goes on, however late it is.
+                if self.operators.resume(&*self.store, self.now).await {
+                    progress = true;
+                } else if self.now < second(RESCUE) {
                     progress |= self.operators.act(&*self.store, self.now).await;
                 }
                 progress |= worker.round(self.now, self.operators.have_paused()).await;

@@ -46,13 +46,18 @@ impl Operators {
         self.paused_until
     }
 
-    /// Does something, or nothing as a rule; whether there was anything.
-    pub(super) async fn act(&mut self, store: &dyn Store, now: Timestamp) -> bool {
-        if self.paused_until.is_some_and(|until| until <= now) {
+    /// Resumes what they have paused, if it is time; whether it was.
+    pub(super) async fn resume(&mut self, store: &dyn Store, now: Timestamp) -> bool {
+        let is_time = self.paused_until.is_some_and(|until| until <= now);
+        if is_time {
             self.paused_until = None;
             assert!(store.resume(APP, Unsteady::ID).await.expect("the store answers"));
-            return true;
         }
+        is_time
+    }
+
+    /// Does something, or nothing as a rule; whether there was anything.
+    pub(super) async fn act(&mut self, store: &dyn Store, now: Timestamp) -> bool {
         let Some(random) = &mut self.random else { return false };
         match random.below(100) {
             0 if self.paused_until.is_none() => {
