@@ -11,6 +11,8 @@ async fn on_ticket(
     step.sleep("rest", "3 days").await;
     step.sleep("rest-more", rest).await;
     step.run("fetch-ticket", desk.ticket(event.ticket)).retries(2).timeout("250ms").await?;
+    step.run("fetch-again", desk.ticket(event.ticket)).backoff(initial = "1s", max = "1h").await?;
+    step.run("fetch-once-more", desk.ticket(event.ticket)).backoff(max = "1m").await?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprLit, Ident, Lit, PatIdent};
 
-use crate::model::{MOST_RETRIES, WorkflowModel};
+use crate::model::{Backoff, MOST_RETRIES, WorkflowModel};
 use crate::parse::{is_kebab_case, to_kebab_case};
 use crate::problem::{Problem, Problems};
 
@@ -44,7 +44,13 @@ pub(crate) fn retries_end(model: &WorkflowModel, problems: &Problems) {
 
 /// A backoff does not begin above its own bound.
 pub(crate) fn backoff_grows(model: &WorkflowModel, problems: &Problems) {
-    let Some(backoff) = &model.configuration.backoff else { return };
+    if let Some(backoff) = &model.configuration.backoff {
+        grows(backoff, problems);
+    }
+}
+
+/// The same of a step's own.
+pub(crate) fn grows(backoff: &Backoff, problems: &Problems) {
     if let (Some((initial, place)), Some((max, _))) = (&backoff.initial, &backoff.max)
         && initial > max
     {

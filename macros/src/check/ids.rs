@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use syn::{Expr, ExprPath, LitStr};
+use syn::{Expr, LitStr};
 
 use crate::model::{Method, StepId, WorkflowModel};
 use crate::parse::{is_kebab_case, to_kebab_case};
@@ -17,7 +17,7 @@ pub(crate) fn are_literal(model: &WorkflowModel, problems: &Problems) {
             StepId::Other(other) => {
                 let what = "the id of a step is a string literal";
                 let help = match &**other {
-                    Expr::Path(ExprPath { .. }) | Expr::Macro(_) => {
+                    Expr::Path(_) | Expr::Field(_) | Expr::Reference(_) | Expr::Macro(_) => {
                         "write the id itself: \"name-of-the-step\"; the same step in a loop is told \
                          apart by its occurrence"
                     }

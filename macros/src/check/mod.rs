@@ -20,6 +20,7 @@ mod triggers;
 mod undos;
 
 pub(crate) use self::attempts::{exits, mutable, mutations};
+pub(crate) use self::configuration::grows;
 pub(crate) use self::macros::most_and_least;
 use crate::model::{EventModel, TriggersModel, WorkflowModel};
 use crate::parse::AppSyntax;

@@ -209,6 +209,10 @@ impl Rewrite<'_> {
                 && let Some(duration) = call.args.first_mut()
             {
                 self.duration(duration);
+            } else if call.method == "backoff" && call.args.iter().any(|it| matched(it).is_some()) {
+                let written = Backoff::new(call.args.to_token_stream(), self.problems);
+                check::grows(&written, self.problems);
+                call.args = [Expr::Verbatim(backoff(&written))].into_iter().collect();
             } else if call.method == "retry_if" {
                 self.error = call.args.first().and_then(named_error);
             }
