@@ -1,3 +1,4 @@
+use proc_macro2::{TokenStream, TokenTree};
 use syn::{Expr, Ident, Local, Pat};
 
 use super::bindings::bindings;
@@ -32,6 +33,15 @@ impl Handle {
     /// Whether it goes by its parameter's name alone.
     pub(crate) fn has_one_name(&self) -> bool {
         self.others.is_empty()
+    }
+
+    /// Whether it is named among tokens.
+    pub(crate) fn is_among(&self, tokens: &TokenStream) -> bool {
+        tokens.clone().into_iter().any(|token| match token {
+            TokenTree::Ident(name) => self.is_named(&name),
+            TokenTree::Group(group) => self.is_among(&group.stream()),
+            _ => false,
+        })
     }
 
     /// Whether an expression is the handle.

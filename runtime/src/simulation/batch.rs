@@ -95,6 +95,7 @@ impl<'c> Batch<'c> {
                 None if self.unfinished().await.is_empty() => break,
                 None => second(rescue),
             };
+            assert!(next > self.now, "time stands still at {}", self.now);
             self.set(next).await;
             self.deeds().await;
         }

@@ -9,7 +9,6 @@ use syn::{Expr, ExprMethodCall, ExprPath, Path, Token, Type};
 use super::body::{Body, Found};
 use super::known::Known;
 use super::sources::Source;
-use crate::model::occurrences;
 
 type Arguments = Punctuated<Expr, Token![,]>;
 
@@ -39,8 +38,7 @@ impl Body<'_> {
         let (function, ty) = (names.next()?, names.next());
         let source = Source::by_name(ty, function)?;
         let takes_the_handle = |argument: &Expr| {
-            self.handle
-                .is_some_and(|handle| occurrences(&argument.to_token_stream(), &handle.name) > 0)
+            self.handle.is_some_and(|handle| handle.is_among(&argument.to_token_stream()))
         };
         let fits = match (ty, arguments) {
             (Some(_), arguments) => arguments.is_none_or(Punctuated::is_empty),

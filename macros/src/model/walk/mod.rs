@@ -122,6 +122,11 @@ impl Place {
     fn is_concurrent(self) -> bool {
         self.is_one_of_many || self.is_repeated()
     }
+
+    /// Whether what is used here has its outcome before the code around it goes on.
+    fn is_awaited_here(self) -> bool {
+        !(self.in_loop || self.in_closure || self.is_one_of_many)
+    }
 }
 
 impl<'h> Walk<'h> {

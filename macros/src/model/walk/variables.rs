@@ -109,18 +109,20 @@ impl Walk<'_> {
         let options = self.take_options();
         let is_named = options.iter().any(|option| option.name == "key");
         let variable = self.names.get(index);
-        let is_keyed = is_named || variable.value.has_keys();
         variable.is_used = true;
+        let is_keyed = is_named || variable.value.has_keys();
         let (made_in, is_concurrent) = (variable.outer, variable.is_concurrent);
-        let is_closure = variable.value.closure.is_some();
-        let given = variable.value.closure.and_then(|closure| closure.gives);
-        if let Some(step) = given.filter(|_| is_call && fate == Fate::Dropped) {
-            self.contents.unused.push(Unused { step, place: name.to_token_stream() });
-        }
-        let variable = self.names.get(index);
+        let closure = variable.value.closure;
         for &step in &variable.value.steps {
             self.contents.steps[step].options.extend(options.iter().cloned());
         }
+        if let Some(step) = closure.and_then(|closure| closure.gives)
+            && is_call
+            && fate == Fate::Dropped
+        {
+            self.contents.unused.push(Unused { step, place: name.to_token_stream() });
+        }
+        let is_closure = closure.is_some();
         // What is called by something else is called for each of something.
         let is_handed_on = is_closure && !is_call;
         if is_keyed || is_handed_on || matches!(fate, Fate::Awaited | Fate::Gathered) {
@@ -137,10 +139,8 @@ impl Walk<'_> {
             self.held.lacks_a_key |= !is_keyed;
             return self.held.others.push(index);
         }
-        let Place { in_loop, in_closure, is_one_of_many, .. } = self.place;
-        let is_awaited_here = !(in_loop || in_closure || is_one_of_many);
-        let goes_round = !is_closure && !is_awaited_here && fate != Fate::Dropped;
-        let goes_round = goes_round && self.outlives_its_loop(index);
+        let is_kept = !is_closure && !self.place.is_awaited_here() && fate != Fate::Dropped;
+        let goes_round = is_kept && self.outlives_its_loop(index);
         // Its name is that of this use alone.
         if is_keyed {
             return;
