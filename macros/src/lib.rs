@@ -24,8 +24,9 @@ use proc_macro::TokenStream;
 
 /// Turns an `async fn` into a durable workflow.
 ///
-/// The function becomes a unit type of its name that implements `Workflow`; its body becomes a
-/// machine that resumes at its last checkpoint. What starts it is its first parameter.
+/// The function becomes a type of its name that implements `Workflow`, and its name the value by which
+/// it is started: `runtime.start(on_ticket, ..)`. Its body becomes a machine that resumes at its last
+/// checkpoint. What starts it is its first parameter.
 ///
 /// | argument | meaning | default |
 /// |---|---|---|

@@ -40,7 +40,8 @@ pub use crate::workflow::fits::*;
 pub use crate::workflow::{
     Allowed, Awaits, Backoff, Batch, Batched, CancelOn, CatchUp, Cause, Config, Cron, Direct,
     Filter, Form, Graph, Handlers, Input, Key, OnChange, State, Trigger, TriggerData, UnknownState,
-    Workflow, compared, key_text, on_any_cancel, on_any_failure, on_cancel, on_failure, read,
+    Workflow, WorkflowFn, compared, key_text, on_any_cancel, on_any_failure, on_cancel, on_failure,
+    read,
 };
 use crate::workflow::{misfit, unnamed};
 
@@ -204,7 +205,7 @@ pub fn requirements<const N: usize>(found: [Option<Requirement>; N]) -> Vec<Requ
 
 /// What a workflow is without its types. It takes the workflow as a value, so that a function that
 /// is none is called none.
-pub const fn definition<W: Body>(_: W) -> Definition {
+pub const fn definition<W: Body>(_: impl WorkflowFn<W>) -> Definition {
     Definition::of::<W>()
 }
 

@@ -95,7 +95,7 @@ pub use self::store::{
     Intervention, OpenError, Paused, RunCount, RunQuery, RunRecord, RunStatus, StoreError,
     StrandedRuns, Verb,
 };
-pub use self::workflow::Workflow;
+pub use self::workflow::{Workflow, WorkflowFn};
 
 #[doc(hidden)]
 pub mod __private;

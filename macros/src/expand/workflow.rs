@@ -35,7 +35,13 @@ pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenS
         #diagram
         #(#conditions)*
         #[allow(non_camel_case_types)]
-        #visibility struct #name;
+        #visibility struct #name {}
+
+        #(#conditions)*
+        #[doc(hidden)]
+        #visibility fn #name() -> #name {
+            #name {}
+        }
 
         #(#conditions)*
         #enumeration

@@ -21,7 +21,7 @@ use crate::payload::Payload;
 use crate::program::Program;
 use crate::store::{NewRun, RunCount, RunQuery, RunRecord, Store};
 use crate::worker::Signals;
-use crate::workflow::{Input, Workflow};
+use crate::workflow::{Input, Workflow, WorkflowFn};
 
 /// How many events are accepted, or runs started, in one commit.
 const BATCH: usize = 500;
@@ -43,7 +43,7 @@ impl Client {
     /// answer.
     pub async fn start<W: Workflow>(
         &self,
-        workflow: W,
+        workflow: impl WorkflowFn<W>,
         input: <W::Input as Input>::Start,
     ) -> Result<RunHandle<W::Output>> {
         let mut handles = self.start_all(workflow, [input]).await?;
@@ -58,7 +58,7 @@ impl Client {
     /// large.
     pub async fn start_all<W: Workflow>(
         &self,
-        _workflow: W,
+        _workflow: impl WorkflowFn<W>,
         inputs: impl IntoIterator<Item = <W::Input as Input>::Start>,
     ) -> Result<Vec<RunHandle<W::Output>>> {
         if self.program.workflow(W::ID).is_none() {

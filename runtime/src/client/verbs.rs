@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::journal::{CancelKey, RunId};
 use crate::payload::{EncodeError, Payload};
 use crate::store::{Fork, Paused, Refusal, Replay, RunQuery, RunRecord, RunStatus, StrandedRuns};
-use crate::workflow::{Input, Workflow};
+use crate::workflow::{Input, Workflow, WorkflowFn};
 
 /// How many runs a verb is applied to in one transaction.
 const BATCH: u32 = 100;
@@ -84,14 +84,14 @@ impl Client {
     /// # Errors
     ///
     /// When the database does not answer. So it is with the three methods below.
-    pub async fn pause<W: Workflow>(&self, _workflow: W) -> Result<bool> {
+    pub async fn pause<W: Workflow>(&self, _workflow: impl WorkflowFn<W>) -> Result<bool> {
         let paused = self.store.pause(self.program.app, W::ID).await?;
         self.signals.announce();
         Ok(paused)
     }
 
     /// Has the runs of a paused workflow taken up again; `false` if it was not paused.
-    pub async fn resume<W: Workflow>(&self, _workflow: W) -> Result<bool> {
+    pub async fn resume<W: Workflow>(&self, _workflow: impl WorkflowFn<W>) -> Result<bool> {
         let resumed = self.store.resume(self.program.app, W::ID).await?;
         self.signals.announce();
         Ok(resumed)
@@ -191,7 +191,11 @@ pub struct Replaying<'c> {
 impl<'c> Replaying<'c> {
     /// Gives the new run this input in place of the other's. Awaiting it then fails with
     /// [`Error::OtherWorkflow`] if the run is not one of this workflow.
-    pub fn input<W: Workflow>(mut self, _workflow: W, input: <W::Input as Input>::Start) -> Self {
+    pub fn input<W: Workflow>(
+        mut self,
+        _workflow: impl WorkflowFn<W>,
+        input: <W::Input as Input>::Start,
+    ) -> Self {
         let limit = self.client.program.limits.event;
         self.input = Some((W::ID, <W::Input as Input>::encode(&input, limit)));
         self

@@ -151,8 +151,8 @@ impl Interpreter<'_> {
                 let (bounds, plan) = (*bounds, plan.clone());
                 let scenario = Scenario { bounds, plan, ..self.scenario.clone() };
                 let mut child = match scenario.steadiness {
-                    Steadiness::Exact => step.invoke(Nth(*id), Interpreted::<true>, scenario),
-                    Steadiness::Rules => step.invoke(Nth(*id), Interpreted::<false>, scenario),
+                    Steadiness::Exact => step.invoke(Nth(*id), || Interpreted::<true>, scenario),
+                    Steadiness::Rules => step.invoke(Nth(*id), || Interpreted::<false>, scenario),
                 };
                 if let Some(seconds) = timeout {
                     child = child.timeout(Duration::from_secs(*seconds));

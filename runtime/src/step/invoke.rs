@@ -12,7 +12,7 @@ use super::operations::{Held, Instruction};
 use super::undo::UndoFn;
 use crate::journal::{CancelKey, Change, Child, ErrorKind, ErrorRecord};
 use crate::payload::{EncodeError, Payload};
-use crate::workflow::{CancelOn, Input, State, StepKind, Workflow};
+use crate::workflow::{CancelOn, Input, State, StepKind, Workflow, WorkflowFn};
 
 impl Step {
     /// Starts a run of another workflow and waits for its end; the run holds no memory meanwhile.
@@ -40,7 +40,7 @@ impl Step {
     pub fn invoke<W: Workflow>(
         &self,
         state: impl State,
-        _workflow: W,
+        _workflow: impl WorkflowFn<W>,
         input: <W::Input as Input>::Start,
     ) -> Invoke<W::Output> {
         let limit = self.operations.lock().limits().event;

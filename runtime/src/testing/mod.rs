@@ -26,7 +26,7 @@ use crate::journal::{ErrorRecord, Row, RunId, Transition};
 use crate::machine::{Commit, End, Machine, Origin, Turn};
 use crate::payload::Payload;
 use crate::step::{Body, Definition, Limits, Resources};
-use crate::workflow::{Input, TriggerData};
+use crate::workflow::{Input, TriggerData, WorkflowFn};
 
 /// Where a workflow is tested: what it is lent. See [`TestRun`].
 #[derive(Default)]
@@ -70,7 +70,11 @@ impl Bench {
     /// # Panics
     ///
     /// When the input cannot be stored, or the workflow takes a resource that was not lent.
-    pub fn start<W: Body>(self, _workflow: W, input: <W::Input as Input>::Start) -> TestRun<W> {
+    pub fn start<W: Body>(
+        self,
+        _workflow: impl WorkflowFn<W>,
+        input: <W::Input as Input>::Start,
+    ) -> TestRun<W> {
         let requirements = Definition::of::<W>().requirements();
         if let Some(missing) = requirements.iter().find(|needed| !self.resources.has(needed)) {
             panic!("`{}` takes a resource that was not lent: {}", W::ID, missing.name);
@@ -293,7 +297,7 @@ impl<W: Body> TestRun<W> {
     ///
     /// When the run has made fewer commits.
     #[must_use]
-    pub fn resume_as<V: Body>(&self, _workflow: V, commits: usize) -> TestRun<V> {
+    pub fn resume_as<V: Body>(&self, _workflow: impl WorkflowFn<V>, commits: usize) -> TestRun<V> {
         let Self { resources, trigger, generation, history, commits, .. } =
             self.resume_after(commits);
         TestRun::resumed(resources, trigger, generation, history, commits)

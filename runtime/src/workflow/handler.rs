@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Direct, Input, Workflow};
+use super::{Direct, Input, Workflow, WorkflowFn};
 use crate::id::RunId;
 use crate::journal::ErrorRecord;
 
@@ -77,7 +77,7 @@ pub trait OfCancellation<I> {}
 impl<I> OfCancellation<I> for Direct<RunCancelled<I>> {}
 
 /// The id of a workflow's `on_failure` handler.
-pub const fn on_failure<W: Workflow, H: Workflow>(_: H) -> &'static str
+pub const fn on_failure<W: Workflow, H: Workflow>(_: impl WorkflowFn<H>) -> &'static str
 where
     H::Input: OfFailure<<W::Input as Input>::Start>,
 {
@@ -85,7 +85,7 @@ where
 }
 
 /// The id of a workflow's `on_cancel` handler.
-pub const fn on_cancel<W: Workflow, H: Workflow>(_: H) -> &'static str
+pub const fn on_cancel<W: Workflow, H: Workflow>(_: impl WorkflowFn<H>) -> &'static str
 where
     H::Input: OfCancellation<<W::Input as Input>::Start>,
 {
@@ -93,7 +93,7 @@ where
 }
 
 /// The id of an app's `on_failure` handler.
-pub const fn on_any_failure<H: Workflow>(_: H) -> &'static str
+pub const fn on_any_failure<H: Workflow>(_: impl WorkflowFn<H>) -> &'static str
 where
     H::Input: OfFailure<serde_json::Value>,
 {
@@ -101,7 +101,7 @@ where
 }
 
 /// The id of an app's `on_cancel` handler.
-pub const fn on_any_cancel<H: Workflow>(_: H) -> &'static str
+pub const fn on_any_cancel<H: Workflow>(_: impl WorkflowFn<H>) -> &'static str
 where
     H::Input: OfCancellation<serde_json::Value>,
 {

@@ -42,12 +42,12 @@ use crate::payload::Outcome;
 
 /// A workflow, made with `#[workflow]`.
 ///
-/// The attribute turns the function into a unit type of the same name, which is how code speaks of
-/// the workflow: `runtime.start(on_ticket_created, ..)`.
+/// The attribute turns the function into a type of the same name, `TestRun<on_ticket_created>`, and a
+/// value of it, which is how code speaks of the workflow: see [`WorkflowFn`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
     label = "a workflow is expected here",
-    note = "write `#[workflow]` above the async function and pass its name without calling it"
+    note = "write `#[workflow]` above the async function and give its name"
 )]
 pub trait Workflow: Copy + Send + Sync + 'static {
     /// What starts it: the type of the function's first parameter.
@@ -80,6 +80,34 @@ pub trait Workflow: Copy + Send + Sync + 'static {
     #[doc(hidden)]
     const CANCELS: &'static [CancelOn] = &[];
 }
+
+/// A workflow by its name: `runtime.start(on_ticket_created, ..)`.
+///
+/// What the name stands for is a function that gives the workflow's type, so that it is in nobody's
+/// way: a variable may have the same name, as it may that of any function.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a workflow",
+    label = "a workflow is expected here",
+    note = "write `#[workflow]` above the async function and pass its name without calling it"
+)]
+pub trait WorkflowFn<W>: Copy + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<F, W> WorkflowFn<W> for F
+where
+    F: Fn() -> W + Copy + Send + Sync + 'static,
+    W: Workflow,
+{
+}
+
+/// Never holds. If a trait has one implementation, rustc says which of its bounds does not hold; if it
+/// has two, that there is none of the trait, which it says in the words above.
+#[doc(hidden)]
+#[diagnostic::do_not_recommend]
+impl<F: Nothing> WorkflowFn<()> for F {}
+
+#[doc(hidden)]
+pub trait Nothing: Copy + Send + Sync + 'static {}
 
 /// What a workflow waits for.
 #[doc(hidden)]

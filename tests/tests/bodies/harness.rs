@@ -5,7 +5,8 @@ use std::future::Future;
 
 use indelible::step::{BoxError, StepError};
 use indelible::testing::{Bench, RunError, TestRun};
-use indelible::workflow::{Direct, Workflow};
+use indelible::workflow::Direct;
+use indelible::{Workflow, WorkflowFn};
 use serde::Serialize;
 
 use crate::{plain, work};
@@ -50,7 +51,7 @@ macro_rules! body {
 
 /// Runs both on one input, compares them, and resumes the workflow after each of its commits.
 pub(crate) fn check<W, I, F, T, E>(
-    workflow: W,
+    workflow: impl WorkflowFn<W>,
     function: impl FnOnce(I, plain::Step) -> F,
     input: I,
 ) where

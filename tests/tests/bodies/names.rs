@@ -35,6 +35,44 @@ body! {
 
 body! {
     on [3]
+    async fn variables_of_the_workflows_name(n: u32, step: Step) -> Result<u32, Failure> {
+        let variables_of_the_workflows_name = step.run("first", work("first", n)).await?;
+        let add = |variables_of_the_workflows_name: u32| variables_of_the_workflows_name + 1;
+        Ok(add(variables_of_the_workflows_name))
+    }
+}
+
+body! {
+    on [3]
+    async fn step(n: u32, step: Step) -> Result<u32, Failure> {
+        Ok(step.run("step", work("step", n)).await?)
+    }
+}
+
+// What the expansion calls its own variables.
+body! {
+    on [3]
+    async fn f(context: u32, step: Step) -> Result<u32, Failure> {
+        Ok(step.run("f", work("f", context)).await?)
+    }
+}
+
+body! {
+    on [3]
+    async fn context(input: u32, step: Step) -> Result<u32, Failure> {
+        Ok(step.run("context", work("context", input)).await?)
+    }
+}
+
+body! {
+    on [3]
+    async fn input(n: u32, step: Step) -> Result<u32, Failure> {
+        Ok(step.run("input", work("input", n)).await?)
+    }
+}
+
+body! {
+    on [3]
     async fn shadowed_locals(n: u32, step: Step) -> Result<u32, Failure> {
         let n = step.run("first", work("first", n + 1)).await?;
         let n = {

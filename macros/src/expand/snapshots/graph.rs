@@ -7,7 +7,11 @@ tell -> answer
 answer -> end
 ```*/
 #[allow(non_camel_case_types)]
-struct remind;
+struct remind {}
+#[doc(hidden)]
+fn remind() -> remind {
+    remind {}
+}
 ::indelible::__private::states! {
     #[doc = "The states of `remind`: one for each of its steps."] enum RemindState {
     Answer = "answer" }

@@ -1,5 +1,9 @@
 #[allow(non_camel_case_types)]
-struct on_ticket;
+struct on_ticket {}
+#[doc(hidden)]
+fn on_ticket() -> on_ticket {
+    on_ticket {}
+}
 ::indelible::__private::states! {
     #[doc = "The states of `on_ticket`: one for each of its steps."] enum OnTicketState
     {}

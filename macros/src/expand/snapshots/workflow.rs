@@ -12,7 +12,11 @@ tell -> join 1
 join 1 -> end
 ```*/
 #[allow(non_camel_case_types)]
-pub struct on_ticket;
+pub struct on_ticket {}
+#[doc(hidden)]
+pub fn on_ticket() -> on_ticket {
+    on_ticket {}
+}
 ::indelible::__private::states! {
     #[doc = "The states of `on_ticket`: one for each of its steps."] pub enum
     OnTicketState { Fetch = "fetch", Rest = "rest", Tell = "tell" }

@@ -21,9 +21,13 @@ impl Workflow for Child {
     const GRAPH: Graph = Graph::EMPTY;
 }
 
+pub(super) fn child() -> Child {
+    Child
+}
+
 fn invoking() -> Begin {
     workflow!(async |step| {
-        let child = step.invoke(At("ask"), Child, 20).timeout(Duration::from_secs(60));
+        let child = step.invoke(At("ask"), child, 20).timeout(Duration::from_secs(60));
         let answer = durable(child).await;
         durable(step.run(At("after"), || effect("after", ()))).await?;
         answer.map_err(Failure::from)
@@ -129,7 +133,7 @@ fn a_child_s_end_wins_over_a_time_out_that_is_not_on_its_way_yet() {
 #[test]
 fn a_detached_child_is_left_alone() {
     let begin = workflow!(async |step| {
-        let child = step.invoke(At("ask"), Child, 20).detached();
+        let child = step.invoke(At("ask"), child, 20).detached();
         Ok(durable(child.timeout(Duration::from_secs(1))).await.is_err())
     });
     let mut bench = Bench::new(begin);
@@ -146,7 +150,7 @@ fn a_detached_child_is_left_alone() {
 fn of_an_event_and_a_child_s_end_the_first_to_come_wins() {
     let begin = workflow!(async |step| {
         let paid = durable(step.wait_for_event::<Paid>(At("paid")));
-        match race((durable(step.invoke(At("ask"), Child, 20)), paid)).await {
+        match race((durable(step.invoke(At("ask"), child, 20)), paid)).await {
             Race2::A(answer) => Ok(answer?),
             Race2::B(paid) => Ok(paid.map_or(0, |paid| paid.data.cents)),
         }

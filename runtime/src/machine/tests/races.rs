@@ -48,7 +48,7 @@ fn child_or_step() -> Begin {
     workflow!(async |step| {
         let winner = race((
             durable(step.run(At("work"), || gated("work"))),
-            durable(step.invoke(At("ask"), invoking::Child, 1)),
+            durable(step.invoke(At("ask"), invoking::child, 1)),
         ))
         .await;
         durable(step.run(At("after"), || effect("after", ()))).await?;

@@ -1,4 +1,4 @@
-use super::invoking::Child;
+use super::invoking::{Child, child};
 use super::*;
 use crate::step::try_join;
 
@@ -23,7 +23,7 @@ fn a_restart_ends_the_generation_and_undoes_nothing() {
 #[test]
 fn derived_values_differ_between_generations() {
     let begin = workflow!(async |step| {
-        let event = durable(step.invoke(At("ask"), Child, 1)).await;
+        let event = durable(step.invoke(At("ask"), child, 1)).await;
         Ok((step.uuid(At("id")), step.random(At("draw")), event.is_ok()))
     });
     let ids = [0, 1, 2].map(|generation| {

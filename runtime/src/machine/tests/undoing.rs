@@ -1,4 +1,4 @@
-use super::invoking::Child;
+use super::invoking::child;
 use super::waiting::Paid;
 use super::*;
 use crate::journal::{ErrorKind, ErrorRecord, Transition};
@@ -337,7 +337,7 @@ fn loops_one_after_the_other_keep_their_own() {
 fn asking() -> Begin {
     workflow!(async |step| {
         durable(step.run(At("reserve"), || effect("reserve", 1)).undo(take_back)).await?;
-        Ok(durable(step.invoke(At("ask"), Child, 20).undo(take_back)).await?)
+        Ok(durable(step.invoke(At("ask"), child, 20).undo(take_back)).await?)
     })
 }
 
