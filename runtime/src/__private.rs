@@ -38,10 +38,10 @@ pub use crate::step::{
 use crate::text;
 pub use crate::workflow::fits::*;
 pub use crate::workflow::{
-    Allowed, Awaits, Backoff, Batch, Batched, CancelOn, CatchUp, Cause, Config, Cron, Direct,
-    Filter, Form, Graph, Handlers, Input, Key, OnChange, State, Trigger, TriggerData, UnknownState,
-    Workflow, WorkflowFn, compared, key_text, on_any_cancel, on_any_failure, on_cancel, on_failure,
-    read,
+    Allowed, Awaits, Backoff, Batch, Batched, Called, CancelOn, CatchUp, Cause, Config, Cron,
+    Direct, Filter, Form, Graph, Handlers, Input, Key, OnChange, State, Trigger, TriggerData,
+    UnknownState, Workflow, WorkflowFn, compared, key_text, on_any_cancel, on_any_failure,
+    on_cancel, on_failure, read,
 };
 use crate::workflow::{misfit, unnamed};
 
@@ -108,6 +108,32 @@ pub trait WithoutSchema {
 }
 
 impl<W: Workflow> WithoutSchema for InputOf<W> {}
+
+/// What is known of a helper before any run, through the type beside it; of a function that is none,
+/// [`NoHelper`](no_helper::NoHelper) says that there is nothing.
+#[allow(missing_docs, missing_debug_implementations, reason = "named by the macros alone")]
+pub mod no_helper {
+    use super::{Awaits, DurableFn, Graph, Undo};
+
+    pub struct Known<H>(std::marker::PhantomData<H>);
+
+    impl<H: DurableFn> Known<H> {
+        pub const GRAPH: &'static Graph = &H::GRAPH;
+        pub const WAITS: &'static [Awaits] = H::WAITS;
+        pub const UNDOS: &'static [Undo] = H::UNDOS;
+    }
+
+    /// What an import of a function alone leaves to this module.
+    pub enum __Helper {}
+
+    pub trait NoHelper {
+        const GRAPH: &'static Graph = &Graph::EMPTY;
+        const WAITS: &'static [Awaits] = &[];
+        const UNDOS: &'static [Undo] = &[];
+    }
+
+    impl<H> NoHelper for Known<H> {}
+}
 
 /// A type that is copied. A `derive` would cost rustc twice as much.
 #[doc(hidden)]

@@ -24,4 +24,9 @@ async fn gives_a_connection(_event: TicketCreated) -> Result<Connection, Failure
     Ok(Connection)
 }
 
+#[workflow]
+async fn gives_a_time(_event: TicketCreated) -> Result<std::time::Instant, Failure> {
+    Err(Failure::msg("none"))
+}
+
 fn main() {}

@@ -31,6 +31,38 @@ async fn of_a_function_that_is_none(
     Ok(())
 }
 
+#[workflow]
+async fn of_a_function_of_a_type(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    Tools::tell(&step, event.ticket).await?;
+    Ok(())
+}
+
+#[workflow]
+async fn through_another_name(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let tell = notify;
+    tell(&step, event.ticket).await?;
+    Ok(())
+}
+
+#[workflow]
+async fn of_a_workflow(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    through_another_name(event, step).await
+}
+
+#[workflow]
+async fn of_none(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    notfy(&step, event.ticket).await?;
+    Ok(())
+}
+
+struct Tools;
+
+impl Tools {
+    async fn tell(_step: &Step, ticket: u32) -> Result<u32, Failure> {
+        Ok(ticket)
+    }
+}
+
 async fn ask(_step: &Step, desk: &Desk, ticket: u32) -> Result<(), Failure> {
     desk.ticket(ticket).await?;
     Ok(())

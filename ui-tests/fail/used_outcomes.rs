@@ -26,4 +26,22 @@ async fn on_ticket(
     Ok(())
 }
 
+#[workflow]
+async fn for_each(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    [1, 2].iter().for_each(|n| {
+        step.run("count", async move { Ok(*n) });
+    });
+    Ok(())
+}
+
+#[workflow]
+async fn awaited_otherwise(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let id = step.uuid("id").await;
+    let at = step.now().await;
+    step.attribute("at", at).await;
+    let ticket = Box::pin(step.run("count", async move { Ok(event.ticket) }).retries(2)).await?;
+    step.run("count-more", async move { Ok((ticket, id)) }).await?;
+    Ok(())
+}
+
 fn main() {}

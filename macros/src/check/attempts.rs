@@ -34,7 +34,12 @@ pub(crate) fn do_not_nest(model: &WorkflowModel, problems: &Problems) {
 /// own or outside.
 pub(crate) fn keep_control_flow(model: &WorkflowModel, problems: &Problems) {
     for (step, attempt) in attempts(model) {
+        // With a step that is used in there goes the `?` behind it.
+        let has_steps = model.nested.iter().any(|it| std::ptr::eq(&model.steps[it.outer], step));
         for (what, place) in exits(attempt) {
+            if has_steps && what == "?" {
+                continue;
+            }
             problems.report(
                 Problem::at(&place, format!("`{what}` cannot leave the step {}", step.title()))
                     .note(

@@ -3,8 +3,12 @@ use crate::problem::{Problem, Problems};
 
 /// Steps of one id that may be in progress at the same time have a key each.
 pub(crate) fn tell_concurrent_steps_apart(model: &WorkflowModel, problems: &Problems) {
-    let steps = model.steps.iter().filter(|step| step.method.is_awaited());
-    for step in steps.filter(|step| step.is_concurrent && !step.has_a_key()) {
+    let steps = model.steps.iter().enumerate().filter(|(_, step)| step.method.is_awaited());
+    for (index, step) in steps.filter(|(_, step)| step.is_concurrent && !step.has_a_key()) {
+        // One that is not begun at all was reported for that.
+        if model.unused.iter().any(|unused| unused.step == index) {
+            continue;
+        }
         let what = match step.method {
             Method::Call => format!("the helper {}", step.title()),
             _ => format!("the step {}", step.title()),

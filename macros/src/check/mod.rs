@@ -72,6 +72,8 @@ fn body(model: &WorkflowModel, problems: &Problems) {
     transactions::take_a_closure(model, problems);
     transactions::await_only_themselves(model, problems);
     outcomes::are_used(model, problems);
+    outcomes::are_waited_for(model, problems);
+    outcomes::are_in_no_box(model, problems);
     macros::hide_no_await(model, problems);
     macros::join_some(model, problems);
     macros::branches_can_be_read(model, problems);

@@ -1,4 +1,4 @@
-use crate::model::{Unused, WorkflowModel};
+use crate::model::{Boxed, Unused, WorkflowModel};
 use crate::problem::{Problem, Problems};
 
 /// A durable operation is awaited: until then it does nothing.
@@ -10,6 +10,29 @@ pub(crate) fn are_used(model: &WorkflowModel, problems: &Problems) {
             Problem::at(place, what)
                 .note("a step does nothing until it is awaited, so it would never be done")
                 .help("add `.await` at its end, or await it in `join!`"),
+        );
+    }
+}
+
+/// What the handle gives at once is not awaited.
+pub(crate) fn are_waited_for(model: &WorkflowModel, problems: &Problems) {
+    for method in model.awaited_values.iter().filter(|method| *method != "restart") {
+        problems.report(
+            Problem::at(method, format!("`{method}` gives its value at once"))
+                .note("it is made from what the run knows already, so there is nothing to wait for")
+                .help("remove `.await`"),
+        );
+    }
+}
+
+/// A step is awaited itself.
+pub(crate) fn are_in_no_box(model: &WorkflowModel, problems: &Problems) {
+    for Boxed { step, place } in &model.boxed {
+        let title = model.steps[*step].title();
+        problems.report(
+            Problem::at(place, format!("the step {title} is put in a box before it is awaited"))
+                .note("a step becomes a future when it is awaited; what it holds is boxed already")
+                .help("await the step itself"),
         );
     }
 }

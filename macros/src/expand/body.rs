@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Block, Expr, ExprCall, ExprLit, ExprMethodCall, Item, Lit, Macro, PatIdent, Stmt, Type,
-    parse_quote,
+    parse_quote, parse_quote_spanned,
 };
 
 use super::attempt::Refused;
@@ -17,8 +17,8 @@ use super::syntax::{durable, path, seen};
 use super::{attempt, concurrency, loops};
 use crate::check;
 use crate::model::{
-    Backoff, CarriedLoop, Method, Step, StepId, WorkflowModel, awaited_event, hidden_step,
-    is_restart, matched,
+    Backoff, CarriedLoop, Method, Misawaited, Step, StepId, WorkflowModel, awaited_event,
+    hidden_step, is_restart, matched,
 };
 use crate::parse::{MacroArguments, concurrency as concurrency_of, parse_duration};
 use crate::problem::Problems;
@@ -71,6 +71,7 @@ struct Rewrite<'m> {
 
 impl VisitMut for Rewrite<'_> {
     fn visit_expr_mut(&mut self, expression: &mut Expr) {
+        self.mend_await(expression);
         match expression {
             // It was reported; this says nothing.
             Expr::MethodCall(call) if self.is_restart_of_a_helper(call) => {
@@ -168,6 +169,19 @@ impl Rewrite<'_> {
                 if handle.has_one_name() && Method::of(call, handle).is_some_and(Method::is_awaited))
     }
 
+    /// What is awaited and is no operation was reported; this says nothing.
+    fn mend_await(&self, expression: &mut Expr) {
+        let (false, Some(handle)) = (self.problems.is_empty(), &self.workflow.handle) else {
+            return;
+        };
+        let Expr::Await(awaited) = expression else { return };
+        match Misawaited::of(&awaited.base, handle) {
+            Some(Misawaited::Value(_)) => *expression = (*awaited.base).clone(),
+            Some(Misawaited::Boxed(_, step)) => *awaited.base = step.clone(),
+            None => {}
+        }
+    }
+
     /// Whether an expression awaits a step.
     fn is_a_step(&self, expression: &Expr) -> bool {
         let (Some(handle), Expr::Await(awaited)) = (&self.workflow.handle, expression) else {
@@ -199,8 +213,10 @@ impl Rewrite<'_> {
             return visit_mut::visit_expr_method_call_mut(self, call);
         };
         if is_restart(call, handle) {
-            let name = self.workflow.name();
-            call.turbofish = Some(parse_quote!(::<#name, _>));
+            // Spanned so that rustc underlines no more than the call.
+            let mut name = self.workflow.name().clone();
+            name.set_span(call.method.span());
+            call.turbofish = Some(parse_quote_spanned!(name.span()=> ::<#name, _>));
             visit_mut::visit_expr_method_call_mut(self, call);
         } else if let Some(method) = Method::of(call, handle) {
             self.step(call, method);

@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
+use super::helper;
 use crate::model::{Step, StepId, WorkflowModel};
 
 /// What undoes the steps of a body, for a constant: it is called when the body is gone.
@@ -11,13 +12,10 @@ pub(super) fn of(workflow: &WorkflowModel) -> Vec<TokenStream> {
     let mut helpers = HashSet::new();
     let undos = workflow.steps.iter().filter_map(|step| {
         let StepId::Literal(id, name) = &step.id else { return None };
-        match &step.helper {
-            Some(helper) => helpers.insert(name).then(|| {
-                quote!(__private::Undo::Helper {
-                    id: #id,
-                    undos: <#helper as __private::DurableFn>::UNDOS,
-                })
-            }),
+        match helper::known("UNDOS", step) {
+            Some(undos) => helpers
+                .insert(name)
+                .then(|| quote!(__private::Undo::Helper { id: #id, undos: #undos })),
             None => undo(id, step),
         }
     });

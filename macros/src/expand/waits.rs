@@ -3,16 +3,17 @@ use quote::quote;
 
 use syn::Type;
 
+use super::helper;
 use crate::model::{Method, Step, WorkflowModel};
 
 /// What a body waits for, for a constant: the program subscribes to it before any run begins.
 pub(super) fn of(workflow: &WorkflowModel) -> Vec<TokenStream> {
-    let waits = workflow.steps.iter().filter_map(|step| match (&step.method, &step.helper) {
-        (Method::WaitForEvent, _) => event(workflow, step),
-        (_, Some(helper)) => {
-            Some(quote!(__private::Awaits::Helper(<#helper as __private::DurableFn>::WAITS)))
+    let waits = workflow.steps.iter().filter_map(|step| match step.method {
+        Method::WaitForEvent => event(workflow, step),
+        _ => {
+            let waits = helper::known("WAITS", step)?;
+            Some(quote!(__private::Awaits::Helper(#waits)))
         }
-        _ => None,
     });
     waits.collect()
 }

@@ -30,6 +30,7 @@ pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenS
     };
     let implementations = runtime.enclose([implementation, body].into_iter().collect());
     let diagram = graph::documentation(&workflow).map(|text| quote!(#[doc = #text]));
+    let krate = runtime.path();
     quote! {
         #(#docs)*
         #diagram
@@ -39,8 +40,8 @@ pub(super) fn expand(mut workflow: WorkflowModel, problems: &Problems) -> TokenS
 
         #(#conditions)*
         #[doc(hidden)]
-        #visibility fn #name() -> #name {
-            #name {}
+        #visibility fn #name() -> #krate::__private::Called<#name> {
+            #krate::__private::Called::of()
         }
 
         #(#conditions)*
@@ -63,6 +64,7 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>, output_span: Sp
     } else {
         (quote!(__private::Direct<()>), quote!(()))
     };
+    let output = quote_spanned!(output_span=> type Output = #output;);
     let configuration = configuration(workflow);
     let cancels = cancels::constant(workflow, &input);
     let graph = graph::constant(workflow);
@@ -74,7 +76,7 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>, output_span: Sp
 
         impl __private::Workflow for #name {
             type Input = #input;
-            type Output = #output;
+            #output
             type State = #state;
             __private::named! { #name = #id }
             #configuration
@@ -194,11 +196,15 @@ fn body(
     });
     let context = Ident::new("context", Span::mixed_site());
     let input = Ident::new("input", Span::mixed_site());
-    let begin = quote_spanned!(output_span=> __private::begin::<Self, _>);
     let given = if workflow.configuration.direct {
         quote!(__private::Direct(#input))
     } else {
         quote!(#input)
+    };
+    let begin = quote_spanned! {output_span=>
+        __private::begin::<Self, _>(#context, |#given, #context| {
+            __body(#input, #(#parameters.make(#context)),*)
+        })
     };
     // An event has a schema; an input may have one.
     let input_schema = workflow.configuration.direct.then(|| quote!(__private::input_schema! {}));
@@ -218,7 +224,7 @@ fn body(
                 #[allow(clippy::redundant_closure, reason = #reason)]
                 async fn __body(#inputs) #output #block
 
-                #begin(#context, |#given, #context| __body(#input, #(#parameters.make(#context)),*))
+                #begin
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod allowance;
 mod attributes;
+mod awaits;
 mod batch;
 mod bindings;
 mod carried;
@@ -23,6 +24,7 @@ mod walk;
 mod workflow;
 
 pub(crate) use self::allowance::Allowance;
+pub(crate) use self::awaits::Misawaited;
 pub(crate) use self::batch::Batch;
 pub(crate) use self::carried::{CarriedLoop, is_carried};
 pub(crate) use self::configuration::{Backoff, Configuration, MOST_RETRIES, OnChange};
@@ -39,5 +41,5 @@ pub(crate) use self::step::{
     Method, Step, StepId, awaited_event, id_of, line, matched, transaction, transaction_mut,
 };
 pub(crate) use self::triggers::TriggersModel;
-pub(crate) use self::walk::{Nested, Unused};
+pub(crate) use self::walk::{Boxed, Nested, Unused};
 pub(crate) use self::workflow::{WorkflowModel, step_handle};

@@ -12,7 +12,7 @@ use super::attributes::{self, Attributes};
 use super::items::items;
 use super::step::id_of;
 use super::walk::Contents;
-use super::{Configuration, Graph, Handle, MacroCall, Nested, Step, Unused};
+use super::{Boxed, Configuration, Graph, Handle, MacroCall, Nested, Step, Unused};
 use crate::parse::WorkflowSyntax;
 use crate::problem::Problems;
 
@@ -39,6 +39,9 @@ pub(crate) struct WorkflowModel {
     pub(crate) strays: Vec<Ident>,
     pub(crate) nested: Vec<Nested>,
     pub(crate) unused: Vec<Unused>,
+    /// The methods of the handle that are awaited though they give their values at once.
+    pub(crate) awaited_values: Vec<Ident>,
+    pub(crate) boxed: Vec<Boxed>,
     /// Each `#[carried(..)]` of the body.
     pub(crate) carried: Vec<Attribute>,
     pub(crate) graph: Graph,
@@ -74,7 +77,17 @@ impl WorkflowModel {
             LitStr::new(&id_of(name), name.span())
         });
         let contents = Contents::of(&function.block, handle.as_ref());
-        let Contents { steps, macros, restarts, strays, nested, unused, closure_calls } = contents;
+        let Contents {
+            steps,
+            macros,
+            restarts,
+            strays,
+            nested,
+            unused,
+            awaited_values,
+            boxed,
+            closure_calls,
+        } = contents;
         let (states, keys): (Vec<_>, Vec<_>) = states(&steps).unzip();
         let graph = Graph::of(&function.block, handle.as_ref(), &keys);
         let waits = steps.iter().any(|step| step.event.is_some());
@@ -93,6 +106,8 @@ impl WorkflowModel {
             strays,
             nested,
             unused,
+            awaited_values,
+            boxed,
             carried,
             graph,
             closure_calls,

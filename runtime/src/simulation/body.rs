@@ -14,7 +14,7 @@ use super::workflow::{Interpreted, Signal, Steady};
 use crate::__private::{durable, join, race, try_join};
 use crate::journal::RunId;
 use crate::step::{BoxError, Failure, Race2, Race3, Run, Step};
-use crate::workflow::State;
+use crate::workflow::{Called, State};
 
 /// A state by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,8 +151,12 @@ impl Interpreter<'_> {
                 let (bounds, plan) = (*bounds, plan.clone());
                 let scenario = Scenario { bounds, plan, ..self.scenario.clone() };
                 let mut child = match scenario.steadiness {
-                    Steadiness::Exact => step.invoke(Nth(*id), || Interpreted::<true>, scenario),
-                    Steadiness::Rules => step.invoke(Nth(*id), || Interpreted::<false>, scenario),
+                    Steadiness::Exact => {
+                        step.invoke(Nth(*id), Called::<Interpreted<true>>::of, scenario)
+                    }
+                    Steadiness::Rules => {
+                        step.invoke(Nth(*id), Called::<Interpreted<false>>::of, scenario)
+                    }
                 };
                 if let Some(seconds) = timeout {
                     child = child.timeout(Duration::from_secs(*seconds));

@@ -1,11 +1,11 @@
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, Ready};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Step;
 use super::durable::Durable;
 use super::undo::Undo;
+use super::{Failure, Step};
 use crate::journal::StateKey;
-use crate::workflow::{Awaits, Graph};
+use crate::workflow::{Awaits, Called, Graph, Workflow};
 
 /// The call of a helper under `#[durable]`; await it where it is called, or give it to `join!` or
 /// [`Step::join_all`] there. Its steps are kept under its name.
@@ -37,11 +37,25 @@ impl<F: Future> Call<F> {
 #[must_use = "a helper does nothing until it is awaited"]
 pub struct Seen<C>(C);
 
-/// Written by the macros around each call of a helper that they see.
+/// Written by the macros around each call that is given the step handle.
 #[doc(hidden)]
-pub fn seen<C>(call: C) -> Seen<C> {
+pub fn seen<C: Helper>(call: C) -> Seen<C> {
     Seen(call)
 }
+
+/// What the call of a helper gives.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a function that is given the step handle has to be a durable helper",
+    label = "not under `#[durable]`",
+    note = "a helper's steps are states of the workflow that calls it, so that they are checked, and known before any run begins",
+    note = "write `#[durable]` above the function; without steps of its own it needs no handle, and is called in a step: `step.run(\"name-of-the-step\", ..).await`",
+    note = "a workflow is started by its name, not called: `step.invoke(\"name-of-the-step\", workflow, input).await`"
+)]
+pub trait Helper {}
+
+#[diagnostic::do_not_recommend]
+impl<F> Helper for Call<F> {}
 
 impl<F: Future> Seen<Call<F>> {
     /// Tells this call from others of the helper by a name: see [`Call::key`].
@@ -51,7 +65,7 @@ impl<F: Future> Seen<Call<F>> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F: Future> Durable for Seen<Call<F>> {}
+impl<C: IntoFuture> Durable for Seen<C> {}
 
 #[diagnostic::do_not_recommend]
 impl<C: IntoFuture> IntoFuture for Seen<C> {
@@ -60,6 +74,20 @@ impl<C: IntoFuture> IntoFuture for Seen<C> {
 
     fn into_future(self) -> C::IntoFuture {
         self.0.into_future()
+    }
+}
+
+/// So that rustc knows what the run of a workflow gives, and says of its call only that it is none.
+#[diagnostic::do_not_recommend]
+impl<W: Workflow> Durable for Seen<Called<W>> {}
+
+#[diagnostic::do_not_recommend]
+impl<W: Workflow> IntoFuture for Seen<Called<W>> {
+    type Output = Result<W::Output, Failure>;
+    type IntoFuture = Ready<Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        unreachable!("a program that calls a workflow does not compile")
     }
 }
 
@@ -75,10 +103,6 @@ impl<F: Future> IntoFuture for Call<F> {
 
 /// The type beside a helper, of the same name, that carries its graph.
 #[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a helper under `#[durable]`",
-    label = "it is given the step handle"
-)]
 pub trait DurableFn {
     /// Its states and how they follow one another.
     const GRAPH: Graph;

@@ -10,7 +10,7 @@ use super::error::Failure;
 use super::operations::{Fault, Shared};
 use super::transaction::Database;
 use super::undo::Undo;
-use crate::payload::Payload;
+use crate::payload::{Outcome, Payload};
 use crate::workflow::{
     Awaits, CancelOn, Config, Filter, Form, Graph, Input, Key, OnChange, Trigger, TriggerData,
     Workflow,
@@ -160,8 +160,7 @@ pub trait Returns {
     fn into_result(self) -> Result<Self::Output, Self::Error>;
 }
 
-#[diagnostic::do_not_recommend]
-impl<T, E> Returns for Result<T, E> {
+impl<T: Outcome, E> Returns for Result<T, E> {
     type Output = T;
     type Error = E;
 

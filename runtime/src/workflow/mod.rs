@@ -22,6 +22,7 @@ pub(crate) mod shape;
 mod trigger;
 
 use std::fmt;
+use std::marker::PhantomData;
 
 pub(crate) use self::batch::listed;
 pub use self::batch::{Batch, Batched, key_text};
@@ -83,8 +84,8 @@ pub trait Workflow: Copy + Send + Sync + 'static {
 
 /// A workflow by its name: `runtime.start(on_ticket_created, ..)`.
 ///
-/// What the name stands for is a function that gives the workflow's type, so that it is in nobody's
-/// way: a variable may have the same name, as it may that of any function.
+/// What the name stands for is a function that nobody calls, so that it is in nobody's way: a variable
+/// may have the same name, as it may that of any function.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
     label = "a workflow is expected here",
@@ -95,7 +96,7 @@ pub trait WorkflowFn<W>: Copy + Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
 impl<F, W> WorkflowFn<W> for F
 where
-    F: Fn() -> W + Copy + Send + Sync + 'static,
+    F: Fn() -> Called<W> + Copy + Send + Sync + 'static,
     W: Workflow,
 {
 }
@@ -105,6 +106,18 @@ where
 #[doc(hidden)]
 #[diagnostic::do_not_recommend]
 impl<F: Nothing> WorkflowFn<()> for F {}
+
+/// What a workflow would give that is called. It is started instead: see [`WorkflowFn`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Called<W>(PhantomData<W>);
+
+impl<W> Called<W> {
+    /// The one of its type.
+    pub const fn of() -> Self {
+        Self(PhantomData)
+    }
+}
 
 #[doc(hidden)]
 pub trait Nothing: Copy + Send + Sync + 'static {}

@@ -9,8 +9,8 @@ answer -> end
 #[allow(non_camel_case_types)]
 struct remind {}
 #[doc(hidden)]
-fn remind() -> remind {
-    remind {}
+fn remind() -> ::indelible::__private::Called<remind> {
+    ::indelible::__private::Called::of()
 }
 ::indelible::__private::states! {
     #[doc = "The states of `remind`: one for each of its steps."] enum RemindState {
@@ -44,7 +44,20 @@ const _: () = {
                     ),
                 ],
             )
-            .with_helpers(&[(0, &<tell as __private::DurableFn>::GRAPH)])
+            .with_helpers(
+                &[
+                    (
+                        0,
+                        {
+                            #[allow(unused_imports)]
+                            use tell as __Helper;
+                            #[allow(unused_imports)]
+                            use __private::no_helper::*;
+                            Known::<__Helper>::GRAPH
+                        },
+                    ),
+                ],
+            )
             .with_allowed(
                 &[
                     __private::Allowed {
@@ -55,7 +68,13 @@ const _: () = {
                 ],
             );
         const WAITS: &'static [__private::Awaits] = &[
-            __private::Awaits::Helper(<tell as __private::DurableFn>::WAITS),
+            __private::Awaits::Helper({
+                #[allow(unused_imports)]
+                use tell as __Helper;
+                #[allow(unused_imports)]
+                use __private::no_helper::*;
+                Known::<__Helper>::WAITS
+            }),
             __private::Awaits::Event {
                 event: {
                     #[allow(unused_imports)]
@@ -70,7 +89,13 @@ const _: () = {
         const UNDOS: &'static [__private::Undo] = &[
             __private::Undo::Helper {
                 id: "tell",
-                undos: <tell as __private::DurableFn>::UNDOS,
+                undos: {
+                    #[allow(unused_imports)]
+                    use tell as __Helper;
+                    #[allow(unused_imports)]
+                    use __private::no_helper::*;
+                    Known::<__Helper>::UNDOS
+                },
             },
         ];
         __private::input_schema! {}
@@ -94,10 +119,9 @@ const _: () = {
                 _,
             >(
                 context,
-                |__private::Direct(input), context| __body(
-                    input,
-                    __private::parameter::<Step>().make(context),
-                ),
+                |__private::Direct(input), context| {
+                    __body(input, __private::parameter::<Step>().make(context))
+                },
             )
         }
     }

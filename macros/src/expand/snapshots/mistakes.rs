@@ -1,8 +1,8 @@
 #[allow(non_camel_case_types)]
 struct on_ticket {}
 #[doc(hidden)]
-fn on_ticket() -> on_ticket {
-    on_ticket {}
+fn on_ticket() -> ::indelible::__private::Called<on_ticket> {
+    ::indelible::__private::Called::of()
 }
 ::indelible::__private::states! {
     #[doc = "The states of `on_ticket`: one for each of its steps."] enum OnTicketState
@@ -38,10 +38,9 @@ const _: () = {
                 _,
             >(
                 context,
-                |input, context| __body(
-                    input,
-                    __private::parameter::<Step>().make(context),
-                ),
+                |input, context| {
+                    __body(input, __private::parameter::<Step>().make(context))
+                },
             )
         }
     }

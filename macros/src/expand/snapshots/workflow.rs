@@ -14,8 +14,8 @@ join 1 -> end
 #[allow(non_camel_case_types)]
 pub struct on_ticket {}
 #[doc(hidden)]
-pub fn on_ticket() -> on_ticket {
-    on_ticket {}
+pub fn on_ticket() -> ::indelible::__private::Called<on_ticket> {
+    ::indelible::__private::Called::of()
 }
 ::indelible::__private::states! {
     #[doc = "The states of `on_ticket`: one for each of its steps."] pub enum
@@ -96,11 +96,13 @@ const _: () = {
                 _,
             >(
                 context,
-                |input, context| __body(
-                    input,
-                    __private::parameter::<Step>().make(context),
-                    __private::parameter::<Resource<Desk>>().make(context),
-                ),
+                |input, context| {
+                    __body(
+                        input,
+                        __private::parameter::<Step>().make(context),
+                        __private::parameter::<Resource<Desk>>().make(context),
+                    )
+                },
             )
         }
     }

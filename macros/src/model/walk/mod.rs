@@ -14,6 +14,7 @@ use syn::{
 
 use self::names::{Names, Value};
 use super::Handle;
+use super::awaits::Misawaited;
 use super::carried::{self, CarriedLoop};
 use super::macros::MacroCall;
 use super::occurrences::occurrences;
@@ -33,6 +34,9 @@ pub(super) struct Contents {
     pub(super) strays: Vec<Ident>,
     pub(super) nested: Vec<Nested>,
     pub(super) unused: Vec<Unused>,
+    /// The methods of the handle that are awaited though they give their values at once.
+    pub(super) awaited_values: Vec<Ident>,
+    pub(super) boxed: Vec<Boxed>,
     /// The calls of the body's own `async` closures, by what is called.
     pub(super) closure_calls: Vec<Ident>,
 }
@@ -46,6 +50,12 @@ pub(crate) struct Nested {
 
 /// A step that is never awaited, by its place among all, and what stands there.
 pub(crate) struct Unused {
+    pub(crate) step: usize,
+    pub(crate) place: TokenStream,
+}
+
+/// A step that is put in a box, by its place among all, and the box.
+pub(crate) struct Boxed {
     pub(crate) step: usize,
     pub(crate) place: TokenStream,
 }
@@ -212,8 +222,14 @@ impl<'h> Walk<'h> {
 
     /// A helper's call, perhaps with a name of its own.
     fn is_call_of_helper(&self, expression: &Expr) -> bool {
-        matches!((ungrouped(expression), self.handle), (Expr::Call(call), Some(handle))
-            if Step::of_call(call, handle).is_some())
+        matches!(ungrouped(expression), Expr::Call(call) if self.helper(call).is_some())
+    }
+
+    /// Reads a call as a helper's. No variable names one: which it is has to be known before any run.
+    fn helper(&self, call: &ExprCall) -> Option<Step> {
+        let step = Step::of_call(call, self.handle?)?;
+        let name = step.helper.as_ref().and_then(Path::get_ident);
+        (!name.is_some_and(|name| self.names.is_variable(name))).then_some(step)
     }
 
     fn within(&mut self, place: Place, visit: impl FnOnce(&mut Self)) {
@@ -245,10 +261,9 @@ impl<'h> Walk<'h> {
 
     fn block(&mut self, block: &Block, fate: Fate) {
         self.scope(|walk| {
-            // A function in a block hides a variable around it.
             for statement in &block.stmts {
                 if let Stmt::Item(Item::Fn(function)) = statement {
-                    walk.names.shadow(&function.sig.ident);
+                    walk.names.hide(&function.sig.ident);
                 }
             }
             let last = block.stmts.len().saturating_sub(1);
@@ -338,7 +353,7 @@ impl<'h> Walk<'h> {
                 self.contents.closure_calls.push(name.clone());
             }
             self.used(index, name, fate, true);
-        } else if let Some(step) = self.handle.and_then(|handle| Step::of_call(call, handle)) {
+        } else if let Some(step) = self.helper(call) {
             self.call_of_helper(step, fate);
         }
         if is_constructor(function) {
@@ -509,6 +524,14 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
+        match self.handle.and_then(|handle| Misawaited::of(&awaited.base, handle)) {
+            Some(Misawaited::Value(method)) => self.contents.awaited_values.push(method.clone()),
+            Some(Misawaited::Boxed(function, _)) => {
+                let (step, place) = (self.contents.steps.len(), function.to_token_stream());
+                self.contents.boxed.push(Boxed { step, place });
+            }
+            None => {}
+        }
         self.awaited(&awaited.base);
     }
 

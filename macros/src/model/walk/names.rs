@@ -3,12 +3,30 @@ use syn::Ident;
 
 use crate::model::Step;
 
-/// The variables of a body that hold operations, or closures that make them.
+/// The variables of a body, above all those that hold operations, or closures that make them.
 #[derive(Default)]
 pub(super) struct Names {
-    /// What is in scope, the innermost last; `None` is something else of the same name.
-    scope: Vec<(Ident, Option<usize>)>,
+    /// What is in scope, the innermost last.
+    scope: Vec<(Ident, Meaning)>,
     variables: Vec<Variable>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Meaning {
+    /// A variable that holds operations or a closure.
+    Held(usize),
+    /// Another variable.
+    Variable,
+    Function,
+}
+
+impl Meaning {
+    fn held(self) -> Option<usize> {
+        match self {
+            Self::Held(index) => Some(index),
+            Self::Variable | Self::Function => None,
+        }
+    }
 }
 
 /// What a variable holds. Steps are meant by their places among all.
@@ -66,7 +84,16 @@ impl Value {
 
 impl Names {
     pub(super) fn find(&self, name: &Ident) -> Option<usize> {
-        self.scope.iter().rev().find(|(known, _)| known == name)?.1
+        self.meaning(name)?.held()
+    }
+
+    /// Whether the body binds the name itself, so that no function of the program is meant.
+    pub(super) fn is_variable(&self, name: &Ident) -> bool {
+        self.meaning(name).is_some_and(|meaning| meaning != Meaning::Function)
+    }
+
+    fn meaning(&self, name: &Ident) -> Option<Meaning> {
+        Some(self.scope.iter().rev().find(|(known, _)| known == name)?.1)
     }
 
     pub(super) fn get(&mut self, index: usize) -> &mut Variable {
@@ -80,13 +107,18 @@ impl Names {
 
     /// Another name for the same.
     pub(super) fn name(&mut self, name: &Ident, index: usize) {
-        self.scope.push((name.clone(), Some(index)));
+        self.scope.push((name.clone(), Meaning::Held(index)));
     }
 
-    /// Something else takes the name.
+    /// A variable takes the name that holds nothing of this.
     pub(super) fn shadow(&mut self, name: &Ident) {
-        if self.find(name).is_some() {
-            self.scope.push((name.clone(), None));
+        self.scope.push((name.clone(), Meaning::Variable));
+    }
+
+    /// A function in a block hides a variable around it.
+    pub(super) fn hide(&mut self, name: &Ident) {
+        if self.is_variable(name) {
+            self.scope.push((name.clone(), Meaning::Function));
         }
     }
 
@@ -103,11 +135,11 @@ impl Names {
 
     /// Leaves a scope; gives what was in it.
     pub(super) fn leave(&mut self, depth: usize) -> Vec<usize> {
-        self.scope.drain(depth..).filter_map(|(_, index)| index).collect()
+        self.scope.drain(depth..).filter_map(|(_, meaning)| meaning.held()).collect()
     }
 
-    /// What is in scope.
+    /// What is in scope that holds something.
     pub(super) fn known(&self) -> impl Iterator<Item = (&Ident, usize)> {
-        self.scope.iter().filter_map(|(name, index)| Some((name, (*index)?)))
+        self.scope.iter().filter_map(|(name, meaning)| Some((name, meaning.held()?)))
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::__private::race;
 use crate::journal::{Change, ErrorKind, ErrorRecord, Transition};
 use crate::step::Race2;
-use crate::workflow::{Direct, Workflow};
+use crate::workflow::{Called, Direct, Workflow};
 
 /// A workflow to be invoked; its body is never run here.
 #[derive(Debug, Clone, Copy)]
@@ -21,8 +21,8 @@ impl Workflow for Child {
     const GRAPH: Graph = Graph::EMPTY;
 }
 
-pub(super) fn child() -> Child {
-    Child
+pub(super) fn child() -> Called<Child> {
+    Called::of()
 }
 
 fn invoking() -> Begin {

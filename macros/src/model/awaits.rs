@@ -1,0 +1,44 @@
+//! Awaits of what is no operation as it stands.
+
+use syn::{Expr, ExprMethodCall, Ident};
+
+use super::Handle;
+use super::step::{Method, ungrouped};
+
+/// What stands before an `.await` in place of an operation.
+pub(crate) enum Misawaited<'e> {
+    /// A method of the handle that gives its value at once: `step.now().await`.
+    Value(&'e Ident),
+    /// A step in a box: `Box::pin(step.run(..)).await`. The box, and what is in it.
+    Boxed(&'e Expr, &'e Expr),
+}
+
+impl<'e> Misawaited<'e> {
+    pub(crate) fn of(awaited: &'e Expr, handle: &Handle) -> Option<Self> {
+        match ungrouped(awaited) {
+            Expr::MethodCall(call) if gives_a_value(call, handle) => {
+                Some(Self::Value(&call.method))
+            }
+            Expr::Call(call) if is_box(&call.func) => match call.args.first()? {
+                step @ Expr::MethodCall(chain) => Method::at_root_of(chain, handle)
+                    .is_some_and(Method::is_awaited)
+                    .then_some(Self::Boxed(&call.func, step)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+fn gives_a_value(call: &ExprMethodCall, handle: &Handle) -> bool {
+    let values = ["now", "uuid", "random", "attribute", "restart"];
+    values.iter().any(|value| call.method == value) && handle.is(&call.receiver)
+}
+
+/// Whether a function is `Box::pin` or `Box::new`.
+fn is_box(function: &Expr) -> bool {
+    let Expr::Path(function) = function else { return false };
+    let mut names = function.path.segments.iter().rev().map(|segment| &segment.ident);
+    names.next().is_some_and(|name| name == "pin" || name == "new")
+        && names.next().is_some_and(|ty| ty == "Box")
+}
