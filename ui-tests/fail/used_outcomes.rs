@@ -26,6 +26,20 @@ async fn on_ticket(
     Ok(())
 }
 
+#[durable]
+async fn notify(step: &Step, name: u32) -> Result<u32, Failure> {
+    Ok(step.run("notify", async move { Ok(name) }).await?)
+}
+
+#[workflow]
+async fn helpers(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    notify(&step, 1);
+    let _ = notify(&step, 2).key(2);
+    let unused = notify(&step, 3);
+    if event.ticket > 1 { notify(&step, 4) } else { notify(&step, 5) };
+    Ok(())
+}
+
 #[workflow]
 async fn for_each(_event: TicketCreated, step: Step) -> Result<(), Failure> {
     [1, 2].iter().for_each(|n| {

@@ -15,4 +15,33 @@ async fn on_ticket(
     Ok(())
 }
 
+fn mark(step: &Step, name: &str) {
+    step.attribute("name", name);
+}
+
+fn marked<'n>(step: &Step, name: &'n str) -> &'n str {
+    mark(step, name);
+    name
+}
+
+#[durable]
+async fn notify(step: &Step, name: u32) -> Result<u32, Failure> {
+    mark(step, "notified");
+    Ok(step.run("notify", async move { Ok(name) }).await?)
+}
+
+#[workflow]
+async fn other_functions_that_are_given_the_handle(
+    event: TicketCreated,
+    step: Step,
+) -> Result<(), Failure> {
+    mark(&step, "begun");
+    let _ = marked(&step, &event.ticket.to_string());
+    #[workflow(allow(used_outcomes, reason = "only its name is wanted"))]
+    let _ = notify(&step, 1);
+    let later = notify(&step, 2);
+    later.await?;
+    Ok(())
+}
+
 fn main() {}

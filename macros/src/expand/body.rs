@@ -13,7 +13,7 @@ use super::attempt::Refused;
 use super::results::named_error;
 use super::runtime::constant;
 use super::state::States;
-use super::syntax::{durable, path, seen};
+use super::syntax::{dropped, durable, path, seen};
 use super::{attempt, concurrency, loops};
 use crate::check;
 use crate::model::{
@@ -41,6 +41,13 @@ pub(super) fn rewrite(
         error: None,
     };
     rewrite.visit_block_mut(&mut block);
+    if !workflow.dropped_calls.is_empty() {
+        let import = parse_quote! {
+            #[allow(unused_imports)]
+            use __private::MayBeDropped as _;
+        };
+        block.stmts.insert(0, import);
+    }
     block
 }
 
@@ -105,11 +112,14 @@ impl VisitMut for Rewrite<'_> {
                 *awaited.base = durable(operation);
             }
             Expr::Async(block) => *expression = branch(block.async_token.span(), block),
-            Expr::Call(call) if self.calls_a_closure(call) => {
+            Expr::Call(call) if is_among(call, &self.workflow.closure_calls) => {
                 *expression = branch(call.span(), call);
             }
             Expr::Call(call) if self.calls_a_helper(call) => {
                 *expression = seen(std::mem::replace(expression, Expr::PLACEHOLDER));
+            }
+            Expr::Call(call) if self.drops_what_it_calls(call) => {
+                *expression = dropped(std::mem::replace(expression, Expr::PLACEHOLDER));
             }
             _ => {}
         }
@@ -137,19 +147,15 @@ impl VisitMut for Rewrite<'_> {
 }
 
 impl Rewrite<'_> {
-    /// Whether one of the body's own `async` closures is called.
-    fn calls_a_closure(&self, call: &ExprCall) -> bool {
-        let Expr::Path(function) = &*call.func else { return false };
-        let mut closures = self.workflow.closure_calls.iter();
-        function.path.get_ident().is_some_and(|name| closures.any(|call| is_same(call, name)))
-    }
-
     /// Whether a call is among the states.
     fn calls_a_helper(&self, call: &ExprCall) -> bool {
-        let Expr::Path(function) = &*call.func else { return false };
-        let name = function.path.segments.last().map(|name| &name.ident);
-        let mut helpers = self.workflow.steps.iter().filter(|step| step.helper.is_some());
-        name.is_some_and(|name| helpers.any(|step| is_same(&step.name, name)))
+        let helpers = self.workflow.steps.iter().filter(|step| step.helper.is_some());
+        is_among(call, helpers.map(|step| &step.name))
+    }
+
+    /// Whether nothing becomes of what a call gives that may be a helper's.
+    fn drops_what_it_calls(&self, call: &ExprCall) -> bool {
+        is_among(call, &self.workflow.dropped_calls) && !self.workflow.allows("used_outcomes", call)
     }
 
     /// Whether steps were refused for where they stand: in a macro whose tokens are no expressions.
@@ -397,6 +403,13 @@ fn takes_futures(function: &Expr) -> bool {
     let Expr::Path(function) = function else { return false };
     let name = function.path.segments.last().map(|name| &name.ident);
     name.is_some_and(|name| ["pin", "spawn", "spawn_local", "block_on"].iter().any(|it| name == it))
+}
+
+/// Whether a call is one of those, by the names of what is called.
+fn is_among<'n>(call: &ExprCall, names: impl IntoIterator<Item = &'n Ident>) -> bool {
+    let Expr::Path(function) = &*call.func else { return false };
+    let Some(name) = function.path.segments.last() else { return false };
+    names.into_iter().any(|known| is_same(known, &name.ident))
 }
 
 /// An `async` block or closure in a body awaits nothing but durable operations, so it is one.

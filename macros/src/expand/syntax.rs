@@ -5,7 +5,9 @@ use proc_macro2::{Ident, Span};
 use quote::ToTokens as _;
 use syn::punctuated::Punctuated;
 use syn::token::Paren;
-use syn::{Expr, ExprCall, ExprClosure, ExprPath, Path, PathSegment, ReturnType, Token};
+use syn::{
+    Expr, ExprCall, ExprClosure, ExprMethodCall, ExprPath, Path, PathSegment, ReturnType, Token,
+};
 
 /// `first::second`
 pub(super) fn path(names: [Ident; 2]) -> Expr {
@@ -44,6 +46,20 @@ pub(super) fn durable(operation: Expr) -> Expr {
 /// `__private::seen(call)`.
 pub(super) fn seen(call: Expr) -> Expr {
     given_to("seen", call)
+}
+
+/// `__private::Dropped(call).dropped()`.
+pub(super) fn dropped(call: Expr) -> Expr {
+    let (first, last) = ends(&call);
+    Expr::MethodCall(ExprMethodCall {
+        attrs: Vec::new(),
+        receiver: Box::new(given_to("Dropped", call)),
+        dot_token: Token![.](last),
+        method: Ident::new("dropped", first),
+        turbofish: None,
+        paren_token: Paren(last),
+        args: Punctuated::new(),
+    })
 }
 
 /// A call of a function of the runtime, spanned so that rustc underlines the whole argument, once, if

@@ -47,6 +47,8 @@ pub(crate) struct WorkflowModel {
     pub(crate) graph: Graph,
     /// The calls of the body's own `async` closures, by what is called.
     pub(crate) closure_calls: Vec<Ident>,
+    /// The calls of functions that may be helpers, and that are never awaited, by what is called.
+    pub(crate) dropped_calls: Vec<Ident>,
     /// What the body's own items are called, where it waits for something.
     items: Vec<Ident>,
 }
@@ -87,6 +89,7 @@ impl WorkflowModel {
             awaited_values,
             boxed,
             closure_calls,
+            dropped_calls,
         } = contents;
         let (states, keys): (Vec<_>, Vec<_>) = states(&steps).unzip();
         let graph = Graph::of(&function.block, handle.as_ref(), &keys);
@@ -111,6 +114,7 @@ impl WorkflowModel {
             carried,
             graph,
             closure_calls,
+            dropped_calls,
             items,
         }
     }

@@ -24,7 +24,7 @@ mod wait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use self::call::{Call, DurableFn, Seen, seen};
+pub use self::call::{Call, Dropped, DurableFn, MayBeDropped, Seen, seen};
 pub use self::carried::Carried;
 pub use self::context::{
     Body, BodyFuture, Context, FromContext, Requirement, Resource, Resources, Returns, begin,

@@ -39,6 +39,8 @@ pub(super) struct Contents {
     pub(super) boxed: Vec<Boxed>,
     /// The calls of the body's own `async` closures, by what is called.
     pub(super) closure_calls: Vec<Ident>,
+    /// The calls of functions that may be helpers, and that are never awaited, by what is called.
+    pub(super) dropped_calls: Vec<Ident>,
 }
 
 /// A step that is used in another's own code; both by their places among all.
@@ -252,6 +254,8 @@ impl<'h> Walk<'h> {
             if variable.is_used || variable.value.closure.is_some() {
                 continue;
             }
+            let calls = variable.value.calls.iter().map(|call| call.name.clone());
+            self.contents.dropped_calls.extend(calls);
             let place = std::mem::take(&mut variable.written);
             if let Some(&step) = self.names.steps_of(index).first() {
                 self.contents.unused.push(Unused { step, place });
@@ -374,7 +378,8 @@ impl<'h> Walk<'h> {
                 self.settle(&mut step);
                 self.held.calls.push(step);
             }
-            Fate::Dropped | Fate::Other => {}
+            Fate::Dropped => self.contents.dropped_calls.push(step.name),
+            Fate::Other => {}
         }
     }
 
