@@ -19,6 +19,8 @@ mod transactions;
 mod triggers;
 mod undos;
 
+use syn::Ident;
+
 pub(crate) use self::attempts::{exits, mutable, mutations};
 pub(crate) use self::configuration::grows;
 pub(crate) use self::macros::most_and_least;
@@ -26,8 +28,9 @@ use crate::model::{EventModel, TriggersModel, WorkflowModel};
 use crate::parse::AppSyntax;
 use crate::problem::Problems;
 
-/// Every rule for workflows.
-pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
+/// Every rule for workflows. Gives the places where rustc has to be asked for an order: see
+/// [`determinism`].
+pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) -> Vec<Ident> {
     signature::is_async(model, problems);
     signature::is_plain(model, problems);
     signature::is_free(model, problems);
@@ -45,11 +48,11 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) {
     carried::stands_at_the_top(model, problems);
     carried::is_complete(model, problems);
     restarts::end_the_run(model, problems);
-    body(model, problems);
+    body(model, problems)
 }
 
-/// Every rule for helpers under `#[durable]`.
-pub(crate) fn helper(model: &WorkflowModel, problems: &Problems) {
+/// Every rule for helpers under `#[durable]`; gives what [`workflow`] does.
+pub(crate) fn helper(model: &WorkflowModel, problems: &Problems) -> Vec<Ident> {
     signature::is_async(model, problems);
     signature::is_plain(model, problems);
     signature::is_free(model, problems);
@@ -58,11 +61,11 @@ pub(crate) fn helper(model: &WorkflowModel, problems: &Problems) {
     signature::does_not_recurse(model, problems);
     carried::is_not_in_a_helper(model, problems);
     restarts::are_not_in_a_helper(model, problems);
-    body(model, problems);
+    body(model, problems)
 }
 
 /// Every rule for bodies.
-fn body(model: &WorkflowModel, problems: &Problems) {
+fn body(model: &WorkflowModel, problems: &Problems) -> Vec<Ident> {
     ids::are_literal(model, problems);
     ids::are_kebab_case(model, problems);
     ids::are_unique(model, problems);
@@ -87,7 +90,7 @@ fn body(model: &WorkflowModel, problems: &Problems) {
     keys::tell_concurrent_steps_apart(model, problems);
     undos::are_functions(model, problems);
     undos::are_known_at_once(model, problems);
-    determinism::is_kept(model, problems);
+    determinism::is_kept(model, problems)
 }
 
 /// Every rule for events.

@@ -13,7 +13,7 @@ use super::attempt::Refused;
 use super::results::named_error;
 use super::runtime::constant;
 use super::state::States;
-use super::syntax::{dropped, durable, path, seen};
+use super::syntax::{durable, path, probed, seen};
 use super::{attempt, concurrency, loops};
 use crate::check;
 use crate::model::{
@@ -41,10 +41,15 @@ pub(super) fn rewrite(
         error: None,
     };
     rewrite.visit_block_mut(&mut block);
-    if !workflow.dropped_calls.is_empty() {
+    let probes = [
+        ("MayBeDropped", !workflow.dropped_calls.is_empty()),
+        ("MayBeOrdered", !workflow.orders.is_empty()),
+    ];
+    for (name, _) in probes.into_iter().filter(|(_, is_used)| *is_used) {
+        let name = Ident::new(name, Span::mixed_site());
         let import = parse_quote! {
             #[allow(unused_imports)]
-            use __private::MayBeDropped as _;
+            use __private::#name as _;
         };
         block.stmts.insert(0, import);
     }
@@ -94,6 +99,12 @@ impl VisitMut for Rewrite<'_> {
                 }
             }
             _ => {
+                if let Expr::ForLoop(each) = expression
+                    && self.asks_for_order(&Ident::new("for", each.for_token.span))
+                {
+                    let items = std::mem::replace(&mut *each.expr, Expr::PLACEHOLDER);
+                    *each.expr = probed("Ordered", "ordered", items);
+                }
                 let head = self.loop_head(expression);
                 visit_mut::visit_expr_mut(self, expression);
                 if let Some(head) = head {
@@ -119,7 +130,12 @@ impl VisitMut for Rewrite<'_> {
                 *expression = seen(std::mem::replace(expression, Expr::PLACEHOLDER));
             }
             Expr::Call(call) if self.drops_what_it_calls(call) => {
-                *expression = dropped(std::mem::replace(expression, Expr::PLACEHOLDER));
+                let call = std::mem::replace(expression, Expr::PLACEHOLDER);
+                *expression = probed("Dropped", "dropped", call);
+            }
+            Expr::MethodCall(call) if self.asks_for_order(&call.method) => {
+                let items = std::mem::replace(expression, Expr::PLACEHOLDER);
+                *expression = probed("Ordered", "ordered", items);
             }
             _ => {}
         }
@@ -151,6 +167,11 @@ impl Rewrite<'_> {
     fn calls_a_helper(&self, call: &ExprCall) -> bool {
         let helpers = self.workflow.steps.iter().filter(|step| step.helper.is_some());
         is_among(call, helpers.map(|step| &step.name))
+    }
+
+    /// Whether rustc is asked there for the order of something.
+    fn asks_for_order(&self, place: &Ident) -> bool {
+        self.workflow.orders.iter().any(|known| is_same(known, place))
     }
 
     /// Whether nothing becomes of what a call gives that may be a helper's.

@@ -97,6 +97,11 @@ fn others(attributes: &[Attribute]) -> Vec<&Attribute> {
     attributes.iter().filter(|attribute| !is_carried(attribute)).collect()
 }
 
+fn is_ours(function: &Expr) -> bool {
+    let Expr::Path(function) = function else { return false };
+    function.path.segments.first().is_some_and(|first| first.ident == "__private")
+}
+
 /// The variable that is gone through: of `&items` and `items.iter()`, `items`.
 fn root(items: &Expr) -> Option<&Ident> {
     match items {
@@ -104,6 +109,8 @@ fn root(items: &Expr) -> Option<&Ident> {
         Expr::Reference(reference) => root(&reference.expr),
         Expr::MethodCall(call) => root(&call.receiver),
         Expr::Paren(inner) => root(&inner.expr),
+        // What rustc is asked about: `__private::Ordered(&items).ordered()`.
+        Expr::Call(call) if is_ours(&call.func) => root(call.args.first()?),
         _ => None,
     }
 }

@@ -34,8 +34,8 @@ pub(crate) fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream
     let problems = Problems::new();
     let mut output = match WorkflowSyntax::parse("workflow", arguments, item.clone(), &problems) {
         Some(syntax) => {
-            let model = WorkflowModel::new(syntax, &problems);
-            check::workflow(&model, &problems);
+            let mut model = WorkflowModel::new(syntax, &problems);
+            model.orders = check::workflow(&model, &problems);
             match model.function.sig.receiver() {
                 Some(_) => method::expand(model),
                 None => workflow::expand(model, &problems),
@@ -52,8 +52,8 @@ pub(crate) fn durable(arguments: TokenStream, item: TokenStream) -> TokenStream 
     let problems = Problems::new();
     let mut output = match WorkflowSyntax::parse("durable", arguments, item.clone(), &problems) {
         Some(syntax) => {
-            let model = WorkflowModel::helper(syntax, &problems);
-            check::helper(&model, &problems);
+            let mut model = WorkflowModel::helper(syntax, &problems);
+            model.orders = check::helper(&model, &problems);
             match model.function.sig.receiver() {
                 Some(_) => method::expand(model),
                 None => helper::expand(model, &problems),

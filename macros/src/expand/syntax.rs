@@ -48,14 +48,21 @@ pub(super) fn seen(call: Expr) -> Expr {
     given_to("seen", call)
 }
 
-/// `__private::Dropped(call).dropped()`.
-pub(super) fn dropped(call: Expr) -> Expr {
-    let (first, last) = ends(&call);
+/// `__private::Probe(value).method()`: a method of the probe's own for the types that are refused, and one
+/// of a trait for all others.
+pub(super) fn probed(probe: &str, method: &str, value: Expr) -> Expr {
+    let (first, last) = ends(&value);
+    // What rustc underlines.
+    let place = match &value {
+        Expr::MethodCall(call) => call.method.span(),
+        Expr::Call(_) => first,
+        _ => last,
+    };
     Expr::MethodCall(ExprMethodCall {
         attrs: Vec::new(),
-        receiver: Box::new(given_to("Dropped", call)),
+        receiver: Box::new(given_to(probe, value)),
         dot_token: Token![.](last),
-        method: Ident::new("dropped", first),
+        method: Ident::new(method, place),
         turbofish: None,
         paren_token: Paren(last),
         args: Punctuated::new(),

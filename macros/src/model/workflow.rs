@@ -49,6 +49,9 @@ pub(crate) struct WorkflowModel {
     pub(crate) closure_calls: Vec<Ident>,
     /// The calls of functions that may be helpers, and that are never awaited, by what is called.
     pub(crate) dropped_calls: Vec<Ident>,
+    /// Where the order of something shows that may be a hash table, which rustc alone can tell: the
+    /// `for`, or the method that goes through it.
+    pub(crate) orders: Vec<Ident>,
     /// What the body's own items are called, where it waits for something.
     items: Vec<Ident>,
 }
@@ -115,6 +118,7 @@ impl WorkflowModel {
             graph,
             closure_calls,
             dropped_calls,
+            orders: Vec::new(),
             items,
         }
     }

@@ -10,6 +10,7 @@ mod invoke;
 mod join;
 mod join_all;
 mod operations;
+mod order;
 mod panic;
 mod race;
 mod restart;
@@ -31,6 +32,7 @@ pub use self::context::{
 };
 pub use self::durable::{Branch, Durable, StepFuture};
 pub use self::error::{BoxError, Failure, Permanent, RetryAfter, StepError};
+pub use self::order::{MayBeOrdered, Ordered};
 pub use self::run::Run;
 pub use self::send::{SendEvent, SentIds};
 pub use self::sleep::Sleep;

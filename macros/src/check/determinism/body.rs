@@ -6,7 +6,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::visit::{self, Visit};
 use syn::{
     Block, Expr, ExprAssign, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprMethodCall, ExprPath,
-    FnArg, Item, ItemFn, Local, Macro, Pat, Stmt,
+    FnArg, Ident, Item, ItemFn, Local, Macro, Pat, Stmt,
 };
 
 use super::known::Known;
@@ -28,6 +28,9 @@ pub(super) struct Found {
     pub(super) is_guessed: bool,
     /// An order that is not seen to show yet: what comes behind may hide it.
     pub(super) is_open: bool,
+    /// Where something is iterated over of which only rustc knows whether it is a hash table: the `for`,
+    /// or the method.
+    pub(super) asked: Option<Ident>,
 }
 
 pub(super) struct Body<'m> {
@@ -63,7 +66,7 @@ impl Found {
         what: String,
         is_guessed: bool,
     ) -> Self {
-        Self { place, what, source, is_guessed, is_open: false }
+        Self { place, what, source, is_guessed, is_open: false, asked: None }
     }
 }
 
@@ -109,7 +112,7 @@ impl<'ast> Visit<'ast> for Body<'_> {
             return scopes::visit_expr(self, expression);
         };
         let before = self.found.len();
-        self.iterated(&each.expr);
+        self.iterated_at(&each.expr, Ident::new("for", each.for_token.span));
         let operations = self.operations;
         scopes::visit_expr(self, expression);
         if self.operations > operations {
@@ -154,15 +157,16 @@ impl<'ast> Visit<'ast> for Body<'_> {
         let method = call.method.to_string();
         let before = self.found.len();
         if iterates(&method) {
-            self.iterated(&call.receiver);
+            self.iterated_at(&call.receiver, call.method.clone());
         }
         self.visit_expr(&call.receiver);
         let receiver = before..self.found.len();
+        let is_named = self.found[receiver.clone()].iter().any(|found| found.asked.is_none());
         // What it is called on may have been named already: `Instant::now().elapsed()`.
-        if receiver.is_empty() {
+        if !is_named {
             self.guess_method(call, &method);
         }
-        if takes_items(&method) || (is_of_sets(&method) && receiver.is_empty()) {
+        if takes_items(&method) || (is_of_sets(&method) && !is_named) {
             call.args.iter().for_each(|argument| self.iterated(argument));
         }
         for argument in &call.args {

@@ -10,6 +10,8 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use syn::Ident;
+
 use self::body::{Body, Found};
 use self::sources::Source;
 use crate::model::WorkflowModel;
@@ -17,11 +19,18 @@ use crate::problem::{Problem, Problems};
 
 /// The body does the same on every resume: clock, randomness, environment, files, network and
 /// threads belong into steps.
-pub(crate) fn is_kept(model: &WorkflowModel, problems: &Problems) {
+///
+/// Gives where rustc has to be asked: where the order of something shows that may be a hash table.
+pub(crate) fn is_kept(model: &WorkflowModel, problems: &Problems) -> Vec<Ident> {
+    let mut asked_at = Vec::new();
     let found = Body::of(&model.function, model.handle.as_ref()).into_iter();
-    for Found { place, what, source, is_guessed, .. } in
+    for Found { place, what, source, is_guessed, asked, .. } in
         found.filter(|it| !model.allows("determinism", &it.place))
     {
+        if let Some(asked) = asked {
+            asked_at.push(asked);
+            continue;
+        }
         let Source { why, instead, .. } = source;
         let what = if is_guessed { format!("`{what}`, by its name,") } else { format!("`{what}`") };
         let problem = Problem::at(&place, format!("{what} {why}")).note(
@@ -37,4 +46,5 @@ pub(crate) fn is_kept(model: &WorkflowModel, problems: &Problems) {
             problem.help(instead)
         });
     }
+    asked_at
 }

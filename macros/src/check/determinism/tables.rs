@@ -5,10 +5,11 @@ use std::ops::Range;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::visit::{self, Visit as _};
-use syn::{Expr, Macro, Pat, Path};
+use syn::{Expr, Ident, Macro, Pat, Path};
 
 use super::body::{Body, Found};
 use super::known::Known;
+use super::order::iterates;
 use super::sources::UNORDERED;
 use crate::check::scopes::captures;
 use crate::parse::MacroArguments;
@@ -18,6 +19,16 @@ impl Body<'_> {
     pub(super) fn iterated(&mut self, value: &Expr) {
         if let Some(Known::Hashed(name)) = Known::of_value(value, &self.names) {
             self.unordered(name.to_token_stream(), name.to_string());
+        }
+    }
+
+    /// The same, in a loop or by a method. If nothing is known of it, rustc is asked what it is.
+    pub(super) fn iterated_at(&mut self, value: &Expr, asked: Ident) {
+        if may_be_a_table(value) && Known::of_value(value, &self.names).is_none() {
+            let found = Found::of(&UNORDERED, value.to_token_stream(), String::new(), false);
+            self.found.push(Found { is_open: true, asked: Some(asked), ..found });
+        } else {
+            self.iterated(value);
         }
     }
 
@@ -94,6 +105,20 @@ impl Body<'_> {
     /// Whether a value is a collection that is the same, however it was filled.
     pub(super) fn is_indifferent(&self, value: &Expr) -> bool {
         Known::of_value(value, &self.names).is_some_and(|known| known.is_indifferent())
+    }
+}
+
+/// Whether a value of which nothing is known could be a hash table: it is no range, and no iterator that
+/// a chain of calls has made of something.
+fn may_be_a_table(value: &Expr) -> bool {
+    match value {
+        Expr::MethodCall(call) => {
+            !iterates(&call.method.to_string()) && may_be_a_table(&call.receiver)
+        }
+        Expr::Reference(reference) => may_be_a_table(&reference.expr),
+        Expr::Paren(inner) => may_be_a_table(&inner.expr),
+        Expr::Range(_) | Expr::Array(_) | Expr::Repeat(_) | Expr::Lit(_) | Expr::Macro(_) => false,
+        _ => true,
     }
 }
 

@@ -5,7 +5,8 @@ use crate::model::Handle;
 
 fn found_in(function: &ItemFn) -> Vec<String> {
     let handle = Handle::new(quote::format_ident!("step"));
-    Body::of(function, Some(&handle)).into_iter().map(|found| found.what).collect()
+    let found = Body::of(function, Some(&handle)).into_iter();
+    found.filter(|found| found.asked.is_none()).map(|found| found.what).collect()
 }
 
 fn found(block: Block) -> Vec<String> {
@@ -414,4 +415,32 @@ fn a_list_may_be_sorted_before_anything_else() {
         never.dedup();
     }));
     assert_eq!(found, ["b", "c"]);
+}
+
+#[test]
+fn rustc_is_asked_what_is_gone_through_where_its_order_shows() {
+    let function: ItemFn = parse_quote!(
+        async fn body(order: Order, step: Step) {
+            for line in &order.lines {
+                step.sleep("rest", "1s").key(line).await;
+            }
+            for (index, name) in 0..3 {
+                step.sleep("rest-more", "1s").key(index).await;
+            }
+            let first = order.tags.keys().next();
+            let mut sum = 0;
+            for price in order.prices.values() {
+                sum += price;
+            }
+            let mut all: Vec<_> = order.tags.drain().collect();
+            all.sort();
+            for tag in prices().into_iter().rev() {
+                all.push(tag);
+            }
+        }
+    );
+    let handle = Handle::new(quote::format_ident!("step"));
+    let found = Body::of(&function, Some(&handle)).into_iter();
+    let asked: Vec<_> = found.filter_map(|found| found.asked).map(|it| it.to_string()).collect();
+    assert_eq!(asked, ["for", "keys", "into_iter"]);
 }

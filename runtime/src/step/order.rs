@@ -1,0 +1,70 @@
+//! Whether something is gone through in an order of its own: what no macro can see, and rustc can.
+
+use std::collections::{HashMap, HashSet, hash_map, hash_set};
+
+/// What a body goes through in an order that shows. If that is a hash table, the method that stands on
+/// the type itself is found first, and cannot be called; else that of [`MayBeOrdered`].
+#[doc(hidden)]
+pub struct Ordered<T>(pub T);
+
+/// See [`Ordered`].
+#[doc(hidden)]
+pub trait MayBeOrdered<T> {
+    fn ordered(self) -> T;
+}
+
+impl<T> MayBeOrdered<T> for Ordered<T> {
+    fn ordered(self) -> T {
+        self.0
+    }
+}
+
+/// Holds for none.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a hash table is iterated over in an order that differs from process to process",
+    label = "this comes in another order when the run resumes",
+    note = "a resumed run goes through its body again from the start, and has to come to the same steps with the same values",
+    note = "use a `BTreeMap` or `BTreeSet`, or sort what comes out of it first"
+)]
+pub trait HasAnOrder {}
+
+macro_rules! unordered {
+    ($(<$($parameter:tt),+> $ty:ty;)+) => {
+        $(
+            impl<$($parameter),+> Ordered<$ty> {
+                #[doc(hidden)]
+                pub fn ordered(self) -> $ty
+                where
+                    $ty: HasAnOrder,
+                {
+                    self.0
+                }
+            }
+        )+
+    };
+}
+
+unordered! {
+    <K, V, S> HashMap<K, V, S>;
+    <'t, K, V, S> &'t HashMap<K, V, S>;
+    <'t, K, V, S> &'t mut HashMap<K, V, S>;
+    <'t, K, V> hash_map::Iter<'t, K, V>;
+    <'t, K, V> hash_map::IterMut<'t, K, V>;
+    <'t, K, V> hash_map::Keys<'t, K, V>;
+    <'t, K, V> hash_map::Values<'t, K, V>;
+    <'t, K, V> hash_map::ValuesMut<'t, K, V>;
+    <'t, K, V> hash_map::Drain<'t, K, V>;
+    <K, V> hash_map::IntoIter<K, V>;
+    <K, V> hash_map::IntoKeys<K, V>;
+    <K, V> hash_map::IntoValues<K, V>;
+    <T, S> HashSet<T, S>;
+    <'t, T, S> &'t HashSet<T, S>;
+    <'t, T> hash_set::Iter<'t, T>;
+    <'t, T> hash_set::Drain<'t, T>;
+    <T> hash_set::IntoIter<T>;
+    <'t, T, S> hash_set::Union<'t, T, S>;
+    <'t, T, S> hash_set::Intersection<'t, T, S>;
+    <'t, T, S> hash_set::Difference<'t, T, S>;
+    <'t, T, S> hash_set::SymmetricDifference<'t, T, S>;
+}
