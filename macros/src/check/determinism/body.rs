@@ -11,7 +11,10 @@ use syn::{
 
 use super::known::Known;
 use super::names::Names;
-use super::order::{Order, filled_by, is_of_sets, is_sorted_next, iterates, takes_items};
+use super::order::{
+    Order, filled_by, is_asked_whether_there_is_one, is_of_sets, is_sorted_next, iterates,
+    takes_items,
+};
 use super::paths::unqualified;
 use super::sources::Source;
 use super::tables::goes_through;
@@ -156,6 +159,15 @@ impl<'ast> Visit<'ast> for Body<'_> {
         }
         let method = call.method.to_string();
         let before = self.found.len();
+        if let Some(looked_for) = is_asked_whether_there_is_one(call) {
+            let operations = self.operations;
+            self.visit_expr(&looked_for.receiver);
+            looked_for.args.iter().for_each(|argument| self.visit_expr(argument));
+            if self.operations == operations {
+                self.hide(before..self.found.len());
+            }
+            return;
+        }
         if iterates(&method) {
             self.iterated_at(&call.receiver, call.method.clone());
         }

@@ -45,6 +45,17 @@ pub(super) fn is_of_sets(method: &str) -> bool {
     matches!(method, "union" | "intersection" | "difference" | "symmetric_difference")
 }
 
+/// `table.iter().find(..).is_some()`: which one it is does not show.
+pub(super) fn is_asked_whether_there_is_one(call: &ExprMethodCall) -> Option<&ExprMethodCall> {
+    let Expr::MethodCall(looked_for) = &*call.receiver else { return None };
+    let one_of = |call: &ExprMethodCall, methods: &[&str]| {
+        methods.iter().any(|method| call.method == method)
+    };
+    (one_of(call, &["is_some", "is_none"])
+        && one_of(looked_for, &["next", "last", "nth", "find", "find_map", "position"]))
+    .then_some(looked_for)
+}
+
 impl Order {
     pub(super) fn of(call: &ExprMethodCall, method: &str, names: &Names) -> Self {
         let hidden_if = |is_hidden, otherwise| if is_hidden { Self::Hidden } else { otherwise };

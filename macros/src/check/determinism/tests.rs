@@ -444,3 +444,15 @@ fn rustc_is_asked_what_is_gone_through_where_its_order_shows() {
     let asked: Vec<_> = found.filter_map(|found| found.asked).map(|it| it.to_string()).collect();
     assert_eq!(asked, ["for", "keys", "into_iter"]);
 }
+
+#[test]
+fn whether_there_is_one_is_the_same_in_every_order() {
+    let found = found(parse_quote!({
+        let mut seen = HashSet::new();
+        let is_empty = seen.iter().next().is_none();
+        let has_large = seen.iter().find(|it| **it > 3).is_some();
+        let small = seen.iter().find(|it| **it < 3);
+        let drawn = seen.iter().find(|it| step.random("draw") < **it).is_some();
+    }));
+    assert_eq!(found, ["seen", "seen"]);
+}
