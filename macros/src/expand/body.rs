@@ -93,7 +93,12 @@ impl VisitMut for Rewrite<'_> {
             Expr::Call(call) => self.function_call(call),
             Expr::Macro(call) => {
                 if self.hides_a_step(&call.mac) {
-                    *expression = Expr::Verbatim(quote!(__private::refused()));
+                    // Of its type, where that is known, so that nothing is said of what is done with it.
+                    if call.mac.path.segments.last().is_some_and(|name| name.ident == "json") {
+                        call.mac.tokens = quote!(null);
+                    } else {
+                        *expression = Expr::Verbatim(quote!(__private::refused()));
+                    }
                 } else if let Some(joined) = self.call_macro(&mut call.mac) {
                     *expression = joined;
                 }

@@ -160,3 +160,16 @@ fn arguments_of_any_shape_are_reported_rather_than_panicked_about() {
         assert!(expansion.contains("struct f"), "{expansion}");
     }
 }
+
+#[test]
+fn what_a_refused_macro_gave_keeps_its_type_if_that_is_known() {
+    let item = quote! {
+        async fn on_ticket(event: E, step: Step) -> Result<(), Failure> {
+            let x = serde_json::json!({ "a": step.run("a", fetch()).await? });
+            let y = told!(a => step.run("b", fetch()).await?);
+        }
+    };
+    let expansion = super::workflow(quote!(), item).to_string();
+    assert!(expansion.contains("let x = serde_json :: json ! (null)"), "{expansion}");
+    assert!(expansion.contains("let y = __private :: refused ()"), "{expansion}");
+}
