@@ -35,6 +35,7 @@ const RULES: &[(&str, &str)] = &[
     ("attempts::do_not_nest", "the step `fetch-ticket` is used inside of the step `triage`"),
     ("attempts::keep_control_flow", "`?` cannot leave the step `fetch-ticket`"),
     ("attempts::do_not_mutate", "the step `send-mail` changes `sent` of the body"),
+    ("shared::is_not_changed", "the step `count` changes `counted` of the body"),
     (
         "transactions::take_a_closure",
         "the transaction `charge` is not given an `async` closure that takes it",

@@ -1,4 +1,6 @@
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use indelible::prelude::*;
 use indelible_ui_tests::{Desk, TicketCreated};
@@ -65,6 +67,25 @@ async fn changes_by_other_means(event: TicketCreated, step: Step) -> Result<(), 
     })
     .await?;
     println!("{seen:?} {text} {first:?} {last:?}");
+    Ok(())
+}
+
+#[workflow]
+async fn behind_locks(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let counted = AtomicU32::new(0);
+    let again = Arc::clone(&seen);
+    step.run("count", async {
+        counted.fetch_add(1, Ordering::Relaxed);
+        seen.lock().unwrap().push(1);
+        Ok(())
+    })
+    .await?;
+    step.run("count-more", async move {
+        again.lock().unwrap().push(counted.load(Ordering::Relaxed));
+        Ok(())
+    })
+    .await?;
     Ok(())
 }
 

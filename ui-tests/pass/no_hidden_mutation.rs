@@ -1,3 +1,6 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use indelible::prelude::*;
 use indelible_ui_tests::{Desk, TicketCreated};
 
@@ -18,6 +21,27 @@ async fn on_ticket(
         })
         .await?;
     assert!(sent > log.len());
+    Ok(())
+}
+
+#[workflow]
+async fn locked_where_it_is_made(_event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let seen = Mutex::new(Vec::new());
+    for name in ["ann", "mary"] {
+        let found = step.run("find", async { Ok(name.len()) }).key(name).await?;
+        seen.lock().unwrap().push(found);
+    }
+    let counted = AtomicU32::new(0);
+    let sum = step
+        .run("sum", async {
+            let own = AtomicU32::new(counted.load(Ordering::Relaxed));
+            own.fetch_add(1, Ordering::Relaxed);
+            let counted = own;
+            counted.store(3, Ordering::Relaxed);
+            Ok(counted.into_inner())
+        })
+        .await?;
+    counted.store(sum, Ordering::Relaxed);
     Ok(())
 }
 

@@ -132,22 +132,24 @@ pub(crate) fn do_not_mutate(model: &WorkflowModel, problems: &Problems) {
     let mutable = mutable(model, &model.function.block);
     for (step, attempt) in attempts(model) {
         for (name, place) in mutations(attempt, &mutable) {
-            problems.report(
-                Problem::at(
-                    &place,
-                    format!("the step {} changes `{name}` of the body", step.title()),
-                )
-                .note(
-                    "a resumed run gets the step's outcome without running it, so the change \
-                         would be lost, and another attempt would make it twice",
-                )
-                .help(format!(
-                    "let the step give the value, and change `{name}` with what it gave: \
-                         `{name} = step.run(..).await?`"
-                )),
-            );
+            report_change(step, &name, &place, problems);
         }
     }
+}
+
+/// Something of the body's is changed in a step.
+pub(super) fn report_change(step: &Step, name: &Ident, place: &TokenStream, problems: &Problems) {
+    problems.report(
+        Problem::at(place, format!("the step {} changes `{name}` of the body", step.title()))
+            .note(
+                "a resumed run gets the step's outcome without running it, so the change would be \
+                 lost, and another attempt would make it twice",
+            )
+            .help(format!(
+                "let the step give the value, and change `{name}` with what it gave: \
+                 `{name} = step.run(..).await?`"
+            )),
+    );
 }
 
 /// The variables of a function that are declared as ones that change.
@@ -339,7 +341,7 @@ fn assigns(operator: &syn::BinOp) -> bool {
 }
 
 /// The variable that a place is part of: of `order.items[0]`, `order`.
-fn root(place: &Expr) -> Option<&Ident> {
+pub(super) fn root(place: &Expr) -> Option<&Ident> {
     match place {
         Expr::Path(path) => path.path.get_ident(),
         Expr::Field(field) => root(&field.base),
@@ -350,7 +352,7 @@ fn root(place: &Expr) -> Option<&Ident> {
     }
 }
 
-fn attempts(model: &WorkflowModel) -> impl Iterator<Item = (&Step, &Expr)> {
+pub(super) fn attempts(model: &WorkflowModel) -> impl Iterator<Item = (&Step, &Expr)> {
     model.steps.iter().filter_map(|step| Some((step, step.attempt.as_ref()?)))
 }
 

@@ -14,6 +14,7 @@ mod macros;
 mod outcomes;
 mod restarts;
 mod scopes;
+mod shared;
 mod signature;
 mod transactions;
 mod triggers;
@@ -72,6 +73,7 @@ fn body(model: &WorkflowModel, problems: &Problems) -> Vec<Ident> {
     attempts::do_not_nest(model, problems);
     attempts::keep_control_flow(model, problems);
     attempts::do_not_mutate(model, problems);
+    shared::is_not_changed(model, problems);
     transactions::take_a_closure(model, problems);
     transactions::await_only_themselves(model, problems);
     outcomes::are_used(model, problems);
