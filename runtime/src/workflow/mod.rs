@@ -85,7 +85,20 @@ pub trait Workflow: Copy + Send + Sync + 'static {
 /// A workflow by its name: `runtime.start(on_ticket_created, ..)`.
 ///
 /// What the name stands for is a function that nobody calls, so that it is in nobody's way: a variable
-/// may have the same name, as it may that of any function.
+/// may have the same name, as it may that of any function. A function of one's own takes a workflow so:
+///
+/// ```
+/// use indelible::workflow::Direct;
+/// use indelible::{Client, Result, RunHandle, Workflow, WorkflowFn};
+///
+/// async fn start_for_each<W: Workflow<Input = Direct<u32>>>(
+///     client: &Client,
+///     workflow: impl WorkflowFn<W>,
+///     tickets: Vec<u32>,
+/// ) -> Result<Vec<RunHandle<W::Output>>> {
+///     client.start_all(workflow, tickets).await
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
     label = "a workflow is expected here",
