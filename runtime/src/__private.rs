@@ -110,31 +110,30 @@ pub trait WithoutSchema {
 
 impl<W: Workflow> WithoutSchema for InputOf<W> {}
 
-/// What is known of a helper before any run, through the type beside it; of a function that is none,
-/// [`NoHelper`](no_helper::NoHelper) says that there is nothing.
-#[allow(missing_docs, missing_debug_implementations, reason = "named by the macros alone")]
-pub mod no_helper {
-    use super::{Awaits, DurableFn, Graph, Undo};
+/// What is known of a helper before any run, through the type beside it; of another type,
+/// [`NoHelper`] says that there is nothing.
+pub struct Known<H>(std::marker::PhantomData<H>);
 
-    pub struct Known<H>(std::marker::PhantomData<H>);
-
-    impl<H: DurableFn> Known<H> {
-        pub const GRAPH: &'static Graph = &H::GRAPH;
-        pub const WAITS: &'static [Awaits] = H::WAITS;
-        pub const UNDOS: &'static [Undo] = H::UNDOS;
-    }
-
-    /// What an import of a function alone leaves to this module.
-    pub enum __Helper {}
-
-    pub trait NoHelper {
-        const GRAPH: &'static Graph = &Graph::EMPTY;
-        const WAITS: &'static [Awaits] = &[];
-        const UNDOS: &'static [Undo] = &[];
-    }
-
-    impl<H> NoHelper for Known<H> {}
+impl<H: DurableFn> Known<H> {
+    /// Its states.
+    pub const GRAPH: &'static Graph = &H::GRAPH;
+    /// What it waits for.
+    pub const WAITS: &'static [Awaits] = H::WAITS;
+    /// What undoes its steps.
+    pub const UNDOS: &'static [Undo] = H::UNDOS;
 }
+
+/// See [`Known`].
+pub trait NoHelper {
+    /// None.
+    const GRAPH: &'static Graph = &Graph::EMPTY;
+    /// Nothing.
+    const WAITS: &'static [Awaits] = &[];
+    /// Nothing.
+    const UNDOS: &'static [Undo] = &[];
+}
+
+impl<H> NoHelper for Known<H> {}
 
 /// A type that is copied. A `derive` would cost rustc twice as much.
 #[doc(hidden)]

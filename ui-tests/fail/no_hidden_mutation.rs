@@ -75,6 +75,7 @@ async fn behind_locks(_event: TicketCreated, step: Step) -> Result<(), Failure> 
     let seen = Arc::new(Mutex::new(Vec::new()));
     let counted = AtomicU32::new(0);
     let again = Arc::clone(&seen);
+    let counted = &counted;
     step.run("count", async {
         counted.fetch_add(1, Ordering::Relaxed);
         seen.lock().unwrap().push(1);
@@ -82,7 +83,8 @@ async fn behind_locks(_event: TicketCreated, step: Step) -> Result<(), Failure> 
     })
     .await?;
     step.run("count-more", async move {
-        again.lock().unwrap().push(counted.load(Ordering::Relaxed));
+        let mut again = again.lock().unwrap();
+        again.push(counted.load(Ordering::Relaxed));
         Ok(())
     })
     .await?;

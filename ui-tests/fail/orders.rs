@@ -32,6 +32,8 @@ async fn ship(order: Order, step: Step) -> Result<(), Failure> {
     }
     let first = order.tags.iter().next();
     step.attribute("first", format!("{first:?}"));
+    let all: Vec<_> = order.lines.keys().cloned().collect();
+    step.run("all", async { Ok(all.len()) }).await?;
     let mut named = Vec::new();
     #[carried(named)]
     for name in order.lines.values() {

@@ -31,6 +31,7 @@ async fn locked_where_it_is_made(_event: TicketCreated, step: Step) -> Result<()
         let found = step.run("find", async { Ok(name.len()) }).key(name).await?;
         seen.lock().unwrap().push(found);
     }
+    step.run("tell", async { Ok(seen.lock().unwrap().len()) }).await?;
     let counted = AtomicU32::new(0);
     let sum = step
         .run("sum", async {

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use indelible::prelude::*;
 
@@ -8,6 +8,12 @@ struct Order {
     prices: HashMap<String, u32>,
     tags: HashSet<String>,
     notes: Vec<String>,
+}
+
+#[derive(Default)]
+struct Summary {
+    tags: BTreeSet<String>,
+    all: HashSet<String>,
 }
 
 struct Shelf(Vec<u32>);
@@ -58,6 +64,14 @@ async fn ship(mut order: Order, step: Step) -> Result<u32, Failure> {
     for price in order.prices.values() {
         sum += price;
     }
+    let mut summary = Summary::default();
+    for tag in &order.tags {
+        summary.tags.insert(tag.clone());
+    }
+    summary.all.extend(order.tags.iter().cloned());
+    let copied = Summary { all: order.tags.iter().cloned().collect(), ..summary };
+    let is_known = order.tags.iter().find(|tag| copied.all.contains(*tag)).is_some();
+    step.attribute("known", is_known);
     #[carried(sum)]
     for note in order.notes {
         sum += step.run("count", async move { Ok(note.len() as u32) }).await?;

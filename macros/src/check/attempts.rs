@@ -312,7 +312,7 @@ impl<'ast> Visit<'ast> for Borrows {
 
 /// Whether a method of the standard library's collections, strings and iterators changes what it is
 /// called on, by its first word: of `push_str`, `push`.
-fn changes(method: &Ident) -> bool {
+pub(super) fn changes(method: &Ident) -> bool {
     const CHANGING: &[&str] = &[
         "append", "clear", "dedup", "drain", "entry", "extend", "fill", "insert", "next", "pop",
         "push", "remove", "resize", "retain", "reverse", "rotate", "sort", "swap", "take",
@@ -323,7 +323,7 @@ fn changes(method: &Ident) -> bool {
     first.is_some_and(|first| CHANGING.contains(&first)) || method.ends_with("_mut")
 }
 
-fn assigns(operator: &syn::BinOp) -> bool {
+pub(super) fn assigns(operator: &syn::BinOp) -> bool {
     use syn::BinOp::*;
     matches!(
         operator,

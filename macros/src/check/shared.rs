@@ -3,7 +3,7 @@ use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprCall, ExprMethodCall, Ident, Item, Local, Macro, Pat, PatIdent};
 
-use super::attempts::{attempts, report_change, root};
+use super::attempts::{assigns, attempts, changes, report_change, root};
 use crate::model::{Handle, Method, WorkflowModel};
 use crate::parse::MacroArguments;
 use crate::problem::Problems;
@@ -50,7 +50,7 @@ impl Shared<'_> {
                 _ => false,
             },
             Expr::Reference(reference) => self.is_shared(&reference.expr),
-            _ => false,
+            value => self.is_named(value),
         }
     }
 
@@ -114,22 +114,54 @@ struct Changes<'m> {
     found: Vec<(Ident, TokenStream)>,
 }
 
-impl<'ast> Visit<'ast> for Changes<'_> {
-    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
-        if changes(&call.method)
-            && let Some(name) = root(&call.receiver)
-            && self.shared.contains(name)
-            && !self.own.contains(name)
-        {
-            self.found.push((name.clone(), call.to_token_stream()));
-        }
-        visit::visit_expr_method_call(self, call);
+impl Changes<'_> {
+    fn shared(&self, place: &Expr) -> Option<Ident> {
+        let name = root(place)?;
+        (self.shared.contains(name) && !self.own.contains(name)).then(|| name.clone())
     }
 
-    /// A variable is bound only after its value: `let total = total.lock()`.
+    /// What was locked to get at a place: of `list.lock().unwrap().items`, `list`.
+    fn locked(&self, place: &Expr) -> Option<Ident> {
+        match place {
+            Expr::MethodCall(call) if locks(&call.method) => self.shared(&call.receiver),
+            Expr::MethodCall(call) if call.method == "unwrap" || call.method == "expect" => {
+                self.locked(&call.receiver)
+            }
+            Expr::Await(awaited) => self.locked(&awaited.base),
+            Expr::Try(tried) => self.locked(&tried.expr),
+            Expr::Unary(dereferenced) => self.locked(&dereferenced.expr),
+            Expr::Paren(inner) => self.locked(&inner.expr),
+            Expr::Field(field) => self.locked(&field.base),
+            Expr::Index(index) => self.locked(&index.expr),
+            _ => None,
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Changes<'_> {
+    fn visit_expr(&mut self, expression: &'ast Expr) {
+        let changed = match expression {
+            Expr::MethodCall(call) if sets(&call.method) => self.shared(&call.receiver),
+            Expr::MethodCall(call) if changes(&call.method) => self.locked(&call.receiver),
+            Expr::Assign(assign) => self.locked(&assign.left),
+            Expr::Binary(binary) if assigns(&binary.op) => self.locked(&binary.left),
+            _ => None,
+        };
+        self.found.extend(changed.map(|name| (name, expression.to_token_stream())));
+        visit::visit_expr(self, expression);
+    }
+
+    /// A variable is bound only after its value: `let mut total = total.lock()`.
     fn visit_local(&mut self, local: &'ast Local) {
         if let Some(init) = &local.init {
+            if matches!(&local.pat, Pat::Ident(guard) if guard.mutability.is_some()) {
+                let locked = self.locked(&init.expr);
+                self.found.extend(locked.map(|name| (name, init.expr.to_token_stream())));
+            }
             self.visit_expr(&init.expr);
+            if let Some((_, diverge)) = &init.diverge {
+                self.visit_expr(diverge);
+            }
         }
         self.visit_pat(&local.pat);
     }
@@ -147,12 +179,14 @@ impl<'ast> Visit<'ast> for Changes<'_> {
     fn visit_item(&mut self, _: &'ast Item) {}
 }
 
-/// Whether a method of a lock, a cell or an atomic number lets its value be changed.
-fn changes(method: &Ident) -> bool {
-    const CHANGING: &[&str] = &[
-        "lock",
-        "try_lock",
-        "blocking_lock",
+/// Whether a method of a lock gives what it holds, which may be read alone.
+fn locks(method: &Ident) -> bool {
+    ["lock", "try_lock", "blocking_lock"].iter().any(|name| method == name)
+}
+
+/// Whether a method of a lock, a cell or an atomic number is there to change what it holds.
+fn sets(method: &Ident) -> bool {
+    const SETTING: &[&str] = &[
         "write",
         "try_write",
         "blocking_write",
@@ -169,5 +203,5 @@ fn changes(method: &Ident) -> bool {
         "compare_exchange",
         "compare_exchange_weak",
     ];
-    CHANGING.iter().any(|name| method == name) || method.to_string().starts_with("fetch_")
+    SETTING.iter().any(|name| method == name) || method.to_string().starts_with("fetch_")
 }

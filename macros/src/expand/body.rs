@@ -105,10 +105,11 @@ impl VisitMut for Rewrite<'_> {
             }
             _ => {
                 if let Expr::ForLoop(each) = expression
+                    && !self.inside_step
                     && self.asks_for_order(&Ident::new("for", each.for_token.span))
                 {
                     let items = std::mem::replace(&mut *each.expr, Expr::PLACEHOLDER);
-                    *each.expr = probed("Ordered", "ordered", items);
+                    *each.expr = probed("Ordered", "__ordered", items);
                 }
                 let head = self.loop_head(expression);
                 visit_mut::visit_expr_mut(self, expression);
@@ -136,11 +137,11 @@ impl VisitMut for Rewrite<'_> {
             }
             Expr::Call(call) if self.drops_what_it_calls(call) => {
                 let call = std::mem::replace(expression, Expr::PLACEHOLDER);
-                *expression = probed("Dropped", "dropped", call);
+                *expression = probed("Dropped", "__dropped", call);
             }
             Expr::MethodCall(call) if self.asks_for_order(&call.method) => {
                 let items = std::mem::replace(expression, Expr::PLACEHOLDER);
-                *expression = probed("Ordered", "ordered", items);
+                *expression = probed("Ordered", "__ordered", items);
             }
             _ => {}
         }

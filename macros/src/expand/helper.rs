@@ -1,6 +1,5 @@
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned as _;
+use quote::{format_ident, quote};
 use syn::{Ident, Pat, Path, ReturnType, Type, parse_quote};
 
 use super::runtime::Runtime;
@@ -9,20 +8,16 @@ use super::{body, graph, undos, waits};
 use crate::model::{Step, WorkflowModel, id_of};
 use crate::problem::Problems;
 
-/// What is known of the helper that a step calls, before any run: its `GRAPH`, `WAITS` or `UNDOS`.
-///
-/// A function that is no helper has no type beside it. An import of it is then that of a function alone,
-/// and what goes by the name in `no_helper` has no states: what is wrong is said where it is called.
+/// What is known of the helper that a step calls, before any run: its `GRAPH`, `WAITS` or `UNDOS`. Of a
+/// type that is none's it is nothing: what is wrong is said where it is called.
 pub(super) fn known(what: &str, step: &Step) -> Option<TokenStream> {
     let helper = step.helper.as_ref().filter(|helper| !is_associated(helper))?;
     let what = Ident::new(what, Span::call_site());
-    Some(quote_spanned! {helper.span()=> {
+    Some(quote!({
         #[allow(unused_imports)]
-        use #helper as __Helper;
-        #[allow(unused_imports)]
-        use __private::no_helper::*;
-        Known::<__Helper>::#what
-    }})
+        use __private::NoHelper as _;
+        __private::Known::<#helper>::#what
+    }))
 }
 
 /// Whether a function is one of a type, which is no helper.

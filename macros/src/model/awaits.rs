@@ -19,7 +19,7 @@ impl<'e> Misawaited<'e> {
             Expr::MethodCall(call) if gives_a_value(call, handle) => {
                 Some(Self::Value(&call.method))
             }
-            Expr::Call(call) if is_box(&call.func) => match call.args.first()? {
+            Expr::Call(call) if is_box(&call.func) => match ungrouped(call.args.first()?) {
                 step @ Expr::MethodCall(chain) => Method::at_root_of(chain, handle)
                     .is_some_and(Method::is_awaited)
                     .then_some(Self::Boxed(&call.func, step)),

@@ -37,7 +37,8 @@ impl<F: Future> Call<F> {
 #[must_use = "a helper does nothing until it is awaited"]
 pub struct Seen<C>(C);
 
-/// Written by the macros around each call that is given the step handle.
+/// Written by the macros around each call that is given the step handle and is awaited, alone or with
+/// others.
 #[doc(hidden)]
 pub fn seen<C: Helper>(call: C) -> Seen<C> {
     Seen(call)
@@ -72,7 +73,7 @@ pub struct Dropped<T>(pub T);
 
 impl<F> Dropped<Call<F>> {
     #[doc(hidden)]
-    pub fn dropped(self) -> Call<F>
+    pub fn __dropped(self) -> Call<F>
     where
         Call<F>: Awaited,
     {
@@ -83,11 +84,11 @@ impl<F> Dropped<Call<F>> {
 /// See [`Dropped`].
 #[doc(hidden)]
 pub trait MayBeDropped<T> {
-    fn dropped(self) -> T;
+    fn __dropped(self) -> T;
 }
 
 impl<T> MayBeDropped<T> for Dropped<T> {
-    fn dropped(self) -> T {
+    fn __dropped(self) -> T {
         self.0
     }
 }

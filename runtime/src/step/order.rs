@@ -10,11 +10,11 @@ pub struct Ordered<T>(pub T);
 /// See [`Ordered`].
 #[doc(hidden)]
 pub trait MayBeOrdered<T> {
-    fn ordered(self) -> T;
+    fn __ordered(self) -> T;
 }
 
 impl<T> MayBeOrdered<T> for Ordered<T> {
-    fn ordered(self) -> T {
+    fn __ordered(self) -> T {
         self.0
     }
 }
@@ -34,7 +34,7 @@ macro_rules! unordered {
         $(
             impl<$($parameter),+> Ordered<$ty> {
                 #[doc(hidden)]
-                pub fn ordered(self) -> $ty
+                pub fn __ordered(self) -> $ty
                 where
                     $ty: HasAnOrder,
                 {
@@ -55,6 +55,7 @@ unordered! {
     <'t, K, V> hash_map::Values<'t, K, V>;
     <'t, K, V> hash_map::ValuesMut<'t, K, V>;
     <'t, K, V> hash_map::Drain<'t, K, V>;
+    <'t, K, V, F> hash_map::ExtractIf<'t, K, V, F>;
     <K, V> hash_map::IntoIter<K, V>;
     <K, V> hash_map::IntoKeys<K, V>;
     <K, V> hash_map::IntoValues<K, V>;
@@ -62,6 +63,7 @@ unordered! {
     <'t, T, S> &'t HashSet<T, S>;
     <'t, T> hash_set::Iter<'t, T>;
     <'t, T> hash_set::Drain<'t, T>;
+    <'t, T, F> hash_set::ExtractIf<'t, T, F>;
     <T> hash_set::IntoIter<T>;
     <'t, T, S> hash_set::Union<'t, T, S>;
     <'t, T, S> hash_set::Intersection<'t, T, S>;

@@ -43,8 +43,8 @@ use crate::payload::Outcome;
 
 /// A workflow, made with `#[workflow]`.
 ///
-/// The attribute turns the function into a type of the same name, `TestRun<on_ticket_created>`, and a
-/// value of it, which is how code speaks of the workflow: see [`WorkflowFn`].
+/// The attribute turns the function into a type of the same name, `TestRun<on_ticket_created>`. As a
+/// value the name is how code speaks of the workflow: see [`WorkflowFn`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
     label = "a workflow is expected here",

@@ -12,8 +12,8 @@ use syn::{
 use super::known::Known;
 use super::names::Names;
 use super::order::{
-    Order, filled_by, is_asked_whether_there_is_one, is_of_sets, is_sorted_next, iterates,
-    takes_items,
+    Order, filled_by, is_asked_whether_there_is_one, is_list, is_of_sets, is_sorted_next, iterates,
+    only_inserts, takes_items,
 };
 use super::paths::unqualified;
 use super::sources::Source;
@@ -44,13 +44,22 @@ pub(super) struct Body<'m> {
     /// How many operations stand before here whose order is the body's.
     operations: usize,
     pub(super) found: Vec<Found>,
+    /// Whether what is visited is given to a variable that is declared as a list.
+    is_for_a_list: bool,
 }
 
 impl<'m> Body<'m> {
     /// What there is in a function, in the order of the source.
     pub(super) fn of(function: &ItemFn, handle: Option<&'m Handle>) -> Vec<Found> {
         let names = Names::default();
-        let mut body = Self { handle, names, given: None, operations: 0, found: Vec::new() };
+        let mut body = Self {
+            handle,
+            names,
+            given: None,
+            operations: 0,
+            found: Vec::new(),
+            is_for_a_list: false,
+        };
         for parameter in &function.sig.inputs {
             if let FnArg::Typed(parameter) = parameter {
                 let known = Known::of_type(&parameter.ty, &body.names);
@@ -125,6 +134,9 @@ impl<'ast> Visit<'ast> for Body<'_> {
         if filled.is_some_and(|it| it.is_indifferent() || matches!(it, Known::Number)) {
             self.hide(before..self.found.len());
         }
+        if only_inserts(each) {
+            self.hide_asked(before..self.found.len());
+        }
     }
 
     fn visit_expr_path(&mut self, path: &'ast ExprPath) {
@@ -193,8 +205,15 @@ impl<'ast> Visit<'ast> for Body<'_> {
             Order::Fixed => self.fix(before),
             Order::Kept => {}
         }
-        if method == "extend" && self.is_indifferent(&call.receiver) {
-            self.hide(before..self.found.len());
+        if method == "extend" {
+            if self.is_indifferent(&call.receiver) {
+                self.hide(before..self.found.len());
+            } else {
+                self.hide_asked(before..self.found.len());
+            }
+        }
+        if method == "collect" && call.turbofish.is_none() && !self.is_for_a_list {
+            self.hide_asked(before..self.found.len());
         }
     }
 
@@ -263,7 +282,10 @@ impl<'ast> Visit<'ast> for Body<'_> {
 
     fn visit_local(&mut self, local: &'ast Local) {
         let before = self.found.len();
+        let is_list = matches!(&local.pat, Pat::Type(typed) if is_list(&typed.ty));
+        let outer = std::mem::replace(&mut self.is_for_a_list, is_list);
         scopes::visit_local(self, local);
+        self.is_for_a_list = outer;
         if let (Pat::Type(typed), Some(init)) = (&local.pat, &local.init) {
             let hides = match Known::of_type(&typed.ty, &self.names) {
                 Some(Known::Number) => adds_up(&init.expr),

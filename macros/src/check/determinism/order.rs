@@ -1,7 +1,7 @@
 //! Where the order shows in which something is iterated over.
 
 use quote::ToTokens;
-use syn::{BinOp, Expr, ExprBinary, ExprForLoop, ExprMethodCall, Ident, Pat, Stmt};
+use syn::{BinOp, Expr, ExprBinary, ExprForLoop, ExprMethodCall, Ident, Pat, Stmt, Type};
 
 use super::known::{Known, turbofish};
 use super::names::Names;
@@ -176,6 +176,18 @@ pub(super) fn filled_by(each: &ExprForLoop) -> Option<&Ident> {
         [only] => filled(only),
         _ => None,
     }
+}
+
+/// Whether a loop does nothing but insert into something: a set or a map of which nothing is known.
+pub(super) fn only_inserts(each: &ExprForLoop) -> bool {
+    matches!(&*each.body.stmts, [Stmt::Expr(Expr::MethodCall(call), _)] if call.method == "insert")
+}
+
+/// Whether a type is a list, in which an order shows.
+pub(super) fn is_list(ty: &Type) -> bool {
+    let Type::Path(ty) = ty else { return false };
+    let name = ty.path.segments.last().map(|name| &name.ident);
+    name.is_some_and(|name| ["Vec", "VecDeque", "String"].iter().any(|list| name == list))
 }
 
 /// The variable that a statement does nothing but fill, with nothing that it holds already:

@@ -45,6 +45,15 @@ impl Body<'_> {
         });
     }
 
+    /// What rustc would be asked about there is put into something that may be without an order.
+    pub(super) fn hide_asked(&mut self, range: Range<usize>) {
+        let mut index = 0;
+        self.found.retain(|found| {
+            index += 1;
+            !(found.is_open && found.asked.is_some() && range.contains(&(index - 1)))
+        });
+    }
+
     /// The order shows in which something was iterated over since then.
     pub(super) fn fix(&mut self, since: usize) {
         self.found[since..].iter_mut().for_each(|found| found.is_open = false);

@@ -50,10 +50,8 @@ const _: () = {
                         0,
                         {
                             #[allow(unused_imports)]
-                            use tell as __Helper;
-                            #[allow(unused_imports)]
-                            use __private::no_helper::*;
-                            Known::<__Helper>::GRAPH
+                            use __private::NoHelper as _;
+                            __private::Known::<tell>::GRAPH
                         },
                     ),
                 ],
@@ -70,10 +68,8 @@ const _: () = {
         const WAITS: &'static [__private::Awaits] = &[
             __private::Awaits::Helper({
                 #[allow(unused_imports)]
-                use tell as __Helper;
-                #[allow(unused_imports)]
-                use __private::no_helper::*;
-                Known::<__Helper>::WAITS
+                use __private::NoHelper as _;
+                __private::Known::<tell>::WAITS
             }),
             __private::Awaits::Event {
                 event: {
@@ -91,10 +87,8 @@ const _: () = {
                 id: "tell",
                 undos: {
                     #[allow(unused_imports)]
-                    use tell as __Helper;
-                    #[allow(unused_imports)]
-                    use __private::no_helper::*;
-                    Known::<__Helper>::UNDOS
+                    use __private::NoHelper as _;
+                    __private::Known::<tell>::UNDOS
                 },
             },
         ];
