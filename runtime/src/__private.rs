@@ -32,9 +32,8 @@ pub use crate::payload::Undecodable;
 pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
     Body, BodyFuture, Branch, Call, Context, Definition, Dropped, Durable, DurableFn, Failure,
-    FromContext, MayBeDropped, MayBeOrdered, Ordered, Race2, Race3, Race4, Race5, Race6, Race7,
-    Race8, Requirement, Returns, Tx, Undo, begin, join, race, seen, try_join, undo,
-    undo_requirements,
+    FromContext, Ordered, Passes, Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement,
+    Returns, Tx, Undo, begin, join, race, seen, try_join, undo, undo_requirements,
 };
 use crate::text;
 pub use crate::workflow::fits::*;

@@ -55,6 +55,7 @@ async fn awaited_otherwise(event: TicketCreated, step: Step) -> Result<(), Failu
     step.attribute("at", at).await;
     let ticket = Box::pin(step.run("count", async move { Ok(event.ticket) }).retries(2)).await?;
     step.run("count-more", async move { Ok((ticket, id)) }).await?;
+    Box::pin(notify(&step, ticket)).await?;
     Ok(())
 }
 

@@ -132,15 +132,15 @@ pub(crate) fn do_not_mutate(model: &WorkflowModel, problems: &Problems) {
     let mutable = mutable(model, &model.function.block);
     for (step, attempt) in attempts(model) {
         for (name, place) in mutations(attempt, &mutable) {
-            report_change(step, &name, &place, problems);
+            report_change(&step.title(), &name, &place, problems);
         }
     }
 }
 
-/// Something of the body's is changed in a step.
-pub(super) fn report_change(step: &Step, name: &Ident, place: &TokenStream, problems: &Problems) {
+/// Something of the body's is changed in a step of this title.
+pub(super) fn report_change(step: &str, name: &Ident, place: &TokenStream, problems: &Problems) {
     problems.report(
-        Problem::at(place, format!("the step {} changes `{name}` of the body", step.title()))
+        Problem::at(place, format!("the step {step} changes `{name}` of the body"))
             .note(
                 "a resumed run gets the step's outcome without running it, so the change would be \
                  lost, and another attempt would make it twice",
@@ -352,7 +352,7 @@ pub(super) fn root(place: &Expr) -> Option<&Ident> {
     }
 }
 
-pub(super) fn attempts(model: &WorkflowModel) -> impl Iterator<Item = (&Step, &Expr)> {
+fn attempts(model: &WorkflowModel) -> impl Iterator<Item = (&Step, &Expr)> {
     model.steps.iter().filter_map(|step| Some((step, step.attempt.as_ref()?)))
 }
 

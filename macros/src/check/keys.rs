@@ -1,4 +1,4 @@
-use crate::model::{Method, WorkflowModel};
+use crate::model::WorkflowModel;
 use crate::problem::{Problem, Problems};
 
 /// Steps of one id that may be in progress at the same time have a key each.
@@ -9,20 +9,14 @@ pub(crate) fn tell_concurrent_steps_apart(model: &WorkflowModel, problems: &Prob
         if model.unused.iter().any(|unused| unused.step == index) {
             continue;
         }
-        let what = match step.method {
-            Method::Call => format!("the helper {}", step.title()),
-            _ => format!("the step {}", step.title()),
-        };
+        let what = format!("{} is begun several times at once, without a key", step.subject());
         problems.report(
-            Problem::at(
-                &step.name,
-                format!("{what} is begun several times at once, without a key"),
-            )
-            .note(
-                "a resumed run finds each outcome by its key; told apart by their order alone, \
+            Problem::at(&step.name, what)
+                .note(
+                    "a resumed run finds each outcome by its key; told apart by their order alone, \
                      one would get the outcome of another when an item is added or missing",
-            )
-            .help("end it with what tells the items apart: `.key(item.id)`"),
+                )
+                .help("end it with what tells the items apart: `.key(item.id)`"),
         );
     }
 }

@@ -16,6 +16,7 @@ pub(crate) fn are_used(model: &WorkflowModel, problems: &Problems) {
 
 /// What the handle gives at once is not awaited.
 pub(crate) fn are_waited_for(model: &WorkflowModel, problems: &Problems) {
+    // Of a restart is said that it has to be what the body returns.
     for method in model.awaited_values.iter().filter(|method| *method != "restart") {
         problems.report(
             Problem::at(method, format!("`{method}` gives its value at once"))
@@ -28,11 +29,13 @@ pub(crate) fn are_waited_for(model: &WorkflowModel, problems: &Problems) {
 /// A step is awaited itself.
 pub(crate) fn are_in_no_box(model: &WorkflowModel, problems: &Problems) {
     for Boxed { step, place } in &model.boxed {
-        let title = model.steps[*step].title();
+        let what = format!("{} is put in a box before it is awaited", model.steps[*step].subject());
         problems.report(
-            Problem::at(place, format!("the step {title} is put in a box before it is awaited"))
-                .note("a step becomes a future when it is awaited; what it holds is boxed already")
-                .help("await the step itself"),
+            Problem::at(place, what)
+                .note(
+                    "it becomes a future when it is awaited, so there is none to put in a box yet",
+                )
+                .help("remove the box: what it holds needs none"),
         );
     }
 }

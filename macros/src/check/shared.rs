@@ -1,127 +1,72 @@
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
-use syn::{Expr, ExprCall, ExprMethodCall, Ident, Item, Local, Macro, Pat, PatIdent};
+use syn::{Block, Expr, ExprCall, ExprMethodCall, Ident, Item, Local, Macro, Pat, PatIdent, Type};
 
-use super::attempts::{assigns, attempts, changes, report_change, root};
-use crate::model::{Handle, Method, WorkflowModel};
+use super::attempts::{assigns, changes, report_change, root};
+use super::scopes::{self, Scoped};
+use crate::model::{Handle, Method, Step, WorkflowModel};
 use crate::parse::MacroArguments;
 use crate::problem::Problems;
 
 /// A step changes nothing of the body's behind a lock or in a cell either.
 pub(crate) fn is_not_changed(model: &WorkflowModel, problems: &Problems) {
-    let mut shared =
-        Shared { handle: model.handle.as_ref(), names: Vec::new(), others: Vec::new() };
-    shared.visit_block(&model.function.block);
-    // What is called the same elsewhere may be what is meant.
-    shared.names.retain(|name| !shared.others.contains(name));
-    if shared.names.is_empty() {
-        return;
-    }
-    for (step, attempt) in attempts(model) {
-        let mut changes = Changes { shared: &shared.names, own: Vec::new(), found: Vec::new() };
-        changes.visit_expr(attempt);
-        for (name, place) in changes.found {
-            report_change(step, &name, &place, problems);
-        }
+    let Some(handle) = &model.handle else { return };
+    for Change { step, name, place } in Changes::in_body(&model.function.block, handle) {
+        report_change(&step, &name, &place, problems);
     }
 }
 
-/// The variables of a body that hold what can be changed through a shared reference.
-struct Shared<'m> {
-    handle: Option<&'m Handle>,
-    names: Vec<Ident>,
-    /// All that hold something else.
-    others: Vec<Ident>,
+/// A step changes what a variable of the body shares.
+struct Change {
+    /// What the step is called.
+    step: String,
+    name: Ident,
+    place: TokenStream,
 }
 
-impl Shared<'_> {
+struct Changes<'m> {
+    handle: &'m Handle,
+    /// What is in scope, the innermost last, and whether it can be changed through a shared reference.
+    bound: Vec<(Ident, bool)>,
+    /// What the step is called whose code this is, and how much was bound before it.
+    step: Option<(String, usize)>,
+    found: Vec<Change>,
+}
+
+impl<'m> Changes<'m> {
+    fn in_body(body: &Block, handle: &'m Handle) -> Vec<Change> {
+        let mut changes = Self { handle, bound: Vec::new(), step: None, found: Vec::new() };
+        changes.visit_block(body);
+        changes.found
+    }
+
+    /// The variable that a place is part of, if that is shared, and how many were bound before it.
+    fn shared<'e>(&self, place: &'e Expr) -> Option<(&'e Ident, usize)> {
+        let name = root(place)?;
+        let index = self.bound.iter().rposition(|(known, _)| known == name)?;
+        self.bound[index].1.then_some((name, index))
+    }
+
+    /// Whether a value can be changed through a shared reference.
     fn is_shared(&self, value: &Expr) -> bool {
         match value {
             // Another handle to the same.
-            Expr::MethodCall(copy) if copy.method == "clone" => self.is_named(&copy.receiver),
-            Expr::Call(call) => match called(call).as_slice() {
-                [.., ty, new] if *new == "new" || *new == "default" || *new == "from" => {
-                    holds_a_cell(ty) || call.args.first().is_some_and(|inner| self.is_shared(inner))
-                }
-                [.., clone] if *clone == "clone" => {
-                    call.args.first().is_some_and(|original| self.is_named(original))
-                }
-                _ => false,
-            },
+            Expr::MethodCall(copy) if copy.method == "clone" => self.is_shared(&copy.receiver),
             Expr::Reference(reference) => self.is_shared(&reference.expr),
-            value => self.is_named(value),
-        }
-    }
-
-    fn is_named(&self, value: &Expr) -> bool {
-        match value {
-            Expr::Reference(reference) => self.is_named(&reference.expr),
-            value => root(value).is_some_and(|name| self.names.contains(name)),
-        }
-    }
-}
-
-impl<'ast> Visit<'ast> for Shared<'_> {
-    fn visit_local(&mut self, local: &'ast Local) {
-        let pattern = match &local.pat {
-            Pat::Type(typed) => &*typed.pat,
-            pattern => pattern,
-        };
-        match (pattern, &local.init) {
-            (Pat::Ident(name), Some(init)) if self.is_shared(&init.expr) => {
-                self.names.push(name.ident.clone());
+            Expr::Call(call) => {
+                let made = match called(call).as_slice() {
+                    [.., ty, _] => holds_a_cell(ty),
+                    _ => false,
+                };
+                made || (hands_on(call) && call.args.iter().any(|held| self.is_shared(held)))
             }
-            _ => visit::visit_local(self, local),
+            value => self.shared(value).is_some(),
         }
-    }
-
-    fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
-        self.others.push(pattern.ident.clone());
-        visit::visit_pat_ident(self, pattern);
-    }
-
-    /// What a step makes is its own.
-    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
-        let method = self.handle.and_then(|handle| Method::of(call, handle));
-        if !method.is_some_and(Method::runs_code) {
-            visit::visit_expr_method_call(self, call);
-        }
-    }
-
-    fn visit_item(&mut self, _: &'ast Item) {}
-}
-
-/// The path of a function, by its names.
-fn called(call: &ExprCall) -> Vec<&Ident> {
-    match &*call.func {
-        Expr::Path(function) => function.path.segments.iter().map(|it| &it.ident).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Whether a type is changed through a shared reference.
-fn holds_a_cell(ty: &Ident) -> bool {
-    let cells = ["Mutex", "RwLock", "Cell", "RefCell", "OnceCell", "OnceLock"];
-    cells.iter().any(|cell| ty == cell) || ty.to_string().starts_with("Atomic")
-}
-
-/// Where an attempt changes what is shared.
-struct Changes<'m> {
-    shared: &'m [Ident],
-    /// The names that were bound so far.
-    own: Vec<Ident>,
-    found: Vec<(Ident, TokenStream)>,
-}
-
-impl Changes<'_> {
-    fn shared(&self, place: &Expr) -> Option<Ident> {
-        let name = root(place)?;
-        (self.shared.contains(name) && !self.own.contains(name)).then(|| name.clone())
     }
 
     /// What was locked to get at a place: of `list.lock().unwrap().items`, `list`.
-    fn locked(&self, place: &Expr) -> Option<Ident> {
+    fn locked<'e>(&self, place: &'e Expr) -> Option<(&'e Ident, usize)> {
         match place {
             Expr::MethodCall(call) if locks(&call.method) => self.shared(&call.receiver),
             Expr::MethodCall(call) if call.method == "unwrap" || call.method == "expect" => {
@@ -136,6 +81,36 @@ impl Changes<'_> {
             _ => None,
         }
     }
+
+    /// A variable is changed; one that the step has made itself is its own.
+    fn changed(&mut self, variable: Option<(&Ident, usize)>, place: &Expr) {
+        if let (Some((name, index)), Some((step, outer))) = (variable, &self.step)
+            && index < *outer
+        {
+            let (step, name) = (step.clone(), name.clone());
+            self.found.push(Change { step, name, place: place.to_token_stream() });
+        }
+    }
+}
+
+impl Scoped for Changes<'_> {
+    fn scope(&mut self, visit: impl FnOnce(&mut Self)) {
+        let outer = self.bound.len();
+        visit(self);
+        self.bound.truncate(outer);
+    }
+
+    fn bind(&mut self, pattern: &Pat, value: &Expr) {
+        let (name, is_declared) = match pattern {
+            Pat::Type(typed) => (&*typed.pat, mentions_a_cell(&typed.ty)),
+            pattern => (pattern, false),
+        };
+        let Pat::Ident(name) = name else { return self.visit_pat(pattern) };
+        if name.mutability.is_some() {
+            self.changed(self.locked(value), value);
+        }
+        self.bound.push((name.ident.clone(), is_declared || self.is_shared(value)));
+    }
 }
 
 impl<'ast> Visit<'ast> for Changes<'_> {
@@ -147,36 +122,70 @@ impl<'ast> Visit<'ast> for Changes<'_> {
             Expr::Binary(binary) if assigns(&binary.op) => self.locked(&binary.left),
             _ => None,
         };
-        self.found.extend(changed.map(|name| (name, expression.to_token_stream())));
-        visit::visit_expr(self, expression);
+        self.changed(changed, expression);
+        scopes::visit_expr(self, expression);
     }
 
-    /// A variable is bound only after its value: `let mut total = total.lock()`.
-    fn visit_local(&mut self, local: &'ast Local) {
-        if let Some(init) = &local.init {
-            if matches!(&local.pat, Pat::Ident(guard) if guard.mutability.is_some()) {
-                let locked = self.locked(&init.expr);
-                self.found.extend(locked.map(|name| (name, init.expr.to_token_stream())));
-            }
-            self.visit_expr(&init.expr);
-            if let Some((_, diverge)) = &init.diverge {
-                self.visit_expr(diverge);
-            }
+    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        let runs_code = Method::of(call, self.handle).is_some_and(Method::runs_code);
+        if !runs_code || self.step.is_some() {
+            return visit::visit_expr_method_call(self, call);
         }
-        self.visit_pat(&local.pat);
+        if self.bound.iter().any(|(_, is_shared)| *is_shared)
+            && let Some(step) = Step::of(call, self.handle)
+        {
+            self.step = Some((step.title(), self.bound.len()));
+            call.args.iter().for_each(|argument| self.visit_expr(argument));
+            self.step = None;
+        }
+    }
+
+    fn visit_block(&mut self, block: &'ast Block) {
+        self.scope(|inner| visit::visit_block(inner, block));
+    }
+
+    fn visit_local(&mut self, local: &'ast Local) {
+        scopes::visit_local(self, local);
     }
 
     fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
-        self.own.push(pattern.ident.clone());
+        self.bound.push((pattern.ident.clone(), false));
         visit::visit_pat_ident(self, pattern);
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {
-        let Some(arguments) = MacroArguments::parse(call) else { return };
-        arguments.expressions().into_iter().for_each(|argument| self.visit_expr(argument));
+        if let Some(arguments) = MacroArguments::parse(call) {
+            scopes::visit_arguments(self, &arguments);
+        }
     }
 
     fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+/// The path of a function, by its names.
+fn called(call: &ExprCall) -> Vec<&Ident> {
+    match &*call.func {
+        Expr::Path(function) => function.path.segments.iter().map(|it| &it.ident).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether what a function gives holds what it is given: `Arc::new(..)`, `Arc::clone(..)`.
+fn hands_on(call: &ExprCall) -> bool {
+    let name = called(call).last().map(ToString::to_string);
+    matches!(name.as_deref(), Some("new" | "from" | "clone"))
+}
+
+/// Whether a type is changed through a shared reference.
+fn holds_a_cell(ty: &Ident) -> bool {
+    let cells = ["Mutex", "RwLock", "Cell", "RefCell", "OnceCell", "OnceLock"];
+    cells.iter().any(|cell| ty == cell) || ty.to_string().starts_with("Atomic")
+}
+
+/// The same, of a type that may hold one: `Arc<Mutex<_>>`.
+fn mentions_a_cell(ty: &Type) -> bool {
+    let mut tokens = ty.to_token_stream().into_iter();
+    tokens.any(|token| matches!(token, TokenTree::Ident(name) if holds_a_cell(&name)))
 }
 
 /// Whether a method of a lock gives what it holds, which may be read alone.
@@ -204,4 +213,102 @@ fn sets(method: &Ident) -> bool {
         "compare_exchange_weak",
     ];
     SETTING.iter().any(|name| method == name) || method.to_string().starts_with("fetch_")
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::format_ident;
+    use syn::parse_quote;
+
+    use super::*;
+
+    fn changed(body: &Block) -> Vec<String> {
+        let handle = Handle::new(format_ident!("step"));
+        let found = Changes::in_body(body, &handle).into_iter();
+        found.map(|change| format!("{} in {}", change.name, change.step)).collect()
+    }
+
+    #[test]
+    fn what_a_variable_shares_is_known_by_how_it_is_made() {
+        let body = parse_quote!({
+            let count = AtomicU32::new(0);
+            let list = Arc::new(Mutex::new(Vec::new()));
+            let again = Arc::clone(&list);
+            let same = again.clone();
+            let lent = &count;
+            let inner = Mutex::new(1);
+            let outer = Arc::new(inner);
+            let declared: Arc<RwLock<u32>> = Default::default();
+            let plain = Sender::new(1);
+            step.run("a", async {
+                count.fetch_add(1);
+            })
+            .await?;
+            step.run("b", async {
+                same.lock().unwrap().push(1);
+            })
+            .await?;
+            step.run("c", async move {
+                lent.store(1);
+            })
+            .await?;
+            step.run("d", async {
+                *outer.lock().await += 1;
+            })
+            .await?;
+            step.run("e", async {
+                let mut value = declared.write();
+            })
+            .await?;
+            step.run("f", async {
+                plain.replace(2);
+            })
+            .await?;
+        });
+        assert_eq!(
+            changed(&body),
+            ["count in `a`", "same in `b`", "lent in `c`", "outer in `d`", "declared in `e`"]
+        );
+    }
+
+    #[test]
+    fn what_is_read_or_changed_in_the_body_is_let_be() {
+        let body = parse_quote!({
+            let list = Mutex::new(Vec::new());
+            let count = AtomicU32::new(0);
+            list.lock().unwrap().push(1);
+            step.run("a", async { Ok(list.lock().unwrap().len()) }).await?;
+            step.run("b", async { Ok(count.load()) }).await?;
+            count.store(2);
+        });
+        assert!(changed(&body).is_empty());
+    }
+
+    #[test]
+    fn variables_of_one_name_are_told_apart() {
+        let body = parse_quote!({
+            let list = Mutex::new(Vec::new());
+            step.run("own", async {
+                let list = Mutex::new(1);
+                list.set(2);
+            })
+            .await?;
+            step.run("inner", async {
+                {
+                    let list = 1;
+                }
+                let Some(one) = first else {
+                    list.lock().unwrap().push(1);
+                    return;
+                };
+            })
+            .await?;
+            let list = Vec::new();
+            step.run("other", async {
+                list.swap(0, 1);
+            })
+            .await?;
+        });
+        assert_eq!(changed(&body), ["list in `inner`"]);
+    }
 }

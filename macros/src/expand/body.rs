@@ -41,15 +41,11 @@ pub(super) fn rewrite(
         error: None,
     };
     rewrite.visit_block_mut(&mut block);
-    let probes = [
-        ("MayBeDropped", !workflow.dropped_calls.is_empty()),
-        ("MayBeOrdered", !workflow.orders.is_empty()),
-    ];
-    for (name, _) in probes.into_iter().filter(|(_, is_used)| *is_used) {
-        let name = Ident::new(name, Span::mixed_site());
+    // A probe may belong where nothing is rewritten; then the import is not used.
+    if !(workflow.dropped_calls.is_empty() && workflow.orders.is_empty()) {
         let import = parse_quote! {
             #[allow(unused_imports)]
-            use __private::#name as _;
+            use __private::Passes as _;
         };
         block.stmts.insert(0, import);
     }
@@ -109,7 +105,7 @@ impl VisitMut for Rewrite<'_> {
                     && self.asks_for_order(&Ident::new("for", each.for_token.span))
                 {
                     let items = std::mem::replace(&mut *each.expr, Expr::PLACEHOLDER);
-                    *each.expr = probed("Ordered", "__ordered", items);
+                    *each.expr = probed("Ordered", items);
                 }
                 let head = self.loop_head(expression);
                 visit_mut::visit_expr_mut(self, expression);
@@ -137,11 +133,11 @@ impl VisitMut for Rewrite<'_> {
             }
             Expr::Call(call) if self.drops_what_it_calls(call) => {
                 let call = std::mem::replace(expression, Expr::PLACEHOLDER);
-                *expression = probed("Dropped", "__dropped", call);
+                *expression = probed("Dropped", call);
             }
             Expr::MethodCall(call) if self.asks_for_order(&call.method) => {
                 let items = std::mem::replace(expression, Expr::PLACEHOLDER);
-                *expression = probed("Ordered", "__ordered", items);
+                *expression = probed("Ordered", items);
             }
             _ => {}
         }

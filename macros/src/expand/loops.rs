@@ -109,7 +109,7 @@ fn root(items: &Expr) -> Option<&Ident> {
         Expr::Reference(reference) => root(&reference.expr),
         Expr::MethodCall(call) => root(&call.receiver),
         Expr::Paren(inner) => root(&inner.expr),
-        // What rustc is asked about: `__private::Ordered(&items).__ordered()`.
+        // What rustc is asked about: `__private::Ordered(&items).__pass()`.
         Expr::Call(call) if is_ours(&call.func) => root(call.args.first()?),
         _ => None,
     }

@@ -48,9 +48,8 @@ pub(super) fn seen(call: Expr) -> Expr {
     given_to("seen", call)
 }
 
-/// `__private::Probe(value).method()`: a method of the probe's own for the types that are refused, and one
-/// of a trait for all others.
-pub(super) fn probed(probe: &str, method: &str, value: Expr) -> Expr {
+/// `__private::Probe(value).__pass()`, which is the value, unless rustc refuses its type.
+pub(super) fn probed(probe: &str, value: Expr) -> Expr {
     let (first, last) = ends(&value);
     // What rustc underlines.
     let place = match &value {
@@ -62,7 +61,7 @@ pub(super) fn probed(probe: &str, method: &str, value: Expr) -> Expr {
         attrs: Vec::new(),
         receiver: Box::new(given_to(probe, value)),
         dot_token: Token![.](last),
-        method: Ident::new(method, place),
+        method: Ident::new("__pass", place),
         turbofish: None,
         paren_token: Paren(last),
         args: Punctuated::new(),

@@ -3,13 +3,13 @@
 use syn::{Expr, ExprMethodCall, Ident};
 
 use super::Handle;
-use super::step::{Method, ungrouped};
+use super::step::{Method, Step, ungrouped};
 
 /// What stands before an `.await` in place of an operation.
 pub(crate) enum Misawaited<'e> {
     /// A method of the handle that gives its value at once: `step.now().await`.
     Value(&'e Ident),
-    /// A step in a box: `Box::pin(step.run(..)).await`. The box, and what is in it.
+    /// A step or a helper's call in a box: `Box::pin(step.run(..)).await`. The box, and what is in it.
     Boxed(&'e Expr, &'e Expr),
 }
 
@@ -19,14 +19,22 @@ impl<'e> Misawaited<'e> {
             Expr::MethodCall(call) if gives_a_value(call, handle) => {
                 Some(Self::Value(&call.method))
             }
-            Expr::Call(call) if is_box(&call.func) => match ungrouped(call.args.first()?) {
-                step @ Expr::MethodCall(chain) => Method::at_root_of(chain, handle)
-                    .is_some_and(Method::is_awaited)
-                    .then_some(Self::Boxed(&call.func, step)),
-                _ => None,
-            },
+            Expr::Call(call) if is_box(&call.func) => {
+                let operation = ungrouped(call.args.first()?);
+                is_operation(operation, handle).then_some(Self::Boxed(&call.func, operation))
+            }
             _ => None,
         }
+    }
+}
+
+fn is_operation(value: &Expr, handle: &Handle) -> bool {
+    match value {
+        Expr::MethodCall(chain) => {
+            Method::at_root_of(chain, handle).is_some_and(Method::is_awaited)
+        }
+        Expr::Call(call) => Step::of_call(call, handle).is_some(),
+        _ => false,
     }
 }
 

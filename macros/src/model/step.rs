@@ -195,6 +195,12 @@ impl Step {
     }
 
     /// What to call it in a message.
+    /// What a message is about: "the step `greet`", "the helper `notify`".
+    pub(crate) fn subject(&self) -> String {
+        let kind = if self.method == Method::Call { "helper" } else { "step" };
+        format!("the {kind} {}", self.title())
+    }
+
     pub(crate) fn title(&self) -> String {
         match &self.id {
             StepId::Literal(_, id) => format!("`{id}`"),

@@ -65,43 +65,6 @@ impl<F: Future> Seen<Call<F>> {
     }
 }
 
-/// What a function that is given the step handle gives, where nothing becomes of it. If that is a
-/// helper's call, the method that stands on the type itself is found first, and cannot be called; else
-/// that of [`MayBeDropped`].
-#[doc(hidden)]
-pub struct Dropped<T>(pub T);
-
-impl<F> Dropped<Call<F>> {
-    #[doc(hidden)]
-    pub fn __dropped(self) -> Call<F>
-    where
-        Call<F>: Awaited,
-    {
-        self.0
-    }
-}
-
-/// See [`Dropped`].
-#[doc(hidden)]
-pub trait MayBeDropped<T> {
-    fn __dropped(self) -> T;
-}
-
-impl<T> MayBeDropped<T> for Dropped<T> {
-    fn __dropped(self) -> T {
-        self.0
-    }
-}
-
-/// Holds for none.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "this helper is never awaited",
-    label = "a helper does nothing until it is awaited, so its steps would never be done",
-    note = "add `.await` at its end, or await it in `join!`"
-)]
-pub trait Awaited {}
-
 #[diagnostic::do_not_recommend]
 impl<C: IntoFuture> Durable for Seen<C> {}
 

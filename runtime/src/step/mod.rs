@@ -10,8 +10,8 @@ mod invoke;
 mod join;
 mod join_all;
 mod operations;
-mod order;
 mod panic;
+mod probes;
 mod race;
 mod restart;
 mod run;
@@ -25,14 +25,14 @@ mod wait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use self::call::{Call, Dropped, DurableFn, MayBeDropped, Seen, seen};
+pub use self::call::{Call, DurableFn, Seen, seen};
 pub use self::carried::Carried;
 pub use self::context::{
     Body, BodyFuture, Context, FromContext, Requirement, Resource, Resources, Returns, begin,
 };
 pub use self::durable::{Branch, Durable, StepFuture};
 pub use self::error::{BoxError, Failure, Permanent, RetryAfter, StepError};
-pub use self::order::{MayBeOrdered, Ordered};
+pub use self::probes::{Dropped, Ordered, Passes};
 pub use self::run::Run;
 pub use self::send::{SendEvent, SentIds};
 pub use self::sleep::Sleep;

@@ -12,8 +12,8 @@ use syn::{
 use super::known::Known;
 use super::names::Names;
 use super::order::{
-    Order, filled_by, is_asked_whether_there_is_one, is_list, is_of_sets, is_sorted_next, iterates,
-    only_inserts, takes_items,
+    Order, collected_into_a_list, collects, filled_by, is_asked_whether_there_is_one, is_of_sets,
+    is_sorted_next, iterates, only_inserts, takes_items,
 };
 use super::paths::unqualified;
 use super::sources::Source;
@@ -25,15 +25,21 @@ use crate::parse::{MacroArguments, concurrency};
 /// What a body would do differently the next time.
 pub(super) struct Found {
     pub(super) place: TokenStream,
-    pub(super) what: String,
-    pub(super) source: &'static Source,
-    /// From its name alone.
-    pub(super) is_guessed: bool,
+    pub(super) finding: Finding,
     /// An order that is not seen to show yet: what comes behind may hide it.
     pub(super) is_open: bool,
-    /// Where something is iterated over of which only rustc knows whether it is a hash table: the `for`,
-    /// or the method.
-    pub(super) asked: Option<Ident>,
+}
+
+pub(super) enum Finding {
+    Seen {
+        what: String,
+        source: &'static Source,
+        /// From its name alone.
+        is_guessed: bool,
+    },
+    /// Something is iterated over of which only rustc knows whether it is a hash table: at this `for`, or
+    /// by this method.
+    Asked(Ident),
 }
 
 pub(super) struct Body<'m> {
@@ -44,22 +50,13 @@ pub(super) struct Body<'m> {
     /// How many operations stand before here whose order is the body's.
     operations: usize,
     pub(super) found: Vec<Found>,
-    /// Whether what is visited is given to a variable that is declared as a list.
-    is_for_a_list: bool,
 }
 
 impl<'m> Body<'m> {
     /// What there is in a function, in the order of the source.
     pub(super) fn of(function: &ItemFn, handle: Option<&'m Handle>) -> Vec<Found> {
         let names = Names::default();
-        let mut body = Self {
-            handle,
-            names,
-            given: None,
-            operations: 0,
-            found: Vec::new(),
-            is_for_a_list: false,
-        };
+        let mut body = Self { handle, names, given: None, operations: 0, found: Vec::new() };
         for parameter in &function.sig.inputs {
             if let FnArg::Typed(parameter) = parameter {
                 let known = Known::of_type(&parameter.ty, &body.names);
@@ -72,13 +69,17 @@ impl<'m> Body<'m> {
 }
 
 impl Found {
-    pub(super) fn of(
+    pub(super) fn seen(
         source: &'static Source,
         place: TokenStream,
         what: String,
         is_guessed: bool,
     ) -> Self {
-        Self { place, what, source, is_guessed, is_open: false, asked: None }
+        Self { place, finding: Finding::Seen { what, source, is_guessed }, is_open: false }
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self.finding, Finding::Asked(_))
     }
 }
 
@@ -185,7 +186,7 @@ impl<'ast> Visit<'ast> for Body<'_> {
         }
         self.visit_expr(&call.receiver);
         let receiver = before..self.found.len();
-        let is_named = self.found[receiver.clone()].iter().any(|found| found.asked.is_none());
+        let is_named = self.found[receiver.clone()].iter().any(|found| !found.is_asked());
         // What it is called on may have been named already: `Instant::now().elapsed()`.
         if !is_named {
             self.guess_method(call, &method);
@@ -212,7 +213,7 @@ impl<'ast> Visit<'ast> for Body<'_> {
                 self.hide_asked(before..self.found.len());
             }
         }
-        if method == "collect" && call.turbofish.is_none() && !self.is_for_a_list {
+        if collects(call) {
             self.hide_asked(before..self.found.len());
         }
     }
@@ -282,10 +283,13 @@ impl<'ast> Visit<'ast> for Body<'_> {
 
     fn visit_local(&mut self, local: &'ast Local) {
         let before = self.found.len();
-        let is_list = matches!(&local.pat, Pat::Type(typed) if is_list(&typed.ty));
-        let outer = std::mem::replace(&mut self.is_for_a_list, is_list);
-        scopes::visit_local(self, local);
-        self.is_for_a_list = outer;
+        match collected_into_a_list(local) {
+            Some((iterator, list)) => {
+                self.visit_expr(iterator);
+                self.bind(&local.pat, list);
+            }
+            None => scopes::visit_local(self, local),
+        }
         if let (Pat::Type(typed), Some(init)) = (&local.pat, &local.init) {
             let hides = match Known::of_type(&typed.ty, &self.names) {
                 Some(Known::Number) => adds_up(&init.expr),

@@ -12,7 +12,7 @@ mod tests;
 
 use syn::Ident;
 
-use self::body::{Body, Found};
+use self::body::{Body, Finding, Found};
 use self::sources::Source;
 use crate::model::WorkflowModel;
 use crate::problem::{Problem, Problems};
@@ -24,13 +24,14 @@ use crate::problem::{Problem, Problems};
 pub(crate) fn is_kept(model: &WorkflowModel, problems: &Problems) -> Vec<Ident> {
     let mut asked_at = Vec::new();
     let found = Body::of(&model.function, model.handle.as_ref()).into_iter();
-    for Found { place, what, source, is_guessed, asked, .. } in
-        found.filter(|it| !model.allows("determinism", &it.place))
-    {
-        if let Some(asked) = asked {
-            asked_at.push(asked);
-            continue;
-        }
+    for Found { place, finding, .. } in found.filter(|it| !model.allows("determinism", &it.place)) {
+        let (what, source, is_guessed) = match finding {
+            Finding::Seen { what, source, is_guessed } => (what, source, is_guessed),
+            Finding::Asked(place) => {
+                asked_at.push(place);
+                continue;
+            }
+        };
         let Source { why, instead, .. } = source;
         let what = if is_guessed { format!("`{what}`, by its name,") } else { format!("`{what}`") };
         let problem = Problem::at(&place, format!("{what} {why}")).note(

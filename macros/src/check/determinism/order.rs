@@ -1,7 +1,7 @@
 //! Where the order shows in which something is iterated over.
 
 use quote::ToTokens;
-use syn::{BinOp, Expr, ExprBinary, ExprForLoop, ExprMethodCall, Ident, Pat, Stmt, Type};
+use syn::{BinOp, Expr, ExprBinary, ExprForLoop, ExprMethodCall, Ident, Local, Pat, Stmt, Type};
 
 use super::known::{Known, turbofish};
 use super::names::Names;
@@ -183,8 +183,24 @@ pub(super) fn only_inserts(each: &ExprForLoop) -> bool {
     matches!(&*each.body.stmts, [Stmt::Expr(Expr::MethodCall(call), _)] if call.method == "insert")
 }
 
-/// Whether a type is a list, in which an order shows.
-pub(super) fn is_list(ty: &Type) -> bool {
+/// Whether a call is a `collect()` that does not say into what.
+pub(super) fn collects(call: &ExprMethodCall) -> bool {
+    call.method == "collect" && call.turbofish.is_none()
+}
+
+/// What is collected into a variable that is declared as a list, in which an order shows, and the list:
+/// `let names: Vec<_> = names.keys().collect();`.
+pub(super) fn collected_into_a_list(local: &Local) -> Option<(&Expr, &Expr)> {
+    let (Pat::Type(typed), Some(init)) = (&local.pat, &local.init) else { return None };
+    match &*init.expr {
+        list @ Expr::MethodCall(call) if collects(call) && is_list(&typed.ty) => {
+            Some((&call.receiver, list))
+        }
+        _ => None,
+    }
+}
+
+fn is_list(ty: &Type) -> bool {
     let Type::Path(ty) = ty else { return false };
     let name = ty.path.segments.last().map(|name| &name.ident);
     name.is_some_and(|name| ["Vec", "VecDeque", "String"].iter().any(|list| name == list))

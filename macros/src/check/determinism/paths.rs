@@ -27,7 +27,7 @@ impl Body<'_> {
         };
         if let Some(source) = known.or_else(|| self.guess(path, arguments)) {
             let place = path.to_token_stream();
-            self.found.push(Found::of(source, place, written, known.is_none()));
+            self.found.push(Found::seen(source, place, written, known.is_none()));
         }
     }
 
@@ -53,7 +53,7 @@ impl Body<'_> {
         let Some(source) = Source::by_method(name, call.args.len()) else { return };
         if !matches!(Known::of_value(&call.receiver, &self.names), Some(Known::Handle)) {
             let place = call.method.to_token_stream();
-            self.found.push(Found::of(source, place, name.to_owned(), true));
+            self.found.push(Found::seen(source, place, name.to_owned(), true));
         }
     }
 }

@@ -7,7 +7,7 @@ use quote::ToTokens as _;
 use syn::visit::{self, Visit as _};
 use syn::{Expr, Ident, Macro, Pat, Path};
 
-use super::body::{Body, Found};
+use super::body::{Body, Finding, Found};
 use super::known::Known;
 use super::order::iterates;
 use super::sources::UNORDERED;
@@ -25,33 +25,25 @@ impl Body<'_> {
     /// The same, in a loop or by a method. If nothing is known of it, rustc is asked what it is.
     pub(super) fn iterated_at(&mut self, value: &Expr, asked: Ident) {
         if may_be_a_table(value) && Known::of_value(value, &self.names).is_none() {
-            let found = Found::of(&UNORDERED, value.to_token_stream(), String::new(), false);
-            self.found.push(Found { is_open: true, asked: Some(asked), ..found });
+            let (place, finding) = (value.to_token_stream(), Finding::Asked(asked));
+            self.found.push(Found { place, finding, is_open: true });
         } else {
             self.iterated(value);
         }
     }
 
     fn unordered(&mut self, place: TokenStream, what: String) {
-        self.found.push(Found { is_open: true, ..Found::of(&UNORDERED, place, what, false) });
+        self.found.push(Found { is_open: true, ..Found::seen(&UNORDERED, place, what, false) });
     }
 
     /// The order does not show in which something was iterated over there.
     pub(super) fn hide(&mut self, range: Range<usize>) {
-        let mut index = 0;
-        self.found.retain(|found| {
-            index += 1;
-            !(found.is_open && range.contains(&(index - 1)))
-        });
+        self.found.extract_if(range, |found| found.is_open).for_each(drop);
     }
 
     /// What rustc would be asked about there is put into something that may be without an order.
     pub(super) fn hide_asked(&mut self, range: Range<usize>) {
-        let mut index = 0;
-        self.found.retain(|found| {
-            index += 1;
-            !(found.is_open && found.asked.is_some() && range.contains(&(index - 1)))
-        });
+        self.found.extract_if(range, |found| found.is_open && found.is_asked()).for_each(drop);
     }
 
     /// The order shows in which something was iterated over since then.

@@ -1,12 +1,30 @@
 use syn::{Block, ItemFn, parse_quote};
 
-use super::body::Body;
+use super::body::{Body, Finding};
 use crate::model::Handle;
 
-fn found_in(function: &ItemFn) -> Vec<String> {
+fn findings(function: &ItemFn) -> impl Iterator<Item = Finding> {
     let handle = Handle::new(quote::format_ident!("step"));
-    let found = Body::of(function, Some(&handle)).into_iter();
-    found.filter(|found| found.asked.is_none()).map(|found| found.what).collect()
+    Body::of(function, Some(&handle)).into_iter().map(|found| found.finding)
+}
+
+fn found_in(function: &ItemFn) -> Vec<String> {
+    let seen = |finding| match finding {
+        Finding::Seen { what, .. } => Some(what),
+        Finding::Asked(_) => None,
+    };
+    findings(function).filter_map(seen).collect()
+}
+
+/// Where rustc is asked.
+fn asked(block: Block) -> Vec<String> {
+    let asked = |finding| match finding {
+        Finding::Seen { .. } => None,
+        Finding::Asked(place) => Some(place.to_string()),
+    };
+    findings(&parse_quote!(async fn body(order: Order, step: Step) #block))
+        .filter_map(asked)
+        .collect()
 }
 
 fn found(block: Block) -> Vec<String> {
@@ -419,30 +437,41 @@ fn a_list_may_be_sorted_before_anything_else() {
 
 #[test]
 fn rustc_is_asked_what_is_gone_through_where_its_order_shows() {
-    let function: ItemFn = parse_quote!(
-        async fn body(order: Order, step: Step) {
-            for line in &order.lines {
-                step.sleep("rest", "1s").key(line).await;
-            }
-            for (index, name) in 0..3 {
-                step.sleep("rest-more", "1s").key(index).await;
-            }
-            let first = order.tags.keys().next();
-            let mut sum = 0;
-            for price in order.prices.values() {
-                sum += price;
-            }
-            let mut all: Vec<_> = order.tags.drain().collect();
-            all.sort();
-            for tag in prices().into_iter().rev() {
-                all.push(tag);
-            }
+    let asked = asked(parse_quote!({
+        for line in &order.lines {
+            step.sleep("rest", "1s").key(line).await;
         }
-    );
-    let handle = Handle::new(quote::format_ident!("step"));
-    let found = Body::of(&function, Some(&handle)).into_iter();
-    let asked: Vec<_> = found.filter_map(|found| found.asked).map(|it| it.to_string()).collect();
-    assert_eq!(asked, ["for", "keys", "into_iter"]);
+        for (index, name) in 0..3 {
+            step.sleep("rest-more", "1s").key(index).await;
+        }
+        let first = order.tags.keys().next();
+        let mut sum = 0;
+        for price in order.prices.values() {
+            sum += price;
+        }
+        let mut all: Vec<_> = order.tags.drain().collect();
+        all.sort();
+        for tag in prices().into_iter().rev() {
+            all.push(tag);
+        }
+        let names: Vec<_> = order.tags.iter().collect();
+        let text = names.join(",");
+    }));
+    assert_eq!(asked, ["for", "keys", "into_iter", "iter"]);
+}
+
+#[test]
+fn what_may_be_without_an_order_may_be_filled_in_any() {
+    let asked = asked(parse_quote!({
+        let report = Report { tags: order.tags.iter().cloned().collect() };
+        summary.tags.extend(order.tags.iter().cloned());
+        for tag in &order.tags {
+            summary.seen.insert(tag.clone());
+        }
+        let sets: Vec<HashSet<_>> = order.lists.iter().map(|it| it.values().collect()).collect();
+        Ok(order.tags.into_iter().collect())
+    }));
+    assert_eq!(asked, ["iter"], "a list of sets has the order of what they were made of");
 }
 
 #[test]

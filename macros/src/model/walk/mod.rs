@@ -529,15 +529,15 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_expr_await(&mut self, awaited: &'ast ExprAwait) {
+        let step = self.contents.steps.len();
+        self.awaited(&awaited.base);
         match self.handle.and_then(|handle| Misawaited::of(&awaited.base, handle)) {
             Some(Misawaited::Value(method)) => self.contents.awaited_values.push(method.clone()),
-            Some(Misawaited::Boxed(function, _)) => {
-                let (step, place) = (self.contents.steps.len(), function.to_token_stream());
-                self.contents.boxed.push(Boxed { step, place });
+            Some(Misawaited::Boxed(function, _)) if self.contents.steps.len() > step => {
+                self.contents.boxed.push(Boxed { step, place: function.to_token_stream() });
             }
-            None => {}
+            _ => {}
         }
-        self.awaited(&awaited.base);
     }
 
     fn visit_block(&mut self, block: &'ast Block) {

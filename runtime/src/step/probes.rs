@@ -1,20 +1,54 @@
-//! Whether something is gone through in an order of its own: what no macro can see, and rustc can.
+//! What no macro can see and rustc can: which type a value has.
+//!
+//! `Probe(value).__pass()` gives the value back. For the types that are refused the method that stands on
+//! the probe itself is found first, and has a bound that nothing meets, so that rustc says why; for all
+//! others it is that of [`Passes`].
 
 use std::collections::{HashMap, HashSet, hash_map, hash_set};
 
-/// What a body goes through in an order that shows. If that is a hash table, the method that stands on
-/// the type itself is found first, and cannot be called; else that of [`MayBeOrdered`].
+use super::Call;
+
+/// See [the module](self).
+#[doc(hidden)]
+pub trait Passes<T> {
+    fn __pass(self) -> T;
+}
+
+/// What a function that is given the step handle gives, where nothing becomes of it: no helper's call.
+#[doc(hidden)]
+pub struct Dropped<T>(pub T);
+
+impl<T> Passes<T> for Dropped<T> {
+    fn __pass(self) -> T {
+        self.0
+    }
+}
+
+impl<F> Dropped<Call<F>> {
+    #[doc(hidden)]
+    pub fn __pass(self) -> Call<F>
+    where
+        Call<F>: Awaited,
+    {
+        self.0
+    }
+}
+
+/// Holds for none.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this helper is never awaited",
+    label = "a helper does nothing until it is awaited, so its steps would never be done",
+    note = "add `.await` at its end, or await it in `join!`"
+)]
+pub trait Awaited {}
+
+/// What a body goes through in an order that shows: no hash table.
 #[doc(hidden)]
 pub struct Ordered<T>(pub T);
 
-/// See [`Ordered`].
-#[doc(hidden)]
-pub trait MayBeOrdered<T> {
-    fn __ordered(self) -> T;
-}
-
-impl<T> MayBeOrdered<T> for Ordered<T> {
-    fn __ordered(self) -> T {
+impl<T> Passes<T> for Ordered<T> {
+    fn __pass(self) -> T {
         self.0
     }
 }
@@ -34,7 +68,7 @@ macro_rules! unordered {
         $(
             impl<$($parameter),+> Ordered<$ty> {
                 #[doc(hidden)]
-                pub fn __ordered(self) -> $ty
+                pub fn __pass(self) -> $ty
                 where
                     $ty: HasAnOrder,
                 {
