@@ -25,6 +25,7 @@ pub use serde_json::value::Serializer as ValueSerializer;
 pub use crate::__input_schema as input_schema;
 pub use crate::__named as named;
 pub use crate::__states as states;
+pub use crate::__undo as undo;
 pub use crate::__value as value;
 pub use crate::app::{App, Declared};
 pub use crate::event::{Event, EventDef, EventField};
@@ -32,8 +33,8 @@ pub use crate::payload::Undecodable;
 pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
     Body, BodyFuture, Branch, Call, Context, Definition, Dropped, Durable, DurableFn, Failure,
-    FromContext, Ordered, Passes, Race2, Race3, Race4, Race5, Race6, Race7, Race8, Requirement,
-    Returns, Tx, Undo, begin, join, race, seen, try_join, undo, undo_requirements,
+    FromContext, NoUndo, Ordered, Passes, Race2, Race3, Race4, Race5, Race6, Race7, Race8,
+    Requirement, Returns, Tx, Undo, UndoOf, Undoes, begin, join, race, seen, try_join,
 };
 use crate::text;
 pub use crate::workflow::fits::*;
@@ -179,6 +180,27 @@ macro_rules! __named {
             "::",
             $crate::__private::stringify!($name)
         );
+    };
+}
+
+/// What undoes a step: see [`UndoOf`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __undo {
+    ($id:expr, $function:expr) => {
+        $crate::__private::Undo::Step {
+            id: $id,
+            requirements: || {
+                #[allow(unused_imports)]
+                use $crate::__private::{NoUndo as _, Undoes as _};
+                $crate::__private::UndoOf($function).requirements()
+            },
+            begin: |context, output| {
+                #[allow(unused_imports)]
+                use $crate::__private::{NoUndo as _, Undoes as _};
+                $crate::__private::UndoOf($function).begin(context, output)
+            },
+        }
     };
 }
 

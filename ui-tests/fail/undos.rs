@@ -22,6 +22,8 @@ async fn refund(cents: u64) -> Result<(), Failure> {
     Ok(())
 }
 
+async fn give_nothing(_: Reservation) {}
+
 async fn with_steps(_: Reservation, step: Step) -> Result<(), Failure> {
     let _ = step;
     Ok(())
@@ -48,6 +50,12 @@ async fn by_a_call(event: TicketCreated, step: Step) -> Result<(), Failure> {
 #[workflow]
 async fn of_another_output(event: TicketCreated, step: Step) -> Result<(), Failure> {
     step.run("reserve", reserve(event.ticket)).undo(refund).await?;
+    Ok(())
+}
+
+#[workflow]
+async fn by_what_gives_nothing(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    step.run("reserve", reserve(event.ticket)).undo(give_nothing).await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
@@ -24,13 +24,5 @@ pub(super) fn of(workflow: &WorkflowModel) -> Vec<TokenStream> {
 
 fn undo(id: &syn::LitStr, step: &Step) -> Option<TokenStream> {
     let function = step.undo()?;
-    let span = function.span();
-    let [context, output] = ["context", "output"].map(|name| Ident::new(name, Span::mixed_site()));
-    Some(quote_spanned! {span=>
-        __private::Undo::Step {
-            id: #id,
-            requirements: || __private::undo_requirements(#function),
-            begin: |#context, #output| __private::undo(#function, #context, #output),
-        }
-    })
+    Some(quote_spanned!(function.span()=> __private::undo!(#id, #function)))
 }

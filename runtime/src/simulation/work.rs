@@ -10,7 +10,7 @@ use super::lab::Lab;
 use super::plan::{DEPTH, Failing, IDS, Work};
 use super::random::Random;
 use crate::journal::{RunId, StateKey};
-use crate::step::{BoxError, Permanent, Resource, RetryAfter, Undo, UndoFn, undo};
+use crate::step::{BoxError, Permanent, Resource, RetryAfter, Undo, UndoFn, UndoOf, Undoes};
 
 /// One attempt of a step.
 pub(super) async fn attempt(
@@ -59,7 +59,7 @@ pub(super) static UNDOS: LazyLock<&'static [Undo]> = LazyLock::new(|| {
         let of_step = |id| Undo::Step {
             id,
             requirements: Vec::new,
-            begin: |context, output| undo(take_back(context.trigger.run), context, output),
+            begin: |context, output| UndoOf(take_back(context.trigger.run)).begin(context, output),
         };
         let of_helper = |nth| Undo::Helper { id: helper(nth).leak(), undos: within };
         let undos = NAMES.iter().map(|id| of_step(*id)).chain((0..IDS).map(of_helper));

@@ -38,7 +38,7 @@ pub use self::send::{SendEvent, SentIds};
 pub use self::sleep::Sleep;
 pub use self::transaction::Tx;
 pub use self::undo::{
-    BeginUndo, Lent, UndecodableOutput, Undo, UndoAttempt, UndoFn, undo, undo_requirements,
+    BeginUndo, Lent, NoUndo, UndecodableOutput, Undo, UndoAttempt, UndoFn, UndoOf, Undoes,
 };
 pub use crate::payload::Outcome;
 

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use super::context::{Context, FromContext, Requirement, Resource};
 use super::error::BoxError;
 use super::operations::Fault;
+use crate::__private::refused;
 use crate::journal::StateKey;
 use crate::payload::{Payload, Undecodable};
 
@@ -103,25 +104,50 @@ pub struct UndecodableOutput {
     error: Undecodable,
 }
 
-/// Begins an attempt of an undo whose types are known.
-pub fn undo<F, T, A>(
-    function: F,
-    context: &Context,
-    output: &Payload,
-) -> Result<UndoAttempt, UndecodableOutput>
+/// A function that is said to be an undo. That it is none is said where the step is, which knows what it
+/// gives: here it is [`NoUndo`] then.
+#[doc(hidden)]
+pub struct UndoOf<F>(pub F);
+
+/// See [`UndoOf`].
+#[doc(hidden)]
+pub trait Undoes<T, A> {
+    /// What has to be lent for it.
+    fn requirements(self) -> Vec<Requirement>;
+
+    /// Begins an attempt.
+    fn begin(self, context: &Context, output: &Payload) -> Result<UndoAttempt, UndecodableOutput>;
+}
+
+impl<F, T, A> Undoes<T, A> for UndoOf<F>
 where
     F: UndoFn<T, A>,
     T: DeserializeOwned,
 {
-    let type_name = std::any::type_name::<T>();
-    let output = output.decode().map_err(|error| UndecodableOutput { type_name, error })?;
-    Ok(function.begin(output, context))
+    fn requirements(self) -> Vec<Requirement> {
+        F::requirements()
+    }
+
+    fn begin(self, context: &Context, output: &Payload) -> Result<UndoAttempt, UndecodableOutput> {
+        let type_name = std::any::type_name::<T>();
+        let output = output.decode().map_err(|error| UndecodableOutput { type_name, error })?;
+        Ok(self.0.begin(output, context))
+    }
 }
 
-/// What has to be lent for an undo.
-pub fn undo_requirements<F: UndoFn<T, A>, T, A>(_: F) -> Vec<Requirement> {
-    F::requirements()
+/// See [`UndoOf`].
+#[doc(hidden)]
+pub trait NoUndo: Sized {
+    fn requirements(self) -> Vec<Requirement> {
+        refused()
+    }
+
+    fn begin(self, _: &Context, _: &Payload) -> Result<UndoAttempt, UndecodableOutput> {
+        refused()
+    }
 }
+
+impl<F> NoUndo for &UndoOf<F> {}
 
 impl Undo {
     /// What has to be lent for all of them.

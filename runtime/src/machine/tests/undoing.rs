@@ -1,46 +1,19 @@
 use super::invoking::child;
 use super::waiting::Paid;
 use super::*;
+use crate::__private::undo;
 use crate::journal::{ErrorKind, ErrorRecord, Transition};
-use crate::step::{Undo, undo};
+use crate::step::Undo;
 
 /// What undoes the steps of these tests, by their ids.
 pub(super) const UNDOS: &[Undo] = &[
-    taken_back("reserve"),
-    taken_back("charge"),
-    taken_back("ask"),
-    refused("refuse"),
-    hung("hang"),
-    nothing("works"),
+    undo!("reserve", take_back),
+    undo!("charge", take_back),
+    undo!("ask", take_back),
+    undo!("refuse", refuse),
+    undo!("hang", hang),
+    undo!("works", take_back_nothing),
 ];
-
-const fn taken_back(id: &'static str) -> Undo {
-    Undo::Step {
-        id,
-        requirements: Vec::new,
-        begin: |context, output| undo(take_back, context, output),
-    }
-}
-
-const fn hung(id: &'static str) -> Undo {
-    Undo::Step { id, requirements: Vec::new, begin: |context, output| undo(hang, context, output) }
-}
-
-const fn nothing(id: &'static str) -> Undo {
-    Undo::Step {
-        id,
-        requirements: Vec::new,
-        begin: |context, output| undo(take_back_nothing, context, output),
-    }
-}
-
-const fn refused(id: &'static str) -> Undo {
-    Undo::Step {
-        id,
-        requirements: Vec::new,
-        begin: |context, output| undo(refuse, context, output),
-    }
-}
 
 pub(super) async fn take_back(output: u32) -> Result<(), Failure> {
     effect(format!("take back {output}"), ()).await
