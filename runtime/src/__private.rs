@@ -2,10 +2,13 @@
 
 pub use std::{
     clone::Clone,
+    cmp::{Eq, PartialEq},
     concat, fmt,
     future::{Future, IntoFuture},
+    hash::{Hash, Hasher},
     iter::{IntoIterator, Iterator},
     marker::{Copy, Send},
+    mem::discriminant,
     module_path,
     option::Option,
     primitive::{bool, str, usize},
@@ -26,7 +29,6 @@ pub use crate::__input_schema as input_schema;
 pub use crate::__named as named;
 pub use crate::__states as states;
 pub use crate::__undo as undo;
-pub use crate::__value as value;
 pub use crate::app::{App, Declared};
 pub use crate::event::{Event, EventDef, EventField};
 pub use crate::payload::Undecodable;
@@ -134,40 +136,6 @@ pub trait NoHelper {
 }
 
 impl<H> NoHelper for Known<H> {}
-
-/// A type that is copied. A `derive` would cost rustc twice as much.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __copy {
-    ($name:ident) => {
-        #[automatically_derived]
-        impl $crate::__private::Clone for $name {
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-
-        impl $crate::__private::Copy for $name {}
-    };
-}
-
-/// What the type of a workflow is as a value.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __value {
-    ($name:ident) => {
-        $crate::__copy! { $name }
-
-        impl $crate::__private::fmt::Debug for $name {
-            fn fmt(
-                &self,
-                f: &mut $crate::__private::fmt::Formatter<'_>,
-            ) -> $crate::__private::fmt::Result {
-                f.write_str($crate::__private::stringify!($name))
-            }
-        }
-    };
-}
 
 /// What a [`Workflow`] says of its name.
 #[doc(hidden)]
@@ -334,6 +302,7 @@ impl NoState {
 
 impl State for NoState {
     const ALL: &'static [Self] = &[];
+    type Of<T> = T;
 
     fn id(self) -> &'static str {
         ""

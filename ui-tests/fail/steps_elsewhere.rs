@@ -10,6 +10,19 @@ async fn look_up(step: &Step, desk: &Desk) -> Result<(), Failure> {
     Ok(())
 }
 
+async fn as_in_a_workflow(step: &Step, desk: &Desk) -> Result<usize, Failure> {
+    let ticket = step.run("fetch-ticket", desk.ticket(1)).retries(3).timeout("30s").await?;
+    step.sleep("rest", "1h").await;
+    step.invoke("analyse", analyse, 1).timeout("1 day").await?;
+    step.transaction("note", async |_tx| Ok::<_, Failure>(())).await?;
+    Ok(ticket.subject.len())
+}
+
+#[workflow(input)]
+async fn analyse(_ticket: u32, _step: Step) -> Result<(), Failure> {
+    Ok(())
+}
+
 #[workflow]
 async fn on_ticket(
     event: TicketCreated,

@@ -72,8 +72,6 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>, output_span: Sp
     let [filters, batch_key] = triggered::constants(workflow);
     let checks = triggered::checks(workflow);
     quote! {
-        __private::value! { #name }
-
         impl __private::Workflow for #name {
             type Input = #input;
             #output

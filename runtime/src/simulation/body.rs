@@ -25,6 +25,7 @@ pub(super) static NAMES: LazyLock<Vec<&'static str>> =
 
 impl State for Nth {
     const ALL: &'static [Self] = &[];
+    type Of<T> = T;
 
     fn id(self) -> &'static str {
         NAMES[self.0]

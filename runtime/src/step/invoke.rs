@@ -37,21 +37,22 @@ impl Step {
     ///     Ok(step.invoke("collect", collect, event.order).timeout("1 day").await?)
     /// }
     /// ```
-    pub fn invoke<W: Workflow>(
+    pub fn invoke<S: State, W: Workflow>(
         &self,
-        state: impl State,
+        state: S,
         _workflow: impl WorkflowFn<W>,
         input: <W::Input as Input>::Start,
-    ) -> Invoke<W::Output> {
+    ) -> S::Of<Invoke<W::Output>> {
         let limit = self.operations.lock().limits().event;
-        Invoke {
+        let invoke = Invoke {
             held: Held::claim(self, state, StepKind::Invoke),
             workflow: W::ID,
             input: <W::Input as Input>::encode(&input, limit),
             cancels: W::CANCELS,
             timeout: None,
             output: PhantomData,
-        }
+        };
+        invoke.into()
     }
 }
 

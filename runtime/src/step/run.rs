@@ -29,7 +29,7 @@ impl Step {
     ///
     /// In a workflow the second argument is simply a future, `desk.ticket(id)`; `#[workflow]` makes
     /// it lazy and repeatable.
-    pub fn run<'s, S, F, Fut, T, E>(&self, state: S, mut attempt: F) -> Run<'s, T, E>
+    pub fn run<'s, S, F, Fut, T, E>(&self, state: S, attempt: S::Of<F>) -> S::Of<Run<'s, T, E>>
     where
         S: State,
         F: FnMut() -> Fut + Send + 's,
@@ -38,7 +38,8 @@ impl Step {
         E: Into<BoxError> + Send + 's,
     {
         let held = Held::claim(self, state, StepKind::Run);
-        Run::of(held, move || Box::pin(attempt().into_future()))
+        let mut attempt = attempt.into();
+        Run::of(held, move || Box::pin(attempt().into_future())).into()
     }
 }
 
@@ -60,7 +61,7 @@ impl Step {
         T: Outcome,
         E: Into<BoxError> + Send + 's,
     {
-        self.run(state, move || attempt(values.clone()))
+        self.run(state, (move || attempt(values.clone())).into()).into()
     }
 }
 

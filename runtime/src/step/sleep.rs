@@ -16,13 +16,13 @@ impl Step {
     /// sleeps holds no memory.
     ///
     /// In a workflow a literal is checked at compile time: `step.sleep("cool-down", "3 days")`.
-    pub fn sleep<S: State>(&self, state: S, duration: Duration) -> Sleep {
-        self.sleep_due(state, Due::After(duration))
+    pub fn sleep<S: State>(&self, state: S, duration: S::Of<Duration>) -> Sleep {
+        self.sleep_due(state, Due::After(duration.into()))
     }
 
     /// Waits until a time; one that has passed ends at once.
-    pub fn sleep_until<S: State>(&self, state: S, time: Timestamp) -> Sleep {
-        self.sleep_due(state, Due::At(time))
+    pub fn sleep_until<S: State>(&self, state: S, time: S::Of<Timestamp>) -> Sleep {
+        self.sleep_due(state, Due::At(time.into()))
     }
 
     fn sleep_due<S: State>(&self, state: S, due: Due) -> Sleep {

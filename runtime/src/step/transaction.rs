@@ -33,7 +33,7 @@ impl Step {
     /// file in which the runs are kept.
     ///
     /// In a workflow the closure is written `async |tx| { .. }`.
-    pub fn transaction<'s, S, F, Fut, T, E>(&self, state: S, work: F) -> Run<'s, T, E>
+    pub fn transaction<'s, S, F, Fut, T, E>(&self, state: S, work: S::Of<F>) -> S::Of<Run<'s, T, E>>
     where
         S: State,
         F: FnMut(Tx) -> Fut + Send + 's,
@@ -43,7 +43,7 @@ impl Step {
     {
         let database = self.operations.lock().database();
         let open = Open::default();
-        let work = Arc::new(Mutex::new(work));
+        let work = Arc::new(Mutex::new(work.into()));
         let attempt = {
             let open = open.clone();
             move || {
@@ -60,7 +60,7 @@ impl Step {
                 }) as Attempt<'s, T, E>
             }
         };
-        Run::of(Held::claim(self, state, StepKind::Transaction), attempt).transacted(open)
+        Run::of(Held::claim(self, state, StepKind::Transaction), attempt).transacted(open).into()
     }
 
     /// As [`transaction`](Self::transaction), for a step that outlives what its closure uses: it holds
@@ -80,7 +80,7 @@ impl Step {
         T: Outcome,
         E: Into<BoxError> + Send + 's,
     {
-        self.transaction(state, move |tx| work(values.clone(), tx))
+        self.transaction(state, (move |tx| work(values.clone(), tx)).into()).into()
     }
 }
 

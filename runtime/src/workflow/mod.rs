@@ -50,7 +50,7 @@ use crate::payload::Outcome;
     label = "a workflow is expected here",
     note = "write `#[workflow]` above the async function and give its name"
 )]
-pub trait Workflow: Copy + Send + Sync + 'static {
+pub trait Workflow: Send + Sync + 'static {
     /// What starts it: the type of the function's first parameter.
     type Input: Input;
     /// What it gives in the end.
@@ -167,35 +167,68 @@ impl Awaits {
 
 /// The states of one workflow: an enum with a variant for each of its steps.
 #[diagnostic::on_unimplemented(
-    message = "a step needs its state, not `{Self}`",
-    label = "this step stands outside of a workflow",
-    note = "steps are compiled by `#[workflow]` and `#[durable]`: use them in the function under the attribute, through its own parameter `step`",
-    note = "a function that is called from there and has steps of its own needs `#[durable]`"
+    message = "this step is not part of a workflow",
+    label = "not compiled by `#[workflow]` or `#[durable]`",
+    note = "a resumed run finds a step by a state that the attribute makes of its id, in the function under it and through that function's own parameter `step`",
+    note = "a function that is called from a workflow and has steps of its own needs `#[durable]`"
 )]
 pub trait State: Copy + Eq + fmt::Debug + Send + Sync + 'static {
     /// Every state, in the order of the source.
     const ALL: &'static [Self];
+
+    /// `T` itself. What a step takes beside its state and what it gives are named through the state, so
+    /// that rustc says of a step without one that alone.
+    type Of<T>: From<T> + Into<T>;
 
     /// The step's id, as written.
     fn id(self) -> &'static str;
 }
 
 /// Defines the enum of a workflow's states. A doc on each variant would cost rustc more than all else
-/// about it.
+/// about it, and a `derive` twice as much as what is written out here.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __states {
     ($(#[$docs:meta])* $visibility:vis enum $name:ident { $($variant:ident = $id:literal),* }) => {
         $(#[$docs])*
         #[allow(missing_docs, non_camel_case_types)]
-        #[derive(::core::fmt::Debug, ::core::cmp::PartialEq, ::core::cmp::Eq, ::core::hash::Hash)]
         $visibility enum $name { $($variant),* }
 
-        $crate::__copy! { $name }
+        impl $crate::__private::Clone for $name {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl $crate::__private::Copy for $name {}
+
+        impl $crate::__private::fmt::Debug for $name {
+            fn fmt(
+                &self,
+                f: &mut $crate::__private::fmt::Formatter<'_>,
+            ) -> $crate::__private::fmt::Result {
+                f.write_str($crate::__private::State::id(*self))
+            }
+        }
+
+        impl $crate::__private::PartialEq for $name {
+            fn eq(&self, other: &Self) -> $crate::__private::bool {
+                $crate::__private::discriminant(self) == $crate::__private::discriminant(other)
+            }
+        }
+
+        impl $crate::__private::Eq for $name {}
+
+        impl $crate::__private::Hash for $name {
+            fn hash<H: $crate::__private::Hasher>(&self, hasher: &mut H) {
+                $crate::__private::discriminant(self).hash(hasher);
+            }
+        }
 
         #[diagnostic::do_not_recommend]
         impl $crate::__private::State for $name {
             const ALL: &'static [Self] = &[$(Self::$variant),*];
+            type Of<T> = T;
 
             fn id(self) -> &'static $crate::__private::str {
                 match self { $(Self::$variant => $id),* }

@@ -18,9 +18,6 @@ fn remind() -> ::indelible::__private::Called<remind> {
 }
 const _: () = {
     use ::indelible::__private;
-    __private::value! {
-        remind
-    }
     impl __private::Workflow for remind {
         type Input = __private::Direct<u32>;
         type Output = <Result<(), Failure> as __private::Returns>::Output;

@@ -10,9 +10,6 @@ fn on_ticket() -> ::indelible::__private::Called<on_ticket> {
 }
 const _: () = {
     use ::indelible::__private;
-    __private::value! {
-        on_ticket
-    }
     impl __private::Workflow for on_ticket {
         type Input = TicketCreated;
         type Output = <Result<(), Failure> as __private::Returns>::Output;

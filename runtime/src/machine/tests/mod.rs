@@ -40,6 +40,7 @@ struct At(&'static str);
 
 impl State for At {
     const ALL: &'static [Self] = &[];
+    type Of<T> = T;
 
     fn id(self) -> &'static str {
         self.0
