@@ -253,11 +253,11 @@ mod tests {
             })
             .await?;
             step.run("d", async {
-                *outer.lock().await += 1;
+                let mut value = outer.lock().unwrap();
             })
             .await?;
             step.run("e", async {
-                let mut value = declared.write();
+                *declared.write().await += 1;
             })
             .await?;
             step.run("f", async {

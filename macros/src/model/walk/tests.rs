@@ -63,6 +63,38 @@ fn helpers_are_found_wherever_they_are_awaited() {
 }
 
 #[test]
+fn a_helper_is_no_variable_unless_a_function_hides_it() {
+    let found = ids(parse_quote!({
+        tell(&step).await;
+        let tell = find(1);
+        tell(&step).await;
+        {
+            async fn tell(step: &Step) {}
+            tell(&step).await;
+        }
+        tell(&step).await;
+    }));
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn a_call_with_the_handle_that_nothing_becomes_of_is_found() {
+    let found = contents(parse_quote!({
+        statement(&step);
+        let _ = wild(&step);
+        drop(dropped(&step));
+        let later = later(&step);
+        later.await;
+        let again = shadowed(&step);
+        let again = again_and(&step);
+        passed(again);
+        given(note(&step));
+    }));
+    let dropped: Vec<_> = found.dropped_calls.iter().map(ToString::to_string).collect();
+    assert_eq!(dropped, ["statement", "wild", "dropped", "shadowed"]);
+}
+
+#[test]
 fn a_helper_that_a_step_runs_stands_in_it() {
     let body = parse_quote!({
         step.run("a", tell(&step, 1)).await?;
