@@ -47,6 +47,7 @@ const RULES: &[(&str, &str)] = &[
     ("restarts::are_not_in_a_helper", "a restart stands in a workflow, not in a helper"),
     ("outcomes::are_used", "the step `rest` is never awaited"),
     ("outcomes::are_waited_for", "`uuid` gives its value at once"),
+    ("outcomes::are_awaited_once", "`join!` awaits its branches itself"),
     ("outcomes::are_in_no_box", "the step `count` is put in a box before it is awaited"),
     ("macros::hide_no_await", "what is awaited inside of `info!` cannot be seen"),
     ("macros::join_some", "`join!` has nothing to wait for"),

@@ -6,6 +6,7 @@ use std::thread;
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
+use syn::spanned::Spanned;
 
 /// One mistake, at one place: what is wrong, why it matters, what to write instead.
 pub(crate) struct Problem {
@@ -73,6 +74,13 @@ impl Problems {
     /// Whether nothing was reported so far.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.borrow().as_ref().is_none_or(Vec::is_empty)
+    }
+
+    /// Whether something was reported of what begins there.
+    pub(crate) fn are_known_of(&self, tokens: &impl Spanned) -> bool {
+        let begin = tokens.span().start();
+        let errors = self.0.borrow();
+        errors.iter().flatten().any(|error| error.span().start() == begin)
     }
 
     /// Takes the value of a result, or reports its problem.

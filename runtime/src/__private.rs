@@ -240,6 +240,16 @@ pub fn once<Fut>(attempt: impl FnOnce() -> Fut) -> impl FnMut() -> Fut {
     move || (attempt.take().expect("a program with a refused step does not compile"))()
 }
 
+/// As [`once`], around a future that was refused to stand in a step.
+pub fn does<Fut>(attempt: Fut) -> impl FnMut() -> Fut {
+    once(move || attempt)
+}
+
+/// As [`once`], around what a step would give.
+pub fn gives<T>(output: T) -> impl FnMut() -> std::future::Ready<Result<T, Failure>> {
+    does(std::future::ready(Ok(output)))
+}
+
 /// As [`once`], around what a transaction was refused to do.
 pub fn once_with<Fut>(work: impl FnOnce(Tx) -> Fut) -> impl FnMut(Tx) -> Fut {
     let mut work = Some(work);

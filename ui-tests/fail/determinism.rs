@@ -51,4 +51,19 @@ macro_rules! told {
 }
 use told;
 
+#[workflow]
+async fn awaits_what_is_refused(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let limit = std::time::Duration::from_secs(3);
+    tokio::time::sleep(limit).await;
+    tokio::time::timeout(limit, step.run("fetch", desk.ticket(event.ticket))).await??;
+    tokio::spawn(async { desk.ticket(1).await });
+    let lines = std::os::unix::net::UnixStream::connect("/run/lines")?;
+    println!("{:?} {:?}", lines, std::path::Path::new("/run").read_dir()?.count());
+    Ok(())
+}
+
 fn main() {}

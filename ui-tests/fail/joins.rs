@@ -37,4 +37,19 @@ async fn awaits_by_itself(
     Ok(())
 }
 
+#[workflow]
+async fn awaits_twice(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let (ticket, sent) = join!(
+        step.run("fetch-ticket", desk.ticket(event.ticket)),
+        step.run("send", desk.mail("hello")),
+    )
+    .await;
+    println!("{} {}", ticket?.subject, sent?);
+    Ok(())
+}
+
 fn main() {}

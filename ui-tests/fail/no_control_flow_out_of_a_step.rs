@@ -25,4 +25,15 @@ async fn on_ticket(
     Ok(())
 }
 
+#[workflow]
+async fn gives_what_it_awaited(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let ticket = step.run("fetch-ticket", desk.ticket(event.ticket).await?).await?;
+    step.run("send-mail", desk.mail(&parse(&ticket.subject)?.to_string())).await?;
+    Ok(())
+}
+
 fn main() {}

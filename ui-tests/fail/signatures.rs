@@ -112,4 +112,10 @@ async fn is_no_loop(_event: TicketCreated) -> Result<(), Failure> {
 #[workflow]
 struct NoFunction;
 
+#[workflow]
+async fn gives_what_it_borrows(_event: TicketCreated, step: Step) -> Result<&str, Failure> {
+    step.sleep("rest", "1s").await;
+    Ok("rested")
+}
+
 fn main() {}

@@ -59,4 +59,30 @@ async fn awaited_otherwise(event: TicketCreated, step: Step) -> Result<(), Failu
     Ok(())
 }
 
+#[workflow]
+async fn asked_before_it_is_awaited(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let ticket = step.run("fetch-ticket", desk.ticket(event.ticket))?;
+    println!("{}", ticket.subject);
+    let count = notify(&step, event.ticket)?;
+    println!("{}", count + 1);
+    Ok(())
+}
+
+#[workflow]
+async fn joined_for_nothing(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let tickets = [event.ticket, 2];
+    step.join_all(tickets.iter().map(|id| step.run("fetch", desk.ticket(*id)).key(id)));
+    let _ = step.join_all(tickets.map(|id| step.run("again", desk.ticket(id)).key(id)));
+    step.run("keyed", desk.ticket(1)).key(1);
+    Ok(())
+}
+
 fn main() {}

@@ -11,6 +11,7 @@ struct TicketAnswered {
 async fn by_a_name(_event: TicketCreated, step: Step) -> Result<(), Failure> {
     step.wait_for_event("await-answer", "ticket/answered").await;
     step.wait_for_event("await-more").timeout("1h").await;
+    step.wait_for_event("await-most").matching(ticket = 1_u32).timeout("1h").await;
     Ok(())
 }
 
@@ -18,6 +19,7 @@ async fn by_a_name(_event: TicketCreated, step: Step) -> Result<(), Failure> {
 async fn by_a_comparison(_event: TicketCreated, step: Step) -> Result<(), Failure> {
     step.wait_for_event::<TicketAnswered>("await-answer").matching(1 == 2).await;
     step.wait_for_event::<TicketAnswered>("await-other").matching(|e| e.ticket == 1).await;
+    step.wait_for_event::<TicketAnswered>("await-named").matching("ticket", 1).await;
     Ok(())
 }
 
@@ -30,6 +32,8 @@ async fn by_another_field(event: TicketCreated, step: Step) -> Result<(), Failur
 #[workflow]
 async fn by_another_type(_event: TicketCreated, step: Step) -> Result<(), Failure> {
     step.wait_for_event::<TicketAnswered>("await-answer").matching(ticket = "seven").await;
+    let seven = "seven".to_owned();
+    step.wait_for_event::<TicketAnswered>("await-owned").matching(ticket = seven).await;
     Ok(())
 }
 

@@ -70,10 +70,9 @@ pub(crate) fn are_matched_at_once(model: &WorkflowModel, problems: &Problems) {
 /// `matching` compares fields to values.
 pub(crate) fn are_matched_by_field(model: &WorkflowModel, problems: &Problems) {
     let waits = model.steps.iter().filter(|step| step.method == Method::WaitForEvent);
-    for argument in waits.flat_map(|wait| wait.arguments_of("matching")) {
-        if matched(argument).is_some() {
-            continue;
-        }
+    for wait in waits {
+        let mut arguments = wait.arguments_of("matching");
+        let Some(argument) = arguments.find(|it| matched(it).is_none()) else { continue };
         let help = match argument {
             Expr::Closure(_) => {
                 "an event that passes a condition is waited for with `.filter(|event| ..)`"

@@ -78,6 +78,7 @@ fn body(model: &WorkflowModel, problems: &Problems) -> Vec<Ident> {
     transactions::await_only_themselves(model, problems);
     outcomes::are_used(model, problems);
     outcomes::are_waited_for(model, problems);
+    outcomes::are_awaited_once(model, problems);
     outcomes::are_in_no_box(model, problems);
     macros::hide_no_await(model, problems);
     macros::join_some(model, problems);

@@ -12,6 +12,14 @@ pub(crate) fn are_used(model: &WorkflowModel, problems: &Problems) {
                 .help("add `.await` at its end, or await it in `join!`"),
         );
     }
+    let joins = model.dropped_joins.iter();
+    for join in joins.filter(|join| !model.allows("used_outcomes", join)) {
+        problems.report(
+            Problem::at(join, "this `join_all` is never awaited")
+                .note("its steps do nothing until it is awaited, so they would never be done")
+                .help("add `.await` at its end"),
+        );
+    }
 }
 
 /// What the handle gives at once is not awaited.
@@ -21,6 +29,17 @@ pub(crate) fn are_waited_for(model: &WorkflowModel, problems: &Problems) {
         problems.report(
             Problem::at(method, format!("`{method}` gives its value at once"))
                 .note("it is made from what the run knows already, so there is nothing to wait for")
+                .help("remove `.await`"),
+        );
+    }
+}
+
+/// What awaits its branches is not awaited itself.
+pub(crate) fn are_awaited_once(model: &WorkflowModel, problems: &Problems) {
+    for name in &model.awaited_macros {
+        problems.report(
+            Problem::at(name, format!("`{name}!` awaits its branches itself"))
+                .note("it gives their outcomes, and there is nothing left to wait for")
                 .help("remove `.await`"),
         );
     }

@@ -90,11 +90,22 @@ pub(crate) fn is_not_generic(model: &WorkflowModel, problems: &Problems) {
 
 /// What a workflow gives is a type with a name: it is read back by who waits for it.
 pub(crate) fn names_its_output(model: &WorkflowModel, problems: &Problems) {
-    for opaque in model.opaque_output() {
+    for unreadable in model.unreadable_output() {
+        let (what, instead) = match unreadable {
+            Type::Reference(_) => (
+                "a workflow owns what it gives",
+                "-> Result<String, Failure>, or another type that borrows nothing",
+            ),
+            _ => (
+                "a workflow names the type that it gives",
+                "-> Result<Assignment, Failure>, with a type that derives `Serialize` and \
+                 `Deserialize`",
+            ),
+        };
         problems.report(
-            Problem::at(&opaque, "a workflow names the type that it gives")
+            Problem::at(&unreadable, what)
                 .note("its output is stored, and read back in another process as this type")
-                .help("-> Result<Assignment, Failure>, with a type that derives `Serialize` and `Deserialize`"),
+                .help(instead),
         );
     }
 }

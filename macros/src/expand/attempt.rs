@@ -39,8 +39,9 @@ impl Refused {
 /// An argument that was refused takes a form about which rustc has nothing to add.
 pub(super) fn attempt(argument: &mut Expr, refused: &Refused, error: Option<Type>) {
     if refused.exits {
-        let attempt = quote!({ let attempt = #argument; __private::once(move || attempt) });
-        *argument = Expr::Verbatim(attempt);
+        // `f().await?` is what the step was to give, and `f(x?)` what it was to do.
+        let around = if matches!(argument, Expr::Try(_)) { quote!(gives) } else { quote!(does) };
+        *argument = Expr::Verbatim(quote!(__private::#around(#argument)));
         return;
     }
     settle_error(argument, error);

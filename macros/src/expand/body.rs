@@ -18,7 +18,7 @@ use super::{attempt, concurrency, loops};
 use crate::check;
 use crate::model::{
     Backoff, CarriedLoop, Method, Misawaited, Step, StepId, WorkflowModel, awaited_event,
-    hidden_step, is_restart, matched,
+    hidden_step, is_operation, is_restart, matched,
 };
 use crate::parse::{MacroArguments, concurrency as concurrency_of, parse_duration};
 use crate::problem::Problems;
@@ -120,7 +120,10 @@ impl VisitMut for Rewrite<'_> {
             return;
         }
         match expression {
-            Expr::Await(awaited) if !self.is_durable_by_its_type(&awaited.base) => {
+            Expr::Await(awaited)
+                if !self.is_durable_by_its_type(&awaited.base)
+                    && !self.problems.are_known_of(&awaited.base) =>
+            {
                 let operation = std::mem::replace(&mut *awaited.base, Expr::PLACEHOLDER);
                 *awaited.base = durable(operation);
             }
@@ -134,6 +137,12 @@ impl VisitMut for Rewrite<'_> {
             Expr::Call(call) if self.drops_what_it_calls(call) => {
                 let call = std::mem::replace(expression, Expr::PLACEHOLDER);
                 *expression = probed("Dropped", call);
+            }
+            // The futures that it gives are branches each.
+            Expr::MethodCall(call)
+                if self.workflow.closure_maps.iter().any(|map| is_same(map, &call.method)) =>
+            {
+                *expression = Expr::Verbatim(quote!(#call.map(__private::Branch)));
             }
             Expr::MethodCall(call) if self.asks_for_order(&call.method) => {
                 let items = std::mem::replace(expression, Expr::PLACEHOLDER);
@@ -198,16 +207,28 @@ impl Rewrite<'_> {
                 if handle.has_one_name() && Method::of(call, handle).is_some_and(Method::is_awaited))
     }
 
-    /// What is awaited and is no operation was reported; this says nothing.
+    /// What is awaited and is no operation was reported, and so was what is not awaited and is one; this
+    /// says nothing.
     fn mend_await(&self, expression: &mut Expr) {
         let (false, Some(handle)) = (self.problems.is_empty(), &self.workflow.handle) else {
             return;
         };
-        let Expr::Await(awaited) = expression else { return };
-        match Misawaited::of(&awaited.base, handle) {
-            Some(Misawaited::Value(_)) => *expression = (*awaited.base).clone(),
-            Some(Misawaited::Boxed(_, step)) => *awaited.base = step.clone(),
-            None => {}
+        match expression {
+            Expr::Await(awaited) => match Misawaited::of(&awaited.base, handle) {
+                Some(Misawaited::Value(_) | Misawaited::Joined(_)) => {
+                    *expression = (*awaited.base).clone()
+                }
+                Some(Misawaited::Boxed(_, step)) => *awaited.base = step.clone(),
+                None => {}
+            },
+            Expr::Try(tried)
+                if matches!(&*tried.expr, Expr::MethodCall(_))
+                    && is_operation(&tried.expr, handle) =>
+            {
+                let step = &tried.expr;
+                *tried.expr = parse_quote!(#step.await);
+            }
+            _ => {}
         }
     }
 
@@ -227,6 +248,9 @@ impl Rewrite<'_> {
     /// To some functions an `async` block is a future, and no branch of the body: `Box::pin(async { .. })`.
     fn function_call(&mut self, call: &mut ExprCall) {
         self.visit_expr_mut(&mut call.func);
+        // What a function does that was reported is nobody's concern any more.
+        let outer = self.inside_step;
+        self.inside_step |= takes_futures(&call.func) && self.problems.are_known_of(&call.func);
         for argument in &mut call.args {
             match argument {
                 Expr::Async(block) if takes_futures(&call.func) => {
@@ -235,6 +259,7 @@ impl Rewrite<'_> {
                 argument => self.visit_expr_mut(argument),
             }
         }
+        self.inside_step = outer;
     }
 
     fn method_call(&mut self, call: &mut ExprMethodCall) {
@@ -261,9 +286,10 @@ impl Rewrite<'_> {
             } else if call.method == "retry_if" {
                 self.error = call.args.first().and_then(named_error);
             }
+            let is_typed = is_typed(call);
             visit_mut::visit_expr_method_call_mut(self, call);
             if call.method == "matching" {
-                each_field(call);
+                if is_typed { each_field(call) } else { takes_anything(call) }
             } else if call.method == "undo" {
                 let is_refused = |undo: &Expr| !matches!(undo, Expr::Path(_));
                 // It was reported; this says nothing, and undoes anything.
@@ -440,28 +466,39 @@ fn branch(span: Span, block: &impl ToTokens) -> Expr {
     Expr::Verbatim(quote_spanned!(span=> __private::Branch(#block)))
 }
 
-/// `.matching(a = x, b = y)` becomes `.on_field(|f| f.a, x).on_field(|f| f.b, y)`. What is no
+/// `.matching(a = x, b = y)` becomes `.on_field(|f| f.a).equals(x).on_field(|f| f.b).equals(y)`. What is no
 /// `field = value` was reported.
 fn each_field(call: &mut ExprMethodCall) {
     let fields = Ident::new("__fields", Span::mixed_site());
     let mut receiver = call.receiver.to_token_stream();
-    let method = Ident::new("on_field", call.method.span());
-    let mut arguments: Vec<_> = call
+    let [on_field, equals] =
+        ["on_field", "equals"].map(|method| Ident::new(method, call.method.span()));
+    let mut fields: Vec<_> = call
         .args
         .iter()
         .filter_map(matched)
-        .map(|(field, value)| quote!(|#fields| #fields.#field, #value))
+        .map(|(field, value)| (quote!(#on_field(|#fields| #fields.#field)), value))
         .collect();
-    let Some(last) = arguments.pop() else {
-        // It was reported; this says nothing, and takes anything.
-        call.method = Ident::new("filter", method.span());
-        call.args = [Expr::Verbatim(quote!(|_| true))].into_iter().collect();
-        return;
-    };
-    for argument in arguments {
-        receiver = quote!(#receiver.#method(#argument));
+    let Some((last, value)) = fields.pop() else { return takes_anything(call) };
+    for (field, value) in fields {
+        receiver = quote!(#receiver.#field.#equals(#value));
     }
-    call.method = method;
-    *call.receiver = Expr::Verbatim(receiver);
-    call.args = [Expr::Verbatim(last)].into_iter().collect();
+    let value = value.clone();
+    *call.receiver = Expr::Verbatim(quote!(#receiver.#last));
+    call.method = equals;
+    call.args = [value].into_iter().collect();
+}
+
+/// What was reported of a condition: this says nothing.
+fn takes_anything(call: &mut ExprMethodCall) {
+    call.method = Ident::new("filter", call.method.span());
+    call.args = [Expr::Verbatim(quote!(|_| true))].into_iter().collect();
+}
+
+/// Whether it is known what a chain waits for.
+fn is_typed(chain: &ExprMethodCall) -> bool {
+    match &*chain.receiver {
+        Expr::MethodCall(receiver) => is_typed(receiver),
+        _ => awaited_event(chain).is_some(),
+    }
 }

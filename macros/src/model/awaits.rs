@@ -4,11 +4,14 @@ use syn::{Expr, ExprMethodCall, Ident};
 
 use super::Handle;
 use super::step::{Method, Step, ungrouped};
+use crate::parse::concurrency;
 
 /// What stands before an `.await` in place of an operation.
 pub(crate) enum Misawaited<'e> {
     /// A method of the handle that gives its value at once: `step.now().await`.
     Value(&'e Ident),
+    /// Operations that are awaited together already: `join!(..).await`.
+    Joined(&'e Ident),
     /// A step or a helper's call in a box: `Box::pin(step.run(..)).await`. The box, and what is in it.
     Boxed(&'e Expr, &'e Expr),
 }
@@ -19,8 +22,11 @@ impl<'e> Misawaited<'e> {
             Expr::MethodCall(call) if gives_a_value(call, handle) => {
                 Some(Self::Value(&call.method))
             }
+            Expr::Macro(call) if concurrency(&call.mac).is_some() => {
+                Some(Self::Joined(&call.mac.path.segments.last()?.ident))
+            }
             Expr::Call(call) if is_box(&call.func) => {
-                let operation = ungrouped(call.args.first()?);
+                let operation = call.args.first()?;
                 is_operation(operation, handle).then_some(Self::Boxed(&call.func, operation))
             }
             _ => None,
@@ -28,8 +34,9 @@ impl<'e> Misawaited<'e> {
     }
 }
 
-fn is_operation(value: &Expr, handle: &Handle) -> bool {
-    match value {
+/// Whether an expression builds a step or calls what may be a helper.
+pub(crate) fn is_operation(value: &Expr, handle: &Handle) -> bool {
+    match ungrouped(value) {
         Expr::MethodCall(chain) => {
             Method::at_root_of(chain, handle).is_some_and(Method::is_awaited)
         }

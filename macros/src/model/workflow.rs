@@ -2,11 +2,8 @@ use std::collections::BTreeSet;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::visit::Visit;
-use syn::{
-    Attribute, Block, FnArg, Ident, ItemFn, LitStr, Pat, PatType, Path, ReturnType, Type,
-    TypeImplTrait,
-};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Block, FnArg, Ident, ItemFn, LitStr, Pat, PatType, Path, ReturnType, Type};
 
 use super::attributes::{self, Attributes};
 use super::items::items;
@@ -41,14 +38,20 @@ pub(crate) struct WorkflowModel {
     pub(crate) unused: Vec<Unused>,
     /// The methods of the handle that are awaited though they give their values at once.
     pub(crate) awaited_values: Vec<Ident>,
+    /// The macros that are awaited though they await their branches.
+    pub(crate) awaited_macros: Vec<Ident>,
     pub(crate) boxed: Vec<Boxed>,
     /// Each `#[carried(..)]` of the body.
     pub(crate) carried: Vec<Attribute>,
     pub(crate) graph: Graph,
     /// The calls of the body's own `async` closures, by what is called.
     pub(crate) closure_calls: Vec<Ident>,
+    /// Each `map` that is given an `async` closure.
+    pub(crate) closure_maps: Vec<Ident>,
     /// The calls of functions that may be helpers, and that are never awaited, by what is called.
     pub(crate) dropped_calls: Vec<Ident>,
+    /// The calls of `step.join_all(..)` that are never awaited, by their method.
+    pub(crate) dropped_joins: Vec<Ident>,
     /// Where the order of something shows that may be a hash table, which rustc alone can tell: the
     /// `for`, or the method that goes through it.
     pub(crate) orders: Vec<Ident>,
@@ -90,9 +93,12 @@ impl WorkflowModel {
             nested,
             unused,
             awaited_values,
+            awaited_macros,
             boxed,
             closure_calls,
+            closure_maps,
             dropped_calls,
+            dropped_joins,
         } = contents;
         let (states, keys): (Vec<_>, Vec<_>) = states(&steps).unzip();
         let graph = Graph::of(&function.block, handle.as_ref(), &keys);
@@ -113,11 +119,14 @@ impl WorkflowModel {
             nested,
             unused,
             awaited_values,
+            awaited_macros,
             boxed,
             carried,
             graph,
             closure_calls,
+            closure_maps,
             dropped_calls,
+            dropped_joins,
             orders: Vec::new(),
             items,
         }
@@ -174,14 +183,14 @@ impl WorkflowModel {
             && !matches!(first, Some(Type::Reference(_)))
             && !self.parameters().any(|input| matches!(*input.ty, Type::ImplTrait(_)))
             && self.returns_something_else().is_none()
-            && self.opaque_output().is_empty()
+            && self.unreadable_output().is_empty()
     }
 
-    /// Each `impl Trait` in what it returns.
-    pub(crate) fn opaque_output(&self) -> Vec<TypeImplTrait> {
-        let mut opaque = Opaque(Vec::new());
-        opaque.visit_return_type(&self.function.sig.output);
-        opaque.0
+    /// Each `impl Trait` and each reference in what it returns: what cannot be read back.
+    pub(crate) fn unreadable_output(&self) -> Vec<Type> {
+        let mut unreadable = Unreadable(Vec::new());
+        unreadable.visit_return_type(&self.function.sig.output);
+        unreadable.0
     }
 
     /// The return type, if it is plainly no `Result`. Of most types a macro cannot tell; rustc can.
@@ -231,11 +240,14 @@ impl WorkflowModel {
     }
 }
 
-struct Opaque(Vec<TypeImplTrait>);
+struct Unreadable(Vec<Type>);
 
-impl<'ast> Visit<'ast> for Opaque {
-    fn visit_type_impl_trait(&mut self, opaque: &'ast TypeImplTrait) {
-        self.0.push(opaque.clone());
+impl<'ast> Visit<'ast> for Unreadable {
+    fn visit_type(&mut self, ty: &'ast Type) {
+        match ty {
+            Type::ImplTrait(_) | Type::Reference(_) => self.0.push(ty.clone()),
+            other => visit::visit_type(self, other),
+        }
     }
 }
 

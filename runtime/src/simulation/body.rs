@@ -129,8 +129,10 @@ impl Interpreter<'_> {
                 mix(seen, 1)
             }
             Node::Wait { id, no, at_least, timeout, from_now } => {
-                let mut wait =
-                    step.wait_for_event::<Signal>(Nth(*id)).on_field(|fields| fields.no, *no);
+                let mut wait = step
+                    .wait_for_event::<Signal>(Nth(*id))
+                    .on_field(|fields| fields.no)
+                    .equals(*no);
                 if *from_now {
                     wait = wait.from_now();
                 }

@@ -61,6 +61,22 @@ impl Step {
     }
 }
 
+/// A field of which a wait is about to be told the value: its type is known by then.
+#[doc(hidden)]
+pub struct OnField<'s, E, T> {
+    wait: WaitForEvent<'s, E>,
+    field: EventField<E, T>,
+}
+
+impl<'s, E, T> OnField<'s, E, T> {
+    #[doc(hidden)]
+    pub fn equals(self, value: impl Matches<T>) -> WaitForEvent<'s, E> {
+        let Self { mut wait, field } = self;
+        wait.fields.push((field.name(), field.encode(value)));
+        wait
+    }
+}
+
 type Filter<'s, E> = Box<dyn Fn(&E) -> bool + Send + 's>;
 
 /// A wait for an event; await it. See [`Step::wait_for_event`].
@@ -96,13 +112,10 @@ impl<'s, E: Event> WaitForEvent<'s, E> {
     /// are looked at has to be known before any run begins.
     #[doc(hidden)]
     pub fn on_field<T>(
-        mut self,
+        self,
         field: impl FnOnce(E::Fields) -> EventField<E, T>,
-        value: impl Matches<T>,
-    ) -> Self {
-        let field = field(E::FIELDS);
-        self.fields.push((field.name(), field.encode(value)));
-        self
+    ) -> OnField<'s, E, T> {
+        OnField { wait: self, field: field(E::FIELDS) }
     }
 
     /// Waits only for an event that passes. The filter is asked for each event that

@@ -145,3 +145,18 @@ body! {
         Ok(a? + b?)
     }
 }
+
+body! {
+    on [3]
+    async fn an_async_closure_for_each(n: u32, step: Step) -> Result<Vec<u32>, Failure> {
+        let words: Vec<_> = (0..n).map(|i| format!("word {i}")).collect();
+        let outcomes = step.join_all(words.iter().map(async |word| {
+            let length = step.run("length", work(word, word.len() as u32)).key(word).await?;
+            step.run("double", work(format!("double {word}"), length * 2)).key(word).await
+        }));
+        let triple = async |i: u32| step.run("triple", work(format!("triple {i}"), i * 3)).key(i).await;
+        let tripled = step.join_all((0..n).map(triple));
+        let all = outcomes.await.into_iter().chain(tripled.await);
+        Ok(all.collect::<Result<_, _>>()?)
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::{Future, IntoFuture, Ready, ready};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
@@ -45,8 +46,11 @@ impl Step {
         ready(Ok(self.uuid(id).into()))
     }
 
-    pub(crate) fn join_all<I: IntoIterator<Item: IntoFuture>>(&self, all: I) -> JoinAll<I::Item> {
-        JoinAll(all.into_iter().collect())
+    pub(crate) fn join_all<'s, I>(&self, all: I) -> JoinAll<'s, I::Item>
+    where
+        I: IntoIterator<Item: IntoFuture + 's>,
+    {
+        JoinAll(all.into_iter().collect(), PhantomData)
     }
 
     fn key(&self, id: &str) -> String {
@@ -61,20 +65,19 @@ impl Step {
 }
 
 /// Stands for `indelible::step::JoinAll`.
-pub(crate) struct JoinAll<D>(Vec<D>);
+pub(crate) struct JoinAll<'s, D>(Vec<D>, PhantomData<&'s ()>);
 
-impl<D> JoinAll<D> {
+impl<D> JoinAll<'_, D> {
     pub(crate) fn limit(self, _limit: usize) -> Self {
         self
     }
 }
 
-impl<'s, T, E> IntoFuture for JoinAll<Run<'s, T, E>>
+impl<'s, D> IntoFuture for JoinAll<'s, D>
 where
-    T: Send + 's,
-    E: Into<BoxError> + Send + 's,
+    D: IntoFuture<Output: Send, IntoFuture: Send> + Send + 's,
 {
-    type Output = Vec<Result<T, StepError>>;
+    type Output = Vec<D::Output>;
     type IntoFuture = BoxFuture<'s, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {

@@ -100,7 +100,8 @@ const _: () = {
                 __private::durable(
                         step
                             .wait_for_event::<Answered>(RemindState::Answer)
-                            .on_field(|__fields| __fields.user, user),
+                            .on_field(|__fields| __fields.user)
+                            .equals(user),
                     )
                     .await;
                 Ok(())

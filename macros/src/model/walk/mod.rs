@@ -14,7 +14,7 @@ use syn::{
 
 use self::names::{Names, Value};
 use super::Handle;
-use super::awaits::Misawaited;
+use super::awaits::{Misawaited, is_operation};
 use super::carried::{self, CarriedLoop};
 use super::macros::MacroCall;
 use super::occurrences::occurrences;
@@ -36,11 +36,17 @@ pub(super) struct Contents {
     pub(super) unused: Vec<Unused>,
     /// The methods of the handle that are awaited though they give their values at once.
     pub(super) awaited_values: Vec<Ident>,
+    /// The macros that are awaited though they await their branches.
+    pub(super) awaited_macros: Vec<Ident>,
     pub(super) boxed: Vec<Boxed>,
     /// The calls of the body's own `async` closures, by what is called.
     pub(super) closure_calls: Vec<Ident>,
+    /// Each `map` that is given an `async` closure.
+    pub(super) closure_maps: Vec<Ident>,
     /// The calls of functions that may be helpers, and that are never awaited, by what is called.
     pub(super) dropped_calls: Vec<Ident>,
+    /// The calls of `step.join_all(..)` that are never awaited, by their method.
+    pub(super) dropped_joins: Vec<Ident>,
 }
 
 /// A step that is used in another's own code; both by their places among all.
@@ -222,6 +228,16 @@ impl<'h> Walk<'h> {
         }
     }
 
+    fn is_async_closure(&mut self, value: &Expr) -> bool {
+        match ungrouped(value) {
+            Expr::Closure(closure) => closure.asyncness.is_some(),
+            value => self.named(value).is_some_and(|index| {
+                let closure = self.names.get(index).value.closure;
+                closure.is_some_and(|closure| closure.is_async)
+            }),
+        }
+    }
+
     /// A helper's call, perhaps with a name of its own.
     fn is_call_of_helper(&self, expression: &Expr) -> bool {
         matches!(ungrouped(expression), Expr::Call(call) if self.helper(call).is_some())
@@ -313,6 +329,13 @@ impl<'h> Walk<'h> {
         let Some(handle) = self.handle else {
             return visit::visit_expr_method_call(self, call);
         };
+        let joins = call.method == "join_all" && handle.is(&call.receiver);
+        if joins && fate == Fate::Dropped {
+            self.contents.dropped_joins.push(call.method.clone());
+        }
+        if call.method == "map" && call.args.iter().any(|it| self.is_async_closure(it)) {
+            self.contents.closure_maps.push(call.method.clone());
+        }
         if let Some(mut step) = Step::of(call, handle) {
             step.options = self.take_options();
             let (method, runs_code) = (step.method, step.attempt.is_some());
@@ -326,6 +349,8 @@ impl<'h> Walk<'h> {
             fate = Fate::Other;
         } else if Method::at_root_of(call, handle).is_some() {
             self.options.push(StepOption::of(call));
+            // That the whole chain is dropped was seen.
+            fate = if fate == Fate::Dropped { Fate::Other } else { fate };
         } else if is_restart(call, handle) {
             self.contents.restarts.push(call.method.clone());
         } else if call.method == "matching" && call.args.iter().any(|it| matched(it).is_some()) {
@@ -343,7 +368,6 @@ impl<'h> Walk<'h> {
             fate = Fate::Other;
         }
         self.given(&call.receiver, fate);
-        let joins = call.method == "join_all" && handle.is(&call.receiver);
         self.arguments(&call.args, if joins { Fate::Gathered } else { Fate::Other });
     }
 
@@ -520,6 +544,12 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                     self.contents.unused.push(Unused { step, place });
                 }
             }
+            // What is asked for an outcome before it is awaited is no operation any more.
+            Expr::Try(tried) => {
+                let handle = self.handle;
+                let is_operation = handle.is_some_and(|handle| is_operation(&tried.expr, handle));
+                self.given(&tried.expr, if is_operation { Fate::Dropped } else { Fate::Other });
+            }
             Expr::Call(call) => self.function_call(call, fate),
             Expr::Macro(call) => self.macro_call(&call.mac, fate),
             Expr::Closure(closure) => self.closure(closure, fate),
@@ -533,6 +563,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         self.awaited(&awaited.base);
         match self.handle.and_then(|handle| Misawaited::of(&awaited.base, handle)) {
             Some(Misawaited::Value(method)) => self.contents.awaited_values.push(method.clone()),
+            Some(Misawaited::Joined(name)) => self.contents.awaited_macros.push(name.clone()),
             Some(Misawaited::Boxed(function, _)) if self.contents.steps.len() > step => {
                 self.contents.boxed.push(Boxed { step, place: function.to_token_stream() });
             }

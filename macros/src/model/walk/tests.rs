@@ -89,9 +89,26 @@ fn a_call_with_the_handle_that_nothing_becomes_of_is_found() {
         let again = again_and(&step);
         passed(again);
         given(note(&step));
+        asked(&step)?;
+        asked_otherwise(id)?;
     }));
     let dropped: Vec<_> = found.dropped_calls.iter().map(ToString::to_string).collect();
-    assert_eq!(dropped, ["statement", "wild", "dropped", "shadowed"]);
+    assert_eq!(dropped, ["statement", "wild", "dropped", "asked", "shadowed"]);
+}
+
+#[test]
+fn a_map_is_known_that_makes_branches() {
+    let found = contents(parse_quote!({
+        let each = async |n| step.run("each", f(n)).key(n).await;
+        let plain = |n| step.run("plain", f(n)).key(n);
+        step.join_all(ns.map(async |n| step.run("a", f(n)).key(n).await)).await;
+        step.join_all(ns.map(each)).await;
+        step.join_all(ns.map(&each)).await;
+        step.join_all(ns.map(plain)).await;
+        step.join_all(ns.map(|n| each(n).key(n))).await;
+        step.join_all(ns.filter(async |n| true)).await;
+    }));
+    assert_eq!(found.closure_maps.len(), 3);
 }
 
 #[test]
@@ -242,12 +259,32 @@ fn an_operation_that_nothing_becomes_of_is_found() {
         let pair = (step.sleep("one", "1s"), step.sleep("other", "1s"));
         pair.0.await;
         let id = step.uuid("id");
+        step.run("optioned", f()).key(1);
+        let asked = step.run("asked", f()).retries(2)?;
+        let draw = step.random("draw")?;
+        step.join_all([]);
+        let _ = step.join_all([]);
+        let all = step.join_all([]);
+        all.await;
     }));
+    assert_eq!(found.dropped_joins.len(), 2);
     let unused: Vec<_> =
         found.unused.iter().filter_map(|it| found.steps[it.step].literal_id()).collect();
     assert_eq!(
         unused,
-        ["statement", "infer", "wild", "drop", "inner", "called", "made", "shadowed", "called"]
+        [
+            "statement",
+            "infer",
+            "wild",
+            "drop",
+            "inner",
+            "called",
+            "made",
+            "optioned",
+            "asked",
+            "shadowed",
+            "called",
+        ]
     );
 }
 

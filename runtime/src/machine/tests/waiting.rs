@@ -42,7 +42,7 @@ pub(super) fn paid(order: u32, cents: u32) -> Message {
 
 fn until_paid() -> Begin {
     workflow!(async |step| {
-        let wait = step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order, 7u32);
+        let wait = step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order).equals(7u32);
         let received = durable(wait.timeout(Duration::from_secs(60))).await;
         durable(step.run(At("after"), || effect("after", ()))).await?;
         Ok(received.map(|received: Received<Paid>| received.data.cents))
@@ -129,7 +129,7 @@ fn an_event_wins_over_a_time_out_that_is_not_on_its_way_yet() {
 #[test]
 fn an_event_wins_over_a_sleep_that_is_over_as_well() {
     let begin = workflow!(async |step| {
-        let wait = step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order, 7u32);
+        let wait = step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order).equals(7u32);
         let sleep = step.sleep(At("patience"), Duration::from_secs(60));
         let first = crate::step::race((durable(sleep), durable(wait))).await;
         Ok(matches!(first, crate::step::Race2::B(_)))
@@ -171,7 +171,7 @@ fn a_cancellation_wins_until_the_body_has_all_that_it_waits_for() {
 fn what_nothing_waits_for_is_discarded_and_may_come_again() {
     let begin = workflow!(async |step| {
         durable(step.run(At("slow"), || gated("slow"))).await?;
-        let wait = step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order, 7u32);
+        let wait = step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order).equals(7u32);
         Ok(durable(wait).await.map(|received| received.data.cents))
     });
     close_all();
@@ -191,7 +191,8 @@ fn a_message_is_told_once() {
     let begin = workflow!(async |step| {
         let mut cents = Vec::new();
         for _ in 0..2 {
-            let wait = step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order, 7u32);
+            let wait =
+                step.wait_for_event::<Paid>(At("paid")).on_field(|paid| paid.order).equals(7u32);
             cents.push(durable(wait).await.map(|received| received.data.cents));
         }
         Ok(cents)
@@ -207,7 +208,8 @@ fn a_message_is_told_once() {
 #[test]
 fn an_event_satisfies_one_wait_the_one_entered_first_that_wants_it() {
     let begin = workflow!(async |step| {
-        let wait = |id| step.wait_for_event::<Paid>(At(id)).on_field(|paid| paid.order, 7u32);
+        let wait =
+            |id| step.wait_for_event::<Paid>(At(id)).on_field(|paid| paid.order).equals(7u32);
         let (large, any) = crate::__private::join((
             durable(wait("large").filter(|paid| paid.cents > 100)),
             durable(wait("any")),
@@ -230,7 +232,8 @@ fn an_event_satisfies_one_wait_the_one_entered_first_that_wants_it() {
 #[test]
 fn events_that_come_together_are_considered_one_after_the_other() {
     let begin = workflow!(async |step| {
-        let wait = |id| step.wait_for_event::<Paid>(At(id)).on_field(|paid| paid.order, 7u32);
+        let wait =
+            |id| step.wait_for_event::<Paid>(At(id)).on_field(|paid| paid.order).equals(7u32);
         let large = wait("large").filter(|paid| paid.cents > 100).timeout(Duration::from_secs(1));
         let fair = wait("fair").filter(|paid| paid.cents > 10).timeout(Duration::from_secs(1));
         let (large, fair) = crate::__private::join((durable(large), durable(fair))).await;
@@ -320,7 +323,7 @@ fn a_held_run_whose_body_has_ended_is_cancelled_all_the_same() {
 fn an_event_that_fits_two_waits_by_other_fields_ends_the_first() {
     let begin = workflow!(async |step| {
         let by_order =
-            step.wait_for_event::<Paid>(At("by-order")).on_field(|paid| paid.order, 7u32);
+            step.wait_for_event::<Paid>(At("by-order")).on_field(|paid| paid.order).equals(7u32);
         let any = step.wait_for_event::<Paid>(At("any"));
         let by_order = by_order.filter(|paid| paid.cents > 100);
         let (one, other) = crate::step::join((durable(by_order), durable(any))).await;
