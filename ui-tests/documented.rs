@@ -56,6 +56,7 @@ const RULES: &[(&str, &str)] = &[
         "macros::branches_are_not_awaited",
         "this branch of `join!` is awaited before the others begin",
     ),
+    ("macros::branches_are_no_lists", "a list is no branch of `join!`"),
     ("events::are_typed", "this wait does not say for which event"),
     ("events::are_known", "this helper would wait for another event with each caller"),
     ("events::are_declared_outside", "`TicketClosed` is known inside of this body only"),

@@ -52,4 +52,19 @@ async fn awaits_twice(
     Ok(())
 }
 
+#[workflow]
+async fn joins_lists(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let tickets = [event.ticket, 2];
+    join!(tickets.iter().map(|id| step.run("fetch", desk.ticket(*id)).key(id)));
+    try_join!([step.run("one", desk.ticket(1)), step.run("other", desk.ticket(2))], async {
+        step.sleep("rest", "1s").await;
+        Ok::<(), Failure>(())
+    });
+    Ok(())
+}
+
 fn main() {}

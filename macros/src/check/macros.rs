@@ -136,6 +136,20 @@ pub(crate) fn branches_are_not_awaited(model: &WorkflowModel, problems: &Problem
     }
 }
 
+/// What stands side by side is written out; a list has a method of its own.
+pub(crate) fn branches_are_no_lists(model: &WorkflowModel, problems: &Problems) {
+    for call in &model.macros {
+        let Some(name) = call.name() else { continue };
+        for list in &call.listed_branches {
+            problems.report(
+                Problem::at(list, format!("a list is no branch of `{name}!`"))
+                    .note("each branch is one operation, and how many there are is known when the program is compiled")
+                    .help("step.join_all(items.iter().map(|item| ..)).await gives the outcomes of a list, in its order"),
+            );
+        }
+    }
+}
+
 const RACE_EXAMPLE: &str =
     "race! { paid = wait => Some(paid), () = step.sleep(\"give-up\", \"2 days\") => None }";
 

@@ -2,10 +2,11 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Block, Expr, ExprCall, ExprLit, ExprMethodCall, Item, Lit, Macro, PatIdent, Stmt, Type,
+    Block, Expr, ExprCall, ExprLit, ExprMethodCall, Item, Lit, Macro, PatIdent, Stmt, Token, Type,
     parse_quote, parse_quote_spanned,
 };
 
@@ -279,8 +280,13 @@ impl Rewrite<'_> {
                 && let Some(duration) = call.args.first_mut()
             {
                 self.duration(duration);
-            } else if call.method == "backoff" && call.args.iter().any(|it| matched(it).is_some()) {
-                let written = Backoff::new(call.args.to_token_stream(), self.problems);
+            } else if call.method == "backoff" && is_written_out(&call.args) {
+                let written = if call.args.iter().any(|it| matched(it).is_some()) {
+                    Backoff::new(call.args.to_token_stream(), self.problems)
+                } else {
+                    self.problems.report(Backoff::unnamed(&call.method));
+                    Backoff::default()
+                };
                 check::grows(&written, self.problems);
                 call.args = [Expr::Verbatim(backoff(&written))].into_iter().collect();
             } else if call.method == "retry_if" {
@@ -464,6 +470,12 @@ fn is_among<'n>(call: &ExprCall, names: impl IntoIterator<Item = &'n Ident>) -> 
 /// An `async` block or closure in a body awaits nothing but durable operations, so it is one.
 fn branch(span: Span, block: &impl ToTokens) -> Expr {
     Expr::Verbatim(quote_spanned!(span=> __private::Branch(#block)))
+}
+
+/// Whether a backoff is written in its parts, or in what was meant as such, and is no value of its type.
+fn is_written_out(arguments: &Punctuated<Expr, Token![,]>) -> bool {
+    let is_a_value = |it: &Expr| matched(it).is_none() && !matches!(it, Expr::Lit(_));
+    arguments.len() != 1 || !arguments.iter().all(is_a_value)
 }
 
 /// `.matching(a = x, b = y)` becomes `.on_field(|f| f.a).equals(x).on_field(|f| f.b).equals(y)`. What is no

@@ -5,12 +5,17 @@ use syn::{Expr, Macro, Pat};
 
 use super::syntax::durable;
 use crate::check::most_and_least;
-use crate::parse::{Concurrency, MacroArguments, RaceBranch, awaited_already};
+use crate::parse::{Concurrency, MacroArguments, RaceBranch, awaited_already, is_a_list};
 
 /// A macro that awaits its branches side by side, as an expression. One that was refused takes a form about
 /// which rustc has nothing to add.
 pub(super) fn expand(kind: Concurrency, call: &Macro, arguments: &MacroArguments) -> Expr {
     let span = call.path.span();
+    if arguments.branches().any(is_a_list) {
+        let branches = arguments.branches();
+        let taken = quote!({ let _ = (#(#branches,)*); __private::refused::<()>() });
+        return Expr::Verbatim(taken);
+    }
     let is_allowed = most_and_least(kind).contains(&arguments.branches().count());
     let is_awaited = arguments.branches().any(|branch| awaited_already(branch).is_some());
     let function = match (kind, arguments) {

@@ -222,6 +222,13 @@ impl Backoff {
         }
         backoff
     }
+
+    /// What is wrong with `.backoff("1s")`.
+    pub(crate) fn unnamed(method: &Ident) -> Problem {
+        Problem::at(method, "`backoff` is given its parts by their names")
+            .note("`initial` is the first wait, which doubles from attempt to attempt up to `max`")
+            .help(".backoff(initial = \"1s\", max = \"5m\")")
+    }
 }
 
 /// The value of an argument that takes a string literal.

@@ -1,9 +1,12 @@
 use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::token::Await;
 use syn::{Ident, Macro};
 
 use super::{Handle, Method};
-use crate::parse::{Concurrency, MacroArguments, awaited_already, concurrency, unread_branches};
+use crate::parse::{
+    Concurrency, MacroArguments, awaited_already, concurrency, is_a_list, unread_branches,
+};
 
 /// A macro that a body calls.
 pub(crate) struct MacroCall {
@@ -14,6 +17,8 @@ pub(crate) struct MacroCall {
     pub(crate) in_step: bool,
     /// The `.await` of each branch that is awaited before the others begin.
     pub(crate) awaited_branches: Vec<Await>,
+    /// The branches that are lists.
+    pub(crate) listed_branches: Vec<TokenStream>,
 }
 
 impl MacroCall {
@@ -22,13 +27,16 @@ impl MacroCall {
             MacroArguments::Race(branches) => branches.len(),
             arguments => arguments.expressions().len(),
         });
-        let awaited_branches = match (concurrency(call), arguments) {
-            (Some(_), Some(arguments)) if !in_step => {
-                arguments.branches().filter_map(awaited_already).collect()
-            }
-            _ => Vec::new(),
-        };
-        Self { call: call.clone(), count, in_step, awaited_branches }
+        let concurrent = arguments.filter(|_| concurrency(call).is_some() && !in_step);
+        let branches = || concurrent.into_iter().flat_map(MacroArguments::branches);
+        let listed = branches().filter(|branch| is_a_list(branch));
+        Self {
+            call: call.clone(),
+            count,
+            in_step,
+            awaited_branches: branches().filter_map(awaited_already).collect(),
+            listed_branches: listed.map(ToTokens::to_token_stream).collect(),
+        }
     }
 
     /// The last part of its path.

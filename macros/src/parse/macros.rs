@@ -154,6 +154,18 @@ pub(crate) fn awaited_already(branch: &Expr) -> Option<token::Await> {
     }
 }
 
+/// Whether a branch is plainly a list of operations, and none itself.
+pub(crate) fn is_a_list(branch: &Expr) -> bool {
+    match branch {
+        Expr::Array(_) => true,
+        Expr::Macro(call) => call.mac.path.is_ident("vec"),
+        Expr::MethodCall(call) => {
+            ["map", "filter_map", "flat_map", "collect"].iter().any(|name| call.method == name)
+        }
+        _ => false,
+    }
+}
+
 impl MacroArguments {
     /// Reads a macro's tokens; `None` if they are no expressions, or are not used as such.
     pub(crate) fn parse(call: &Macro) -> Option<Self> {

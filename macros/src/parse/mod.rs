@@ -20,7 +20,8 @@ pub(crate) use self::cron::check_cron;
 pub(crate) use self::derive::DeriveSyntax;
 pub(crate) use self::duration::parse_duration;
 pub(crate) use self::macros::{
-    Concurrency, MacroArguments, RaceBranch, awaited_already, concurrency, unread_branches,
+    Concurrency, MacroArguments, RaceBranch, awaited_already, concurrency, is_a_list,
+    unread_branches,
 };
 pub(crate) use self::name::{event_name_flaw, is_kebab_case, to_kebab_case, variant_name};
 pub(crate) use self::suggestion::did_you_mean;

@@ -11,7 +11,7 @@ use crate::payload::{EncodeError, Payload, Undecodable};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot start a workflow",
     label = "the first parameter says what starts the workflow",
-    note = "take an event type (`#[derive(Event)]`), `Received<E>` of one, an enum of several (`#[derive(Triggers)]`), `Tick` under `cron(..)`, or `Vec<E>` under `batch(..)`; for a workflow that is only started directly write `#[workflow(input)]` and take any serialisable type"
+    note = "take an event type (`#[derive(Event)]`), `Received<E>` of one, an enum of several (`#[derive(Triggers)]`), `Tick` under `cron(..)`, or `Vec<E>` under `batch(..)`; for a workflow that is only started directly write `#[workflow(input)]` and take any type that derives `Serialize` and `Deserialize`"
 )]
 pub trait Input: Sized + Send + 'static {
     /// What [`Client::start`](crate::Client::start) takes for it.
