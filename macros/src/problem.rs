@@ -121,6 +121,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_problem_was_reported_of_is_known_by_where_it_begins() {
+        let call: syn::ExprCall = syn::parse_str("sleep(second)").expect("a call");
+        let problems = Problems::new();
+        problems.report(Problem::at(&call.func, "it waits"));
+        assert!(problems.are_known_of(&call));
+        assert!(!problems.are_known_of(&call.args));
+        problems.read();
+    }
+
+    #[test]
     #[should_panic(expected = "never read")]
     fn unread_problems_are_noticed() {
         drop(Problems::new());

@@ -29,4 +29,15 @@ async fn gives_a_time(_event: TicketCreated) -> Result<std::time::Instant, Failu
     Err(Failure::msg("none"))
 }
 
+async fn count(tickets: u32) -> Option<u32> {
+    tickets.checked_sub(1)
+}
+
+#[workflow]
+async fn no_result(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let left = step.run("count", count(event.ticket)).await?;
+    println!("{left:?}");
+    Ok(())
+}
+
 fn main() {}
