@@ -57,6 +57,10 @@ const RULES: &[(&str, &str)] = &[
         "this branch of `join!` is awaited before the others begin",
     ),
     ("macros::branches_are_no_lists", "a list is no branch of `join!`"),
+    (
+        "macros::patterns_leave_nothing_out",
+        "this pattern does not fit all that its operation gives",
+    ),
     ("events::are_typed", "this wait does not say for which event"),
     ("events::are_known", "this helper would wait for another event with each caller"),
     ("events::are_declared_outside", "`TicketClosed` is known inside of this body only"),

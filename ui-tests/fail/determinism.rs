@@ -61,6 +61,8 @@ async fn awaits_what_is_refused(
     tokio::time::sleep(limit).await;
     tokio::time::timeout(limit, step.run("fetch", desk.ticket(event.ticket))).await??;
     tokio::spawn(async { desk.ticket(1).await });
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async { 3 });
     let lines = std::os::unix::net::UnixStream::connect("/run/lines")?;
     println!("{:?} {:?}", lines, std::path::Path::new("/run").read_dir()?.count());
     Ok(())

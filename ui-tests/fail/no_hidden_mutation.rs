@@ -91,4 +91,21 @@ async fn behind_locks(_event: TicketCreated, step: Step) -> Result<(), Failure> 
     Ok(())
 }
 
+struct Counter(u32);
+
+impl Counter {
+    async fn add(&mut self, more: u32) -> Result<(), Failure> {
+        self.0 += more;
+        Ok(())
+    }
+}
+
+#[workflow]
+async fn by_a_method_of_its_own(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    let mut counter = Counter(0);
+    step.run("count", counter.add(event.ticket)).await?;
+    println!("{}", counter.0);
+    Ok(())
+}
+
 fn main() {}

@@ -150,6 +150,17 @@ pub(crate) fn branches_are_no_lists(model: &WorkflowModel, problems: &Problems) 
     }
 }
 
+/// Each outcome of a race has a branch that takes it.
+pub(crate) fn patterns_leave_nothing_out(model: &WorkflowModel, problems: &Problems) {
+    for pattern in model.macros.iter().flat_map(|call| &call.refutable_patterns) {
+        problems.report(
+            Problem::at(pattern, "this pattern does not fit all that its operation gives")
+                .note("which branch wins is decided by what ends first, whatever it gives")
+                .help("take it by a name, and tell the outcomes apart behind the arrow: paid = wait => match paid { .. }"),
+        );
+    }
+}
+
 const RACE_EXAMPLE: &str =
     "race! { paid = wait => Some(paid), () = step.sleep(\"give-up\", \"2 days\") => None }";
 

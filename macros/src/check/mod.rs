@@ -85,6 +85,7 @@ fn body(model: &WorkflowModel, problems: &Problems) -> Vec<Ident> {
     macros::branches_can_be_read(model, problems);
     macros::branches_are_not_awaited(model, problems);
     macros::branches_are_no_lists(model, problems);
+    macros::patterns_leave_nothing_out(model, problems);
     events::are_typed(model, problems);
     events::are_known(model, problems);
     events::are_declared_outside(model, problems);

@@ -249,7 +249,7 @@ impl Rewrite<'_> {
     /// To some functions an `async` block is a future, and no branch of the body: `Box::pin(async { .. })`.
     fn function_call(&mut self, call: &mut ExprCall) {
         self.visit_expr_mut(&mut call.func);
-        // What a function does that was reported is nobody's concern any more.
+        // What is given to a function that was reported is nobody's concern any more.
         let outer = self.inside_step;
         self.inside_step |= takes_futures(&call.func) && self.problems.are_known_of(&call.func);
         for argument in &mut call.args {
@@ -304,7 +304,10 @@ impl Rewrite<'_> {
                 }
             }
         } else {
+            let outer = self.inside_step;
+            self.inside_step |= self.problems.are_known_of(&call.method);
             visit_mut::visit_expr_method_call_mut(self, call);
+            self.inside_step = outer;
             // It stands apart from its wait, which was reported.
             if call.method == "matching" && call.args.iter().any(|it| matched(it).is_some()) {
                 each_field(call);

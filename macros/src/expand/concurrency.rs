@@ -61,9 +61,14 @@ fn race(span: Span, branches: &[RaceBranch]) -> Expr {
     let place = uncovered.map_or_else(Span::call_site, |branch| branch.pattern.span());
     let winner = Ident::new("__winner", Span::mixed_site().located_at(place));
     let operations = branches.iter().map(|branch| durable(branch.operation.clone()));
-    let arms = branches.iter().zip('A'..).map(|(RaceBranch { pattern, body, .. }, letter)| {
+    let arms = branches.iter().zip('A'..).map(|(branch, letter)| {
+        let RaceBranch { pattern, body, .. } = branch;
         let variant = format_ident!("{letter}", span = span);
-        quote_spanned!(span=> __private::#winners::#variant(#pattern) => #body,)
+        // What it leaves out was reported.
+        let rest = branch
+            .is_refutable()
+            .then(|| quote!(__private::#winners::#variant(_) => __private::refused(),));
+        quote_spanned!(span=> __private::#winners::#variant(#pattern) => #body, #rest)
     });
     Expr::Verbatim(quote_spanned! {span=>
         {

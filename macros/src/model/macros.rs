@@ -19,6 +19,8 @@ pub(crate) struct MacroCall {
     pub(crate) awaited_branches: Vec<Await>,
     /// The branches that are lists.
     pub(crate) listed_branches: Vec<TokenStream>,
+    /// The patterns of a race that leave something out.
+    pub(crate) refutable_patterns: Vec<TokenStream>,
 }
 
 impl MacroCall {
@@ -30,12 +32,18 @@ impl MacroCall {
         let concurrent = arguments.filter(|_| concurrency(call).is_some() && !in_step);
         let branches = || concurrent.into_iter().flat_map(MacroArguments::branches);
         let listed = branches().filter(|branch| is_a_list(branch));
+        let race = match concurrent {
+            Some(MacroArguments::Race(branches)) => branches.as_slice(),
+            _ => &[],
+        };
+        let refutable = race.iter().filter(|branch| branch.is_refutable());
         Self {
             call: call.clone(),
             count,
             in_step,
             awaited_branches: branches().filter_map(awaited_already).collect(),
             listed_branches: listed.map(ToTokens::to_token_stream).collect(),
+            refutable_patterns: refutable.map(|it| it.pattern.to_token_stream()).collect(),
         }
     }
 

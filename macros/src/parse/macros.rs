@@ -89,6 +89,27 @@ pub(crate) struct RaceBranch {
     comma: Option<Token![,]>,
 }
 
+impl RaceBranch {
+    /// Whether its pattern plainly leaves something out.
+    pub(crate) fn is_refutable(&self) -> bool {
+        is_refutable(&self.pattern)
+    }
+}
+
+fn is_refutable(pattern: &Pat) -> bool {
+    match pattern {
+        Pat::TupleStruct(held) => {
+            let name = held.path.segments.last().map(|name| &name.ident);
+            let is_one_of_two = |name: &Ident| ["Ok", "Err", "Some"].iter().any(|it| name == it);
+            name.is_some_and(is_one_of_two) || held.elems.iter().any(is_refutable)
+        }
+        Pat::Ident(name) => name.ident == "None",
+        Pat::Tuple(tuple) => tuple.elems.iter().any(is_refutable),
+        Pat::Lit(_) | Pat::Range(_) => true,
+        _ => false,
+    }
+}
+
 impl Parse for RaceBranch {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let (pattern, equals) = (Pat::parse_multi_with_leading_vert(input)?, input.parse()?);
