@@ -78,6 +78,10 @@ impl Problems {
 
     /// Whether something was reported of what begins there.
     pub(crate) fn are_known_of(&self, tokens: &impl Spanned) -> bool {
+        // To ask for the span of what is long takes time.
+        if self.is_empty() {
+            return false;
+        }
         let begin = tokens.span().start();
         let errors = self.0.borrow();
         errors.iter().flatten().any(|error| error.span().start() == begin)

@@ -92,9 +92,11 @@ fn covers_all(pattern: &Pat) -> bool {
 /// A race that was refused: each body with what its branch gives.
 fn refused_race(span: Span, branches: &[RaceBranch]) -> Expr {
     let mut refused = None;
-    for RaceBranch { pattern, operation, body, .. } in branches.iter().rev() {
+    for branch in branches.iter().rev() {
+        let RaceBranch { pattern, operation, body, .. } = branch;
         let operation = awaited(operation);
-        let branch = quote_spanned!(span=> { match #operation { #pattern => #body } });
+        let rest = branch.is_refutable().then(|| quote!(_ => __private::refused(),));
+        let branch = quote_spanned!(span=> { match #operation { #pattern => #body, #rest } });
         refused = Some(match refused {
             Some(rest) => quote_spanned!(span=> if __private::refused() #branch else { #rest }),
             None => branch,
