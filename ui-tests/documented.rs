@@ -42,6 +42,7 @@ const RULES: &[(&str, &str)] = &[
     ),
     ("transactions::await_only_themselves", "the transaction `charge` awaits something else here"),
     ("undos::are_known_at_once", "`undo` stands right behind the step"),
+    ("undos::are_declared_outside", "the undo `release` is known inside of this body only"),
     ("undos::are_functions", "the undo of `reserve` is no function's name"),
     ("restarts::end_the_run", "a restart is what the body returns"),
     ("restarts::are_not_in_a_helper", "a restart stands in a workflow, not in a helper"),

@@ -79,4 +79,16 @@ async fn apart_from_its_step(event: TicketCreated, step: Step) -> Result<(), Fai
     Ok(())
 }
 
+#[workflow]
+async fn by_its_own(event: TicketCreated, step: Step) -> Result<(), Failure> {
+    async fn refund(reservation: Reservation) -> Result<(), Failure> {
+        println!("{}", reservation.item);
+        Ok(())
+    }
+    let release = |reservation: Reservation| refund(reservation);
+    step.run("reserve", reserve(event.ticket)).undo(refund).await?;
+    step.run("reserve-more", reserve(event.ticket)).undo(release).await?;
+    Ok(())
+}
+
 fn main() {}

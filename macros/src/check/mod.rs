@@ -94,6 +94,7 @@ fn body(model: &WorkflowModel, problems: &Problems) -> Vec<Ident> {
     configuration::retries_end(model, problems);
     keys::tell_concurrent_steps_apart(model, problems);
     undos::are_functions(model, problems);
+    undos::are_declared_outside(model, problems);
     undos::are_known_at_once(model, problems);
     determinism::is_kept(model, problems)
 }

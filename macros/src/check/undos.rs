@@ -23,6 +23,18 @@ pub(crate) fn are_functions(model: &WorkflowModel, problems: &Problems) {
     }
 }
 
+/// What undoes a step is known outside of the body.
+pub(crate) fn are_declared_outside(model: &WorkflowModel, problems: &Problems) {
+    let undos = model.steps.iter().flat_map(|step| step.arguments_of("undo"));
+    for name in undos.filter_map(|undo| model.own_undo(undo)) {
+        problems.report(
+            Problem::at(name, format!("the undo `{name}` is known inside of this body only"))
+                .note("an undo runs when the body is gone, perhaps in another process")
+                .help("declare it, or import it, beside the function"),
+        );
+    }
+}
+
 /// An undo stands right behind its step.
 pub(crate) fn are_known_at_once(model: &WorkflowModel, problems: &Problems) {
     for method in model.strays.iter().filter(|method| *method == "undo") {

@@ -19,7 +19,7 @@ use super::{attempt, concurrency, loops};
 use crate::check;
 use crate::model::{
     Backoff, CarriedLoop, Method, Misawaited, Step, StepId, WorkflowModel, awaited_event,
-    hidden_step, is_operation, is_restart, matched,
+    hidden_step, is_restart, matched,
 };
 use crate::parse::{MacroArguments, concurrency as concurrency_of, parse_duration};
 use crate::problem::Problems;
@@ -140,9 +140,7 @@ impl VisitMut for Rewrite<'_> {
                 *expression = probed("Dropped", call);
             }
             // The futures that it gives are branches each.
-            Expr::MethodCall(call)
-                if self.workflow.closure_maps.iter().any(|map| is_same(map, &call.method)) =>
-            {
+            Expr::MethodCall(call) if self.maps_to_futures(call) => {
                 *expression = Expr::Verbatim(quote!(#call.map(__private::Branch)));
             }
             Expr::MethodCall(call) if self.asks_for_order(&call.method) => {
@@ -181,6 +179,13 @@ impl Rewrite<'_> {
         is_among(call, helpers.map(|step| &step.name))
     }
 
+    /// Whether it is a `map` that an `async` closure is given to.
+    fn maps_to_futures(&self, call: &ExprMethodCall) -> bool {
+        let is_async = |it: &Expr| matches!(it, Expr::Closure(it) if it.asyncness.is_some());
+        (call.method == "map" && call.args.iter().any(is_async))
+            || self.workflow.closure_maps.iter().any(|map| is_same(map, &call.method))
+    }
+
     /// Whether rustc is asked there for the order of something.
     fn asks_for_order(&self, place: &Ident) -> bool {
         self.workflow.orders.iter().any(|known| is_same(known, place))
@@ -216,6 +221,7 @@ impl Rewrite<'_> {
         };
         match expression {
             Expr::Await(awaited) => match Misawaited::of(&awaited.base, handle) {
+                Some(Misawaited::Joined(_)) if self.inside_step => {}
                 Some(Misawaited::Value(_) | Misawaited::Joined(_)) => {
                     *expression = (*awaited.base).clone()
                 }
@@ -223,8 +229,8 @@ impl Rewrite<'_> {
                 None => {}
             },
             Expr::Try(tried)
-                if matches!(&*tried.expr, Expr::MethodCall(_))
-                    && is_operation(&tried.expr, handle) =>
+                if matches!(&*tried.expr, Expr::MethodCall(chain)
+                    if Method::at_root_of(chain, handle).is_some_and(Method::is_awaited)) =>
             {
                 let step = &tried.expr;
                 *tried.expr = parse_quote!(#step.await);
@@ -292,10 +298,10 @@ impl Rewrite<'_> {
             } else if call.method == "retry_if" {
                 self.error = call.args.first().and_then(named_error);
             }
-            let is_typed = is_typed(call);
+            let is_untyped = is_untyped_wait(call);
             visit_mut::visit_expr_method_call_mut(self, call);
             if call.method == "matching" {
-                if is_typed { each_field(call) } else { takes_anything(call) }
+                if is_untyped { takes_anything(call) } else { each_field(call) }
             } else if call.method == "undo" {
                 let is_refused = |undo: &Expr| !matches!(undo, Expr::Path(_));
                 // It was reported; this says nothing, and undoes anything.
@@ -510,10 +516,10 @@ fn takes_anything(call: &mut ExprMethodCall) {
     call.args = [Expr::Verbatim(quote!(|_| true))].into_iter().collect();
 }
 
-/// Whether it is known what a chain waits for.
-fn is_typed(chain: &ExprMethodCall) -> bool {
+/// Whether a chain waits for nothing that is known.
+fn is_untyped_wait(chain: &ExprMethodCall) -> bool {
     match &*chain.receiver {
-        Expr::MethodCall(receiver) => is_typed(receiver),
-        _ => awaited_event(chain).is_some(),
+        Expr::MethodCall(receiver) => is_untyped_wait(receiver),
+        _ => chain.method == "wait_for_event" && awaited_event(chain).is_none(),
     }
 }

@@ -2,6 +2,7 @@ use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::LitStr;
 use syn::spanned::Spanned as _;
 
 use super::helper;
@@ -16,13 +17,14 @@ pub(super) fn of(workflow: &WorkflowModel) -> Vec<TokenStream> {
             Some(undos) => helpers
                 .insert(name)
                 .then(|| quote!(__private::Undo::Helper { id: #id, undos: #undos })),
-            None => undo(id, step),
+            None => undo(id, step, workflow),
         }
     });
     undos.collect()
 }
 
-fn undo(id: &syn::LitStr, step: &Step) -> Option<TokenStream> {
-    let function = step.undo()?;
+fn undo(id: &LitStr, step: &Step, workflow: &WorkflowModel) -> Option<TokenStream> {
+    // One that is known in the body alone was reported.
+    let function = step.undo().filter(|undo| workflow.own_undo(undo).is_none())?;
     Some(quote_spanned!(function.span()=> __private::undo!(#id, #function)))
 }

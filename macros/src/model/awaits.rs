@@ -35,11 +35,13 @@ impl<'e> Misawaited<'e> {
 }
 
 /// Whether an expression builds a step or calls what may be a helper.
-pub(crate) fn is_operation(value: &Expr, handle: &Handle) -> bool {
+pub(super) fn is_operation(value: &Expr, handle: &Handle) -> bool {
     match ungrouped(value) {
-        Expr::MethodCall(chain) => {
-            Method::at_root_of(chain, handle).is_some_and(Method::is_awaited)
-        }
+        Expr::MethodCall(chain) => match Method::at_root_of(chain, handle) {
+            Some(method) => method.is_awaited(),
+            // A helper's call may be given a name.
+            None => chain.method == "key" && is_operation(&chain.receiver, handle),
+        },
         Expr::Call(call) => Step::of_call(call, handle).is_some(),
         _ => false,
     }

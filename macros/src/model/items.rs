@@ -28,6 +28,7 @@ impl<'ast> Visit<'ast> for Declared {
             Item::Struct(item) => self.0.push(item.ident.clone()),
             Item::Enum(item) => self.0.push(item.ident.clone()),
             Item::Type(item) => self.0.push(item.ident.clone()),
+            Item::Fn(item) => self.0.push(item.sig.ident.clone()),
             Item::Mod(item) => self.0.push(item.ident.clone()),
             Item::Use(item) => self.import(&item.tree),
             _ => {}

@@ -24,7 +24,7 @@ mod walk;
 mod workflow;
 
 pub(crate) use self::allowance::Allowance;
-pub(crate) use self::awaits::{Misawaited, is_operation};
+pub(crate) use self::awaits::Misawaited;
 pub(crate) use self::batch::Batch;
 pub(crate) use self::carried::{CarriedLoop, is_carried};
 pub(crate) use self::configuration::{Backoff, Configuration, MOST_RETRIES, OnChange};

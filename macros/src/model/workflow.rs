@@ -3,7 +3,10 @@ use std::collections::BTreeSet;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Block, FnArg, Ident, ItemFn, LitStr, Pat, PatType, Path, ReturnType, Type};
+use syn::{
+    AngleBracketedGenericArguments, Attribute, Block, Expr, FnArg, Ident, ItemFn, LitStr, Pat,
+    PatType, Path, ReturnType, Type,
+};
 
 use super::attributes::{self, Attributes};
 use super::items::items;
@@ -46,16 +49,18 @@ pub(crate) struct WorkflowModel {
     pub(crate) graph: Graph,
     /// The calls of the body's own `async` closures, by what is called.
     pub(crate) closure_calls: Vec<Ident>,
-    /// Each `map` that is given an `async` closure.
+    /// Each `map` that is given an `async` closure by its name.
     pub(crate) closure_maps: Vec<Ident>,
     /// The calls of functions that may be helpers, and that are never awaited, by what is called.
     pub(crate) dropped_calls: Vec<Ident>,
     /// The calls of `step.join_all(..)` that are never awaited, by their method.
     pub(crate) dropped_joins: Vec<Ident>,
+    /// The variables that are given to `undo`.
+    held_undos: Vec<Ident>,
     /// Where the order of something shows that may be a hash table, which rustc alone can tell: the
     /// `for`, or the method that goes through it.
     pub(crate) orders: Vec<Ident>,
-    /// What the body's own items are called, where it waits for something.
+    /// What the body's own items are called, where it waits for something or has undos.
     items: Vec<Ident>,
 }
 
@@ -99,11 +104,12 @@ impl WorkflowModel {
             closure_maps,
             dropped_calls,
             dropped_joins,
+            held_undos,
         } = contents;
         let (states, keys): (Vec<_>, Vec<_>) = states(&steps).unzip();
         let graph = Graph::of(&function.block, handle.as_ref(), &keys);
-        let waits = steps.iter().any(|step| step.event.is_some());
-        let items = if waits { items(&function.block) } else { Vec::new() };
+        let names_items = |step: &Step| step.event.is_some() || step.undo().is_some();
+        let items = if steps.iter().any(names_items) { items(&function.block) } else { Vec::new() };
         Self {
             id,
             configuration,
@@ -127,6 +133,7 @@ impl WorkflowModel {
             closure_maps,
             dropped_calls,
             dropped_joins,
+            held_undos,
             orders: Vec::new(),
             items,
         }
@@ -155,6 +162,13 @@ impl WorkflowModel {
         let Type::Path(path) = ty else { return None };
         let first = &path.path.segments.first()?.ident;
         self.items.contains(first).then_some(first)
+    }
+
+    /// What an undo is called that the body alone knows.
+    pub(crate) fn own_undo<'u>(&self, undo: &'u Expr) -> Option<&'u Ident> {
+        let Expr::Path(function) = undo else { return None };
+        let first = &function.path.segments.first()?.ident;
+        (self.items.contains(first) || self.held_undos.contains(first)).then_some(first)
     }
 
     /// Where a helper calls itself.
@@ -188,9 +202,9 @@ impl WorkflowModel {
 
     /// Each `impl Trait` and each reference in what it returns: what cannot be read back.
     pub(crate) fn unreadable_output(&self) -> Vec<Type> {
-        let mut unreadable = Unreadable(Vec::new());
+        let mut unreadable = Unreadable { is_output: false, found: Vec::new() };
         unreadable.visit_return_type(&self.function.sig.output);
-        unreadable.0
+        unreadable.found
     }
 
     /// The return type, if it is plainly no `Result`. Of most types a macro cannot tell; rustc can.
@@ -240,12 +254,29 @@ impl WorkflowModel {
     }
 }
 
-struct Unreadable(Vec<Type>);
+struct Unreadable {
+    /// Whether this is in the first type of the `Result`. The error is stored as its messages.
+    is_output: bool,
+    found: Vec<Type>,
+}
 
 impl<'ast> Visit<'ast> for Unreadable {
+    fn visit_angle_bracketed_generic_arguments(
+        &mut self,
+        arguments: &'ast AngleBracketedGenericArguments,
+    ) {
+        let outer = self.is_output;
+        for (index, argument) in arguments.args.iter().enumerate() {
+            self.is_output = outer || index == 0;
+            self.visit_generic_argument(argument);
+        }
+        self.is_output = outer;
+    }
+
     fn visit_type(&mut self, ty: &'ast Type) {
         match ty {
-            Type::ImplTrait(_) | Type::Reference(_) => self.0.push(ty.clone()),
+            Type::ImplTrait(_) => self.found.push(ty.clone()),
+            Type::Reference(_) if self.is_output => self.found.push(ty.clone()),
             other => visit::visit_type(self, other),
         }
     }

@@ -41,12 +41,14 @@ pub(super) struct Contents {
     pub(super) boxed: Vec<Boxed>,
     /// The calls of the body's own `async` closures, by what is called.
     pub(super) closure_calls: Vec<Ident>,
-    /// Each `map` that is given an `async` closure.
+    /// Each `map` that is given an `async` closure by its name.
     pub(super) closure_maps: Vec<Ident>,
     /// The calls of functions that may be helpers, and that are never awaited, by what is called.
     pub(super) dropped_calls: Vec<Ident>,
     /// The calls of `step.join_all(..)` that are never awaited, by their method.
     pub(super) dropped_joins: Vec<Ident>,
+    /// The variables that are given to `undo`.
+    pub(super) held_undos: Vec<Ident>,
 }
 
 /// A step that is used in another's own code; both by their places among all.
@@ -228,14 +230,12 @@ impl<'h> Walk<'h> {
         }
     }
 
-    fn is_async_closure(&mut self, value: &Expr) -> bool {
-        match ungrouped(value) {
-            Expr::Closure(closure) => closure.asyncness.is_some(),
-            value => self.named(value).is_some_and(|index| {
-                let closure = self.names.get(index).value.closure;
-                closure.is_some_and(|closure| closure.is_async)
-            }),
-        }
+    /// Whether a variable is named that holds an `async` closure.
+    fn holds_async_closure(&mut self, value: &Expr) -> bool {
+        self.named(value).is_some_and(|index| {
+            let closure = self.names.get(index).value.closure;
+            closure.is_some_and(|closure| closure.is_async)
+        })
     }
 
     /// A helper's call, perhaps with a name of its own.
@@ -333,7 +333,7 @@ impl<'h> Walk<'h> {
         if joins && fate == Fate::Dropped {
             self.contents.dropped_joins.push(call.method.clone());
         }
-        if call.method == "map" && call.args.iter().any(|it| self.is_async_closure(it)) {
+        if call.method == "map" && call.args.iter().any(|it| self.holds_async_closure(it)) {
             self.contents.closure_maps.push(call.method.clone());
         }
         if let Some(mut step) = Step::of(call, handle) {
@@ -349,6 +349,12 @@ impl<'h> Walk<'h> {
             fate = Fate::Other;
         } else if Method::at_root_of(call, handle).is_some() {
             self.options.push(StepOption::of(call));
+            if let (true, Some(Expr::Path(undo))) = (call.method == "undo", call.args.first())
+                && let Some(name) = undo.path.get_ident()
+                && self.names.is_variable(name)
+            {
+                self.contents.held_undos.push(name.clone());
+            }
             // That the whole chain is dropped was seen.
             fate = if fate == Fate::Dropped { Fate::Other } else { fate };
         } else if is_restart(call, handle) {
@@ -563,7 +569,9 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         self.awaited(&awaited.base);
         match self.handle.and_then(|handle| Misawaited::of(&awaited.base, handle)) {
             Some(Misawaited::Value(method)) => self.contents.awaited_values.push(method.clone()),
-            Some(Misawaited::Joined(name)) => self.contents.awaited_macros.push(name.clone()),
+            Some(Misawaited::Joined(name)) if self.outer.is_none() => {
+                self.contents.awaited_macros.push(name.clone());
+            }
             Some(Misawaited::Boxed(function, _)) if self.contents.steps.len() > step => {
                 self.contents.boxed.push(Boxed { step, place: function.to_token_stream() });
             }

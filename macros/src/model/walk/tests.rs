@@ -90,25 +90,50 @@ fn a_call_with_the_handle_that_nothing_becomes_of_is_found() {
         passed(again);
         given(note(&step));
         asked(&step)?;
+        keyed(&step).key(1)?;
         asked_otherwise(id)?;
     }));
     let dropped: Vec<_> = found.dropped_calls.iter().map(ToString::to_string).collect();
-    assert_eq!(dropped, ["statement", "wild", "dropped", "asked", "shadowed"]);
+    assert_eq!(dropped, ["statement", "wild", "dropped", "asked", "keyed", "shadowed"]);
 }
 
 #[test]
-fn a_map_is_known_that_makes_branches() {
+fn a_map_is_known_by_the_async_closure_that_it_names() {
     let found = contents(parse_quote!({
         let each = async |n| step.run("each", f(n)).key(n).await;
         let plain = |n| step.run("plain", f(n)).key(n);
-        step.join_all(ns.map(async |n| step.run("a", f(n)).key(n).await)).await;
         step.join_all(ns.map(each)).await;
         step.join_all(ns.map(&each)).await;
         step.join_all(ns.map(plain)).await;
         step.join_all(ns.map(|n| each(n).key(n))).await;
         step.join_all(ns.filter(async |n| true)).await;
     }));
-    assert_eq!(found.closure_maps.len(), 3);
+    assert_eq!(found.closure_maps.len(), 2);
+}
+
+#[test]
+fn an_undo_is_known_that_is_a_variable() {
+    let found = contents(parse_quote!({
+        step.run("outer", f()).undo(release).await?;
+        let release = |seat| async move { Ok(()) };
+        step.run("variable", f()).retries(2).undo(release).await?;
+        step.run("path", f()).undo(seats::release).await?;
+        {
+            async fn release(seat: Seat) {}
+            step.run("item", f()).undo(release).await?;
+        }
+    }));
+    let held: Vec<_> = found.held_undos.iter().map(ToString::to_string).collect();
+    assert_eq!(held, ["release"]);
+}
+
+#[test]
+fn what_a_step_awaits_is_its_own_matter() {
+    let found = contents(parse_quote!({
+        join!(a, b).await;
+        step.run("both", async { join!(x(), y()).await }).await?;
+    }));
+    assert_eq!(found.awaited_macros.len(), 1);
 }
 
 #[test]
