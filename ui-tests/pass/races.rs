@@ -25,4 +25,15 @@ async fn first(
     Ok(())
 }
 
+#[workflow]
+async fn of_one_case(_event: TicketCreated, step: Step) -> Result<u32, Failure> {
+    Ok(race! {
+        Ok(rested) = async {
+            step.sleep("rest", "1s").await;
+            Ok::<u32, std::convert::Infallible>(1)
+        } => rested,
+        () = step.sleep("sleep", "1h") => 0,
+    })
+}
+
 fn main() {}

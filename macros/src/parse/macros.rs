@@ -90,9 +90,10 @@ pub(crate) struct RaceBranch {
 }
 
 impl RaceBranch {
-    /// Whether its pattern plainly leaves something out.
+    /// Whether its pattern plainly leaves something out. A block may give what has one case only, like
+    /// `Result<_, Infallible>`: of that rustc can tell.
     pub(crate) fn is_refutable(&self) -> bool {
-        is_refutable(&self.pattern)
+        !matches!(self.operation, Expr::Async(_)) && is_refutable(&self.pattern)
     }
 }
 
