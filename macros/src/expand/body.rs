@@ -80,7 +80,7 @@ struct Rewrite<'m> {
 
 impl VisitMut for Rewrite<'_> {
     fn visit_expr_mut(&mut self, expression: &mut Expr) {
-        self.mend_await(expression);
+        self.mend(expression);
         match expression {
             // It was reported; this says nothing.
             Expr::MethodCall(call) if self.is_restart_of_a_helper(call) => {
@@ -215,7 +215,7 @@ impl Rewrite<'_> {
 
     /// What is awaited and is no operation was reported, and so was what is not awaited and is one; this
     /// says nothing.
-    fn mend_await(&self, expression: &mut Expr) {
+    fn mend(&self, expression: &mut Expr) {
         let (false, Some(handle)) = (self.problems.is_empty(), &self.workflow.handle) else {
             return;
         };

@@ -202,7 +202,7 @@ impl WorkflowModel {
 
     /// Each `impl Trait` and each reference in what it returns: what cannot be read back.
     pub(crate) fn unreadable_output(&self) -> Vec<Type> {
-        let mut unreadable = Unreadable { is_output: false, found: Vec::new() };
+        let mut unreadable = Unreadable { is_output: None, found: Vec::new() };
         unreadable.visit_return_type(&self.function.sig.output);
         unreadable.found
     }
@@ -255,8 +255,9 @@ impl WorkflowModel {
 }
 
 struct Unreadable {
-    /// Whether this is in the first type of the `Result`. The error is stored as its messages.
-    is_output: bool,
+    /// Whether this is in the first type of the `Result`, and not in the error, of which the messages are
+    /// stored; `None` around both.
+    is_output: Option<bool>,
     found: Vec<Type>,
 }
 
@@ -267,7 +268,7 @@ impl<'ast> Visit<'ast> for Unreadable {
     ) {
         let outer = self.is_output;
         for (index, argument) in arguments.args.iter().enumerate() {
-            self.is_output = outer || index == 0;
+            self.is_output = outer.or(Some(index == 0));
             self.visit_generic_argument(argument);
         }
         self.is_output = outer;
@@ -276,7 +277,7 @@ impl<'ast> Visit<'ast> for Unreadable {
     fn visit_type(&mut self, ty: &'ast Type) {
         match ty {
             Type::ImplTrait(_) => self.found.push(ty.clone()),
-            Type::Reference(_) if self.is_output => self.found.push(ty.clone()),
+            Type::Reference(_) if self.is_output == Some(true) => self.found.push(ty.clone()),
             other => visit::visit_type(self, other),
         }
     }
@@ -317,6 +318,7 @@ pub(crate) fn step_handle(parameter: &PatType) -> Option<Ident> {
 #[cfg(test)]
 mod tests {
     use quote::quote;
+    use syn::parse_quote;
 
     use super::*;
 
@@ -349,5 +351,19 @@ mod tests {
         let model = model(quote!(), item);
         assert_eq!(model.handle.map(|handle| handle.name.to_string()).as_deref(), Some("s"));
         assert_eq!(model.steps.len(), 1);
+    }
+
+    #[test]
+    fn what_is_stored_borrows_nothing_whatever_the_error_does() {
+        let unreadable = |output: Type| {
+            let item = quote!(
+                async fn on_signup(event: E) -> #output {}
+            );
+            let found = model(quote!(), item).unreadable_output();
+            found.iter().map(|ty| quote!(#ty).to_string()).collect::<Vec<_>>()
+        };
+        assert!(unreadable(parse_quote!(Result<Vec<u32>, ParseError<&'static str>>)).is_empty());
+        assert_eq!(unreadable(parse_quote!(Result<(u32, Vec<&str>), Failure>)), ["& str"]);
+        assert_eq!(unreadable(parse_quote!(Result<u32, impl Error>)), ["impl Error"]);
     }
 }
