@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::APP;
+use super::bustle::Bustle;
 use super::faults::Faults;
 use super::lab::Lab;
 use super::operators::Operators;
@@ -36,6 +37,8 @@ pub(super) struct Batch<'c> {
     now: Timestamp,
     workers: Vec<Simulated>,
     operators: Operators,
+    /// What others do on the same server.
+    bustle: Option<Bustle>,
 }
 
 impl<'c> Batch<'c> {
@@ -54,6 +57,7 @@ impl<'c> Batch<'c> {
     ) -> Self {
         let mut batch = Self::open(cases, database).await;
         batch.operators = Operators::busy(Random::new(random.next()));
+        batch.bustle = Bustle::in_database(&batch.database).await;
         for _ in 0..2 {
             batch.join(Faults::many(Random::new(random.next()))).await;
         }
@@ -65,8 +69,8 @@ impl<'c> Batch<'c> {
         let clock = StoppedClock::of(&database, now).await;
         let store = open(&database.url()).await.expect("the database can be opened");
         store.register(&registration()).await.expect("an app can register");
-        let (workers, operators) = (Vec::new(), Operators::none());
-        Self { cases, database, store, clock, now, workers, operators }
+        let (workers, operators, bustle) = (Vec::new(), Operators::none(), None);
+        Self { cases, database, store, clock, now, workers, operators, bustle }
     }
 
     async fn join(&mut self, faults: Faults) {
@@ -102,6 +106,7 @@ impl<'c> Batch<'c> {
         self.sweep().await;
         self.assert_nothing_is_left().await;
         let stories = tell(&*self.store).await;
+        drop(self.bustle);
         self.store.close().await;
         self.clock.release().await;
         self.database.remove().await;

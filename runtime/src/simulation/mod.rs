@@ -4,7 +4,8 @@
 //! cases is driven on a database of its own ([`batch`]) by workers without tasks ([`worker`]), whose
 //! flushes are lost, doubled, torn and overtaken ([`faults`]). The database's clock stands still
 //! until there is nothing left to do, and then leaps to the next time at which something happens; so
-//! a crash costs no time, and what has to be the same is the same to the microsecond.
+//! a crash costs no time, and what has to be the same is the same to the microsecond. On Postgres
+//! others commit on the same server all the while ([`bustle`]).
 //!
 //! Some cases cannot be the same, as their steps take a while, their runs talk to one another or
 //! [`operators`] come at any moment: those are held to what is true of every run ([`story`]).
@@ -14,6 +15,7 @@
 
 mod batch;
 mod body;
+mod bustle;
 mod faults;
 mod lab;
 mod maker;

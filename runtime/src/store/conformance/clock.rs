@@ -68,6 +68,7 @@ impl StoppedClock {
         let busy = "SELECT EXISTS (
             SELECT FROM pg_stat_activity
             WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
+              AND application_name <> 'bustle'
         )";
         while sqlx::query_scalar(busy).fetch_one(&mut **connection).await.expect("it answers") {
             tokio::task::yield_now().await;

@@ -73,7 +73,7 @@ impl TestDatabase {
     }
 
     /// A connection of the test's own, if it is Postgres.
-    pub(super) async fn connect_to_postgres(&self) -> Option<PgConnection> {
+    pub(crate) async fn connect_to_postgres(&self) -> Option<PgConnection> {
         let Kind::Postgres { server, name } = &self.0 else { return None };
         let options = server.as_ref().clone().database(name).disable_statement_logging();
         Some(PgConnection::connect_with(&options).await.expect("it is there"))

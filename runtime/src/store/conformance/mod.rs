@@ -165,6 +165,8 @@ behaviours! {
         an_event_before_the_trigger_is_not_found,
         an_event_that_came_with_the_trigger_is_found,
         a_wait_from_now_finds_only_what_comes_later,
+        a_wait_finds_the_events_of_its_own_commit,
+        a_new_run_finds_the_events_of_the_commit_that_starts_it,
         one_event_reaches_every_run_that_waits_for_it_once,
         an_event_reaches_a_run_with_two_waits_for_it_once,
         a_taken_event_is_not_found_by_another_wait_of_the_run,

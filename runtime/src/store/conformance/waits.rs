@@ -1,13 +1,20 @@
+use std::future::Future;
+
+use uuid::Uuid;
+
 use super::World;
 use super::world::{
-    APP, HOUR, PAID, PLACED, commit, done, event, ids, json, numbered, only, route, wait, wait_for,
+    APP, HOUR, ORDER, PAID, PLACED, commit, done, event, ids, json, numbered, only, route, wait, wait_for,
     waited,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
-use crate::journal::{Change, Content, Entry, Message, MessageId, RunId};
+use crate::journal::{
+    Change, Child, Content, Entry, Message, MessageId, OutgoingEvent, RunId, StateKey,
+};
 use crate::machine::End;
 use crate::store::{NewEvent, RunCommit, RunStatus, Then};
+use crate::workflow::StepKind;
 
 const SUBSCRIPTIONS: [&str; 2] = [PLACED, PAID];
 
@@ -196,6 +203,84 @@ pub(super) async fn a_wait_from_now_finds_only_what_comes_later(world: World) {
     assert_eq!(world.inbox(worker, run).await, []);
     let later = world.send(PAID, 7).await;
     assert_eq!(events(&world.inbox(worker, run).await), [later]);
+}
+
+/// A step that sends the payment of an order.
+fn sending(no: u32) -> (EventId, Entry) {
+    let id = EventId::new();
+    let events = vec![OutgoingEvent { id, name: PAID, data: json(&format!(r#"{{"no":{no}}}"#)) }];
+    let change = Change::Succeed { attempt: 1, outcome: json("null"), events, undo: false };
+    (id, Entry { key: "send".into(), kind: StepKind::SendEvent, change, started_at: None })
+}
+
+/// Others accept events all the time, in commits before, within and after those of the test.
+async fn amid_other_events(world: &World, test: impl Future<Output = ()>) {
+    let other = world.another().await;
+    let bustle = async {
+        loop {
+            let event = event("nobody/cares", "{}");
+            other.accept(None, &[event]).await.expect("accepted");
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = test => {}
+        () = bustle => {}
+    }
+    other.close().await;
+}
+
+pub(super) async fn a_wait_finds_the_events_of_its_own_commit(world: World) {
+    let (worker, run) = world.order().await;
+    let other = world.claimed(worker).await;
+    amid_other_events(&world, async {
+        for no in 0..50 {
+            // What it sends itself, and what another run sends that shares its commit.
+            let [(own, first), (others, second)] = [sending(no), sending(no)];
+            let wait = wait_for(&format!("paid#{no}"), numbered(PAID, no), false);
+            let batch = [
+                commit(run, no * 2, vec![wait, first], Then::Continue),
+                commit(other, no, vec![second], Then::Continue),
+            ];
+            world.flush(worker, &batch).await.expect("both are ours");
+            route(&*world.store).await;
+            let found = events(&world.inbox(worker, run).await);
+            assert!(found.contains(&own) && found.contains(&others), "order {no}: {found:?}");
+        }
+    })
+    .await;
+}
+
+pub(super) async fn a_new_run_finds_the_events_of_the_commit_that_starts_it(world: World) {
+    let (worker, run) = world.order().await;
+    let other = world.claimed(worker).await;
+    amid_other_events(&world, async {
+        for no in 0..50 {
+            let child = Child {
+                id: RunId::new(),
+                workflow: ORDER,
+                input: json("{}"),
+                seed: Uuid::new_v4(),
+                detached: true,
+                cancels: Vec::new(),
+            };
+            let id = child.id;
+            let change = Change::Invoke { child, timeout: None };
+            let key = StateKey::from(&*format!("ship#{no}"));
+            let invoked = Entry { key, kind: StepKind::Invoke, change, started_at: None };
+            let (sent, sending) = sending(no);
+            let batch = [
+                commit(other, no, vec![sending], Then::Continue),
+                commit(run, no, vec![invoked], Then::Continue),
+            ];
+            world.flush(worker, &batch).await.expect("both are ours");
+            route(&*world.store).await;
+            assert_eq!(ids(&world.claim(worker, 10).await), [id]);
+            world.wait(worker, id, 0, wait("paid", no)).await;
+            assert_eq!(events(&world.inbox(worker, id).await), [sent], "order {no}");
+        }
+    })
+    .await;
 }
 
 pub(super) async fn one_event_reaches_every_run_that_waits_for_it_once(world: World) {

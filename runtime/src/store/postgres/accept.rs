@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::connect::{BEGIN, begin};
 use super::runs::RunArrays;
-use super::waits::RunWaits;
+use super::waits::{RunWaits, last_event};
 use crate::event::EventId;
 use crate::store::dedupe::{self, REMEMBERED};
 use crate::store::{NewEvent, NewRun, RunStatus, StoreError};
@@ -30,8 +30,11 @@ const REMEMBER: &str = "
 /// What is there already was committed by an earlier attempt, and is left alone. What another
 /// transaction is about to write is a duplicate: then this statement fails, to be run again.
 /// Served by the primary keys of events, subscriptions and runs.
-pub(super) const ACCEPT: &str = "
-    WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS at),
+pub(super) const ACCEPT: &str = concat!(
+    "
+    WITH clock AS MATERIALIZED (
+        SELECT clock_timestamp() AS at, ", last_event!(), " AS since
+    ),
     event AS MATERIALIZED (
         SELECT id, name, data, hosted, place
         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[]) WITH ORDINALITY
@@ -39,15 +42,15 @@ pub(super) const ACCEPT: &str = "
         WHERE NOT EXISTS (SELECT FROM indelible.events known WHERE known.id = event.id)
     ),
     run AS MATERIALIZED (
-        SELECT id, workflow, event_id, input, seed, at,
+        SELECT id, workflow, event_id, input, seed, at, since,
                (extract(epoch FROM at) * 1000000)::bigint AS rank
         FROM clock, unnest($6::uuid[], $7::text[], $8::uuid[], $9::text[], $10::uuid[])
             AS run (id, workflow, event_id, input, seed)
         WHERE NOT EXISTS (SELECT FROM indelible.runs known WHERE known.id = run.id)
     ),
     accepted AS (
-        INSERT INTO indelible.events (id, name, data, accepted_at)
-        SELECT id, name, data::json, at FROM clock, event
+        INSERT INTO indelible.events (id, name, data, accepted_at, since)
+        SELECT id, name, data::json, at, since FROM clock, event ORDER BY place
     ),
     delivered AS (
         INSERT INTO indelible.deliveries (app, event_id, part)
@@ -60,11 +63,12 @@ pub(super) const ACCEPT: &str = "
     ),
     started AS (
         INSERT INTO indelible.runs
-            (id, app, workflow, status, event_id, input, seed, rank, accepted_at)
-        SELECT id, $5, workflow, $11, event_id, input::json, seed, rank, at FROM run
+            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
+        SELECT id, $5, workflow, $11, event_id, input::json, seed, rank, at, since FROM run
     )
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, $5, workflow, rank FROM run";
+    SELECT id, $5, workflow, rank FROM run"
+);
 
 pub(super) async fn accept(
     pool: &PgPool,

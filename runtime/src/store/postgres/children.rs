@@ -12,9 +12,10 @@ use crate::store::{RunStatus, StoreError};
 pub(super) const START: &str = "
     WITH started AS (
         INSERT INTO indelible.runs
-            (id, app, workflow, status, parent, detached, input, seed, rank, accepted_at)
+            (id, app, workflow, status, parent, detached, input, seed, rank, accepted_at,
+             since)
         SELECT child.id, parent.app, child.workflow, $7, parent.id, child.detached,
-               child.input::json, child.seed, (extract(epoch FROM $8) * 1000000)::bigint, $8
+               child.input::json, child.seed, (extract(epoch FROM $8) * 1000000)::bigint, $8, $9
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::text[], $6::uuid[])
             AS child (id, parent, workflow, detached, input, seed)
         JOIN indelible.runs parent ON parent.id = child.parent
@@ -27,6 +28,7 @@ pub(super) async fn start(
     connection: &mut PgConnection,
     children: &[(RunId, &Child)],
     at: Timestamp,
+    since: i64,
 ) -> Result<(), StoreError> {
     if children.is_empty() {
         return Ok(());
@@ -43,6 +45,7 @@ pub(super) async fn start(
         .bind(column(|child| child.seed))
         .bind(RunStatus::Queued.name())
         .bind(Time(at))
+        .bind(since)
         .execute(connection)
         .await?;
     Ok(())

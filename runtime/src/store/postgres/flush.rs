@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::batch::{Events, Leaving, Lines};
 use super::connect::{BEGIN, begin};
 use super::value::Columns as _;
-use super::waits::RunWaits;
+use super::waits::{RunWaits, last_event};
 use super::{children, inbox, restart, waits};
 use crate::id::WorkerId;
 use crate::journal::RunId;
@@ -25,7 +25,11 @@ macro_rules! flush {
     WITH lease AS MATERIALIZED (
         SELECT id FROM indelible.workers WHERE id = $1 FOR KEY SHARE
     ),
-    clock AS MATERIALIZED (SELECT id AS worker, clock_timestamp() AS at FROM lease),
+    clock AS MATERIALIZED (
+        SELECT id AS worker, clock_timestamp() AS at, ",
+            last_event!(),
+            " AS since FROM lease
+    ),
     written AS (
         INSERT INTO indelible.journal
             (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
@@ -46,7 +50,7 @@ macro_rules! flush {
              ) AS ours
     ),
     event AS MATERIALIZED (
-        SELECT event.id, event.name, event.data, event.place, clock.at
+        SELECT event.id, event.name, event.data, event.place, clock.at, clock.since
         FROM clock,
              unnest($14::uuid[], $15::uuid[], $16::text[], $17::text[]) WITH ORDINALITY
                  AS event (run_id, id, name, data, place),
@@ -56,8 +60,8 @@ macro_rules! flush {
              ) AS ours
     ),
     accepted AS (
-        INSERT INTO indelible.events (id, name, data, accepted_at)
-        SELECT id, name, data::json, at FROM event
+        INSERT INTO indelible.events (id, name, data, accepted_at, since)
+        SELECT id, name, data::json, at, since FROM event ORDER BY place
     ),
     delivered AS (
         INSERT INTO indelible.deliveries (app, event_id, part)
@@ -92,7 +96,7 @@ macro_rules! flush {
     )",
             $more,
             "
-    SELECT clock.at, ARRAY(
+    SELECT clock.at, clock.since, ARRAY(
         SELECT batch.run_id
         FROM unnest($27::uuid[]) WITH ORDINALITY AS batch (run_id, place)
         WHERE NOT EXISTS (
@@ -112,7 +116,8 @@ macro_rules! flush {
 ///
 /// `lease` holds the worker's row until the commit, so that nobody takes over in between; without
 /// that row nothing below finds anything to do. Each part joins the runs that the worker holds, so
-/// that what it no longer holds is left out. All parts see the database as it was before.
+/// that what it no longer holds is left out. All parts see the database as it was before; so does
+/// `since`, the last event before this commit: an event of the same commit counts for its waits.
 ///
 /// Served by the primary keys of workers, runs and subscriptions: one look-up a line. `OFFSET 0` and
 /// `IS NOT DISTINCT FROM` keep the planner from the other way round, by `runs_of_worker`, which would
@@ -305,19 +310,20 @@ pub(super) async fn send<'b>(
     let flush = if ends { flush.bind(CHILD_ENDED).bind(CANCEL) } else { flush };
     let row = flush.fetch_optional(&mut *connection).await?.ok_or(StoreError::LeaseLost)?;
     let at = row.time("at")?;
+    let since: i64 = row.try_get("since")?;
     let evicted: Vec<Uuid> = row.try_get("evicted")?;
     let evicted: Vec<RunId> = evicted.into_iter().map(RunId::from).collect();
     let mut told: Vec<Uuid> = row.try_get("told")?;
 
     let effects = Effects::of(batch.iter().filter(|commit| !evicted.contains(&commit.run)));
     drop_lines(connection, &effects.dropped).await?;
-    children::start(connection, &effects.children, at).await?;
-    waits::begin(connection, &effects.waits).await?;
+    children::start(connection, &effects.children, at, since).await?;
+    waits::begin(connection, &effects.waits, since).await?;
     waits::end(connection, &effects.waited).await?;
     inbox::settle(connection, &effects.settled).await?;
     name(connection, &effects.attributes).await?;
     told.extend(inbox::ask_children(connection, &effects.cancels).await?);
-    told.extend(restart::restart(connection, &effects.restarts, at).await?);
+    told.extend(restart::restart(connection, &effects.restarts, at, since).await?);
     RunWaits::of(effects.begun()).begin(connection, true).await?;
     let stirred = !effects.children.is_empty() || !effects.restarts.is_empty();
     Ok(Sent { flushed: Flushed { at, evicted, stirred }, effects, told })

@@ -174,9 +174,9 @@ async fn a_parked_run_behind_many_messages_is_roused() {
         world.store.cancel(run, "enough").await.expect("it is there");
         commit_and_die(&world, worker, &[only(run, 0, Then::Park(None))]).await;
         let many = "
-            INSERT INTO indelible.runs (id, app, workflow, status, input, seed, rank, accepted_at)
+            INSERT INTO indelible.runs (id, app, workflow, status, input, seed, rank, accepted_at, since)
             SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'shop', 'on-order',
-                   'running', '{}', gen_random_uuid(), 0, now()
+                   'running', '{}', gen_random_uuid(), 0, now(), 0
             FROM generate_series(1, 2500) n;
             INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
             SELECT id, id, 'cancel', now(), 'enough' FROM indelible.runs WHERE rank = 0";

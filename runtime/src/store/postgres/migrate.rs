@@ -18,6 +18,21 @@ const CREATE_SCHEMA: &str = "
         oldest_program integer NOT NULL
     )";
 
+/// Whether rows were copied here without the sequences that number them, as logical replication does.
+/// Served by `events_in_order`.
+const IS_BEHIND: &str = "
+    SELECT coalesce(max(position), 0)
+        > coalesce(pg_sequence_last_value(pg_get_serial_sequence('indelible.events', 'position')), 0)
+    FROM indelible.events";
+
+/// Has new rows numbered behind those that are there.
+const CATCH_UP: [&str; 2] = [
+    "SELECT setval(pg_get_serial_sequence('indelible.events', 'position'), max(position))
+     FROM indelible.events",
+    "SELECT setval(pg_get_serial_sequence('indelible.deliveries', 'seq'), max(seq))
+     FROM indelible.deliveries HAVING max(seq) IS NOT NULL",
+];
+
 const READ: &str = "SELECT version, oldest_program FROM indelible.schema";
 
 const RECORD: &str = "
@@ -55,6 +70,11 @@ pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), Migrate
             .bind(migration.oldest_program)
             .execute(&mut *tx)
             .await?;
+    }
+    if sqlx::query_scalar(IS_BEHIND).fetch_one(&mut *tx).await? {
+        for statement in CATCH_UP {
+            sqlx::query(statement).execute(&mut *tx).await?;
+        }
     }
     Ok(tx.commit().await?)
 }

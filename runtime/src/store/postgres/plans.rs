@@ -69,13 +69,13 @@ const STATEMENTS: [(&str, &str, &str); 51] = [
     (
         "start children",
         children::START,
-        "uuid[], uuid[], text[], boolean[], text[], uuid[], text, timestamptz",
+        "uuid[], uuid[], text[], boolean[], text[], uuid[], text, timestamptz, bigint",
     ),
     ("mark deliveries", route::MARK, "text, bigint[]"),
     ("remove deliveries", route::REMOVE, "text, bigint[]"),
     ("name runs", flush::NAME, "uuid[], text[], text[]"),
     ("drop lines", flush::DROP, "uuid[], integer[], integer[], text"),
-    ("begin waits", waits::BEGIN, "uuid[], text[], uuid[], boolean[]"),
+    ("begin waits", waits::BEGIN, "uuid[], text[], uuid[], boolean[], bigint"),
     ("end waits", waits::END, "uuid[], text[]"),
     ("look for events", waits::LOOK, "uuid[], text[], text, text, boolean"),
     ("begin waits with runs", waits::BEGIN_WITH_RUNS, "uuid[], text[], uuid[], text[], boolean"),
@@ -99,15 +99,15 @@ const STATEMENTS: [(&str, &str, &str); 51] = [
 ];
 
 const GROW: &str = "
-    INSERT INTO indelible.runs (id, app, workflow, status, input, seed, rank, accepted_at)
-    SELECT gen_random_uuid(), 'shop', 'on-order', 'completed', '{}', gen_random_uuid(), n, now()
+    INSERT INTO indelible.runs (id, app, workflow, status, input, seed, rank, accepted_at, since)
+    SELECT gen_random_uuid(), 'shop', 'on-order', 'completed', '{}', gen_random_uuid(), n, now(), 0
     FROM generate_series(1, 20000) n;
     INSERT INTO indelible.attributes (run_id, key, app, value)
     SELECT id, 'customer', app, id::text FROM indelible.runs;
     INSERT INTO indelible.journal (run_id, seq, key, kind, transition, commit_id, at)
     SELECT id, 0, 'a', 'run', 'succeeded', gen_random_uuid(), now() FROM indelible.runs;
-    INSERT INTO indelible.events (id, name, data, accepted_at)
-    SELECT id, 'order/placed', '{}', now() FROM indelible.runs;
+    INSERT INTO indelible.events (id, name, data, accepted_at, since)
+    SELECT id, 'order/placed', '{}', now(), 0 FROM indelible.runs;
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
     SELECT id, app, workflow, rank FROM indelible.runs;
     INSERT INTO indelible.timers (run_id, due_at) SELECT id, now() FROM indelible.runs;
@@ -118,10 +118,10 @@ const GROW: &str = "
     INSERT INTO indelible.batched (app, workflow, key, seq, event_id)
     SELECT app, workflow, id, 1, id FROM indelible.runs;
     INSERT INTO indelible.waits (run_id, key, app, hash, since, made_at, looked)
-    SELECT gen_random_uuid(), 'paid', 'shop', gen_random_uuid(), pg_current_snapshot(), now(), true
+    SELECT gen_random_uuid(), 'paid', 'shop', gen_random_uuid(), 0, now(), true
     FROM generate_series(1, 100000);
-    INSERT INTO indelible.event_keys (app, hash, xid, event_id)
-    SELECT 'shop', gen_random_uuid(), xid, id FROM indelible.events;
+    INSERT INTO indelible.event_keys (app, hash, position)
+    SELECT 'shop', gen_random_uuid(), position FROM indelible.events;
     INSERT INTO indelible.inbox (run_id, id, kind, at)
     SELECT id, id, 'event', now() FROM indelible.runs";
 

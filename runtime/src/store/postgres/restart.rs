@@ -21,7 +21,7 @@ pub(super) const RESTART: &str = "
         UPDATE indelible.runs run SET
             generation = run.generation + 1, input = again.input::json, began_at = $4,
             take_overs = 0, retries = 0, last_seq = NULL, shape = NULL,
-            since = coalesce(run.began, run.since), began = pg_current_snapshot(),
+            since = coalesce(run.began, run.since), began = $6,
             rank = run.rank + (
                 extract(epoch FROM $4 - coalesce(run.began_at, run.accepted_at)) * 1000000
             )::bigint
@@ -41,7 +41,7 @@ pub(super) const RESTART: &str = "
     forgotten AS (
         DELETE FROM indelible.inbox message USING begun, indelible.events event
         WHERE message.run_id = begun.id AND message.taken AND event.id = message.id
-          AND pg_visible_in_snapshot(event.xid, begun.since)
+          AND event.position <= begun.since
     )
     INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
     SELECT child.id, begun.id, $5, $4, 'its parent run ' || begun.id || ' has begun anew'
@@ -55,6 +55,7 @@ pub(super) async fn restart(
     connection: &mut PgConnection,
     restarts: &[Restart<'_>],
     at: Timestamp,
+    since: i64,
 ) -> Result<Vec<Uuid>, StoreError> {
     if restarts.is_empty() {
         return Ok(Vec::new());
@@ -64,6 +65,7 @@ pub(super) async fn restart(
         .bind(restarts.iter().map(|restart| restart.input.as_str()).collect::<Vec<_>>())
         .bind(restarts.iter().map(|restart| restart.generation as i32).collect::<Vec<_>>())
         .bind(Time(at))
-        .bind(CANCEL);
+        .bind(CANCEL)
+        .bind(since);
     Ok(told.fetch_all(connection).await?)
 }

@@ -6,18 +6,20 @@ use sqlx::{PgConnection, Postgres};
 use uuid::Uuid;
 
 use super::value::Time;
+use super::waits::last_event;
 use crate::store::{NewRun, RunStatus, StoreError};
 
 /// Runs whose triggers were accepted at `$7`, each its own. A run that is there already was
 /// committed by an earlier attempt, and is left alone. Served by the primary keys of runs and events.
-pub(super) const INSERT: &str = "
+pub(super) const INSERT: &str = concat!(
+    "
     WITH started AS (
         INSERT INTO indelible.runs
             (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at,
              since)
         SELECT run.id, $1, run.workflow, $9, run.event_id, run.input::json, run.seed,
                (extract(epoch FROM run.accepted_at) * 1000000)::bigint, run.accepted_at,
-               run.scheduled_at, coalesce(event.since, pg_current_snapshot())
+               run.scheduled_at, coalesce(event.since, ", last_event!(), ")
         FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::timestamptz[],
                     $8::timestamptz[])
             AS run (id, workflow, event_id, input, seed, accepted_at, scheduled_at)
@@ -26,7 +28,8 @@ pub(super) const INSERT: &str = "
         RETURNING id, app, workflow, rank
     )
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM started";
+    SELECT id, app, workflow, rank FROM started"
+);
 
 #[derive(Default)]
 pub(super) struct RunArrays<'a> {

@@ -14,11 +14,23 @@ use crate::store::StoreError;
 use crate::store::effects::NewWait;
 use crate::store::message::{CANCEL, EVENT, cancel_key};
 
+/// The position of the last event that a statement sees. What comes behind it was accepted later, or
+/// at the same time. Served by `events_in_order`.
+///
+/// Positions are taken before their commit, so one that is lower may become visible later. Then the two
+/// were under way at the same time, and either order is true.
+macro_rules! last_event {
+    () => {
+        "(SELECT coalesce(max(position), 0) FROM indelible.events)"
+    };
+}
+pub(super) use last_event;
+
 /// Served by the primary key of runs.
 pub(super) const BEGIN: &str = "
     INSERT INTO indelible.waits (run_id, key, app, hash, since, trigger_id, made_at)
     SELECT run.id, wait.key, run.app, wait.hash,
-           CASE WHEN wait.from_trigger THEN run.since ELSE pg_current_snapshot() END,
+           CASE WHEN wait.from_trigger THEN run.since ELSE $5 END,
            run.event_id, clock_timestamp()
     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::boolean[])
         AS wait (run_id, key, hash, from_trigger)
@@ -33,20 +45,22 @@ pub(super) const END: &str = "
 /// Waits that are made with their runs: an event cancels them, if it was accepted after their trigger
 /// or, where an operator begins them, after that. A run that was there before has its waits, or is
 /// over. Served by the primary key of runs.
-pub(super) const BEGIN_WITH_RUNS: &str = "
+pub(super) const BEGIN_WITH_RUNS: &str = concat!(
+    "
     INSERT INTO indelible.waits (run_id, key, app, hash, since, trigger_id, made_at, cancels)
     SELECT run.id, wait.key, run.app, wait.hash,
-           CASE WHEN $5 THEN run.since ELSE pg_current_snapshot() END,
+           CASE WHEN $5 THEN run.since ELSE ", last_event!(), " END,
            run.event_id, clock_timestamp(), wait.cancels
     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[])
         AS wait (run_id, key, hash, cancels)
     JOIN indelible.runs run ON run.id = wait.run_id
     WHERE run.ended_at IS NULL
-    ON CONFLICT DO NOTHING";
+    ON CONFLICT DO NOTHING"
+);
 
 /// New waits look for events that were routed before their commit. An event that one wait of a run is
-/// for and that cancels the run does that. Served by the primary keys of
-/// waits and events, and that of event keys, from the oldest event on that may count.
+/// for and that cancels the run does that. Served by the primary keys of waits and event keys, from the
+/// oldest event on that counts, and `events_in_order`.
 pub(super) const LOOK: &str = "
     WITH wait AS MATERIALIZED (
         UPDATE indelible.waits wait SET looked = $5
@@ -59,11 +73,9 @@ pub(super) const LOOK: &str = "
             wait.run_id, event.id, wait.cancels, event.accepted_at
         FROM wait
         JOIN indelible.event_keys known
-            ON known.app = wait.app AND known.hash = wait.hash
-            AND known.xid >= pg_snapshot_xmin(wait.since)
-        JOIN indelible.events event ON event.id = known.event_id
-        WHERE NOT pg_visible_in_snapshot(known.xid, wait.since)
-          AND event.id IS DISTINCT FROM wait.trigger_id
+            ON known.app = wait.app AND known.hash = wait.hash AND known.position > wait.since
+        JOIN indelible.events event ON event.position = known.position
+        WHERE event.id IS DISTINCT FROM wait.trigger_id
         ORDER BY wait.run_id, event.id, wait.cancels
     ),
     told AS (
@@ -82,8 +94,8 @@ pub(super) const LATE: &str = "
 
 /// Served by the primary key of events.
 pub(super) const KNOW: &str = "
-    INSERT INTO indelible.event_keys (app, hash, xid, event_id)
-    SELECT $1, key.hash, event.xid, event.id
+    INSERT INTO indelible.event_keys (app, hash, position)
+    SELECT $1, key.hash, event.position
     FROM unnest($2::uuid[], $3::uuid[]) AS key (event_id, hash)
     JOIN indelible.events event ON event.id = key.event_id
     ON CONFLICT DO NOTHING";
@@ -97,7 +109,7 @@ pub(super) const FIND: &str = "
         FROM unnest($2::uuid[], $3::uuid[]) AS key (event_id, hash)
         JOIN indelible.events event ON event.id = key.event_id
         JOIN indelible.waits wait ON wait.app = $1 AND wait.hash = key.hash
-        WHERE NOT pg_visible_in_snapshot(event.xid, wait.since)
+        WHERE event.position > wait.since
           AND event.id IS DISTINCT FROM wait.trigger_id
         ORDER BY wait.run_id, event.id, wait.cancels
     ),
@@ -112,6 +124,7 @@ pub(super) const FIND: &str = "
 pub(super) async fn begin(
     connection: &mut PgConnection,
     waits: &[NewWait<'_>],
+    since: i64,
 ) -> Result<(), StoreError> {
     if waits.is_empty() {
         return Ok(());
@@ -121,6 +134,7 @@ pub(super) async fn begin(
         .bind(waits.iter().map(|wait| wait.key).collect::<Vec<_>>())
         .bind(waits.iter().map(|wait| wait.awaited.as_uuid()).collect::<Vec<_>>())
         .bind(waits.iter().map(|wait| wait.from_trigger).collect::<Vec<_>>())
+        .bind(since)
         .execute(connection)
         .await?;
     Ok(())

@@ -5,8 +5,8 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
-use super::runs;
 use super::value::{batch, micros, now, uuid};
+use super::{runs, waits};
 use crate::event::EventId;
 use crate::store::dedupe::{self, REMEMBERED};
 use crate::store::{NewEvent, NewRun, StoreError};
@@ -22,8 +22,9 @@ const REMEMBER: &str = "
 
 /// A resend of what was committed before finds its rows there and adds none.
 const INSERT_EVENTS: &str = "
-    INSERT INTO indelible_events (id, name, data, accepted_at)
-    SELECT value ->> 'id', value ->> 'name', value ->> 'data', ?2 FROM json_each(?1) WHERE true
+    INSERT INTO indelible_events (id, name, data, accepted_at, since)
+    SELECT value ->> 'id', value ->> 'name', value ->> 'data', ?2, ?3 FROM json_each(?1)
+    WHERE true ORDER BY key
     ON CONFLICT (id) DO NOTHING
     RETURNING id";
 
@@ -54,7 +55,7 @@ pub(super) async fn accept(
     events: &[NewEvent],
 ) -> Result<Vec<EventId>, StoreError> {
     let mut tx = store.write().await?;
-    let now = now();
+    let (now, since) = (now(), waits::last_event(&mut tx).await?);
     let known = remember(&mut tx, events, now).await?;
     let (fresh, ids) = dedupe::settle(events, &known);
     let rows = fresh.iter().map(|event| EventRow {
@@ -63,7 +64,7 @@ pub(super) async fn accept(
         data: event.data.as_str(),
         hosted: event.hosted.as_ref().map(|hosted| &*hosted.parts),
     });
-    insert(&mut tx, hosted_by, rows.collect(), now).await?;
+    insert(&mut tx, hosted_by, rows.collect(), now, since).await?;
     if let Some(app) = hosted_by {
         let hosted = fresh.iter().filter_map(|event| event.hosted.as_ref());
         let runs = hosted.flat_map(|hosted| &hosted.runs).map(|run| (run, now));
@@ -90,6 +91,7 @@ pub(super) async fn insert(
     hosted_by: Option<&str>,
     mut events: Vec<EventRow<'_>>,
     at: Timestamp,
+    since: i64,
 ) -> Result<(), StoreError> {
     if events.is_empty() {
         return Ok(());
@@ -97,6 +99,7 @@ pub(super) async fn insert(
     let new: Vec<String> = sqlx::query_scalar(INSERT_EVENTS)
         .bind(batch(&events))
         .bind(micros(at))
+        .bind(since)
         .fetch_all(&mut *tx)
         .await?;
     if new.len() < events.len() {

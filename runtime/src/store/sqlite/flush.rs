@@ -162,6 +162,7 @@ async fn write(
     at: Timestamp,
 ) -> Result<bool, StoreError> {
     let effects = Effects::of(ours.iter().copied());
+    let since = waits::last_event(tx).await?;
     let lines: Vec<_> = ours.iter().flat_map(|commit| journal_rows(commit, at)).collect();
     if !lines.is_empty() {
         sqlx::query(INSERT_JOURNAL)
@@ -175,16 +176,16 @@ async fn write(
         let dropped = batch(effects.dropped.iter().map(DroppedRow::of));
         sqlx::query(DROP).bind(dropped).bind(UNDOABLE).execute(&mut *tx).await?;
     }
-    runs::start_children(tx, &effects.children, at).await?;
-    // The events of the same batch come after its waits.
-    waits::begin(tx, &effects.waits).await?;
+    runs::start_children(tx, &effects.children, at, since).await?;
+    waits::begin(tx, &effects.waits, since).await?;
     waits::end(tx, &effects.waited).await?;
     inbox::settle(tx, &effects.settled).await?;
     if !effects.attributes.is_empty() {
         let named = batch(effects.attributes.iter().map(AttributeRow::of));
         sqlx::query(NAME).bind(named).execute(&mut *tx).await?;
     }
-    accept::insert(tx, None, ours.iter().flat_map(|commit| events(commit)).collect(), at).await?;
+    let sent = ours.iter().flat_map(|commit| events(commit)).collect();
+    accept::insert(tx, None, sent, at, since).await?;
     let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
     if !leaving.is_empty() {
         let leaving = batch(leaving);
@@ -196,7 +197,7 @@ async fn write(
             .await?;
         sqlx::query(INSERT_TIMERS).bind(&leaving).execute(&mut *tx).await?;
     }
-    let restarted = restart::restart(tx, &effects.restarts, at).await?;
+    let restarted = restart::restart(tx, &effects.restarts, at, since).await?;
     waits::begin_with_runs(tx, effects.begun(), true).await?;
     let is_ready = |then: &Then| matches!(then, Then::Release | Then::Restart { .. });
     let released = ours.iter().filter(|commit| is_ready(&commit.then));

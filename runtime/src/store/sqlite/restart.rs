@@ -19,7 +19,7 @@ const BEGIN: &str = "
         generation = indelible_runs.generation + 1, input = a.value ->> 'input', began_at = ?2,
         take_overs = 0, retries = 0, last_seq = NULL, shape = NULL,
         since = coalesce(began, since),
-        began = (SELECT coalesce(max(seq), 0) FROM indelible_events),
+        began = ?3,
         rank = rank + ?2 - coalesce(began_at, accepted_at)
     FROM json_each(?1) a
     WHERE indelible_runs.id = a.value ->> 'run'
@@ -33,7 +33,7 @@ const FORGET: [&str; 3] = [
     "DELETE FROM indelible_waits WHERE run_id IN (SELECT value FROM json_each(?1))",
     "DELETE FROM indelible_inbox
      WHERE run_id IN (SELECT value FROM json_each(?1)) AND taken AND EXISTS (
-         SELECT 1 FROM indelible_runs r JOIN indelible_events e ON e.seq <= r.since
+         SELECT 1 FROM indelible_runs r JOIN indelible_events e ON e.position <= r.since
          WHERE r.id = indelible_inbox.run_id AND e.id = indelible_inbox.id
      )",
 ];
@@ -60,6 +60,7 @@ pub(super) async fn restart(
     tx: &mut SqliteConnection,
     restarts: &[Restart<'_>],
     at: Timestamp,
+    since: i64,
 ) -> Result<Vec<String>, StoreError> {
     if restarts.is_empty() {
         return Ok(Vec::new());
@@ -69,8 +70,12 @@ pub(super) async fn restart(
         input: restart.input.as_str(),
         generation: restart.generation,
     });
-    let begun: Vec<String> =
-        sqlx::query_scalar(BEGIN).bind(batch(rows)).bind(micros(at)).fetch_all(&mut *tx).await?;
+    let begun: Vec<String> = sqlx::query_scalar(BEGIN)
+        .bind(batch(rows))
+        .bind(micros(at))
+        .bind(since)
+        .fetch_all(&mut *tx)
+        .await?;
     let begun = batch(begun);
     for statement in FORGET {
         sqlx::query(statement).bind(&begun).execute(&mut *tx).await?;

@@ -17,8 +17,8 @@ const INSERT: &str = "
     SELECT value ->> 'id', ?1, value ->> 'workflow', ?2, value ->> 'event', value ->> 'input',
            value ->> 'seed', value ->> 'accepted_at', value ->> 'accepted_at',
            value ->> 'scheduled_at', coalesce(
-               (SELECT e.seq FROM indelible_events e WHERE e.id = value ->> 'event'),
-               (SELECT max(seq) FROM indelible_events), 0
+               (SELECT e.since FROM indelible_events e WHERE e.id = value ->> 'event'),
+               (SELECT max(position) FROM indelible_events), 0
            )
     FROM json_each(?3) WHERE true
     ON CONFLICT (id) DO NOTHING
@@ -29,8 +29,7 @@ const START_CHILDREN: &str = "
     INSERT INTO indelible_runs
         (id, app, workflow, status, parent, detached, input, seed, rank, accepted_at, since)
     SELECT c.value ->> 'id', parent.app, c.value ->> 'workflow', ?2, parent.id,
-           c.value ->> 'detached', c.value ->> 'input', c.value ->> 'seed', ?3, ?3,
-           (SELECT coalesce(max(seq), 0) FROM indelible_events)
+           c.value ->> 'detached', c.value ->> 'input', c.value ->> 'seed', ?3, ?3, ?4
     FROM json_each(?1) c JOIN indelible_runs parent ON parent.id = c.value ->> 'parent'
     RETURNING id";
 
@@ -67,6 +66,7 @@ pub(super) async fn start_children(
     tx: &mut SqliteConnection,
     children: &[(RunId, &Child)],
     at: Timestamp,
+    since: i64,
 ) -> Result<(), StoreError> {
     if children.is_empty() {
         return Ok(());
@@ -83,6 +83,7 @@ pub(super) async fn start_children(
         .bind(batch(rows))
         .bind(RunStatus::Queued.name())
         .bind(micros(at))
+        .bind(since)
         .fetch_all(&mut *tx)
         .await?;
     ready(tx, &new).await

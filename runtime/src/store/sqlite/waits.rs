@@ -12,12 +12,14 @@ use crate::store::StoreError;
 use crate::store::effects::NewWait;
 use crate::store::message::{CANCEL, EVENT, cancel_key};
 
+/// Served by the primary key.
+const LAST_EVENT: &str = "SELECT coalesce(max(position), 0) FROM indelible_events";
+
 /// Served by the primary key of runs.
 pub(super) const BEGIN: &str = "
-    INSERT INTO indelible_waits (run_id, key, app, hash, since)
+    INSERT INTO indelible_waits (run_id, key, app, hash, since, trigger_id)
     SELECT r.id, w.value ->> 'key', r.app, w.value ->> 'hash',
-           CASE WHEN w.value ->> 'from_trigger' THEN r.since
-                ELSE (SELECT coalesce(max(seq), 0) FROM indelible_events) END
+           CASE WHEN w.value ->> 'from_trigger' THEN r.since ELSE ?2 END, r.event_id
     FROM json_each(?1) w JOIN indelible_runs r ON r.id = w.value ->> 'run'";
 
 /// Served by the primary key.
@@ -30,34 +32,36 @@ pub(super) const END: &str = "
 /// or, where an operator begins them, after that. A run that was there before has its waits, or is
 /// over. Served by the primary key of runs.
 const BEGIN_WITH_RUNS: &str = "
-    INSERT INTO indelible_waits (run_id, key, app, hash, since, cancels)
+    INSERT INTO indelible_waits (run_id, key, app, hash, since, trigger_id, cancels)
     SELECT r.id, w.value ->> 'key', r.app, w.value ->> 'hash',
-           CASE WHEN ?2 THEN r.since ELSE (SELECT coalesce(max(seq), 0) FROM indelible_events) END,
-           w.value ->> 'cancels'
+           CASE WHEN ?2 THEN r.since
+                ELSE (SELECT coalesce(max(position), 0) FROM indelible_events) END,
+           r.event_id, w.value ->> 'cancels'
     FROM json_each(?1) w JOIN indelible_runs r ON r.id = w.value ->> 'run'
     WHERE r.ended_at IS NULL
     ON CONFLICT DO NOTHING";
 
 /// New waits look for events that were routed before. An event that one wait of a run is for and that
 /// cancels the run does that. Served by the primary keys of waits, events and event keys, in this
-/// order. A run's trigger is the last event that does not count.
+/// order.
 pub(super) const LOOK: &str = "
     INSERT INTO indelible_inbox (run_id, id, kind, at, reason)
     SELECT w.run_id, e.id, CASE WHEN max(w.cancels) IS NULL THEN ?2 ELSE ?3 END, e.accepted_at,
            max(w.cancels)
     FROM json_each(?1) n
     CROSS JOIN indelible_waits w ON w.run_id = n.value ->> 'run' AND w.key = n.value ->> 'key'
-    CROSS JOIN indelible_event_keys k ON k.app = w.app AND k.hash = w.hash AND k.event > w.since
-    CROSS JOIN indelible_events e ON e.seq = k.event
-    WHERE true
+    CROSS JOIN indelible_event_keys k ON k.app = w.app AND k.hash = w.hash
+        AND k.position > w.since
+    CROSS JOIN indelible_events e ON e.position = k.position
+    WHERE e.id IS NOT w.trigger_id
     GROUP BY w.run_id, e.id
     ON CONFLICT (run_id, id) DO NOTHING
     RETURNING run_id";
 
 /// Served by the unique index of events.
 pub(super) const KNOW: &str = "
-    INSERT INTO indelible_event_keys (app, hash, event)
-    SELECT ?2, k.value ->> 'hash', e.seq
+    INSERT INTO indelible_event_keys (app, hash, position)
+    SELECT ?2, k.value ->> 'hash', e.position
     FROM json_each(?1) k JOIN indelible_events e ON e.id = k.value ->> 'event'
     WHERE true
     ON CONFLICT DO NOTHING";
@@ -71,7 +75,7 @@ pub(super) const FIND: &str = "
     FROM json_each(?1) k
     CROSS JOIN indelible_events e ON e.id = k.value ->> 'event'
     CROSS JOIN indelible_waits w ON w.app = ?2 AND w.hash = k.value ->> 'hash'
-    WHERE e.seq > w.since
+    WHERE e.position > w.since AND e.id IS NOT w.trigger_id
     GROUP BY w.run_id, e.id
     ON CONFLICT (run_id, id) DO NOTHING
     RETURNING run_id";
@@ -84,12 +88,19 @@ struct WaitRow<'a> {
     from_trigger: bool,
 }
 
+/// The position of the last event that there is. What comes behind it is accepted later, or in the same
+/// commit.
+pub(super) async fn last_event(tx: &mut SqliteConnection) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar(LAST_EVENT).fetch_one(tx).await?)
+}
+
 pub(super) async fn begin(
     tx: &mut SqliteConnection,
     waits: &[NewWait<'_>],
+    since: i64,
 ) -> Result<(), StoreError> {
     if !waits.is_empty() {
-        sqlx::query(BEGIN).bind(rows(waits)).execute(tx).await?;
+        sqlx::query(BEGIN).bind(rows(waits)).bind(since).execute(tx).await?;
     }
     Ok(())
 }

@@ -4,11 +4,13 @@ CREATE TABLE indelible.events (
     name        text        NOT NULL,
     data        json        NOT NULL,
     accepted_at timestamptz NOT NULL,
-    -- The transaction that accepted it, and what was committed before: which of two events came
-    -- first is a question of what could be seen, not of clocks.
-    xid         xid8        NOT NULL DEFAULT pg_current_xact_id(),
-    since       pg_snapshot NOT NULL DEFAULT pg_current_snapshot()
+    -- Which of two events came first: a number that is never given twice, and that means the same
+    -- wherever these rows are copied to.
+    position    bigint      GENERATED ALWAYS AS IDENTITY,
+    -- The last event that could be seen when this one was accepted.
+    since       bigint      NOT NULL
 );
+CREATE UNIQUE INDEX events_in_order ON indelible.events (position);
 
 -- Which app wants the events of which name, and what for: a row whose part is the name itself, and one
 -- for each workflow that it starts and each set of fields by which it is awaited. A process that knows
@@ -141,13 +143,13 @@ CREATE TABLE indelible.runs (
     accepted_at timestamptz NOT NULL,
     -- When it was due, if a schedule has started it.
     scheduled_at timestamptz,
-    -- What was committed when its trigger was accepted, or when the generation before this one began:
-    -- events that are not in it came later.
-    since       pg_snapshot NOT NULL DEFAULT pg_current_snapshot(),
-    -- How often it has begun anew; when it last did, and what was committed by then.
+    -- The last event that could be seen when its trigger was accepted, or when the generation before
+    -- this one began. Events behind it came later.
+    since       bigint      NOT NULL,
+    -- How often it has begun anew; when it last did, and the last event that could be seen then.
     generation  integer     NOT NULL DEFAULT 0,
     began_at    timestamptz,
-    began       pg_snapshot,
+    began       bigint,
     started_at  timestamptz,
     -- Set exactly if it is over.
     ended_at    timestamptz,
@@ -238,8 +240,8 @@ CREATE TABLE indelible.waits (
     key        text        NOT NULL,
     app        text        NOT NULL,
     hash       uuid        NOT NULL,
-    -- Events count that are not in it, but for the run's trigger.
-    since      pg_snapshot NOT NULL,
+    -- Events count that are behind it, but for the run's trigger.
+    since      bigint      NOT NULL,
     trigger_id uuid,
     made_at    timestamptz NOT NULL,
     -- Of a wait that was made with its run: why the event cancels it.
@@ -251,14 +253,12 @@ CREATE TABLE indelible.waits (
 CREATE INDEX waits_by_hash ON indelible.waits (app, hash);
 CREATE INDEX waits_unlooked ON indelible.waits (made_at) WHERE NOT looked;
 
--- The same hashes of the events that an app has routed. What a wait looks for begins at the oldest
--- transaction that its snapshot does not have.
+-- The same hashes of the events that an app has routed.
 CREATE TABLE indelible.event_keys (
-    app      text NOT NULL,
-    hash     uuid NOT NULL,
-    xid      xid8 NOT NULL,
-    event_id uuid NOT NULL,
-    PRIMARY KEY (app, hash, xid, event_id)
+    app      text   NOT NULL,
+    hash     uuid   NOT NULL,
+    position bigint NOT NULL,
+    PRIMARY KEY (app, hash, position)
 );
 
 -- What others tell a run. Of an event only the id: it is kept as long as a message names it. One

@@ -1,12 +1,14 @@
 -- Times are microseconds since 1970, ids are UUIDs as text, payloads are JSON as text.
 
--- Facts, immutable once accepted, in that order: a number is never given twice.
+-- Facts, immutable once accepted, in that order: a position is never given twice.
 CREATE TABLE indelible_events (
-    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    position    INTEGER PRIMARY KEY AUTOINCREMENT,
     id          TEXT    NOT NULL UNIQUE,
     name        TEXT    NOT NULL,
     data        TEXT    NOT NULL,
-    accepted_at INTEGER NOT NULL
+    accepted_at INTEGER NOT NULL,
+    -- The last event before the commit that accepted it.
+    since       INTEGER NOT NULL
 ) STRICT;
 
 -- Which app wants the events of which name, and what for: a row whose part is the name itself, and one
@@ -136,10 +138,10 @@ CREATE TABLE indelible_runs (
     accepted_at INTEGER NOT NULL,
     -- When it was due, if a schedule has started it.
     scheduled_at INTEGER,
-    -- The last event when its trigger was accepted, or when the generation before this one began:
-    -- those after it came later.
+    -- The last event before its trigger was accepted, or before the generation before this one began.
+    -- Events behind it came later.
     since       INTEGER NOT NULL,
-    -- How often it has begun anew; when it last did, and the last event by then.
+    -- How often it has begun anew; when it last did, and the last event before that.
     generation  INTEGER NOT NULL DEFAULT 0,
     began_at    INTEGER,
     began       INTEGER,
@@ -233,8 +235,9 @@ CREATE TABLE indelible_waits (
     key    TEXT    NOT NULL,
     app    TEXT    NOT NULL,
     hash   TEXT    NOT NULL,
-    -- The last event that does not count.
+    -- Events count that are behind it, but for the run's trigger.
     since  INTEGER NOT NULL,
+    trigger_id TEXT,
     -- Of a wait that was made with its run: why the event cancels it.
     cancels TEXT,
     PRIMARY KEY (run_id, key)
@@ -243,10 +246,10 @@ CREATE INDEX indelible_waits_by_hash ON indelible_waits (app, hash);
 
 -- The same hashes of the events that an app has routed.
 CREATE TABLE indelible_event_keys (
-    app   TEXT    NOT NULL,
-    hash  TEXT    NOT NULL,
-    event INTEGER NOT NULL,
-    PRIMARY KEY (app, hash, event)
+    app      TEXT    NOT NULL,
+    hash     TEXT    NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (app, hash, position)
 ) STRICT, WITHOUT ROWID;
 
 -- What others tell a run. Of an event only the id: it is kept as long as a message names it. One
