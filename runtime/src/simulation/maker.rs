@@ -105,7 +105,8 @@ impl Maker<'_> {
         let nested = self.depth < DEPTH;
         match self.random.below(100) {
             0..26 => self.run(),
-            26..34 => Node::Sleep { id: self.id(), seconds: self.random.below(4) * 10 },
+            26..32 => Node::Sleep { id: self.id(), seconds: self.random.below(4) * 10 },
+            32..34 => self.meeting(),
             34..48 => self.wait(),
             48..55 => self.send(),
             55..58 => Node::Derive { id: self.id() },
@@ -197,6 +198,17 @@ impl Maker<'_> {
             timeout: self.random.percent(70).then(|| self.random.below(5) * 10),
             from_now: self.random.percent(20),
         }
+    }
+
+    /// A wait that begins in the commit that sends what it is for.
+    fn meeting(&mut self) -> Node {
+        let no = self.number();
+        self.awaited.push((no, self.child));
+        self.sent.push((no, self.child));
+        let timeout = Some(self.random.within(1..=4) * 10);
+        let wait = Node::Wait { id: self.id(), no, at_least: None, timeout, from_now: true };
+        let send = Node::Send { id: self.id(), no, values: vec![self.random.below(100)] };
+        Node::Join { branches: vec![vec![wait], vec![send]] }
     }
 
     fn invoke(&mut self) -> Node {
