@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::program::Program;
 use crate::step::{Limits, Resources};
 use crate::store;
-use crate::worker::{Env, Signals, StoreTransactions, Worker, WorkerConfig};
+use crate::worker::{Env, Outages, StoreTransactions, Worker, WorkerConfig};
 use crate::workflow::shape::Shapes;
 
 const MAX_CONCURRENCY: usize = 1_000_000;
@@ -159,7 +159,7 @@ impl<A: App> RuntimeBuilder<A> {
     /// When the database cannot be opened.
     pub async fn connect(self) -> Result<Client> {
         let program = Arc::new(Program::new::<A>(self.limits));
-        connect(program, self.database).await
+        connect(program, self.database, self.worker.poll_interval).await
     }
 
     /// Opens the database, registers the app and starts its worker.
@@ -170,7 +170,7 @@ impl<A: App> RuntimeBuilder<A> {
     pub async fn start(self) -> Result<Runtime> {
         let program = Arc::new(Program::new::<A>(self.limits));
         program.check_resources(&self.resources)?;
-        let client = connect(program.clone(), self.database).await?;
+        let client = connect(program.clone(), self.database, self.worker.poll_interval).await?;
         for stranded in client.store.register(&program.registration).await? {
             warn!(
                 workflow = stranded.workflow,
@@ -185,16 +185,17 @@ impl<A: App> RuntimeBuilder<A> {
             }
         }
         let mut resources = self.resources;
+        let outages = Arc::new(Outages::default());
         resources.transact_in(Arc::new(StoreTransactions::new(
             client.store.clone(),
-            client.signals.clone(),
+            outages.clone(),
             self.worker.lease,
         )));
         let worker = Worker::start(Env {
             store: client.store.clone(),
             program,
             resources: Arc::new(resources),
-            signals: client.signals.clone(),
+            outages,
             config: self.worker,
             stopping: CancellationToken::new(),
         })
@@ -203,12 +204,16 @@ impl<A: App> RuntimeBuilder<A> {
     }
 }
 
-async fn connect(program: Arc<Program>, database: Option<String>) -> Result<Client> {
+async fn connect(
+    program: Arc<Program>,
+    database: Option<String>,
+    poll_interval: Duration,
+) -> Result<Client> {
     let url = database
         .or_else(|| std::env::var("INDELIBLE_DATABASE_URL").ok())
         .unwrap_or_else(|| format!("sqlite://{}.db", program.app));
     let store = store::open(&url).await?;
-    Ok(Client { store, program, signals: Arc::new(Signals::default()) })
+    Ok(Client { store, program, poll_interval })
 }
 
 /// Waits for Ctrl-C or, where there is such a thing, SIGTERM.

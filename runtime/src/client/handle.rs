@@ -3,16 +3,15 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::Client;
 use crate::error::{Error, Result};
 use crate::journal::{Row, RunId};
 use crate::store::{RunRecord, RunStatus, StoreError};
 
-/// How often a run that another process drives is asked for, at first and at most.
-const POLL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How long a question waits that was not answered, at first and at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// A run of a workflow whose output is `T`. Dropping it does nothing to the run.
 pub struct RunHandle<T> {
@@ -90,33 +89,30 @@ impl<T> RunHandle<T> {
         Ok(self.client.handle(self.client.replay(self.run).await?))
     }
 
-    /// Waits for the run's end. One that ends in this process is noticed at once, one that ends
-    /// elsewhere within two seconds. An outage of the database is waited out.
+    /// Waits for the run's end, of which it hears at once, whichever process drives the run. An outage of
+    /// the database is waited out.
     ///
     /// # Errors
     ///
     /// When there is no such run.
     pub async fn wait(&self) -> Result<RunRecord> {
-        let mut ends = self.client.signals.listen_for_ends();
-        let mut wait = POLL.0;
+        let Client { store, program, poll_interval, .. } = &self.client;
+        store.listen(program.app, *poll_interval).await;
+        let awaited = store.hints().await_end(self.run);
+        let mut wait = RETRY.0;
         loop {
             match self.record().await {
                 Ok(record) if record.status.is_over() => return Ok(record),
-                Ok(_) | Err(Error::Store(StoreError::Unavailable(_))) => {}
+                Ok(_) => {
+                    awaited.told().await;
+                    wait = RETRY.0;
+                }
+                Err(Error::Store(StoreError::Unavailable(_))) => {
+                    sleep(wait).await;
+                    wait = (wait * 2).min(RETRY.1);
+                }
                 Err(error) => return Err(error),
             }
-            let heard = async {
-                loop {
-                    match ends.recv().await {
-                        Ok(run) if run != self.run => {}
-                        // Ends were missed: it may have been among them.
-                        Ok(_) | Err(RecvError::Lagged(_)) => break,
-                        Err(RecvError::Closed) => std::future::pending().await,
-                    }
-                }
-            };
-            let _ = timeout(wait, heard).await;
-            wait = (wait * 2).min(POLL.1);
         }
     }
 }

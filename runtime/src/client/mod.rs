@@ -8,6 +8,7 @@ mod verbs;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::handle::RunHandle;
 pub use self::sending::Sending;
@@ -20,7 +21,6 @@ use crate::journal::{CancelKey, Row, RunId};
 use crate::payload::Payload;
 use crate::program::Program;
 use crate::store::{NewRun, RunCount, RunQuery, RunRecord, Store};
-use crate::worker::Signals;
 use crate::workflow::{Input, Workflow, WorkflowFn};
 
 /// How many events are accepted, or runs started, in one commit.
@@ -31,7 +31,8 @@ const BATCH: usize = 500;
 pub struct Client {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) program: Arc<Program>,
-    pub(crate) signals: Arc<Signals>,
+    /// How long what happens may go unnoticed when no hint of it arrives.
+    pub(crate) poll_interval: Duration,
 }
 
 impl Client {
@@ -77,7 +78,6 @@ impl Client {
             .collect::<Result<Vec<_>>>()?;
         for batch in runs.chunks(BATCH) {
             self.store.start(self.program.app, batch).await?;
-            self.signals.announce();
         }
         Ok(runs.iter().map(|run| self.handle(run.id)).collect())
     }
@@ -109,7 +109,6 @@ impl Client {
         let mut ids = Vec::with_capacity(events.len());
         for batch in events.chunks(BATCH) {
             ids.extend(self.store.accept(Some(self.program.app), batch).await?);
-            self.signals.announce();
         }
         Ok(ids)
     }
@@ -137,8 +136,21 @@ impl Client {
     /// When the database does not answer.
     pub async fn cancel(&self, run: RunId, reason: &str) -> Result<bool> {
         let asked = self.store.cancel(run, reason).await?;
-        self.signals.announce();
         Ok(asked)
+    }
+
+    /// How much work in this process only a poll has found, of which it should have heard: runs that
+    /// were ready, events to be routed, ends that were waited for. In a healthy system that is nothing,
+    /// as whoever makes work says so; otherwise work waits for up to the
+    /// [poll interval](crate::RuntimeBuilder::poll_interval), and the log says what was found.
+    pub fn found_by_polling(&self) -> u64 {
+        self.store.hints().polled()
+    }
+
+    /// Tells workers what they were not told yet, and closes the connections. A program that ends as
+    /// soon as it has sent something calls this first; else workers may notice only when they poll.
+    pub async fn close(self) {
+        self.store.close().await;
     }
 
     /// A run as the store knows it; `None` if there is none of this id.

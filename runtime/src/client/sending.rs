@@ -38,7 +38,6 @@ impl<'c> Sending<'c> {
         let event = client.program.accept(name, data, idempotency_key);
         let id = event.id;
         let ids = client.store.accept(Some(client.program.app), &[event]).await?;
-        client.signals.announce();
         Ok(ids.first().copied().unwrap_or(id))
     }
 }

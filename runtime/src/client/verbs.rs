@@ -32,7 +32,6 @@ impl Client {
     pub async fn retry(&self, run: RunId) -> Result<()> {
         let refused =
             self.store.retry(&[run], &self.cancels()).await?.into_iter().find_map(Result::err);
-        self.signals.announce();
         match refused {
             None => Ok(()),
             Some(Refusal::Standing(status)) => Err(Error::NotFailed { run, status }),
@@ -55,7 +54,6 @@ impl Client {
     pub async fn fork(&self, run: RunId, at_state: impl fmt::Display + Send) -> Result<RunId> {
         let fork = Fork { source: run, id: RunId::new(), state: at_state.to_string() };
         let forked = self.store.fork(&fork, &self.cancels()).await?;
-        self.signals.announce();
         match forked {
             Ok(()) => Ok(fork.id),
             Err(Refusal::NoSuchState(states)) => {
@@ -86,14 +84,12 @@ impl Client {
     /// When the database does not answer. So it is with the three methods below.
     pub async fn pause<W: Workflow>(&self, _workflow: impl WorkflowFn<W>) -> Result<bool> {
         let paused = self.store.pause(self.program.app, W::ID).await?;
-        self.signals.announce();
         Ok(paused)
     }
 
     /// Has the runs of a paused workflow taken up again; `false` if it was not paused.
     pub async fn resume<W: Workflow>(&self, _workflow: impl WorkflowFn<W>) -> Result<bool> {
         let resumed = self.store.resume(self.program.app, W::ID).await?;
-        self.signals.announce();
         Ok(resumed)
     }
 
@@ -174,7 +170,6 @@ impl Client {
             page.after = Some(*last);
             left -= runs.len() as u32;
             done += verb(&runs).await?;
-            self.signals.announce();
         }
         Ok(done)
     }
@@ -222,7 +217,6 @@ impl<'c> Replaying<'c> {
         let id = replay.id;
         let replayed = client.store.replay(&[replay], &client.cancels()).await?;
         let refused = replayed.into_iter().find_map(Result::err);
-        client.signals.announce();
         match refused {
             None => Ok(id),
             Some(Refusal::Standing(status)) => Err(Error::NotOver { run, status }),

@@ -1,5 +1,6 @@
 //! What a batch does beside adding lines: to older lines, to waits, to children, to inboxes.
 
+use super::hints::{Stirred, Work};
 use super::{RunCommit, Then};
 use crate::journal::{CancelKey, Change, Child, MatchKey, MessageId, RunId};
 use crate::payload::Payload;
@@ -19,6 +20,10 @@ pub(super) struct Effects<'a> {
     pub(super) attributes: Vec<Attribute<'a>>,
     /// Runs that leave the worker and may have messages: parked ones, and held ones.
     pub(super) at_rest: Vec<RunId>,
+    /// Runs that are over.
+    pub(super) ended: Vec<RunId>,
+    /// What it leaves to be done in its app.
+    work: Work,
 }
 
 /// Lines that a carried loop no longer needs: from one place of a run's journal to before another,
@@ -87,6 +92,8 @@ impl<'a> Effects<'a> {
             restarts,
             attributes,
             at_rest: _,
+            ended: _,
+            work: _,
         } = self;
         dropped.is_empty()
             && waits.is_empty()
@@ -151,9 +158,23 @@ impl<'a> Effects<'a> {
         let attributes = commit.attributes.iter();
         self.attributes.extend(attributes.map(|(key, value)| Attribute { run, key, value }));
         self.children.extend(commit.handlers.iter().map(|handler| (run, handler)));
-        if matches!(commit.then, Then::Park(_) | Then::Hold(_)) {
-            self.at_rest.push(run);
+        self.work |= match commit.then {
+            Then::Park(Some(_)) => Work::TIMERS,
+            Then::Release | Then::Restart { .. } => Work::READY,
+            Then::Park(None) | Then::Hold(_) | Then::End(_) | Then::Continue => Work::empty(),
+        };
+        match commit.then {
+            Then::Park(_) | Then::Hold(_) => self.at_rest.push(run),
+            Then::End(_) => self.ended.push(run),
+            Then::Continue | Then::Release | Then::Restart { .. } => {}
         }
+    }
+
+    /// What its commit stirs in its app, but for the events that it sends and the runs that it tells
+    /// something.
+    pub(super) fn stirred(&self, app: &str) -> Stirred {
+        let begun = if self.children.is_empty() { Work::empty() } else { Work::READY };
+        Stirred::of(app, self.work | begun).ended(self.ended.iter().copied())
     }
 
     /// The runs that begin, with the events that cancel them.

@@ -13,6 +13,7 @@ mod error;
 #[cfg(test)]
 mod flush_cost;
 mod gathered;
+pub(crate) mod hints;
 mod message;
 mod migration;
 mod open;
@@ -31,6 +32,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use self::error::{OpenError, StoreError};
+use self::hints::Hints;
 pub(crate) use self::open::open;
 pub(crate) use self::verbs::{Fork, Refusal, Replay};
 pub use self::verbs::{Intervention, Verb};
@@ -389,9 +391,6 @@ pub(crate) struct Flushed {
     pub(crate) at: Timestamp,
     /// The runs of the batch that the worker no longer held; nothing of theirs was written.
     pub(crate) evicted: Vec<RunId>,
-    /// Whether other runs were started or told something, or parked ones made ready: whoever drives
-    /// them should look.
-    pub(crate) stirred: bool,
 }
 
 /// What became of a step's transaction.
@@ -410,6 +409,8 @@ pub(crate) struct Promoted {
     pub(crate) runs: usize,
     /// How long until the next is due, by the database's clock.
     pub(crate) next: Option<Duration>,
+    /// How long the first of them has been due.
+    pub(crate) late: Option<Duration>,
 }
 
 /// Where a run stands.
@@ -857,19 +858,14 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// How many runs of an app stand where.
     async fn counts(&self, app: &str) -> Result<Vec<RunCount>, StoreError>;
 
-    /// Tells other processes that an app has work. A hint: it may be lost.
-    async fn announce(&self, app: &str) -> Result<(), StoreError>;
+    /// Who is told of what is committed.
+    fn hints(&self) -> &Arc<Hints>;
 
-    /// Listens for what other processes announce to an app.
-    async fn listen(&self, app: &str) -> Result<Box<dyn Listener>, StoreError>;
+    /// Has [`hints`](Self::hints) hear what other processes commit for an app, from when this returns; if
+    /// the database does not answer, from when it does. Ends that are waited for are asked for once
+    /// each poll interval besides. It is begun once.
+    async fn listen(&self, app: &str, poll: Duration);
 
-    /// Closes its connections.
+    /// Tells others what they were not told yet, and closes its connections.
     async fn close(&self);
-}
-
-/// Hears that there may be work.
-#[async_trait]
-pub(crate) trait Listener: Send {
-    /// Returns when there may be work.
-    async fn heard(&mut self) -> Result<(), StoreError>;
 }

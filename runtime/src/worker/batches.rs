@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use super::{Env, Next, rest};
+use super::Env;
+use super::lookout::{Looked, Lookout, Next};
 use crate::store::StoreError;
 
 /// How many batches are completed in one transaction.
@@ -12,20 +13,19 @@ pub(crate) async fn complete(env: Arc<Env>) {
         // A service that ended would end the life that it is part of.
         return std::future::pending().await;
     }
+    let mut lookout = Lookout::new(&env, &env.hints().batches, "a batch that was due");
     loop {
-        let completed = complete_once(&env).await;
-        rest(&env, &env.signals.batches, completed).await;
+        lookout.rest(complete_once(&env).await).await;
     }
 }
 
-async fn complete_once(env: &Env) -> Result<Next, StoreError> {
+async fn complete_once(env: &Env) -> Result<Looked, StoreError> {
     let completed = env.store.complete(env.program.app, BATCH).await?;
-    if completed.runs > 0 {
-        env.signals.announce();
-    }
-    Ok(match completed.next {
+    let next = match completed.next {
         _ if completed.runs == BATCH => Next::Again,
         Some(next) => Next::Within(next),
         None => Next::Within(env.config.poll_interval),
-    })
+    };
+    // Time alone has made them so.
+    Ok(Looked { found: 0, next })
 }

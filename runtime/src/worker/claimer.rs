@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::driver::{self, Driver};
-use super::{Next, rest};
+use super::lookout::{Looked, Lookout, Next};
 use crate::id::WorkerId;
 use crate::store::{Claim, Driven, StoreError};
 
@@ -30,6 +30,7 @@ pub(crate) async fn claim(driver: Driver, worker: WorkerId, runs: Runs) {
     };
     // After a claim that was not answered, what it may have taken is given back before the next.
     let mut in_doubt = false;
+    let mut lookout = Lookout::new(&env, &env.hints().ready, "a run that is ready");
     while let Some(slot) = env.stopping.run_until_cancelled(claimer.slot()).await {
         // A claim that has begun is not broken off: what it gives would be held and not driven.
         let claimed = match in_doubt {
@@ -37,8 +38,7 @@ pub(crate) async fn claim(driver: Driver, worker: WorkerId, runs: Runs) {
             false => claimer.claim_once(slot).await,
         };
         in_doubt = claimed.is_err();
-        let rested = rest(&env, &env.signals.ready, claimed);
-        if env.stopping.run_until_cancelled(rested).await.is_none() {
+        if env.stopping.run_until_cancelled(lookout.rest(claimed)).await.is_none() {
             break;
         }
     }
@@ -60,18 +60,17 @@ impl Claimer {
     }
 
     /// Gives back what a claim may have taken whose reply was lost.
-    async fn disown(&self) -> Result<Next, StoreError> {
+    async fn disown(&self) -> Result<Looked, StoreError> {
         let Driver { env, inboxes, .. } = &self.driver;
         let runs = env.store.disown(self.worker, &inboxes.runs()).await?;
         if runs > 0 {
             warn!(runs, "gave back runs whose claim was not answered");
-            env.signals.announce();
         }
-        Ok(Next::Again)
+        Ok(Looked { found: 0, next: Next::Again })
     }
 
     /// Claims as many runs as there are free slots.
-    async fn claim_once(&self, slot: OwnedSemaphorePermit) -> Result<Next, StoreError> {
+    async fn claim_once(&self, slot: OwnedSemaphorePermit) -> Result<Looked, StoreError> {
         let Driver { env, clock, .. } = &self.driver;
         let mut first = Some(slot);
         let limit = (self.slots.available_permits() + 1).min(BATCH);
@@ -79,7 +78,7 @@ impl Claimer {
         let claim = Claim { worker: self.worker, app, workflows: &self.workflows, limit };
         let claimed = env.store.claim(claim).await?;
         clock.observe(claimed.at);
-        env.signals.answered();
+        env.outages.answered();
         let found = claimed.runs.len();
         for run in claimed.runs {
             // Only this loop takes slots, so as many as were counted are still free.
@@ -91,7 +90,9 @@ impl Claimer {
                 drop(slot);
             });
         }
-        Ok(if found == limit { Next::Again } else { Next::Within(env.config.poll_interval) })
+        let more = found == limit;
+        let next = if more { Next::Again } else { Next::Within(env.config.poll_interval) };
+        Ok(Looked { found, next })
     }
 }
 

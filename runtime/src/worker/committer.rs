@@ -148,27 +148,14 @@ impl Flusher {
         flushed: &Flushed,
     ) {
         self.clock.observe(flushed.at);
-        let signals = &self.env.signals;
-        signals.answered();
-        let mut parked = false;
+        self.env.outages.answered();
         for (commit, reply) in commits.iter().zip(replies) {
             let commitment = if flushed.evicted.contains(&commit.run) {
                 Commitment::Evicted
             } else {
-                match commit.then {
-                    Then::End(_) => signals.ended(commit.run),
-                    Then::Park(_) => parked = true,
-                    Then::Continue | Then::Hold(_) | Then::Release | Then::Restart { .. } => {}
-                }
                 Commitment::Committed(flushed.at)
             };
             let _ = reply.send(commitment);
-        }
-        if flushed.stirred {
-            signals.announce();
-        }
-        if parked {
-            signals.timers.notify_one();
         }
     }
 
@@ -196,14 +183,14 @@ impl Flusher {
                     match store.landed(id, commits).await {
                         Ok(Some(flushed)) => return Ok(Ok(flushed)),
                         Ok(None) => return Ok(Err(error.to_string())),
-                        Err(error) => self.env.signals.outage(&error),
+                        Err(error) => self.env.outages.outage(&error),
                     }
                 }
                 Err(StoreError::Refused(error)) => return Ok(Err(error.to_string())),
                 Err(StoreError::Corrupt(reason)) => return Ok(Err(reason)),
                 // Without a store there is nothing to be done under the lease either.
                 Err(StoreError::LeaseLost | StoreError::Closed) => return Err(LeaseLost),
-                Err(error @ StoreError::Unavailable(_)) => self.env.signals.outage(&error),
+                Err(error @ StoreError::Unavailable(_)) => self.env.outages.outage(&error),
             }
             in_doubt = true;
             sleep(wait).await;

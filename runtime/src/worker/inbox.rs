@@ -1,11 +1,12 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 
-use super::{Env, Next, rest};
+use super::Env;
+use super::lookout::{Looked, Lookout, Next};
 use crate::id::WorkerId;
-use crate::journal::{Message, RunId};
+use crate::journal::{Message, MessageId, RunId};
 use crate::store::StoreError;
 
 /// The runs of one life that can be told something.
@@ -71,13 +72,24 @@ impl Drop for Inbox {
 
 /// Tells the runs of this worker what has come for them.
 pub(crate) async fn tell(env: Arc<Env>, worker: WorkerId, inboxes: Arc<Inboxes>) {
+    let mut lookout = Lookout::new(&env, &env.hints().messages, "a message to a run");
+    let mut known = HashSet::new();
     loop {
-        let told = tell_once(&env, worker, &inboxes).await;
-        rest(&env, &env.signals.messages, told).await;
+        lookout.rest(tell_once(&env, worker, &inboxes, &mut known).await).await;
     }
 }
 
-async fn tell_once(env: &Env, worker: WorkerId, inboxes: &Inboxes) -> Result<Next, StoreError> {
-    inboxes.deliver(env.store.messages(worker).await?);
-    Ok(Next::Within(env.config.poll_interval))
+/// Passes on what lies in the inboxes. What lay there before is `known`.
+async fn tell_once(
+    env: &Env,
+    worker: WorkerId,
+    inboxes: &Inboxes,
+    known: &mut HashSet<MessageId>,
+) -> Result<Looked, StoreError> {
+    let messages = env.store.messages(worker).await?;
+    let lying: HashSet<MessageId> = messages.iter().map(|(_, message)| message.id).collect();
+    let found = lying.difference(known).count();
+    *known = lying;
+    inboxes.deliver(messages);
+    Ok(Looked { found, next: Next::Within(env.config.poll_interval) })
 }

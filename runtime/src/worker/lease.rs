@@ -36,10 +36,10 @@ impl Lease {
         loop {
             match Self::take(env).await {
                 Ok(lease) => {
-                    env.signals.answered();
+                    env.outages.answered();
                     return Some(lease);
                 }
-                Err(error) => env.signals.outage(&error),
+                Err(error) => env.outages.outage(&error),
             }
             tokio::select! {
                 () = sleep(env.config.poll_interval) => {}
@@ -70,11 +70,11 @@ impl Lease {
                 }
                 (asked, renewed) = renewal => match renewed {
                     Ok(()) => {
-                        env.signals.answered();
+                        env.outages.answered();
                         self.valid_until = asked + lease;
                     }
                     Err(StoreError::LeaseLost) => return,
-                    Err(error) => env.signals.outage(&error),
+                    Err(error) => env.outages.outage(&error),
                 },
             }
         }
@@ -86,11 +86,8 @@ pub(crate) async fn take_over(env: Arc<Env>) {
     loop {
         match env.store.take_over().await {
             Ok(0) => {}
-            Ok(runs) => {
-                info!(runs, "took over the runs of a worker that is gone");
-                env.signals.announce();
-            }
-            Err(error) => env.signals.outage(&error),
+            Ok(runs) => info!(runs, "took over the runs of a worker that is gone"),
+            Err(error) => env.outages.outage(&error),
         }
         sleep((env.config.lease / 4).max(Duration::from_millis(100))).await;
     }

@@ -9,13 +9,13 @@ mod claimer;
 mod clock;
 mod committer;
 mod driver;
-mod hints;
 mod inbox;
 mod lease;
+mod lookout;
+mod outages;
 mod pauses;
 mod router;
 mod schedules;
-mod signals;
 mod timers;
 mod transactions;
 
@@ -23,13 +23,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, info, warn};
 
-pub(crate) use self::signals::Signals;
+pub(crate) use self::outages::Outages;
 pub(crate) use self::transactions::StoreTransactions;
 
 use self::claimer::Runs;
@@ -40,6 +40,7 @@ use self::lease::Lease;
 use self::transactions::Transactions;
 use crate::id::WorkerId;
 use crate::program::{Lent, Program};
+use crate::store::hints::Hints;
 use crate::store::{Store, StoreError};
 
 /// How a worker behaves.
@@ -69,10 +70,16 @@ pub(crate) struct Env {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) program: Arc<Program>,
     pub(crate) resources: Lent,
-    pub(crate) signals: Arc<Signals>,
+    pub(crate) outages: Arc<Outages>,
     pub(crate) config: WorkerConfig,
     /// Set when the process is asked to stop.
     pub(crate) stopping: CancellationToken,
+}
+
+impl Env {
+    fn hints(&self) -> &Hints {
+        self.store.hints()
+    }
 }
 
 /// A running worker.
@@ -87,6 +94,7 @@ impl Worker {
     /// not answer is noticed by the caller.
     pub(crate) async fn start(env: Env) -> Result<Self, StoreError> {
         let env = Arc::new(env);
+        env.store.listen(env.program.app, env.config.poll_interval).await;
         let lease = Lease::take(&env).await?;
         let stopping = env.stopping.clone().drop_guard();
         let lives = tokio::spawn(live(env, lease));
@@ -132,8 +140,6 @@ async fn live_once(env: &Arc<Env>, lease: Lease) {
     services.spawn(schedules::fire(env.clone()));
     services.spawn(batches::complete(env.clone()));
     services.spawn(lease::take_over(env.clone()));
-    services.spawn(hints::listen(env.clone()));
-    services.spawn(hints::announce(env.clone()));
     let inboxes = Arc::new(Inboxes::default());
     services.spawn(inbox::tell(env.clone(), worker, inboxes.clone()));
     let transactions = Transactions { env: env.clone(), worker, clock: clock.clone() };
@@ -163,30 +169,4 @@ async fn leave(env: &Env, worker: WorkerId) {
         }
         Err(_) => warn!(%worker, "could not give back the lease in time; it runs out by itself"),
     }
-    // Other workers are told here: the service that does so has ended with this life.
-    let _ = timeout(PATIENCE, env.store.announce(env.program.app)).await;
-    env.signals.heard();
-}
-
-/// Waits until a service has to look again: not at all while it finds work, else until it is
-/// signalled or the poll interval has passed. An outage of the database is waited out.
-async fn rest(env: &Env, signal: &Notify, looked: Result<Next, StoreError>) {
-    let wait = match looked {
-        Ok(Next::Again) => return,
-        Ok(Next::Within(wait)) => wait.min(env.config.poll_interval),
-        Err(error) => {
-            env.signals.outage(&error);
-            env.config.poll_interval
-        }
-    };
-    // Whichever comes first: both are reasons to look.
-    let _ = timeout(wait, signal.notified()).await;
-}
-
-/// When a service looks again.
-enum Next {
-    /// There is more to do.
-    Again,
-    /// Nothing to do before then, unless it is signalled.
-    Within(Duration),
 }

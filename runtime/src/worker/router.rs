@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use super::{Env, Next, rest};
+use super::Env;
+use super::lookout::{Looked, Lookout, Next};
 use crate::id::WorkerId;
 use crate::store::{Deliveries, StoreError};
 
@@ -10,23 +11,19 @@ const BATCH: usize = 500;
 /// Turns deliveries into runs.
 pub(crate) async fn route(env: Arc<Env>, worker: WorkerId) {
     let parts = env.program.registration.parts();
+    let mut lookout = Lookout::new(&env, &env.hints().deliveries, "events to be routed");
     loop {
-        let routed = route_once(&env, worker, &parts).await;
-        rest(&env, &env.signals.deliveries, routed).await;
+        lookout.rest(route_once(&env, worker, &parts).await).await;
     }
 }
 
-async fn route_once(env: &Env, worker: WorkerId, parts: &[String]) -> Result<Next, StoreError> {
+async fn route_once(env: &Env, worker: WorkerId, parts: &[String]) -> Result<Looked, StoreError> {
     let program = &env.program;
     let router = |event: &_| program.route(event);
     let (app, in_turn) = (program.app, program.gathers());
     let deliveries = Deliveries { worker, app, parts, limit: BATCH, in_turn };
-    let routed = env.store.route(deliveries, &router).await?;
-    if routed > 0 {
-        env.signals.ready.notify_one();
-        env.signals.messages.notify_one();
-        env.signals.batches.notify_one();
-        env.signals.announcement.notify_one();
-    }
-    Ok(if routed == BATCH { Next::Again } else { Next::Within(env.config.poll_interval) })
+    let found = env.store.route(deliveries, &router).await?;
+    let more = found == BATCH;
+    let next = if more { Next::Again } else { Next::Within(env.config.poll_interval) };
+    Ok(Looked { found, next })
 }

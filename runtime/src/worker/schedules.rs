@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::{Env, Next, rest};
+use super::Env;
+use super::lookout::{Looked, Lookout, Next};
 use crate::store::{Schedule, StoreError};
 
 /// Starts the workflows whose time has come.
@@ -14,17 +15,15 @@ pub(crate) async fn fire(env: Arc<Env>) {
     }
     // Nothing that happens in this process makes a schedule due.
     let nothing = Notify::new();
+    let mut lookout = Lookout::new(&env, &nothing, "a schedule that was due");
     loop {
-        let fired = fire_once(&env, schedules).await;
-        rest(&env, &nothing, fired).await;
+        lookout.rest(fire_once(&env, schedules).await).await;
     }
 }
 
-async fn fire_once(env: &Env, schedules: &[Schedule]) -> Result<Next, StoreError> {
+async fn fire_once(env: &Env, schedules: &[Schedule]) -> Result<Looked, StoreError> {
     let program = &env.program;
     let fired = env.store.fire(program.app, schedules, &|due| program.fire(due)).await?;
-    if fired.runs > 0 {
-        env.signals.announce();
-    }
-    Ok(Next::Within(fired.next.unwrap_or(env.config.poll_interval)))
+    let next = Next::Within(fired.next.unwrap_or(env.config.poll_interval));
+    Ok(Looked { found: 0, next })
 }

@@ -1,27 +1,33 @@
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Env, Next, rest};
+use super::Env;
+use super::lookout::{Looked, Lookout, Next};
 use crate::store::StoreError;
 
 /// How many runs are woken in one transaction.
 const BATCH: usize = 1000;
 
+/// A timer that has been due for longer was not known of. One that another worker looks after may be
+/// found here a moment before.
+const OVERLOOKED: Duration = Duration::from_secs(1);
+
 /// Wakes parked runs whose time has come.
 pub(crate) async fn promote(env: Arc<Env>) {
+    let mut lookout = Lookout::new(&env, &env.hints().timers, "a timer that was due");
     loop {
-        let promoted = promote_once(&env).await;
-        rest(&env, &env.signals.timers, promoted).await;
+        lookout.rest(promote_once(&env).await).await;
     }
 }
 
-async fn promote_once(env: &Env) -> Result<Next, StoreError> {
+async fn promote_once(env: &Env) -> Result<Looked, StoreError> {
     let promoted = env.store.promote(BATCH).await?;
-    if promoted.runs > 0 {
-        env.signals.announce();
-    }
-    Ok(match promoted.next {
+    let overlooked = promoted.late.is_some_and(|late| late > OVERLOOKED);
+    let found = if overlooked { promoted.runs } else { 0 };
+    let next = match promoted.next {
         _ if promoted.runs == BATCH => Next::Again,
         Some(next) => Next::Within(next),
         None => Next::Within(env.config.poll_interval),
-    })
+    };
+    Ok(Looked { found, next })
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Env;
 use super::clock::DatabaseClock;
 use super::committer::{Commitment, RETRY};
-use super::signals::Signals;
+use super::outages::Outages;
 use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord};
 use crate::step::{Connection, Database, Rollback};
@@ -21,14 +21,14 @@ const LIMIT: (Duration, u32) = (Duration::from_secs(2), 4);
 /// Where the transactions of a worker's runs begin: in its store.
 pub(crate) struct StoreTransactions {
     store: Arc<dyn Store>,
-    signals: Arc<Signals>,
+    outages: Arc<Outages>,
     limit: Option<Duration>,
 }
 
 impl StoreTransactions {
-    pub(crate) fn new(store: Arc<dyn Store>, signals: Arc<Signals>, lease: Duration) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, outages: Arc<Outages>, lease: Duration) -> Self {
         let limit = store.has_one_writer().then(|| LIMIT.0.min(lease / LIMIT.1));
-        Self { store, signals, limit }
+        Self { store, outages, limit }
     }
 }
 
@@ -39,7 +39,7 @@ impl Database for StoreTransactions {
         loop {
             match self.store.begin().await {
                 Ok(connection) => return connection,
-                Err(error) => self.signals.outage(&error),
+                Err(error) => self.outages.outage(&error),
             }
             sleep(wait).await;
             wait = (wait * 2).min(RETRY.1);
@@ -67,7 +67,7 @@ impl Transactions {
         let concluded = match env.store.conclude(open, worker, id, &run).await {
             Err(StoreError::Unavailable(error)) => {
                 let error = StoreError::Unavailable(error);
-                env.signals.outage(&error);
+                env.outages.outage(&error);
                 found(&env, id, &run, &error).await
             }
             concluded => concluded,
@@ -75,7 +75,7 @@ impl Transactions {
         match concluded {
             Ok(Concluded::Committed(flushed)) => {
                 clock.observe(flushed.at);
-                env.signals.answered();
+                env.outages.answered();
                 Some(match flushed.evicted.is_empty() {
                     true => Commitment::Committed(flushed.at),
                     false => Commitment::Evicted,
@@ -104,7 +104,7 @@ async fn found(
                 let record = ErrorRecord::of(ErrorKind::Error, lost);
                 return Ok(Concluded::RolledBack(Rollback::Undeserved(record)));
             }
-            Err(error @ StoreError::Unavailable(_)) => env.signals.outage(&error),
+            Err(error @ StoreError::Unavailable(_)) => env.outages.outage(&error),
             Err(error) => return Err(error),
         }
         sleep(wait).await;

@@ -65,7 +65,7 @@ pub(super) async fn a_batch_starts_when_its_first_event_has_waited(world: World)
     world.subscribe(APP, &[PLACED]).await;
     send(&*world.store, "a", 1..=2).await;
     route(&*world.store, Duration::ZERO).await;
-    assert_eq!(complete(&world).await, Promoted { runs: 1, next: None });
+    assert_eq!(complete(&world).await, Promoted { runs: 1, next: None, late: None });
     assert_eq!(complete(&world).await.runs, 0);
     assert_eq!(started(&world).await, [("a".to_owned(), vec![1, 2])]);
 

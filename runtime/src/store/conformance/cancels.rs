@@ -8,6 +8,7 @@ use super::world::{
 use crate::journal::{CancelKey, Change, Child, Entry, ErrorKind, ErrorRecord, MatchKey, RunId};
 use crate::machine::End;
 use crate::payload::Payload;
+use crate::store::hints::Work;
 use crate::store::{ClaimedRun, Fork, NewRun, Replay, Routing, RunStatus, StoredEvent, Then};
 use crate::workflow::StepKind;
 
@@ -176,8 +177,9 @@ pub(super) async fn handlers_start_in_the_commit_that_ends_their_run(world: Worl
     assert_eq!(evicted.evicted, [run]);
     assert!(world.store.run(id).await.expect("it answers").is_none());
 
-    let flushed = world.flush(worker, &[end]).await.expect("it is ours");
-    assert!(flushed.stirred, "there is a run to claim");
+    world.rung();
+    world.flush(worker, &[end]).await.expect("it is ours");
+    assert!(world.rung().contains(Work::READY), "there is a run to claim");
     let claimed = world.claim(worker, 10).await;
     assert_eq!(ids(&claimed), [id]);
     assert_eq!(claimed[0].origin.trigger.data.as_str(), r#"{"run":1}"#);

@@ -10,6 +10,7 @@ use crate::journal::{
     Change, Child, Content, Entry, ErrorKind, ErrorRecord, Message, RunId, Transition,
 };
 use crate::machine::End;
+use crate::store::hints::Work;
 use crate::store::{RunQuery, RunStatus, Then};
 use crate::workflow::StepKind;
 
@@ -47,11 +48,12 @@ pub(super) async fn a_child_starts_with_its_parents_commit(world: World) {
     let child = child(false);
     let timeout = Some(Duration::from_secs(60));
     let invoked = entry("ship", Change::Invoke { child: child.clone(), timeout });
+    world.rung();
     let flushed = world
         .flush(worker, &[commit(parent, 0, vec![invoked.clone()], Then::Continue)])
         .await
         .expect("it is ours");
-    assert!(flushed.stirred);
+    assert_eq!(world.rung(), Work::READY);
 
     let journal = world.store.journal(parent).await.expect("it answers");
     let due = Some(flushed.at + Duration::from_secs(60));
@@ -70,8 +72,9 @@ pub(super) async fn a_parent_that_is_not_ours_starts_no_child(world: World) {
     let theirs = world.claimed(other).await;
     let child = child(false);
     let batch = [commit(theirs, 0, vec![invoke(&child)], Then::Continue)];
+    world.rung();
     let flushed = world.flush(worker, &batch).await.expect("the worker lives");
-    assert_eq!((flushed.evicted, flushed.stirred), (vec![theirs], false));
+    assert_eq!((flushed.evicted, world.rung()), (vec![theirs], Work::empty()));
     assert!(world.store.run(child.id).await.expect("it answers").is_none());
 }
 
@@ -86,8 +89,10 @@ pub(super) async fn a_childs_end_reaches_its_parent(world: World) {
         End::Cancelled("enough".to_owned()),
     ];
     for (child, end) in children.iter().zip(ends) {
+        world.rung();
         let flushed = world.flush(worker, &[only(child.id, 0, Then::End(end))]).await;
-        assert!(flushed.expect("it is ours").stirred);
+        flushed.expect("it is ours");
+        assert_eq!(world.rung(), Work::MESSAGES);
     }
     let inbox = world.inbox(worker, parent).await;
     let results: Vec<_> = inbox
@@ -133,8 +138,9 @@ pub(super) async fn a_parents_end_cancels_its_attached_children_only(world: Worl
     ];
     world.flush(worker, &batch).await.expect("both are ours");
     let end = only(parent, 1, Then::End(End::Failed(ErrorRecord::new(ErrorKind::Error, "no"))));
-    let flushed = world.flush(worker, &[end]).await.expect("it is ours");
-    assert!(flushed.stirred);
+    world.rung();
+    world.flush(worker, &[end]).await.expect("it is ours");
+    assert_eq!(world.rung(), Work::READY | Work::MESSAGES);
 
     let reason = format!("its parent run {parent} has ended");
     assert_eq!(reasons(&world.inbox(worker, running.id).await), [reason.as_str()]);
@@ -172,8 +178,10 @@ pub(super) async fn an_abandoned_child_is_asked_to_cancel(world: World) {
         entry("lost", Change::Abandon { cancelled: Some(lost.id) }),
         entry("late", Change::Fail { attempt: 1, error, cancelled: Some(late.id) }),
     ];
+    world.rung();
     let flushed = world.flush(worker, &[commit(parent, 2, entries, Then::Continue)]).await;
-    assert!(flushed.expect("it is ours").stirred);
+    flushed.expect("it is ours");
+    assert_eq!(world.rung(), Work::READY | Work::MESSAGES);
     let inbox = world.inbox(worker, lost.id).await;
     assert_eq!(reasons(&inbox), [format!("its parent run {parent} no longer waits for it")]);
     let claimed = world.claim(worker, 10).await;

@@ -97,12 +97,15 @@ pub(super) async fn a_run_that_was_given_back_is_claimed_before_newer_ones(world
 
 pub(super) async fn an_announcement_is_heard_by_another_process(world: World) {
     let other = world.another().await;
-    let mut listener = other.listen(APP).await.expect("it listens");
+    other.listen(APP, HOUR).await;
+    let heard = async |work: &str, bell: &tokio::sync::Notify| {
+        let heard = tokio::time::timeout(Duration::from_secs(10), bell.notified()).await;
+        heard.unwrap_or_else(|_| panic!("nothing is heard of {work}"));
+    };
+    // It begins with a look at all that there was before.
+    heard("the beginning", &other.hints().ready).await;
     world.start(1).await;
-    world.store.announce(APP).await.expect("it can be told");
-    let heard = tokio::time::timeout(Duration::from_secs(10), listener.heard()).await;
-    heard.expect("it comes within moments").expect("it is heard");
-    drop(listener);
+    heard("a run", &other.hints().ready).await;
     other.close().await;
 }
 

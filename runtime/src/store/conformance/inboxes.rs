@@ -6,6 +6,7 @@ use super::World;
 use super::world::{APP, HOUR, PAID, commit, event, ids, json, only, reasons, route, seeded, wait};
 use crate::journal::RunId;
 use crate::machine::End;
+use crate::store::hints::Work;
 use crate::store::{RunCommit, RunStatus, Then};
 
 fn from_now(seconds: i64) -> Timestamp {
@@ -17,8 +18,9 @@ pub(super) async fn a_parked_run_is_roused_by_a_message(world: World) {
     let worker = world.worker(HOUR).await;
     let [run, other] = [world.claimed(worker).await, world.claimed(worker).await];
     let park = |run, no| commit(run, 0, vec![wait("paid", no)], Then::Park(None));
-    let flushed = world.flush(worker, &[park(run, 7), park(other, 8)]).await.expect("ours");
-    assert!(!flushed.stirred);
+    world.rung();
+    world.flush(worker, &[park(run, 7), park(other, 8)]).await.expect("ours");
+    assert_eq!(world.rung(), Work::empty());
     assert_eq!(world.status(run).await, RunStatus::Waiting);
 
     world.send(PAID, 7).await;
@@ -38,8 +40,9 @@ pub(super) async fn a_run_that_parks_over_a_message_is_ready(world: World) {
         .await
         .expect("it is ours");
     world.send(PAID, 7).await;
-    let flushed = world.flush(worker, &[only(run, 1, Then::Park(None))]).await.expect("ours");
-    assert!(flushed.stirred);
+    world.rung();
+    world.flush(worker, &[only(run, 1, Then::Park(None))]).await.expect("ours");
+    assert_eq!(world.rung(), Work::READY);
     assert_eq!(world.status(run).await, RunStatus::Queued);
     let claimed = world.claim(worker, 10).await;
     assert_eq!(claimed[0].inbox.len(), 1);

@@ -5,6 +5,7 @@ use super::world::{
     APP, HOUR, ORDER, PAID, commit, done, ids, json, only, reasons, step, wait, waited,
 };
 use crate::journal::{Change, Child, Content, Entry, RunId};
+use crate::store::hints::Work;
 use crate::store::{RunCommit, RunStatus, Then};
 use crate::workflow::StepKind;
 
@@ -17,8 +18,9 @@ pub(super) async fn a_restarted_run_begins_anew_under_its_id(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.claimed(worker).await;
     world.flush(worker, &[step(run, 0, "a")]).await.expect("it is ours");
+    world.rung();
     let flushed = world.flush(worker, &[restart(run, 1, 0)]).await.expect("it is ours");
-    assert!(flushed.stirred, "there is a run to claim");
+    assert!(world.rung().contains(Work::READY), "there is a run to claim");
     assert_eq!(world.status(run).await, RunStatus::Queued);
     assert_eq!(world.lines(run).await, 0);
 

@@ -75,7 +75,7 @@ pub(super) async fn a_schedule_is_kept_until_its_rule_changes(world: World) {
 
     register(&world, &[]).await;
     let none = fire(&*world.store, &others).await;
-    assert_eq!(none, Promoted { runs: 0, next: None });
+    assert_eq!(none, Promoted { runs: 0, next: None, late: None });
 }
 
 pub(super) async fn each_version_that_lives_keeps_its_schedule(world: World) {
@@ -95,7 +95,7 @@ pub(super) async fn each_version_that_lives_keeps_its_schedule(world: World) {
     assert_eq!(fire(&*world.store, &old).await.runs, 0);
 
     register(&world, &old).await;
-    let none = Promoted { runs: 0, next: None };
+    let none = Promoted { runs: 0, next: None, late: None };
     assert_eq!(fire(&*world.store, &new).await, none, "nobody has it any more");
     world.store.leave(worker).await.expect("it can leave");
     register(&world, &new).await;

@@ -19,10 +19,10 @@ pub(super) async fn a_parked_run_is_ready_when_it_is_due(world: World) {
     assert!(world.claim(worker, 10).await.is_empty());
 
     let promoted = world.store.promote(10).await.expect("it promotes");
-    assert_eq!(promoted, Promoted { runs: 1, next: None });
+    assert_eq!((promoted.runs, promoted.next), (1, None));
     assert_eq!(world.status(run).await, RunStatus::Queued);
     let again = world.store.promote(10).await.expect("it promotes");
-    assert_eq!(again, Promoted { runs: 0, next: None });
+    assert_eq!(again, Promoted { runs: 0, next: None, late: None });
 
     let claimed = world.claim(worker, 10).await;
     assert_eq!(ids(&claimed), [run]);
@@ -54,7 +54,7 @@ pub(super) async fn as_many_as_asked_for_are_promoted_oldest_first(world: World)
     world.flush(worker, &park).await.expect("all are ours");
 
     let promoted = world.store.promote(2).await.expect("it promotes");
-    assert_eq!(promoted, Promoted { runs: 2, next: Some(Duration::ZERO) });
+    assert_eq!((promoted.runs, promoted.next), (2, Some(Duration::ZERO)));
     assert_eq!(world.status(runs[0].0).await, RunStatus::Waiting);
     assert_eq!(world.status(runs[1].0).await, RunStatus::Queued);
     assert_eq!(world.status(runs[2].0).await, RunStatus::Queued);

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::World;
 use super::world::{
-    APP, HOUR, ORDER, PAID, PLACED, commit, done, event, ids, json, numbered, only, route, wait, wait_for,
-    waited,
+    APP, HOUR, ORDER, PAID, PLACED, commit, done, event, ids, json, numbered, only, route, wait,
+    wait_for, waited,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;

@@ -10,6 +10,7 @@ use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::journal::{CancelKey, Change, Content, Entry, MatchKey, Message, RunId};
 use crate::payload::Payload;
+use crate::store::hints::Work;
 use crate::store::{
     Claim, ClaimedRun, Deliveries, Driven, Flushed, NewEvent, NewRun, Registration, Routing,
     RunCommit, RunStatus, Store, StoreError, StoredEvent, Subscription, Then, Worker, open,
@@ -127,6 +128,11 @@ impl World {
         batch: &[RunCommit],
     ) -> Result<Flushed, StoreError> {
         self.store.flush(worker, Uuid::now_v7(), batch).await
+    }
+
+    /// What was stirred since this was asked last.
+    pub(in crate::store) fn rung(&self) -> Work {
+        self.store.hints().rung()
     }
 
     pub(in crate::store) async fn status(&self, run: RunId) -> RunStatus {

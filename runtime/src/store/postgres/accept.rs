@@ -1,13 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
-use super::connect::{BEGIN, begin};
+use super::database::Database;
 use super::runs::RunArrays;
 use super::waits::{RunWaits, last_event};
 use crate::event::EventId;
 use crate::store::dedupe::{self, REMEMBERED};
+use crate::store::hints::{Stirred, Work};
 use crate::store::{NewEvent, NewRun, RunStatus, StoreError};
 
 /// Served by the table's primary key. A key that is remembered no longer is taken anew; one that
@@ -28,12 +29,15 @@ const REMEMBER: &str = "
 /// not in `$12`: another version of its program has them.
 ///
 /// What is there already was committed by an earlier attempt, and is left alone. What another
-/// transaction is about to write is a duplicate: then this statement fails, to be run again.
+/// transaction is about to write is a duplicate: then this statement fails, to be run again. Gives the
+/// apps that have deliveries.
 /// Served by the primary keys of events, subscriptions and runs.
 pub(super) const ACCEPT: &str = concat!(
     "
     WITH clock AS MATERIALIZED (
-        SELECT clock_timestamp() AS at, ", last_event!(), " AS since
+        SELECT clock_timestamp() AS at, ",
+    last_event!(),
+    " AS since
     ),
     event AS MATERIALIZED (
         SELECT id, name, data, hosted, place
@@ -60,23 +64,27 @@ pub(super) const ACCEPT: &str = concat!(
         WHERE CASE WHEN event.hosted AND subscription.app = $5 THEN subscription.part <> ALL ($12)
             ELSE subscription.part = event.name END
         ORDER BY event.place
+        RETURNING app
     ),
     started AS (
         INSERT INTO indelible.runs
             (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
         SELECT id, $5, workflow, $11, event_id, input::json, seed, rank, at, since FROM run
+    ),
+    released AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank)
+        SELECT id, $5, workflow, rank FROM run
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, $5, workflow, rank FROM run"
+    SELECT DISTINCT app FROM delivered"
 );
 
 pub(super) async fn accept(
-    pool: &PgPool,
+    database: &Database,
     hosted_by: Option<&str>,
     events: &[NewEvent],
 ) -> Result<Vec<EventId>, StoreError> {
     loop {
-        match attempt(pool, hosted_by, events).await {
+        match attempt(database, hosted_by, events).await {
             // Another process sends the same at this moment; next time it is seen.
             Err(error) if error.is_duplicate() => {}
             done => return done,
@@ -85,7 +93,7 @@ pub(super) async fn accept(
 }
 
 async fn attempt(
-    pool: &PgPool,
+    database: &Database,
     hosted_by: Option<&str>,
     events: &[NewEvent],
 ) -> Result<Vec<EventId>, StoreError> {
@@ -94,17 +102,18 @@ async fn attempt(
         events.iter().flat_map(|event| event.hosted.iter().flat_map(|hosted| &hosted.runs)),
     );
     if keys.is_empty() && waits.are_none() {
-        insert(&mut *pool.acquire().await?, hosted_by, events.iter()).await?;
+        let mut connection = database.acquire().await?;
+        database.committed(insert(&mut connection, hosted_by, events.iter()).await?);
         return Ok(events.iter().map(|event| event.id).collect());
     }
-    let mut tx = begin(pool, BEGIN).await?;
+    let mut tx = database.begin().await?;
     let known = remember(&mut tx, keys).await?;
     let (fresh, ids) = dedupe::settle(events, &known);
-    insert(&mut tx, hosted_by, fresh.iter()).await?;
+    let stirred = insert(&mut tx, hosted_by, fresh.iter()).await?;
     // Those of events that were known have no runs.
     waits.begin(&mut tx, true).await?;
-    tx.commit().await?;
-    waits.look_behind(pool).await?;
+    tx.commit(stirred).await?;
+    waits.look_behind(database).await?;
     Ok(ids)
 }
 
@@ -112,24 +121,31 @@ fn run_waits<'a>(runs: impl IntoIterator<Item = &'a NewRun>) -> RunWaits {
     RunWaits::of(runs.into_iter().map(|run| (run.id, &*run.cancels)))
 }
 
-pub(super) async fn start(pool: &PgPool, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
+pub(super) async fn start(
+    database: &Database,
+    app: &str,
+    runs: &[NewRun],
+) -> Result<(), StoreError> {
     let waits = run_waits(runs);
+    let no_events = EventArrays::default();
     if waits.are_none() {
-        return write(&mut *pool.acquire().await?, Some(app), EventArrays::default(), runs.iter())
-            .await;
+        let mut connection = database.acquire().await?;
+        let stirred = write(&mut connection, Some(app), no_events, runs.iter()).await?;
+        database.committed(stirred);
+        return Ok(());
     }
-    let mut tx = begin(pool, BEGIN).await?;
-    write(&mut tx, Some(app), EventArrays::default(), runs.iter()).await?;
+    let mut tx = database.begin().await?;
+    let stirred = write(&mut tx, Some(app), no_events, runs.iter()).await?;
     waits.begin(&mut tx, true).await?;
-    tx.commit().await?;
-    waits.look_behind(pool).await
+    tx.commit(stirred).await?;
+    waits.look_behind(database).await
 }
 
 async fn insert<'a>(
     connection: &mut PgConnection,
     hosted_by: Option<&str>,
     events: impl Iterator<Item = &'a NewEvent> + Clone,
-) -> Result<(), StoreError> {
+) -> Result<Stirred, StoreError> {
     // Without a host there is no app to file the runs under.
     let hosted = events.clone().filter(|_| hosted_by.is_some());
     let runs = hosted.filter_map(|event| event.hosted.as_ref()).flat_map(|hosted| &hosted.runs);
@@ -141,7 +157,7 @@ async fn write<'a>(
     app: Option<&str>,
     events: EventArrays<'_>,
     runs: impl Iterator<Item = &'a NewRun>,
-) -> Result<(), StoreError> {
+) -> Result<Stirred, StoreError> {
     let query = sqlx::query(ACCEPT)
         .bind(events.ids)
         .bind(events.names)
@@ -150,8 +166,15 @@ async fn write<'a>(
         .bind(app);
     let runs: RunArrays<'_> = runs.collect();
     let parts: Vec<&str> = events.parts.into_iter().collect();
-    runs.bind(query).bind(RunStatus::Queued.name()).bind(parts).execute(connection).await?;
-    Ok(())
+    let starts = app.filter(|_| !runs.are_none());
+    let rows = runs.bind(query).bind(RunStatus::Queued.name()).bind(parts);
+    let rows = rows.fetch_all(connection).await?;
+    let told = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
+    let mut stirred = Stirred::each(&told, Work::DELIVERIES);
+    if let Some(app) = starts {
+        stirred.add(app, Work::READY);
+    }
+    Ok(stirred)
 }
 
 #[derive(Default)]

@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool, Row as _};
+use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
-use super::connect::{BEGIN, begin};
+use super::database::Database;
 use super::runs;
 use super::value::{Columns as _, Time};
 use crate::store::gathered::{self, Added, Addition, BatchId, Completed, Gathered};
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Promoted, StoreError};
 
 /// Served by the primary key. One that another transaction is about to complete is waited for, and
@@ -72,9 +73,9 @@ pub(super) async fn gather(
     tx: &mut PgConnection,
     app: &str,
     additions: &[Addition],
-) -> Result<(), StoreError> {
+) -> Result<Stirred, StoreError> {
     if additions.is_empty() {
-        return Ok(());
+        return Ok(Stirred::nothing());
     }
     let added = gathered::added(additions);
     let (workflows, keys): (Vec<&str>, Vec<&str>) = added.keys().copied().unzip();
@@ -108,40 +109,41 @@ pub(super) async fn gather(
         (events >= *max as i64).then_some((workflow, key))
     });
     let full: Vec<BatchId> = full.collect();
-    start(tx, app, &full, |(workflow, key), events| {
+    let started = start(tx, app, &full, |(workflow, key), events| {
         let Added { max, timeout, .. } = added.get(&(&**workflow, &**key))?;
         gathered::full(workflow, events, *max, *timeout)
-    })
-    .await
-    .map(drop)
+    });
+    let (_, stirred) = started.await?;
+    Ok(stirred.and(Stirred::of(app, Work::BATCHES)))
 }
 
 pub(super) async fn complete(
-    pool: &PgPool,
+    database: &Database,
     app: &str,
     limit: usize,
 ) -> Result<Promoted, StoreError> {
-    let mut tx = begin(pool, BEGIN).await?;
+    let mut tx = database.begin().await?;
     let due: Vec<BatchId> =
         sqlx::query_as(DUE).bind(app).bind(limit as i64).fetch_all(&mut *tx).await?;
-    let runs =
-        start(&mut tx, app, &due, |(workflow, _), events| gathered::due(workflow, events)).await?;
+    let started =
+        start(&mut tx, app, &due, |(workflow, _), events| gathered::due(workflow, events));
+    let (runs, stirred) = started.await?;
     let next: Option<f64> = sqlx::query_scalar(NEXT).bind(app).fetch_optional(&mut *tx).await?;
-    tx.commit().await?;
+    tx.commit(stirred).await?;
     let next = next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    Ok(Promoted { runs, next })
+    Ok(Promoted { runs, next, late: None })
 }
 
-/// Starts the runs of batches that this transaction holds, as `become_runs` says of each. Gives how
+/// Starts the runs of batches that this transaction holds, as `become_runs` says of each. Gives also how
 /// many.
 async fn start(
     tx: &mut PgConnection,
     app: &str,
     batches: &[BatchId],
     become_runs: impl Fn(&BatchId, &[Gathered]) -> Option<Completed>,
-) -> Result<usize, StoreError> {
+) -> Result<(usize, Stirred), StoreError> {
     if batches.is_empty() {
-        return Ok(0);
+        return Ok((0, Stirred::nothing()));
     }
     let at = Time(sqlx::query_scalar::<_, Time>("SELECT now()").fetch_one(&mut *tx).await?.0);
     let mut started = Vec::new();
@@ -161,11 +163,11 @@ async fn start(
         }
         taken.push(&batch);
     }
-    runs::insert(tx, app, &started).await?;
+    let stirred = runs::insert(tx, app, &started).await?;
     taken.bind(app, TAKE).bind(last).execute(&mut *tx).await?;
     closed.bind(app, CLOSE).execute(&mut *tx).await?;
     kept.ids.bind(app, KEEP).bind(kept.events).bind(kept.due).execute(&mut *tx).await?;
-    Ok(started.len())
+    Ok((started.len(), stirred))
 }
 
 /// The events of batches, in order.

@@ -1,12 +1,12 @@
 use std::collections::HashSet;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres, Row as _};
+use sqlx::{PgConnection, Postgres, Row as _};
 use tracing::warn;
 use uuid::Uuid;
 
 use super::batch::{Events, Leaving, Lines};
-use super::connect::{BEGIN, begin};
+use super::database::Database;
 use super::value::Columns as _;
 use super::waits::{RunWaits, last_event};
 use super::{children, inbox, restart, waits};
@@ -14,6 +14,7 @@ use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::columns::UNDOABLE;
 use crate::store::effects::{Attribute, DroppedLines, Effects};
+use crate::store::hints::{Stirred, Work};
 use crate::store::message::{CANCEL, CHILD_ENDED};
 use crate::store::{Flushed, RunCommit, RunStatus, StoreError};
 
@@ -23,10 +24,10 @@ macro_rules! flush {
         concat!(
             "
     WITH lease AS MATERIALIZED (
-        SELECT id FROM indelible.workers WHERE id = $1 FOR KEY SHARE
+        SELECT id, app FROM indelible.workers WHERE id = $1 FOR KEY SHARE
     ),
     clock AS MATERIALIZED (
-        SELECT id AS worker, clock_timestamp() AS at, ",
+        SELECT id AS worker, app, clock_timestamp() AS at, ",
             last_event!(),
             " AS since FROM lease
     ),
@@ -70,6 +71,7 @@ macro_rules! flush {
         JOIN indelible.subscriptions subscription
             ON subscription.event_name = event.name AND subscription.part = event.name
         ORDER BY event.place
+        RETURNING app
     ),
     gone AS (
         UPDATE indelible.runs run SET
@@ -96,7 +98,7 @@ macro_rules! flush {
     )",
             $more,
             "
-    SELECT clock.at, clock.since, ARRAY(
+    SELECT clock.at, clock.since, clock.app, ARRAY(SELECT DISTINCT app FROM delivered) AS delivered, ARRAY(
         SELECT batch.run_id
         FROM unnest($27::uuid[]) WITH ORDINALITY AS batch (run_id, place)
         WHERE NOT EXISTS (
@@ -177,43 +179,45 @@ pub(super) const NAME: &str = "
 /// Served by the primary keys of journal and runs. A commit without lines has left its id on the
 /// run that it took from its worker.
 pub(super) const LANDED: &str = "
-    SELECT batch.run_id, coalesce(line.at, run.commit_at) AS at
+    SELECT batch.run_id, run.app,
+           coalesce(line.at, CASE WHEN run.commit_id = $3 THEN run.commit_at END) AS at
     FROM unnest($1::uuid[], $2::integer[]) AS batch (run_id, seq)
     LEFT JOIN indelible.journal line
         ON line.run_id = batch.run_id AND line.seq = batch.seq AND line.commit_id = $3
-    LEFT JOIN indelible.runs run ON run.id = batch.run_id AND run.commit_id = $3
-    WHERE line.at IS NOT NULL OR run.commit_at IS NOT NULL";
+    JOIN indelible.runs run ON run.id = batch.run_id
+    WHERE line.at IS NOT NULL OR run.commit_id = $3";
 
 pub(super) async fn flush(
-    pool: &PgPool,
+    database: &Database,
     worker: WorkerId,
     commit: Uuid,
     batch: &[RunCommit],
 ) -> Result<Flushed, StoreError> {
-    match write(pool, worker, commit, batch).await {
+    match write(database, worker, commit, batch).await {
         // The batch has come before, and its reply was lost.
-        Err(error) if error.is_duplicate() => landed(pool, commit, batch).await?.ok_or(error),
+        Err(error) if error.is_duplicate() => landed(database, commit, batch).await?.ok_or(error),
         Err(error) => Err(error),
-        Ok((sent, connection)) => Ok(look(pool, connection, sent).await),
+        Ok((sent, connection)) => Ok(look(database, connection, sent).await),
     }
 }
 
 /// Commits a batch: in one round trip, unless it does more than to write lines and to end runs. What
 /// connection is left is for the look.
 async fn write<'b>(
-    pool: &PgPool,
+    database: &Database,
     worker: WorkerId,
     commit: Uuid,
     batch: &'b [RunCommit],
 ) -> Result<(Sent<'b>, Option<PoolConnection<Postgres>>), StoreError> {
     if Effects::of(batch).are_none() {
-        let mut connection = pool.acquire().await?;
-        let sent = send(&mut connection, worker, commit, batch).await?;
+        let mut connection = database.acquire().await?;
+        let (sent, stirred) = send(&mut connection, worker, commit, batch).await?;
+        database.committed(stirred);
         return Ok((sent, Some(connection)));
     }
-    let mut tx = begin(pool, BEGIN).await?;
-    let sent = send(&mut tx, worker, commit, batch).await?;
-    tx.commit().await?;
+    let mut tx = database.begin().await?;
+    let (sent, stirred) = send(&mut tx, worker, commit, batch).await?;
+    tx.commit(stirred).await?;
     Ok((sent, None))
 }
 
@@ -230,11 +234,11 @@ pub(super) struct Sent<'b> {
 ///
 /// The batch is committed whatever becomes of this: what is left undone is made good elsewhere.
 async fn look(
-    pool: &PgPool,
+    database: &Database,
     connection: Option<PoolConnection<Postgres>>,
     sent: Sent<'_>,
 ) -> Flushed {
-    let Sent { mut flushed, effects, mut told } = sent;
+    let Sent { flushed, effects, mut told } = sent;
     if told.is_empty()
         && effects.waits.is_empty()
         && effects.at_rest.is_empty()
@@ -245,14 +249,13 @@ async fn look(
     let looked = async {
         let mut connection = match connection {
             Some(connection) => connection,
-            None => pool.acquire().await?,
+            None => database.acquire().await?,
         };
         let (runs, keys) = effects.waits.iter().map(|wait| (wait.run.as_uuid(), wait.key)).unzip();
         told.extend(waits::look(&mut connection, runs, keys).await?);
         told.extend(RunWaits::of(effects.begun()).look(&mut connection).await?);
-        flushed.stirred |= !told.is_empty();
-        told.extend(effects.at_rest.iter().map(|run| run.as_uuid()));
-        flushed.stirred |= inbox::rouse(&mut connection, &told).await? > 0;
+        let at_rest: Vec<Uuid> = effects.at_rest.iter().map(|run| run.as_uuid()).collect();
+        database.committed(inbox::rouse(&mut connection, &told, &at_rest).await?.stirred);
         Ok::<_, StoreError>(())
     };
     if let Err(error) = looked.await {
@@ -261,13 +264,13 @@ async fn look(
     flushed
 }
 
-/// Writes a batch. In a transaction, if it has effects.
+/// Writes a batch. In a transaction, if it has effects. Gives also what is stirred once it is committed.
 pub(super) async fn send<'b>(
     connection: &mut PgConnection,
     worker: WorkerId,
     commit: Uuid,
     batch: &'b [RunCommit],
-) -> Result<Sent<'b>, StoreError> {
+) -> Result<(Sent<'b>, Stirred), StoreError> {
     let mut lines = Lines::default();
     let mut events = Events::default();
     let mut leaving = Leaving::default();
@@ -325,8 +328,10 @@ pub(super) async fn send<'b>(
     told.extend(inbox::ask_children(connection, &effects.cancels).await?);
     told.extend(restart::restart(connection, &effects.restarts, at, since).await?);
     RunWaits::of(effects.begun()).begin(connection, true).await?;
-    let stirred = !effects.children.is_empty() || !effects.restarts.is_empty();
-    Ok(Sent { flushed: Flushed { at, evicted, stirred }, effects, told })
+    let app: &str = row.try_get("app")?;
+    let delivered: Vec<String> = row.try_get("delivered")?;
+    let stirred = effects.stirred(app).and(Stirred::each(&delivered, Work::DELIVERIES));
+    Ok((Sent { flushed: Flushed { at, evicted }, effects, told }, stirred))
 }
 
 /// Says by what runs are found.
@@ -364,7 +369,7 @@ async fn drop_lines(
 }
 
 pub(super) async fn landed(
-    pool: &PgPool,
+    database: &Database,
     commit: Uuid,
     batch: &[RunCommit],
 ) -> Result<Option<Flushed>, StoreError> {
@@ -373,14 +378,16 @@ pub(super) async fn landed(
         .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>())
         .bind(batch.iter().map(seq).collect::<Vec<_>>())
         .bind(commit)
-        .fetch_all(pool)
+        .fetch_all(database.pool())
         .await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let at = first.time("at")?;
+    // Nobody has told what it has stirred.
+    database.committed(Stirred::of(first.try_get("app")?, Work::all()));
     let found = rows.iter().map(|row| row.uuid("run_id"));
     let found = found.collect::<Result<HashSet<RunId>, _>>()?;
     // One without a trace is not known to be lost; the run's next commit will tell.
     let traced = batch.iter().filter(|commit| !commit.is_traceless());
     let evicted = traced.map(|commit| commit.run).filter(|run| !found.contains(run));
-    Ok(Some(Flushed { at, evicted: evicted.collect(), stirred: true }))
+    Ok(Some(Flushed { at, evicted: evicted.collect() }))
 }

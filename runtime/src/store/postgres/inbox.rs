@@ -11,11 +11,13 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
+use super::database::Database;
 use super::value::Columns as _;
 use crate::id::WorkerId;
 use crate::journal::{Message, MessageId, RunId};
 use crate::store::columns::reason_text;
 use crate::store::effects::{Cancel, Settled};
+use crate::store::hints::{Stirred, Work};
 use crate::store::message::{CANCEL, EVENT, MessageColumns, readable};
 use crate::store::{RunStatus, StoreError};
 
@@ -70,13 +72,14 @@ pub(super) const MESSAGES: &str = "
 /// Makes runs ready that have messages and that nobody drives; a held one only to be cancelled. One
 /// that another transaction writes is left to it: that one makes the run ready, or looks itself.
 /// A run's timer stays until it fires or the run is claimed, and a held one may be ready already, to
-/// be tried by another program.
+/// be tried by another program. Gives the apps of those that were told something, and the app of each that
+/// is ready now.
 ///
 /// Served by the primary key of runs and `inbox_untaken`.
 pub(super) const ROUSE: &str = "
     WITH resting AS MATERIALIZED (
         SELECT run.id
-        FROM unnest($1::uuid[]) AS told (run_id)
+        FROM unnest($1::uuid[] || $6::uuid[]) AS told (run_id)
         JOIN indelible.runs run ON run.id = told.run_id
         WHERE run.status IN ($2, $3) AND EXISTS (
             SELECT FROM indelible.inbox message
@@ -89,10 +92,16 @@ pub(super) const ROUSE: &str = "
         UPDATE indelible.runs run SET status = $4, held = NULL
         FROM resting WHERE run.id = resting.id
         RETURNING run.id, run.app, run.workflow, run.rank
+    ),
+    released AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank)
+        SELECT id, app, workflow, rank FROM queued
+        ON CONFLICT (run_id) DO NOTHING
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM queued
-    ON CONFLICT (run_id) DO NOTHING";
+    SELECT DISTINCT run.app, FALSE AS queued
+    FROM unnest($1::uuid[]) AS told (run_id) JOIN indelible.runs run ON run.id = told.run_id
+    UNION ALL
+    SELECT app, TRUE FROM queued";
 
 /// Runs with messages, and where they stand. Served by `inbox_untaken`, in its order from `$1` on,
 /// and the primary key of runs.
@@ -144,8 +153,12 @@ pub(super) async fn ask_children(
     Ok(asked.fetch_all(connection).await?)
 }
 
-pub(super) async fn cancel(pool: &PgPool, runs: &[RunId], reason: &str) -> Result<u64, StoreError> {
-    let mut connection = pool.acquire().await?;
+pub(super) async fn cancel(
+    database: &Database,
+    runs: &[RunId],
+    reason: &str,
+) -> Result<u64, StoreError> {
+    let mut connection = database.acquire().await?;
     let asked: Vec<Uuid> = sqlx::query_scalar(ASK)
         .bind(runs.iter().map(|run| run.as_uuid()).collect::<Vec<_>>())
         .bind(runs.iter().map(|_| MessageId::new().as_uuid()).collect::<Vec<_>>())
@@ -153,7 +166,7 @@ pub(super) async fn cancel(pool: &PgPool, runs: &[RunId], reason: &str) -> Resul
         .bind(reason_text(reason))
         .fetch_all(&mut *connection)
         .await?;
-    rouse(&mut connection, &asked).await?;
+    database.committed(rouse(&mut connection, &asked, &[]).await?.stirred);
     Ok(asked.len() as u64)
 }
 
@@ -181,20 +194,39 @@ pub(super) fn message(row: &PgRow) -> Result<Message, StoreError> {
     .message()
 }
 
-/// Makes those of the runs ready that have messages and that nobody drives; gives how many.
-pub(super) async fn rouse(connection: &mut PgConnection, runs: &[Uuid]) -> Result<u64, StoreError> {
-    if runs.is_empty() {
-        return Ok(0);
+/// Makes those of the runs ready that have messages and that nobody drives: some were told something, and
+/// if they are driven their workers have to look; others have come to rest.
+pub(super) async fn rouse(
+    connection: &mut PgConnection,
+    told: &[Uuid],
+    at_rest: &[Uuid],
+) -> Result<Roused, StoreError> {
+    if told.is_empty() && at_rest.is_empty() {
+        return Ok(Roused { ready: 0, stirred: Stirred::nothing() });
     }
-    let roused = sqlx::query(ROUSE)
-        .bind(runs)
+    let rows: Vec<(String, bool)> = sqlx::query_as(ROUSE)
+        .bind(told)
         .bind(RunStatus::Waiting.name())
         .bind(RunStatus::Held.name())
         .bind(RunStatus::Queued.name())
         .bind(CANCEL)
-        .execute(connection)
+        .bind(at_rest)
+        .fetch_all(connection)
         .await?;
-    Ok(roused.rows_affected())
+    let mut roused = Roused { ready: 0, stirred: Stirred::nothing() };
+    for (app, is_ready) in rows {
+        roused.ready += usize::from(is_ready);
+        roused.stirred.add(&app, if is_ready { Work::READY } else { Work::MESSAGES });
+    }
+    Ok(roused)
+}
+
+/// Runs that were told something.
+#[must_use]
+pub(super) struct Roused {
+    /// How many were made ready.
+    pub(super) ready: usize,
+    pub(super) stirred: Stirred,
 }
 
 /// Where the next sweep goes on, and when the last one was.
@@ -226,10 +258,12 @@ impl Broom {
     }
 }
 
-/// Makes runs ready that rest with messages, and removes messages that came too late for a run. Gives
-/// how many runs were made ready.
-pub(super) async fn sweep(connection: &mut PgConnection, broom: &Broom) -> Result<u64, StoreError> {
-    let Some(from) = broom.begin() else { return Ok(0) };
+/// Makes runs ready that rest with messages, and removes messages that came too late for a run.
+pub(super) async fn sweep(
+    connection: &mut PgConnection,
+    broom: &Broom,
+) -> Result<Roused, StoreError> {
+    let Some(from) = broom.begin() else { return rouse(connection, &[], &[]).await };
     let told: Vec<(Uuid, Option<String>)> = sqlx::query_as(TOLD)
         .bind(from)
         .bind(Broom::STROKE as i64)
@@ -259,5 +293,5 @@ pub(super) async fn sweep(connection: &mut PgConnection, broom: &Broom) -> Resul
         sqlx::query(EMPTY).bind(over).execute(&mut *connection).await?;
     }
     let resting = of(|status| matches!(status, RunStatus::Waiting | RunStatus::Held));
-    rouse(connection, &resting).await
+    rouse(connection, &[], &resting).await
 }

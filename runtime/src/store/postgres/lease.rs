@@ -4,10 +4,11 @@ use sqlx::{PgConnection, PgPool};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::connect::{BEGIN, begin};
+use super::database::Database;
 use super::register;
 use crate::id::WorkerId;
 use crate::journal::RunId;
+use crate::store::hints::{Stirred, Work};
 use crate::store::{RunStatus, StoreError, Worker};
 
 const JOIN: &str = "
@@ -21,7 +22,7 @@ const RENEW: &str = "
     UPDATE indelible.workers SET expires_at = now() + $2 * interval '1 second' WHERE id = $1";
 
 /// Waits for a flush of this worker's that is under way.
-const LEAVE: &str = "DELETE FROM indelible.workers WHERE id = $1 RETURNING id";
+const LEAVE: &str = "DELETE FROM indelible.workers WHERE id = $1 RETURNING id, app";
 
 /// Goes over all workers: there is one row a process. A worker whose flush is under way is left for
 /// the next time.
@@ -29,7 +30,7 @@ pub(super) const EXPIRE: &str = "
     DELETE FROM indelible.workers WHERE id IN (
         SELECT id FROM indelible.workers WHERE expires_at <= now() FOR UPDATE SKIP LOCKED
     )
-    RETURNING id";
+    RETURNING id, app";
 
 /// Puts what workers that are gone held back to be claimed, and counts how often in a row that has come
 /// to pass with no new line in the journal. A statement of its own, after the one that deleted the workers,
@@ -47,7 +48,8 @@ pub(super) const TAKE_OVER: &str = "
         RETURNING run.id, run.app, run.workflow, run.rank
     )
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM released";
+    SELECT id, app, workflow, rank FROM released
+    RETURNING app";
 
 /// Puts what a worker held back to be claimed, but for some runs. Served by `runs_of_worker`.
 pub(super) const RELEASE: &str = "
@@ -58,7 +60,8 @@ pub(super) const RELEASE: &str = "
         RETURNING run.id, run.app, run.workflow, run.rank
     )
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM released";
+    SELECT id, app, workflow, rank FROM released
+    RETURNING app";
 
 /// Events that workers that are gone could not tell what to make of: another version may. Served by `blocked_by_worker`.
 pub(super) const UNBLOCK: &str = "
@@ -66,14 +69,15 @@ pub(super) const UNBLOCK: &str = "
         DELETE FROM indelible.blocked WHERE worker = ANY ($1) RETURNING app, event_id, part
     )
     INSERT INTO indelible.deliveries (app, event_id, part)
-    SELECT app, event_id, part FROM freed ORDER BY event_id";
+    SELECT app, event_id, part FROM freed ORDER BY event_id
+    RETURNING app";
 
 pub(super) async fn join(
-    pool: &PgPool,
+    database: &Database,
     worker: &Worker,
     lease: Duration,
 ) -> Result<Instant, StoreError> {
-    let mut tx = begin(pool, BEGIN).await?;
+    let mut tx = database.begin().await?;
     register::complete(&mut tx, &worker.registration).await?;
     let asked = Instant::now();
     sqlx::query(JOIN)
@@ -94,7 +98,7 @@ pub(super) async fn join(
         .bind(worker.registration.schedule_names())
         .execute(&mut *tx)
         .await?;
-    tx.commit().await?;
+    tx.commit(Stirred::nothing()).await?;
     Ok(asked)
 }
 
@@ -108,66 +112,73 @@ pub(super) async fn renew(
     if renewed.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
 }
 
-pub(super) async fn leave(pool: &PgPool, worker: WorkerId) -> Result<(), StoreError> {
-    let mut tx = begin(pool, BEGIN).await?;
-    let gone: Vec<Uuid> =
-        sqlx::query_scalar(LEAVE).bind(worker.as_uuid()).fetch_all(&mut *tx).await?;
-    unblock(&mut tx, &gone).await?;
-    release(&mut tx, gone, Vec::new()).await?;
-    Ok(tx.commit().await?)
+pub(super) async fn leave(database: &Database, worker: WorkerId) -> Result<(), StoreError> {
+    let mut tx = database.begin().await?;
+    let left = sqlx::query_as(LEAVE).bind(worker.as_uuid()).fetch_all(&mut *tx).await?;
+    let (gone, stirred) = bury(&mut tx, left).await?;
+    let (_, released) = release(&mut tx, gone, Vec::new()).await?;
+    tx.commit(stirred.and(released)).await
 }
 
-pub(super) async fn take_over(pool: &PgPool) -> Result<u64, StoreError> {
-    let mut tx = begin(pool, BEGIN).await?;
-    let gone: Vec<Uuid> = sqlx::query_scalar(EXPIRE).fetch_all(&mut *tx).await?;
-    let released = inherit(&mut tx, gone).await?;
-    tx.commit().await?;
-    Ok(released)
+pub(super) async fn take_over(database: &Database) -> Result<u64, StoreError> {
+    let mut tx = database.begin().await?;
+    let expired = sqlx::query_as(EXPIRE).fetch_all(&mut *tx).await?;
+    let (runs, stirred) = inherit(&mut tx, expired).await?;
+    tx.commit(stirred).await?;
+    Ok(runs)
 }
 
-/// Puts back what workers that are gone held.
+/// Puts back what workers that are gone held, by their ids and apps; gives how many runs.
 pub(super) async fn inherit(
     connection: &mut PgConnection,
-    gone: Vec<Uuid>,
-) -> Result<u64, StoreError> {
+    gone: Vec<(Uuid, String)>,
+) -> Result<(u64, Stirred), StoreError> {
+    let (gone, stirred) = bury(connection, gone).await?;
     if gone.is_empty() {
-        return Ok(0);
+        return Ok((0, stirred));
     }
-    unblock(connection, &gone).await?;
-    let released = sqlx::query(TAKE_OVER).bind(gone).bind(RunStatus::Queued.name());
-    Ok(released.execute(connection).await?.rows_affected())
+    let released = sqlx::query_scalar(TAKE_OVER).bind(gone).bind(RunStatus::Queued.name());
+    let apps: Vec<String> = released.fetch_all(connection).await?;
+    Ok((apps.len() as u64, stirred.and(Stirred::each(&apps, Work::READY))))
 }
 
-/// Lets others look at what workers that are gone could not tell what to make of.
-async fn unblock(connection: &mut PgConnection, gone: &[Uuid]) -> Result<(), StoreError> {
-    if !gone.is_empty() {
-        sqlx::query(UNBLOCK).bind(gone).execute(connection).await?;
+/// Lets others look at what workers that are gone could not tell what to make of, and at what these
+/// looked after. Gives their ids.
+async fn bury(
+    connection: &mut PgConnection,
+    gone: Vec<(Uuid, String)>,
+) -> Result<(Vec<Uuid>, Stirred), StoreError> {
+    let (gone, apps): (Vec<Uuid>, Vec<String>) = gone.into_iter().unzip();
+    if gone.is_empty() {
+        return Ok((gone, Stirred::nothing()));
     }
-    Ok(())
+    let freed: Vec<String> = sqlx::query_scalar(UNBLOCK).bind(&gone).fetch_all(connection).await?;
+    let stirred = Stirred::each(&apps, Work::GONE).and(Stirred::each(&freed, Work::DELIVERIES));
+    Ok((gone, stirred))
 }
 
 pub(super) async fn disown(
-    pool: &PgPool,
+    database: &Database,
     worker: WorkerId,
     driven: &[RunId],
 ) -> Result<u64, StoreError> {
     let driven = driven.iter().map(|run| run.as_uuid()).collect();
-    release(&mut *pool.acquire().await?, vec![worker.as_uuid()], driven).await
+    let mut connection = database.acquire().await?;
+    let (runs, stirred) = release(&mut connection, vec![worker.as_uuid()], driven).await?;
+    database.committed(stirred);
+    Ok(runs)
 }
 
 async fn release(
     connection: &mut PgConnection,
     workers: Vec<Uuid>,
     kept: Vec<Uuid>,
-) -> Result<u64, StoreError> {
+) -> Result<(u64, Stirred), StoreError> {
     if workers.is_empty() {
-        return Ok(0);
+        return Ok((0, Stirred::nothing()));
     }
-    let released = sqlx::query(RELEASE)
-        .bind(workers)
-        .bind(RunStatus::Queued.name())
-        .bind(kept)
-        .execute(connection)
-        .await?;
-    Ok(released.rows_affected())
+    let released =
+        sqlx::query_scalar(RELEASE).bind(workers).bind(RunStatus::Queued.name()).bind(kept);
+    let apps: Vec<String> = released.fetch_all(connection).await?;
+    Ok((apps.len() as u64, Stirred::each(&apps, Work::READY)))
 }

@@ -10,6 +10,7 @@ mod batches;
 mod children;
 mod claim;
 mod connect;
+mod database;
 mod flush;
 mod inbox;
 mod lease;
@@ -35,6 +36,7 @@ mod value;
 mod verbs;
 mod waits;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -44,13 +46,15 @@ use uuid::Uuid;
 
 use self::claim::Floors;
 use self::connect::Pools;
+use self::database::Database;
 use self::inbox::Broom;
+use self::notify::Telling;
+use super::hints::Hints;
 use super::open::Problem;
 use super::{
-    Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, Listener,
-    NewEvent, NewRun, Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit,
-    RunCount, RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable,
-    Worker,
+    Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, NewEvent, NewRun,
+    Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount,
+    RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -62,17 +66,21 @@ const OVERDUE: Duration = Duration::from_secs(2);
 
 /// See the [module](self).
 pub(super) struct PostgresStore {
-    pool: PgPool,
+    database: Database,
     /// For the user's transactions.
     lent: PgPool,
     floors: Floors,
     broom: Broom,
+    telling: Telling,
 }
 
 impl PostgresStore {
     pub(super) async fn open(url: &str) -> Result<Self, Problem> {
         let Pools { pool, lent } = connect::connect(url).await?;
-        Ok(Self { pool, lent, floors: Floors::default(), broom: Broom::default() })
+        let hints = Arc::new(Hints::default());
+        let telling = Telling::begin(&pool, &hints);
+        let database = Database::new(pool, hints);
+        Ok(Self { database, lent, floors: Floors::default(), broom: Broom::default(), telling })
     }
 }
 
@@ -83,7 +91,7 @@ impl Store for PostgresStore {
     }
 
     async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
-        register::register(&self.pool, registration).await
+        register::register(&self.database, registration).await
     }
 
     async fn reshape(
@@ -92,11 +100,11 @@ impl Store for PostgresStore {
         workflow: &str,
         shape: &str,
     ) -> Result<Option<String>, StoreError> {
-        shapes::reshape(&self.pool, app, workflow, shape).await
+        shapes::reshape(self.database.pool(), app, workflow, shape).await
     }
 
     async fn recorded(&self, app: &str, workflow: &str) -> Result<Vec<Recorded>, StoreError> {
-        shapes::recorded(&self.pool, app, workflow).await
+        shapes::recorded(self.database.pool(), app, workflow).await
     }
 
     async fn accept(
@@ -104,11 +112,11 @@ impl Store for PostgresStore {
         hosted_by: Option<&str>,
         events: &[NewEvent],
     ) -> Result<Vec<EventId>, StoreError> {
-        accept::accept(&self.pool, hosted_by, events).await
+        accept::accept(&self.database, hosted_by, events).await
     }
 
     async fn start(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
-        accept::start(&self.pool, app, runs).await
+        accept::start(&self.database, app, runs).await
     }
 
     async fn route(
@@ -116,11 +124,11 @@ impl Store for PostgresStore {
         deliveries: Deliveries<'_>,
         router: Router<'_>,
     ) -> Result<usize, StoreError> {
-        route::route(&self.pool, deliveries, router).await
+        route::route(&self.database, deliveries, router).await
     }
 
     async fn complete(&self, app: &str, limit: usize) -> Result<Promoted, StoreError> {
-        batches::complete(&self.pool, app, limit).await
+        batches::complete(&self.database, app, limit).await
     }
 
     async fn fire(
@@ -129,35 +137,35 @@ impl Store for PostgresStore {
         schedules: &[Schedule],
         timetable: Timetable<'_>,
     ) -> Result<Promoted, StoreError> {
-        schedules::fire(&self.pool, app, schedules, timetable).await
+        schedules::fire(&self.database, app, schedules, timetable).await
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, StoreError> {
-        promote::promote(&self.pool, &self.broom, limit).await
+        promote::promote(&self.database, &self.broom, limit).await
     }
 
     async fn join(&self, worker: &Worker, lease: Duration) -> Result<Instant, StoreError> {
-        lease::join(&self.pool, worker, lease).await
+        lease::join(&self.database, worker, lease).await
     }
 
     async fn renew(&self, worker: WorkerId, lease: Duration) -> Result<(), StoreError> {
-        lease::renew(&self.pool, worker, lease).await
+        lease::renew(self.database.pool(), worker, lease).await
     }
 
     async fn leave(&self, worker: WorkerId) -> Result<(), StoreError> {
-        lease::leave(&self.pool, worker).await
+        lease::leave(&self.database, worker).await
     }
 
     async fn disown(&self, worker: WorkerId, driven: &[RunId]) -> Result<u64, StoreError> {
-        lease::disown(&self.pool, worker, driven).await
+        lease::disown(&self.database, worker, driven).await
     }
 
     async fn take_over(&self) -> Result<u64, StoreError> {
-        lease::take_over(&self.pool).await
+        lease::take_over(&self.database).await
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
-        claim::claim(&self.pool, &self.floors, claim).await
+        claim::claim(self.database.pool(), &self.floors, claim).await
     }
 
     async fn flush(
@@ -166,7 +174,7 @@ impl Store for PostgresStore {
         commit: Uuid,
         batch: &[RunCommit],
     ) -> Result<Flushed, StoreError> {
-        flush::flush(&self.pool, worker, commit, batch).await
+        flush::flush(&self.database, worker, commit, batch).await
     }
 
     async fn landed(
@@ -174,7 +182,7 @@ impl Store for PostgresStore {
         commit: Uuid,
         batch: &[RunCommit],
     ) -> Result<Option<Flushed>, StoreError> {
-        flush::landed(&self.pool, commit, batch).await
+        flush::landed(&self.database, commit, batch).await
     }
 
     fn has_one_writer(&self) -> bool {
@@ -195,7 +203,7 @@ impl Store for PostgresStore {
         let Connection::Postgres(tx) = transaction else {
             unreachable!("it was begun in this store");
         };
-        transaction::conclude(tx, worker, commit, run).await
+        transaction::conclude(self.database.hints(), tx, worker, commit, run).await
     }
 
     async fn concluded(
@@ -203,31 +211,31 @@ impl Store for PostgresStore {
         commit: Uuid,
         run: &RunCommit,
     ) -> Result<Option<Flushed>, StoreError> {
-        transaction::concluded(&self.pool, commit, run).await
+        transaction::concluded(&self.database, commit, run).await
     }
 
     async fn messages(&self, worker: WorkerId) -> Result<Vec<(RunId, Message)>, StoreError> {
-        inbox::messages(&self.pool, worker).await
+        inbox::messages(self.database.pool(), worker).await
     }
 
     async fn cancel_all(&self, runs: &[RunId], reason: &str) -> Result<u64, StoreError> {
-        inbox::cancel(&self.pool, runs, reason).await
+        inbox::cancel(&self.database, runs, reason).await
     }
 
     async fn pause(&self, app: &str, workflow: &str) -> Result<bool, StoreError> {
-        pause::pause(&self.pool, app, workflow).await
+        pause::pause(&self.database, app, workflow).await
     }
 
     async fn resume(&self, app: &str, workflow: &str) -> Result<bool, StoreError> {
-        pause::resume(&self.pool, app, workflow).await
+        pause::resume(&self.database, app, workflow).await
     }
 
     async fn paused(&self, app: &str) -> Result<Vec<Paused>, StoreError> {
-        pause::paused(&self.pool, app).await
+        pause::paused(self.database.pool(), app).await
     }
 
     async fn stranded(&self, app: &str) -> Result<Vec<StrandedRuns>, StoreError> {
-        pause::stranded(&self.pool, app).await
+        pause::stranded(self.database.pool(), app).await
     }
 
     async fn retry(
@@ -235,7 +243,7 @@ impl Store for PostgresStore {
         runs: &[RunId],
         cancels: Cancels<'_>,
     ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
-        verbs::retry(&self.pool, runs, cancels).await
+        verbs::retry(&self.database, runs, cancels).await
     }
 
     async fn fork(
@@ -243,7 +251,7 @@ impl Store for PostgresStore {
         fork: &Fork,
         cancels: Cancels<'_>,
     ) -> Result<Result<(), Refusal>, StoreError> {
-        verbs::fork(&self.pool, fork, cancels).await
+        verbs::fork(&self.database, fork, cancels).await
     }
 
     async fn replay(
@@ -251,39 +259,40 @@ impl Store for PostgresStore {
         replays: &[Replay],
         cancels: Cancels<'_>,
     ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
-        verbs::replay(&self.pool, replays, cancels).await
+        verbs::replay(&self.database, replays, cancels).await
     }
 
     async fn interventions(&self, run: RunId) -> Result<Vec<Intervention>, StoreError> {
-        verbs::interventions(&self.pool, run).await
+        verbs::interventions(self.database.pool(), run).await
     }
 
     async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {
-        query::run(&self.pool, id).await
+        query::run(self.database.pool(), id).await
     }
 
     async fn journal(&self, id: RunId) -> Result<Vec<Row>, StoreError> {
-        query::journal(&self.pool, id).await
+        query::journal(self.database.pool(), id).await
     }
 
     async fn runs(&self, app: &str, query: &RunQuery) -> Result<Vec<RunRecord>, StoreError> {
-        query::runs(&self.pool, app, query).await
+        query::runs(self.database.pool(), app, query).await
     }
 
     async fn counts(&self, app: &str) -> Result<Vec<RunCount>, StoreError> {
-        query::counts(&self.pool, app).await
+        query::counts(self.database.pool(), app).await
     }
 
-    async fn announce(&self, app: &str) -> Result<(), StoreError> {
-        notify::announce(&self.pool, app).await
+    fn hints(&self) -> &Arc<Hints> {
+        self.database.hints()
     }
 
-    async fn listen(&self, app: &str) -> Result<Box<dyn Listener>, StoreError> {
-        Ok(Box::new(notify::Announcements::to(&self.pool, app).await?))
+    async fn listen(&self, app: &str, poll: Duration) {
+        self.telling.listen(&self.database, app, poll).await;
     }
 
     async fn close(&self) {
+        self.telling.end().await;
         self.lent.close().await;
-        self.pool.close().await;
+        self.database.pool().close().await;
     }
 }

@@ -1,43 +1,196 @@
-use async_trait::async_trait;
+//! How processes tell one another what they have stirred: by `NOTIFY`, after the commit and never
+//! within it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
+use tokio::sync::{OnceCell, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+use uuid::Uuid;
 
-use crate::store::{Listener, StoreError};
+use super::database::Database;
+use crate::id::RunId;
+use crate::store::StoreError;
+use crate::store::hints::{Hint, Hints, Rounds};
 
-/// One channel for all apps; each message names its app.
+/// One channel for all apps; each hint names its app.
 const CHANNEL: &str = "indelible";
 
-const NOTIFY: &str = "SELECT pg_notify($1, $2)";
+/// A hint needs no disk: it takes a transaction id, and would wait for the disk under a lock that all
+/// who notify share. What it speaks of is committed already.
+const NOTIFY: &str = "
+    SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, hint)
+    FROM unnest($2::text[]) AS hint";
 
-pub(super) async fn announce(pool: &PgPool, app: &str) -> Result<(), StoreError> {
-    sqlx::query(NOTIFY).bind(CHANNEL).bind(app).execute(pool).await?;
-    Ok(())
+/// Which of some runs are over, and whether they have been for a while. Served by the primary key.
+pub(super) const OVER: &str = "
+    SELECT id, ended_at < now() - interval '1 second' FROM indelible.runs
+    WHERE id = ANY ($1) AND ended_at IS NOT NULL";
+
+/// Hints closer together than this are said at once.
+const PACE: Duration = Duration::from_millis(2);
+
+/// How long a hint that could not be said waits, and listening that broke off.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// How long closing waits for what is still to be said.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Says what there is to say for as long as the store is open, and listens once it is asked to.
+pub(super) struct Telling {
+    speaking: Mutex<Option<JoinHandle<()>>>,
+    closing: CancellationToken,
+    listening: OnceCell<JoinHandle<()>>,
 }
 
-/// Hears what is announced to one app. Keeps one connection of the pool.
-pub(super) struct Announcements {
-    listener: PgListener,
-    app: String,
-}
+impl Telling {
+    pub(super) fn begin(pool: &PgPool, hints: &Arc<Hints>) -> Self {
+        hints.carry();
+        let closing = CancellationToken::new();
+        let speaking = tokio::spawn(speak(pool.clone(), hints.clone(), closing.clone()));
+        Self { speaking: Mutex::new(Some(speaking)), closing, listening: OnceCell::new() }
+    }
 
-impl Announcements {
-    pub(super) async fn to(pool: &PgPool, app: &str) -> Result<Self, StoreError> {
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(CHANNEL).await?;
-        Ok(Self { listener, app: app.to_owned() })
+    /// Begins to listen for an app, once. Returns when it hears, or when the server does not answer; it
+    /// hears later then.
+    pub(super) async fn listen(&self, database: &Database, app: &str, poll: Duration) {
+        let begin = async || {
+            let (ready, heard) = oneshot::channel();
+            let (pool, hints) = (database.pool().clone(), database.hints().clone());
+            let listening = tokio::spawn(hear(pool, hints, app.to_owned(), poll, ready));
+            // Dropped when the server does not answer.
+            let _ = heard.await;
+            listening
+        };
+        self.listening.get_or_init(begin).await;
+    }
+
+    /// Says what there is left to say, and no more.
+    pub(super) async fn end(&self) {
+        self.closing.cancel();
+        let speaking = self.speaking.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(speaking) = speaking
+            && timeout(PATIENCE, speaking).await.is_err()
+        {
+            debug!("the server does not answer, so others were not told of the last commits");
+        }
+        self.abort();
+    }
+
+    fn abort(&self) {
+        if let Some(listening) = self.listening.get() {
+            listening.abort();
+        }
+        if let Some(speaking) = &*self.speaking.lock().unwrap_or_else(PoisonError::into_inner) {
+            speaking.abort();
+        }
     }
 }
 
-#[async_trait]
-impl Listener for Announcements {
-    async fn heard(&mut self) -> Result<(), StoreError> {
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+async fn speak(pool: PgPool, hints: Arc<Hints>, closing: CancellationToken) {
+    loop {
+        let is_closing = closing.run_until_cancelled(hints.something_to_say()).await.is_none();
+        let said = hints.to_say();
+        if !said.is_empty() {
+            let said: Vec<String> = said.iter().map(Hint::to_string).collect();
+            while let Err(error) =
+                sqlx::query(NOTIFY).bind(CHANNEL).bind(&said).execute(&pool).await
+            {
+                debug!(%error, "others could not be told of commits; it is tried again");
+                sleep(RETRY).await;
+            }
+        }
+        if is_closing {
+            return;
+        }
+        sleep(PACE).await;
+    }
+}
+
+async fn hear(
+    pool: PgPool,
+    hints: Arc<Hints>,
+    app: String,
+    poll: Duration,
+    ready: oneshot::Sender<()>,
+) {
+    let mut ready = Some(ready);
+    let hearing = async {
         loop {
-            match self.listener.try_recv().await? {
-                Some(message) if message.payload() != self.app => {}
-                Some(_) => return Ok(()),
-                // The connection was lost and is there again; what was said meanwhile was missed.
-                None => return Ok(()),
+            let Err(error) = hear_once(&pool, &hints, &app, &mut ready).await;
+            debug!(%error, "hints of other processes do not come in; polling goes on");
+            drop(ready.take());
+            sleep(RETRY).await;
+        }
+    };
+    let asking = async {
+        let mut rounds = Rounds::default();
+        let mut interval = interval(poll.min(Hints::REMIND));
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut asked = tokio::time::Instant::now();
+        loop {
+            interval.tick().await;
+            hints.remind();
+            if asked.elapsed() >= poll {
+                asked = tokio::time::Instant::now();
+                if let Err(error) = ask(&pool, &hints, &mut rounds).await {
+                    debug!(%error, "the ends of runs could not be asked for");
+                }
+            }
+        }
+    };
+    tokio::join!(hearing, asking);
+}
+
+async fn hear_once(
+    pool: &PgPool,
+    hints: &Hints,
+    app: &str,
+    ready: &mut Option<oneshot::Sender<()>>,
+) -> Result<std::convert::Infallible, StoreError> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    hints.begin_to_hear();
+    if let Some(ready) = ready.take() {
+        // Whoever asked may have gone.
+        let _ = ready.send(());
+    } else {
+        ask(pool, hints, &mut Rounds::default()).await?;
+    }
+    loop {
+        match listener.try_recv().await? {
+            // What another version says that this one does not understand is not for it.
+            Some(said) => said.payload().parse().map_or((), |hint| hints.hear(&hint, app)),
+            // The connection was lost and is there again; what was said meanwhile was missed.
+            None => {
+                hints.begin_to_hear();
+                ask(pool, hints, &mut Rounds::default()).await?;
             }
         }
     }
+}
+
+/// Asks whether runs are over whose ends are waited for.
+async fn ask(pool: &PgPool, hints: &Hints, rounds: &mut Rounds) -> Result<(), StoreError> {
+    const BATCH: usize = 1000;
+    let awaited = hints.awaited();
+    let mut over = Vec::new();
+    for runs in awaited.chunks(BATCH) {
+        let runs: Vec<Uuid> = runs.iter().map(|run| run.as_uuid()).collect();
+        let found: Vec<(Uuid, bool)> = sqlx::query_as(OVER).bind(runs).fetch_all(pool).await?;
+        over.extend(found.into_iter().map(|(run, long)| (RunId::from(run), long)));
+    }
+    rounds.found(hints, awaited, &over);
+    Ok(())
 }

@@ -2,7 +2,9 @@
 
 use sqlx::{PgPool, Row as _};
 
+use super::database::Database;
 use super::value::Columns as _;
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Paused, RunStatus, StoreError, StrandedRuns};
 
 pub(super) const PAUSE: &str = "
@@ -37,13 +39,26 @@ const STRANDED: &str = "
     )
     ORDER BY workflow, example";
 
-pub(super) async fn pause(pool: &PgPool, app: &str, workflow: &str) -> Result<bool, StoreError> {
-    let paused = sqlx::query(PAUSE).bind(app).bind(workflow).execute(pool).await?;
+pub(super) async fn pause(
+    database: &Database,
+    app: &str,
+    workflow: &str,
+) -> Result<bool, StoreError> {
+    let mut connection = database.acquire().await?;
+    let paused = sqlx::query(PAUSE).bind(app).bind(workflow).execute(&mut *connection).await?;
+    database.committed(Stirred::of(app, Work::PAUSES));
     Ok(paused.rows_affected() > 0)
 }
 
-pub(super) async fn resume(pool: &PgPool, app: &str, workflow: &str) -> Result<bool, StoreError> {
-    let resumed = sqlx::query(RESUME).bind(app).bind(workflow).execute(pool).await?;
+pub(super) async fn resume(
+    database: &Database,
+    app: &str,
+    workflow: &str,
+) -> Result<bool, StoreError> {
+    let mut connection = database.acquire().await?;
+    let resumed = sqlx::query(RESUME).bind(app).bind(workflow).execute(&mut *connection).await?;
+    // Its runs were ready all the time, and nobody could claim them.
+    database.committed(Stirred::of(app, Work::PAUSES | Work::READY));
     Ok(resumed.rows_affected() > 0)
 }
 

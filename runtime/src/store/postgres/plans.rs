@@ -85,7 +85,7 @@ const STATEMENTS: [(&str, &str, &str); 51] = [
     ("settle messages", inbox::SETTLE, "uuid[], uuid[], boolean[], text, text"),
     ("ask children", inbox::ASK_CHILDREN, "uuid[], uuid[], text[], text"),
     ("messages", inbox::MESSAGES, "uuid, text"),
-    ("rouse", inbox::ROUSE, "uuid[], text, text, text, text"),
+    ("rouse", inbox::ROUSE, "uuid[], text, text, text, text, uuid[]"),
     ("sweep", inbox::TOLD, "uuid, bigint"),
     ("empty inboxes", inbox::EMPTY, "uuid[]"),
     ("add to batches", batches::OPEN, "text, text[], text[], bigint[], timestamptz[]"),

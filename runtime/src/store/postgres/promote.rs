@@ -1,17 +1,17 @@
 use std::time::Duration;
 
-use sqlx::PgPool;
-
+use super::database::Database;
 use super::inbox::{self, Broom};
 use super::{OVERDUE, waits};
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Promoted, RunStatus, StoreError};
 
 /// Served by `timers_by_time` and the primary key of runs, and `waits_unlooked`. Nobody holds a
-/// parked run, and whoever removes its timer may write it, unless a message was first. The next timer
-/// is the first that this leaves behind.
+/// parked run, and whoever removes its timer may write it, unless a message was first. Gives how late
+/// the first of them is. The next timer is the first that this leaves behind.
 pub(super) const PROMOTE: &str = "
     WITH due AS MATERIALIZED (
-        SELECT run_id FROM indelible.timers
+        SELECT run_id, due_at FROM indelible.timers
         WHERE due_at <= now() ORDER BY due_at, run_id LIMIT $1
         FOR UPDATE SKIP LOCKED
     ),
@@ -28,7 +28,9 @@ pub(super) const PROMOTE: &str = "
         INSERT INTO indelible.ready (run_id, app, workflow, rank)
         SELECT id, app, workflow, rank FROM queued
     )
-    SELECT (SELECT count(*) FROM queued), (
+    SELECT (SELECT count(*) FROM queued), ARRAY(SELECT DISTINCT app FROM queued), (
+        SELECT extract(epoch FROM now() - min(due_at))::float8 FROM due
+    ), (
         SELECT extract(epoch FROM due_at - now())::float8 FROM indelible.timers
         ORDER BY due_at, run_id OFFSET (SELECT count(*) FROM due) LIMIT 1
     ), EXISTS (
@@ -37,24 +39,31 @@ pub(super) const PROMOTE: &str = "
     )";
 
 pub(super) async fn promote(
-    pool: &PgPool,
+    database: &Database,
     broom: &Broom,
     limit: usize,
 ) -> Result<Promoted, StoreError> {
-    let mut connection = pool.acquire().await?;
-    let (queued, next, late): (i64, Option<f64>, bool) = sqlx::query_as(PROMOTE)
+    let mut connection = database.acquire().await?;
+    type Row = (i64, Vec<String>, Option<f64>, Option<f64>, bool);
+    let (queued, apps, late, next, unlooked): Row = sqlx::query_as(PROMOTE)
         .bind(limit as i64)
         .bind(RunStatus::Queued.name())
         .bind(RunStatus::Waiting.name())
         .bind(OVERDUE.as_secs_f64())
         .fetch_one(&mut *connection)
         .await?;
-    let mut runs = queued.unsigned_abs();
-    if late {
+    database.committed(Stirred::each(&apps, Work::READY));
+    let mut runs = queued.unsigned_abs() as usize;
+    let mut made_good = vec![inbox::sweep(&mut connection, broom).await?];
+    if unlooked {
         let told = waits::look_late(&mut connection, limit).await?;
-        runs += inbox::rouse(&mut connection, &told).await?;
+        made_good.push(inbox::rouse(&mut connection, &told, &[]).await?);
     }
-    runs += inbox::sweep(&mut connection, broom).await?;
-    let next = next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    Ok(Promoted { runs: usize::try_from(runs).unwrap_or_default(), next })
+    for roused in made_good {
+        runs += roused.ready;
+        database.committed(roused.stirred);
+    }
+    let duration = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    let (next, late) = (next.map(duration), late.map(duration));
+    Ok(Promoted { runs, next, late })
 }

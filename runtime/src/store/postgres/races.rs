@@ -71,16 +71,17 @@ async fn a_flush_that_comes_during_a_take_over_is_refused() {
         let run = world.claimed(worker).await;
         let mut connection = connection(&world).await;
         let mut tx = connection.begin().await.expect("it begins");
-        let gone: Vec<Uuid> =
-            sqlx::query_scalar(lease::EXPIRE).fetch_all(&mut *tx).await.expect("it is over");
-        assert_eq!(gone, [worker.as_uuid()]);
+        let gone: Vec<(Uuid, String)> =
+            sqlx::query_as(lease::EXPIRE).fetch_all(&mut *tx).await.expect("it is over");
+        assert_eq!(gone, [(worker.as_uuid(), APP.to_owned())]);
 
         let late = tokio::spawn({
             let world = world.clone();
             async move { world.flush(worker, &[step(run, 0, "a")]).await }
         });
         until_one_waits(&world).await;
-        lease::inherit(&mut tx, gone).await.expect("it is released");
+        let (released, _) = lease::inherit(&mut tx, gone).await.expect("it answers");
+        assert_eq!(released, 1);
         tx.commit().await.expect("it is taken over");
 
         let late = late.await.expect("it does not panic");
@@ -159,7 +160,7 @@ async fn a_resend_waits_for_the_first_and_finds_it_landed() {
         let mut tx = connection.begin().await.expect("it begins");
         let batch = [step(run, 0, "a")];
         let first = flush::send(&mut tx, worker, commit, &batch).await;
-        let first = first.expect("it is ours").flushed;
+        let first = first.expect("it is ours").0.flushed;
 
         let landed = world.store.landed(commit, &[step(run, 0, "a")]).await;
         assert!(landed.expect("it answers").is_none(), "it is not committed yet");
@@ -380,13 +381,13 @@ async fn a_run_that_is_retried_during_a_take_over_is_ready_once() {
         world.flush(worker, &[failing(run, 0)]).await.expect("nobody has taken over yet");
         let mut connection = connection(&world).await;
         let mut tx = connection.begin().await.expect("it begins");
-        let gone = sqlx::query_scalar(lease::EXPIRE).fetch_all(&mut *tx).await.expect("it is over");
+        let gone = sqlx::query_as(lease::EXPIRE).fetch_all(&mut *tx).await.expect("it is over");
 
         let retried = timeout(AT_ONCE, world.store.retry(&[run], &uncancelled))
             .await
             .expect("it does not wait");
         assert_eq!(retried.expect("it answers"), [Ok(())]);
-        assert_eq!(lease::inherit(&mut tx, gone).await.expect("it answers"), 0);
+        assert_eq!(lease::inherit(&mut tx, gone).await.expect("it answers").0, 0);
         tx.commit().await.expect("it is taken over");
         let next = world.worker(HOUR).await;
         assert_eq!(ids(&world.claim(next, 10).await), [run]);

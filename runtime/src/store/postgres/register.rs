@@ -1,6 +1,7 @@
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
-use super::connect::{BEGIN, begin};
+use super::database::Database;
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Registration, RunStatus, Schedule, StoreError, Stranded};
 
 /// Makes processes of one app that start at once take turns, until the end of the transaction.
@@ -91,17 +92,16 @@ const SCHEDULE: &str = "
     ON CONFLICT DO NOTHING";
 
 pub(super) async fn register(
-    pool: &PgPool,
+    database: &Database,
     registration: &Registration,
 ) -> Result<Vec<Stranded>, StoreError> {
     let Registration { app, workflows, .. } = registration;
     let (parts, schedules) = (registration.parts(), registration.schedule_names());
     let unfinished: Vec<&str> = RunStatus::unfinished().collect();
-    let mut tx = begin(pool, BEGIN).await?;
+    let mut tx = database.begin().await?;
     sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
-    for statement in [UNSUBSCRIBE, UNBLOCK] {
-        sqlx::query(statement).bind(app).bind(&parts).execute(&mut *tx).await?;
-    }
+    sqlx::query(UNSUBSCRIBE).bind(app).bind(&parts).execute(&mut *tx).await?;
+    let unblocked = sqlx::query(UNBLOCK).bind(app).bind(&parts).execute(&mut *tx).await?;
     sqlx::query(FORGET_WORKFLOWS).bind(app).bind(workflows).execute(&mut *tx).await?;
     sqlx::query(BEGIN_ANEW).bind(app).bind(&schedules).execute(&mut *tx).await?;
     add(&mut tx, registration).await?;
@@ -112,13 +112,16 @@ pub(super) async fn register(
         .bind(workflows)
         .fetch_all(&mut *tx)
         .await?;
-    sqlx::query(TRY_HELD)
+    let tried = sqlx::query(TRY_HELD)
         .bind(app)
         .bind(RunStatus::Held.name())
         .bind(workflows)
         .execute(&mut *tx)
         .await?;
-    tx.commit().await?;
+    let stirred = Stirred::of(app, Work::DELIVERIES)
+        .if_any(unblocked.rows_affected())
+        .and(Stirred::of(app, Work::READY).if_any(tried.rows_affected()));
+    tx.commit(stirred).await?;
     Ok(stranded
         .into_iter()
         .map(|(workflow, runs)| Stranded { workflow, runs: runs.unsigned_abs() })

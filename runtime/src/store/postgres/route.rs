@@ -1,13 +1,14 @@
-use sqlx::{PgConnection, PgPool, Row as _};
+use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
-use super::connect::{BEGIN, begin};
+use super::database::Database;
 use super::value::{Columns as _, Time};
 use super::waits::{EventKeys, RunWaits};
 use super::{OVERDUE, batches, inbox, runs};
 use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::store::gathered::Addition;
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Blocked, Deliveries, Router, StoreError, StoredEvent};
 
 /// Makes the routers of an app take turns, until the end of the transaction.
@@ -57,12 +58,12 @@ pub(super) const REMOVE: &str = "
     DELETE FROM indelible.deliveries WHERE app = $1 AND seq = ANY ($2)";
 
 pub(super) async fn route(
-    pool: &PgPool,
+    database: &Database,
     deliveries: Deliveries<'_>,
     router: Router<'_>,
 ) -> Result<usize, StoreError> {
     let Deliveries { worker, app, parts, limit, in_turn } = deliveries;
-    let mut tx = begin(pool, BEGIN).await?;
+    let mut tx = database.begin().await?;
     if in_turn {
         sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
     }
@@ -102,10 +103,11 @@ pub(super) async fn route(
         }
         keys.push(event.id, &routing.keys);
     }
-    runs::insert(&mut tx, app, &started).await?;
+    let stirred = runs::insert(&mut tx, app, &started)
+        .await?
+        .and(others.pass_on(&mut tx, app).await?)
+        .and(batches::gather(&mut tx, app, &batched).await?);
     block(&mut tx, app, worker, &blocked).await?;
-    others.pass_on(&mut tx, app).await?;
-    batches::gather(&mut tx, app, &batched).await?;
     let waits = RunWaits::of(started.iter().map(|(run, _)| (run.id, &*run.cancels)));
     remove(&mut tx, app, &done).await?;
     if !looking.is_empty() {
@@ -113,15 +115,15 @@ pub(super) async fn route(
         sqlx::query(MARK).bind(app).bind(&looking).execute(&mut *tx).await?;
     }
     waits.begin(&mut tx, true).await?;
-    tx.commit().await?;
+    tx.commit(stirred).await?;
     if looking.is_empty() && waits.are_none() {
         return Ok(rows.len());
     }
 
-    let mut connection = pool.acquire().await?;
+    let mut connection = database.acquire().await?;
     let mut told = keys.find(&mut connection, app).await?;
     told.extend(waits.look(&mut connection).await?);
-    inbox::rouse(&mut connection, &told).await?;
+    database.committed(inbox::rouse(&mut connection, &told, &[]).await?.stirred);
     remove(&mut connection, app, &looking).await?;
     Ok(rows.len())
 }
@@ -139,12 +141,17 @@ impl Others {
         self.parts.extend(parts);
     }
 
-    async fn pass_on(self, connection: &mut PgConnection, app: &str) -> Result<(), StoreError> {
-        if !self.parts.is_empty() {
-            let Self { events, parts } = self;
-            sqlx::query(PASS_ON).bind(app).bind(events).bind(parts).execute(connection).await?;
+    async fn pass_on(
+        self,
+        connection: &mut PgConnection,
+        app: &str,
+    ) -> Result<Stirred, StoreError> {
+        let Self { events, parts } = self;
+        if parts.is_empty() {
+            return Ok(Stirred::nothing());
         }
-        Ok(())
+        sqlx::query(PASS_ON).bind(app).bind(events).bind(parts).execute(connection).await?;
+        Ok(Stirred::of(app, Work::DELIVERIES))
     }
 }
 

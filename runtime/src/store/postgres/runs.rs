@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::value::Time;
 use super::waits::last_event;
+use crate::store::hints::{Stirred, Work};
 use crate::store::{NewRun, RunStatus, StoreError};
 
 /// Runs whose triggers were accepted at `$7`, each its own. A run that is there already was
@@ -19,7 +20,9 @@ pub(super) const INSERT: &str = concat!(
              since)
         SELECT run.id, $1, run.workflow, $9, run.event_id, run.input::json, run.seed,
                (extract(epoch FROM run.accepted_at) * 1000000)::bigint, run.accepted_at,
-               run.scheduled_at, coalesce(event.since, ", last_event!(), ")
+               run.scheduled_at, coalesce(event.since, ",
+    last_event!(),
+    ")
         FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::timestamptz[],
                     $8::timestamptz[])
             AS run (id, workflow, event_id, input, seed, accepted_at, scheduled_at)
@@ -41,6 +44,10 @@ pub(super) struct RunArrays<'a> {
 }
 
 impl<'a> RunArrays<'a> {
+    pub(super) fn are_none(&self) -> bool {
+        self.ids.is_empty()
+    }
+
     pub(super) fn push(&mut self, run: &'a NewRun) {
         self.ids.push(run.id.as_uuid());
         self.workflows.push(&run.workflow);
@@ -76,9 +83,9 @@ pub(super) async fn insert(
     connection: &mut PgConnection,
     app: &str,
     runs: &[(NewRun, Time)],
-) -> Result<(), StoreError> {
+) -> Result<Stirred, StoreError> {
     if runs.is_empty() {
-        return Ok(());
+        return Ok(Stirred::nothing());
     }
     let arrays: RunArrays<'_> = runs.iter().map(|(run, _)| run).collect();
     let times: Vec<Time> = runs.iter().map(|(_, at)| *at).collect();
@@ -90,5 +97,5 @@ pub(super) async fn insert(
         .bind(RunStatus::Queued.name())
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(Stirred::of(app, Work::READY))
 }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool, Row as _};
+use sqlx::{PgConnection, Row as _};
 
-use super::connect::{BEGIN, begin};
+use super::database::Database;
 use super::register::columns;
 use super::runs;
 use super::value::{Columns as _, Time};
@@ -37,13 +37,13 @@ const NEXT: &str = "
     WHERE schedule.app = $1";
 
 pub(super) async fn fire(
-    pool: &PgPool,
+    database: &Database,
     app: &str,
     schedules: &[Schedule],
     timetable: Timetable<'_>,
 ) -> Result<Promoted, StoreError> {
     let (workflows, rules) = columns(schedules);
-    let mut tx = begin(pool, BEGIN).await?;
+    let mut tx = database.begin().await?;
     let rows = sqlx::query(DUE).bind(app).bind(&workflows).bind(&rules).fetch_all(&mut *tx).await?;
     let mut started = Vec::new();
     let mut moved = Moved::default();
@@ -59,13 +59,13 @@ pub(super) async fn fire(
         moved.push(&due, &firing);
         started.extend(firing.runs.into_iter().map(|run| (run, Time(due.now))));
     }
-    runs::insert(&mut tx, app, &started).await?;
+    let stirred = runs::insert(&mut tx, app, &started).await?;
     moved.write(&mut tx, app).await?;
     let next: Option<f64> =
         sqlx::query_scalar(NEXT).bind(app).bind(workflows).bind(rules).fetch_one(&mut *tx).await?;
-    tx.commit().await?;
+    tx.commit(stirred).await?;
     let next = next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    Ok(Promoted { runs: started.len(), next })
+    Ok(Promoted { runs: started.len(), next, late: None })
 }
 
 #[derive(Default)]

@@ -7,10 +7,12 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::connect::{self, SETTINGS};
+use super::database::Database;
 use super::flush::{landed, send};
 use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord};
 use crate::step::{Connection, Rollback, conflicts};
+use crate::store::hints::{Hints, Stirred};
 use crate::store::{Concluded, Flushed, RunCommit, StoreError};
 
 /// The setting is gone with its transaction, so it tells whether that is still the same.
@@ -40,13 +42,14 @@ pub(super) async fn begin(pool: &PgPool) -> Result<Connection, StoreError> {
 }
 
 pub(super) async fn conclude(
+    hints: &Hints,
     mut tx: Transaction<'static, Postgres>,
     worker: WorkerId,
     commit: Uuid,
     run: &RunCommit,
 ) -> Result<Concluded, StoreError> {
-    let flushed = match write(&mut tx, worker, commit, run).await {
-        Ok(Some(flushed)) => flushed,
+    let (flushed, stirred) = match write(&mut tx, worker, commit, run).await {
+        Ok(Some(written)) => written,
         Ok(None) => return Ok(Concluded::RolledBack(ended_by_itself())),
         Err(StoreError::Unavailable(error)) => {
             return Ok(Concluded::RolledBack(before_the_commit(&error)));
@@ -59,7 +62,10 @@ pub(super) async fn conclude(
         return Ok(Concluded::Committed(flushed));
     }
     match tx.commit().await {
-        Ok(()) => Ok(Concluded::Committed(flushed)),
+        Ok(()) => {
+            hints.stir(stirred);
+            Ok(Concluded::Committed(flushed))
+        }
         Err(error) if conflicts(&error) => Ok(Concluded::RolledBack(undeserved(&error))),
         Err(error @ sqlx::Error::Database(_)) => Ok(Concluded::RolledBack(match error.into() {
             // Constraints that are deferred are checked only now.
@@ -79,7 +85,7 @@ pub(super) async fn write(
     worker: WorkerId,
     commit: Uuid,
     run: &RunCommit,
-) -> Result<Option<Flushed>, StoreError> {
+) -> Result<Option<(Flushed, Stirred)>, StoreError> {
     let (names, values): (Vec<_>, Vec<_>) = SETTINGS.into_iter().unzip();
     let is_open = sqlx::query_scalar(HOLD)
         .bind(run.run.as_uuid())
@@ -89,7 +95,10 @@ pub(super) async fn write(
         .fetch_optional(&mut *tx)
         .await?;
     match is_open {
-        Some(true) => Ok(Some(send(tx, worker, commit, slice::from_ref(run)).await?.flushed)),
+        Some(true) => {
+            let (sent, stirred) = send(tx, worker, commit, slice::from_ref(run)).await?;
+            Ok(Some((sent.flushed, stirred)))
+        }
         Some(false) => Ok(None),
         // The lease is gone, or the run.
         None => Err(StoreError::LeaseLost),
@@ -97,12 +106,12 @@ pub(super) async fn write(
 }
 
 pub(super) async fn concluded(
-    pool: &PgPool,
+    database: &Database,
     commit: Uuid,
     run: &RunCommit,
 ) -> Result<Option<Flushed>, StoreError> {
-    sqlx::query(AWAIT).bind(run.run.as_uuid()).execute(pool).await?;
-    landed(pool, commit, slice::from_ref(run)).await
+    sqlx::query(AWAIT).bind(run.run.as_uuid()).execute(database.pool()).await?;
+    landed(database, commit, slice::from_ref(run)).await
 }
 
 /// Nothing is committed of a transaction that fails before its commit.

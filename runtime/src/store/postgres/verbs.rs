@@ -7,11 +7,12 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
-use super::connect::{BEGIN, begin};
+use super::database::Database;
 use super::value::Columns as _;
 use super::waits::RunWaits;
 use crate::journal::RunId;
 use crate::store::columns::LineColumns;
+use crate::store::hints::{Stirred, Work};
 use crate::store::message::EVENT;
 use crate::store::verbs::{
     self, FORKED, Fork, Intervention, InterventionColumns, Line, REPLAYED, RETRIED, Refusal,
@@ -56,7 +57,8 @@ pub(super) const REVIVE: &str = "
         SELECT id, clock_timestamp(), $3 FROM revived
     )
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM revived";
+    SELECT id, app, workflow, rank FROM revived
+    RETURNING app";
 
 /// What waits in the journals of runs have taken is not for others of their waits. Served by the
 /// primary key of the journal.
@@ -101,7 +103,8 @@ pub(super) const FORK: &str = "
         SELECT id, now(), $5, $1, $6 FROM forked
     )
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM forked";
+    SELECT id, app, workflow, rank FROM forked
+    RETURNING app";
 
 /// Runs that begin as others did: what a later generation begins with is not what its trigger said. Of
 /// those that are not over nothing is made. Served by the primary key.
@@ -141,7 +144,7 @@ pub(super) const REPLAY: &str = "
         INSERT INTO indelible.ready (run_id, app, workflow, rank)
         SELECT id, app, workflow, rank FROM started
     )
-    SELECT asked.place, found.status, found.ended_at IS NOT NULL AS over
+    SELECT asked.place, found.app, found.status, found.ended_at IS NOT NULL AS over
     FROM asked LEFT JOIN found ON found.place = asked.place ORDER BY asked.place";
 
 /// Served by the primary key.
@@ -167,12 +170,12 @@ pub(super) async fn interventions(
 }
 
 pub(super) async fn retry(
-    pool: &PgPool,
+    database: &Database,
     runs: &[RunId],
     cancels: Cancels<'_>,
 ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
     let ids: Vec<Uuid> = runs.iter().map(|run| run.as_uuid()).collect();
-    let mut tx = begin(pool, BEGIN).await?;
+    let mut tx = database.begin().await?;
     let rows = sqlx::query(LOCK).bind(&ids).fetch_all(&mut *tx).await?;
     let mut standing = HashMap::<RunId, (RunStatus, Option<String>)>::new();
     for row in &rows {
@@ -198,25 +201,25 @@ pub(super) async fn retry(
     }
     sqlx::query(CUT).bind(cut.0).bind(cut.1).execute(&mut *tx).await?;
     sqlx::query(HAD).bind(&revived).bind(EVENT).execute(&mut *tx).await?;
-    sqlx::query(REVIVE)
+    let apps: Vec<String> = sqlx::query_scalar(REVIVE)
         .bind(&revived)
         .bind(RunStatus::Queued.name())
         .bind(RETRIED)
-        .execute(&mut *tx)
+        .fetch_all(&mut *tx)
         .await?;
     let waits = begin_waits(&mut tx, &revived, cancels).await?;
-    tx.commit().await?;
-    waits.look_behind(pool).await?;
+    tx.commit(Stirred::each(&apps, Work::READY)).await?;
+    waits.look_behind(database).await?;
     Ok(answers)
 }
 
 pub(super) async fn fork(
-    pool: &PgPool,
+    database: &Database,
     fork: &Fork,
     cancels: Cancels<'_>,
 ) -> Result<Result<(), Refusal>, StoreError> {
     // What is read is what is copied, whatever the run's worker commits meanwhile.
-    let mut tx = begin(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+    let mut tx = database.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
     let source = fork.source.as_uuid();
     let rows = sqlx::query(LINES).bind(vec![source]).fetch_all(&mut *tx).await?;
     let lines = rows.iter().map(line).collect::<Result<Vec<_>, _>>()?;
@@ -227,20 +230,20 @@ pub(super) async fn fork(
             return Ok(Err(if there.is_some() { refusal } else { Refusal::Unknown }));
         }
     };
-    sqlx::query(FORK)
+    let apps: Vec<String> = sqlx::query_scalar(FORK)
         .bind(source)
         .bind(fork.id.as_uuid())
         .bind(kept)
         .bind(RunStatus::Queued.name())
         .bind(FORKED)
         .bind(&fork.state)
-        .execute(&mut *tx)
+        .fetch_all(&mut *tx)
         .await?;
     let forked = [fork.id.as_uuid()];
     sqlx::query(HAD).bind(forked).bind(EVENT).execute(&mut *tx).await?;
     let waits = begin_waits(&mut tx, &forked, cancels).await?;
-    tx.commit().await?;
-    waits.look_behind(pool).await?;
+    tx.commit(Stirred::each(&apps, Work::READY)).await?;
+    waits.look_behind(database).await?;
     Ok(Ok(()))
 }
 
@@ -248,12 +251,12 @@ pub(super) async fn fork(
 const KNOWN: &str = "SELECT FROM indelible.runs WHERE id = $1";
 
 pub(super) async fn replay(
-    pool: &PgPool,
+    database: &Database,
     replays: &[Replay],
     cancels: Cancels<'_>,
 ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
     let ids: Vec<_> = replays.iter().map(|replay| replay.id.as_uuid()).collect();
-    let mut tx = begin(pool, BEGIN).await?;
+    let mut tx = database.begin().await?;
     let rows = sqlx::query(REPLAY)
         .bind(replays.iter().map(|replay| replay.source.as_uuid()).collect::<Vec<_>>())
         .bind(&ids)
@@ -268,9 +271,11 @@ pub(super) async fn replay(
         .bind(REPLAYED)
         .fetch_all(&mut *tx)
         .await?;
+    let apps = rows.iter().map(|row| row.try_get::<Option<String>, _>("app"));
+    let apps = apps.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
     let waits = begin_waits(&mut tx, &ids, cancels).await?;
-    tx.commit().await?;
-    waits.look_behind(pool).await?;
+    tx.commit(Stirred::each(&apps, Work::READY)).await?;
+    waits.look_behind(database).await?;
     rows.iter()
         .map(|row| {
             let status: Option<&str> = row.try_get("status")?;

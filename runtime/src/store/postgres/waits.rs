@@ -4,9 +4,10 @@
 //! can miss the other; both may find it, and the inbox has it once. Whoever finds tells the runs in
 //! the same order, so that two that find the same wait for one another and never in a circle.
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::database::Database;
 use super::{OVERDUE, inbox};
 use crate::event::EventId;
 use crate::journal::{CancelKey, MatchKey, RunId};
@@ -49,7 +50,9 @@ pub(super) const BEGIN_WITH_RUNS: &str = concat!(
     "
     INSERT INTO indelible.waits (run_id, key, app, hash, since, trigger_id, made_at, cancels)
     SELECT run.id, wait.key, run.app, wait.hash,
-           CASE WHEN $5 THEN run.since ELSE ", last_event!(), " END,
+           CASE WHEN $5 THEN run.since ELSE ",
+    last_event!(),
+    " END,
            run.event_id, clock_timestamp(), wait.cancels
     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[])
         AS wait (run_id, key, hash, cancels)
@@ -227,13 +230,14 @@ impl RunWaits {
 
     /// The same for a transaction that has given its connection back; makes ready the runs that were told
     /// something.
-    pub(super) async fn look_behind(&self, pool: &PgPool) -> Result<(), StoreError> {
+    pub(super) async fn look_behind(&self, database: &Database) -> Result<(), StoreError> {
         if self.are_none() {
             return Ok(());
         }
-        let mut connection = pool.acquire().await?;
+        let mut connection = database.acquire().await?;
         let told = self.look(&mut connection).await?;
-        inbox::rouse(&mut connection, &told).await.map(drop)
+        database.committed(inbox::rouse(&mut connection, &told, &[]).await?.stirred);
+        Ok(())
     }
 
     async fn find(

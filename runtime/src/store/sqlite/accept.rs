@@ -9,6 +9,7 @@ use super::value::{batch, micros, now, uuid};
 use super::{runs, waits};
 use crate::event::EventId;
 use crate::store::dedupe::{self, REMEMBERED};
+use crate::store::hints::{Stirred, Work};
 use crate::store::{NewEvent, NewRun, StoreError};
 
 /// Served by the table's primary key. A key that is remembered no longer is taken anew.
@@ -64,13 +65,13 @@ pub(super) async fn accept(
         data: event.data.as_str(),
         hosted: event.hosted.as_ref().map(|hosted| &*hosted.parts),
     });
-    insert(&mut tx, hosted_by, rows.collect(), now, since).await?;
+    let mut stirred = insert(&mut tx, hosted_by, rows.collect(), now, since).await?;
     if let Some(app) = hosted_by {
         let hosted = fresh.iter().filter_map(|event| event.hosted.as_ref());
         let runs = hosted.flat_map(|hosted| &hosted.runs).map(|run| (run, now));
-        runs::insert(&mut tx, app, runs).await?;
+        stirred = stirred.and(runs::insert(&mut tx, app, runs).await?);
     }
-    tx.commit().await?;
+    tx.commit(stirred).await?;
     Ok(ids)
 }
 
@@ -81,8 +82,8 @@ pub(super) async fn start(
 ) -> Result<(), StoreError> {
     let mut tx = store.write().await?;
     let now = now();
-    runs::insert(&mut tx, app, runs.iter().map(|run| (run, now))).await?;
-    Ok(tx.commit().await?)
+    let stirred = runs::insert(&mut tx, app, runs.iter().map(|run| (run, now))).await?;
+    tx.commit(stirred).await
 }
 
 /// Inserts events, with one delivery for each app that subscribes to them.
@@ -92,9 +93,9 @@ pub(super) async fn insert(
     mut events: Vec<EventRow<'_>>,
     at: Timestamp,
     since: i64,
-) -> Result<(), StoreError> {
+) -> Result<Stirred, StoreError> {
     if events.is_empty() {
-        return Ok(());
+        return Ok(Stirred::nothing());
     }
     let new: Vec<String> = sqlx::query_scalar(INSERT_EVENTS)
         .bind(batch(&events))
@@ -108,13 +109,13 @@ pub(super) async fn insert(
         events.retain(|event| new.contains(&event.id));
     }
     let asked: BTreeSet<_> = events.iter().filter_map(|event| event.hosted).flatten().collect();
-    sqlx::query(INSERT_DELIVERIES)
+    let delivered = sqlx::query(INSERT_DELIVERIES)
         .bind(batch(&events))
         .bind(hosted_by)
         .bind(batch(asked))
         .execute(tx)
         .await?;
-    Ok(())
+    Ok(Stirred::here(Work::DELIVERIES).if_any(delivered.rows_affected()))
 }
 
 /// Which event each idempotency key of the batch names.

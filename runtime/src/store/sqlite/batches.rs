@@ -10,6 +10,7 @@ use super::runs;
 use super::value::{Columns as _, batch, micros, now};
 use crate::payload::Payload;
 use crate::store::gathered::{self, Added, Addition, BatchId, Completed, Gathered};
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Promoted, StoreError};
 
 /// Served by the primary key.
@@ -69,9 +70,9 @@ pub(super) async fn gather(
     tx: &mut SqliteConnection,
     app: &str,
     additions: &[Addition],
-) -> Result<(), StoreError> {
+) -> Result<Stirred, StoreError> {
     if additions.is_empty() {
-        return Ok(());
+        return Ok(Stirred::nothing());
     }
     let added = gathered::added(additions);
     let rows = added
@@ -89,12 +90,12 @@ pub(super) async fn gather(
         (events >= *max as i64).then_some((workflow, key))
     });
     let full: Vec<BatchId> = full.collect();
-    start(tx, app, &full, now(), |(workflow, key), events| {
+    let started = start(tx, app, &full, now(), |(workflow, key), events| {
         let Added { max, timeout, .. } = added.get(&(&**workflow, &**key))?;
         gathered::full(workflow, events, *max, *timeout)
-    })
-    .await
-    .map(drop)
+    });
+    let (_, stirred) = started.await?;
+    Ok(stirred.and(Stirred::here(Work::BATCHES)))
 }
 
 pub(super) async fn complete(
@@ -110,26 +111,26 @@ pub(super) async fn complete(
         .bind(limit as i64)
         .fetch_all(&mut *tx)
         .await?;
-    let runs =
-        start(&mut tx, app, &due, now, |(workflow, _), events| gathered::due(workflow, events))
-            .await?;
+    let started =
+        start(&mut tx, app, &due, now, |(workflow, _), events| gathered::due(workflow, events));
+    let (runs, stirred) = started.await?;
     let next: Option<i64> = sqlx::query_scalar(NEXT).bind(app).fetch_one(&mut *tx).await?;
-    tx.commit().await?;
+    tx.commit(stirred).await?;
     let wait =
         |due: i64| Duration::from_micros(due.saturating_sub(micros(now)).max(0).unsigned_abs());
-    Ok(Promoted { runs, next: next.map(wait) })
+    Ok(Promoted { runs, next: next.map(wait), late: None })
 }
 
-/// Starts the runs of batches, as `become_runs` says of each. Gives how many.
+/// Starts the runs of batches, as `become_runs` says of each. Gives also how many.
 async fn start(
     tx: &mut SqliteConnection,
     app: &str,
     batches: &[BatchId],
     at: Timestamp,
     become_runs: impl Fn(&BatchId, &[Gathered]) -> Option<Completed>,
-) -> Result<usize, StoreError> {
+) -> Result<(usize, Stirred), StoreError> {
     if batches.is_empty() {
-        return Ok(0);
+        return Ok((0, Stirred::nothing()));
     }
     let mut started = Vec::new();
     let (mut taken, mut closed, mut kept) = (Vec::new(), Vec::new(), Vec::new());
@@ -144,11 +145,11 @@ async fn start(
             None => closed.push((workflow, key)),
         }
     }
-    runs::insert(tx, app, started.iter().map(|run| (run, at))).await?;
+    let stirred = runs::insert(tx, app, started.iter().map(|run| (run, at))).await?;
     for (statement, rows) in [(TAKE, batch(taken)), (CLOSE, batch(closed)), (KEEP, batch(kept))] {
         sqlx::query(statement).bind(app).bind(rows).execute(&mut *tx).await?;
     }
-    Ok(started.len())
+    Ok((started.len(), stirred))
 }
 
 /// The events of batches, in order.

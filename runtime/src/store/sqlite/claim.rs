@@ -11,6 +11,7 @@ use super::{inbox, lease, query};
 use crate::journal::{Row, RunId};
 use crate::machine::Origin;
 use crate::payload::Payload;
+use crate::store::hints::Stirred;
 use crate::store::{Claim, Claimed, ClaimedRun, Driven, RunStatus, StoreError};
 use crate::workflow::TriggerData;
 
@@ -99,7 +100,7 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
     let mut unreadable = HashMap::new();
     let mut journals = journals(&mut tx, &picked, &mut unreadable).await?;
     let mut inboxes = inbox::inboxes(&mut tx, &picked, &mut unreadable).await?;
-    tx.commit().await?;
+    tx.commit(Stirred::nothing()).await?;
 
     rows.sort_by_cached_key(|row| {
         (row.try_get::<i64, _>("rank").ok(), row.try_get::<String, _>("id").ok())

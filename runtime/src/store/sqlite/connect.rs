@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::SqliteStore;
 use super::life::Lives;
+use super::listen::Listening;
 use super::migrate::{self, MigrateError};
 use crate::store::open::{PATIENCE, Problem};
 
@@ -58,7 +59,9 @@ pub(super) async fn connect(url: &str) -> Result<SqliteStore, Problem> {
     migrate_patiently(&writer).await.map_err(|error| problem(error, options.get_filename()))?;
     let lives = Lives::beside(options.get_filename());
     let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "on"));
-    Ok(SqliteStore { writer, readers, turn: Arc::new(Semaphore::new(1)), lives })
+    let turn = Arc::new(Semaphore::new(1));
+    let (hints, listening) = (Arc::default(), Listening::default());
+    Ok(SqliteStore { writer, readers, turn, lives, hints, listening })
 }
 
 fn is_in_memory(url: &str) -> bool {

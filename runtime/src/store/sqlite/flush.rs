@@ -14,6 +14,7 @@ use crate::id::WorkerId;
 use crate::journal::{Change, RunId};
 use crate::store::columns::{EntryColumns, LeaveColumns, UNDOABLE};
 use crate::store::effects::{Attribute, DroppedLines, Effects};
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Flushed, RunCommit, StoreError, Then};
 
 /// Served by the primary key of runs.
@@ -117,27 +118,27 @@ pub(super) async fn flush(
             landed(store, commit, batch).await?.ok_or(error)
         }
         Err(error) => Err(error),
-        Ok(flushed) => {
-            tx.commit().await?;
+        Ok((flushed, stirred)) => {
+            tx.commit(stirred).await?;
             Ok(flushed)
         }
     }
 }
 
-/// Writes a batch in an open transaction.
+/// Writes a batch in an open transaction. Gives also what is stirred once that is committed.
 pub(super) async fn flush_in(
     tx: &mut SqliteConnection,
     worker: WorkerId,
     commit: Uuid,
     batch: &[RunCommit],
-) -> Result<Flushed, StoreError> {
+) -> Result<(Flushed, Stirred), StoreError> {
     lease::hold(tx, worker).await?;
     let at = now();
     let owned = owned(tx, worker, batch).await?;
     let (ours, evicted): (Vec<_>, Vec<_>) =
         batch.iter().partition(|commit| owned.contains(&commit.run));
     let stirred = write(tx, commit, &ours, at).await?;
-    Ok(Flushed { at, evicted: evicted.iter().map(|commit| commit.run).collect(), stirred })
+    Ok((Flushed { at, evicted: evicted.iter().map(|commit| commit.run).collect() }, stirred))
 }
 
 async fn owned(
@@ -153,14 +154,13 @@ async fn owned(
     ids.iter().map(|id| uuid(id).map(RunId::from)).collect()
 }
 
-/// Writes the part of a batch that is the worker's; whether that concerns other runs, or makes
-/// parked ones ready.
+/// Writes the part of a batch that is the worker's.
 async fn write(
     tx: &mut SqliteConnection,
     commit: Uuid,
     ours: &[&RunCommit],
     at: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<Stirred, StoreError> {
     let effects = Effects::of(ours.iter().copied());
     let since = waits::last_event(tx).await?;
     let lines: Vec<_> = ours.iter().flat_map(|commit| journal_rows(commit, at)).collect();
@@ -185,7 +185,7 @@ async fn write(
         sqlx::query(NAME).bind(named).execute(&mut *tx).await?;
     }
     let sent = ours.iter().flat_map(|commit| events(commit)).collect();
-    accept::insert(tx, None, sent, at, since).await?;
+    let delivered = accept::insert(tx, None, sent, at, since).await?;
     let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
     if !leaving.is_empty() {
         let leaving = batch(leaving);
@@ -209,9 +209,8 @@ async fn write(
     told.extend(inbox::tell_of_ends(tx, &ended, at).await?);
     told.extend(waits::look(tx, &effects.waits).await?);
     told.extend(restarted);
-    let stirred = !told.is_empty() || !effects.children.is_empty() || !effects.restarts.is_empty();
-    told.extend(effects.at_rest.iter().map(ToString::to_string));
-    Ok(inbox::rouse(tx, &told).await? > 0 || stirred)
+    let roused = inbox::rouse(tx, &told, &effects.at_rest).await?;
+    Ok(effects.stirred("").and(delivered).and(roused))
 }
 
 fn journal_rows(commit: &RunCommit, at: Timestamp) -> impl Iterator<Item = JournalRow<'_>> {
@@ -280,7 +279,9 @@ pub(super) async fn landed(
     // One without a trace is not known to be lost; the run's next commit will tell.
     let traced = runs.iter().filter(|commit| !commit.is_traceless());
     let evicted = traced.map(|commit| commit.run).filter(|run| !found.contains(run));
-    Ok(Some(Flushed { at, evicted: evicted.collect(), stirred: true }))
+    // Nobody has told what it has stirred.
+    store.hints.stir(Stirred::here(Work::all()));
+    Ok(Some(Flushed { at, evicted: evicted.collect() }))
 }
 
 #[derive(Serialize)]

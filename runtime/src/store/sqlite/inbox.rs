@@ -15,6 +15,7 @@ use crate::id::WorkerId;
 use crate::journal::{Message, MessageId, RunId};
 use crate::store::columns::reason_text;
 use crate::store::effects::{Cancel, Settled};
+use crate::store::hints::{Stirred, Work};
 use crate::store::message::{CANCEL, CHILD_ENDED, EVENT, MessageColumns, readable};
 use crate::store::{RunStatus, StoreError};
 
@@ -205,18 +206,24 @@ pub(super) async fn cancel(
         .bind(reason_text(reason))
         .fetch_all(&mut *tx)
         .await?;
-    rouse(&mut tx, &asked).await?;
-    tx.commit().await?;
+    let stirred = rouse(&mut tx, &asked, &[]).await?;
+    tx.commit(stirred).await?;
     Ok(asked.len() as u64)
 }
 
-/// Makes those of the runs ready that have messages and that nobody drives; gives how many.
-pub(super) async fn rouse(tx: &mut SqliteConnection, told: &[String]) -> Result<usize, StoreError> {
-    if told.is_empty() {
-        return Ok(0);
+/// Makes those of the runs ready that have messages and that nobody drives: some were told something, and
+/// if they are driven their workers have to look; others have come to rest.
+pub(super) async fn rouse(
+    tx: &mut SqliteConnection,
+    told: &[String],
+    at_rest: &[RunId],
+) -> Result<Stirred, StoreError> {
+    if told.is_empty() && at_rest.is_empty() {
+        return Ok(Stirred::nothing());
     }
+    let all = told.iter().cloned().chain(at_rest.iter().map(ToString::to_string));
     let roused: Vec<String> = sqlx::query_scalar(ROUSE)
-        .bind(batch(told))
+        .bind(batch(all))
         .bind(RunStatus::Waiting.name())
         .bind(RunStatus::Held.name())
         .bind(RunStatus::Queued.name())
@@ -224,7 +231,8 @@ pub(super) async fn rouse(tx: &mut SqliteConnection, told: &[String]) -> Result<
         .fetch_all(&mut *tx)
         .await?;
     runs::ready(tx, &roused).await?;
-    Ok(roused.len())
+    let roused = Stirred::here(Work::READY).if_any(roused.len() as u64);
+    Ok(roused.and(Stirred::here(Work::MESSAGES).if_any(told.len() as u64)))
 }
 
 pub(super) async fn messages(

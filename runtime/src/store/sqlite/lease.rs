@@ -10,6 +10,7 @@ use super::value::{batch, micros, now, uuid};
 use super::{register, runs};
 use crate::id::WorkerId;
 use crate::journal::RunId;
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Driven, RunStatus, StoreError, Worker};
 
 const JOIN: &str = "
@@ -95,7 +96,7 @@ pub(super) async fn join(
         .bind(batch(worker.registration.schedule_names()))
         .execute(&mut *tx)
         .await?;
-    tx.commit().await?;
+    tx.commit(Stirred::nothing()).await?;
     Ok(asked)
 }
 
@@ -113,7 +114,7 @@ pub(super) async fn renew(
     if renewed.rows_affected() == 0 {
         return Err(StoreError::LeaseLost);
     }
-    Ok(tx.commit().await?)
+    tx.commit(Stirred::nothing()).await
 }
 
 /// Fails unless the worker's row is there. The write lock keeps it there until the commit.
@@ -126,9 +127,9 @@ pub(super) async fn leave(store: &SqliteStore, worker: WorkerId) -> Result<(), S
     let mut tx = store.write().await?;
     let gone: Vec<String> =
         sqlx::query_scalar(LEAVE).bind(worker.to_string()).fetch_all(&mut *tx).await?;
-    unblock(&mut tx, &gone).await?;
-    release(&mut tx, &gone, &[]).await?;
-    tx.commit().await?;
+    let stirred = bury(&mut tx, &gone).await?;
+    let (_, released) = release(&mut tx, &gone, &[]).await?;
+    tx.commit(stirred.and(released)).await?;
     store.lives.end(worker);
     Ok(())
 }
@@ -144,27 +145,30 @@ pub(super) async fn take_over(store: &SqliteStore) -> Result<u64, StoreError> {
         .bind(batch(&dead))
         .fetch_all(&mut *tx)
         .await?;
-    unblock(&mut tx, &gone).await?;
+    let stirred = bury(&mut tx, &gone).await?;
     let released: Vec<String> = sqlx::query_scalar(TAKE_OVER)
         .bind(batch(&gone))
         .bind(RunStatus::Queued.name())
         .fetch_all(&mut *tx)
         .await?;
     runs::ready(&mut tx, &released).await?;
-    tx.commit().await?;
+    let ready = Stirred::here(Work::READY).if_any(released.len() as u64);
+    tx.commit(stirred.and(ready)).await?;
     dead.into_iter().for_each(|worker| store.lives.end(worker));
     Ok(released.len() as u64)
 }
 
-/// Lets others look at what workers that are gone could not tell what to make of.
-async fn unblock(tx: &mut SqliteConnection, gone: &[String]) -> Result<(), StoreError> {
-    if !gone.is_empty() {
-        let gone = batch(gone);
-        for statement in [UNBLOCK, FORGET_BLOCKED] {
-            sqlx::query(statement).bind(&gone).execute(&mut *tx).await?;
-        }
+/// Lets others look at what workers that are gone could not tell what to make of, and at what these
+/// looked after.
+async fn bury(tx: &mut SqliteConnection, gone: &[String]) -> Result<Stirred, StoreError> {
+    if gone.is_empty() {
+        return Ok(Stirred::nothing());
     }
-    Ok(())
+    let gone = batch(gone);
+    let freed = sqlx::query(UNBLOCK).bind(&gone).execute(&mut *tx).await?;
+    sqlx::query(FORGET_BLOCKED).bind(&gone).execute(&mut *tx).await?;
+    let freed = Stirred::here(Work::DELIVERIES).if_any(freed.rows_affected());
+    Ok(freed.and(Stirred::here(Work::GONE)))
 }
 
 pub(super) async fn disown(
@@ -173,8 +177,8 @@ pub(super) async fn disown(
     driven: &[RunId],
 ) -> Result<u64, StoreError> {
     let mut tx = store.write().await?;
-    let released = release(&mut tx, &[worker.to_string()], driven).await?;
-    tx.commit().await?;
+    let (released, stirred) = release(&mut tx, &[worker.to_string()], driven).await?;
+    tx.commit(stirred).await?;
     Ok(released)
 }
 
@@ -183,9 +187,9 @@ async fn release(
     tx: &mut SqliteConnection,
     workers: &[String],
     kept: &[RunId],
-) -> Result<u64, StoreError> {
+) -> Result<(u64, Stirred), StoreError> {
     if workers.is_empty() {
-        return Ok(0);
+        return Ok((0, Stirred::nothing()));
     }
     let released: Vec<String> = sqlx::query_scalar(RELEASE)
         .bind(batch(workers))
@@ -194,5 +198,6 @@ async fn release(
         .fetch_all(&mut *tx)
         .await?;
     runs::ready(tx, &released).await?;
-    Ok(released.len() as u64)
+    let released = released.len() as u64;
+    Ok((released, Stirred::here(Work::READY).if_any(released)))
 }

@@ -1,43 +1,167 @@
+//! How a process notices what others have committed: it asks whether the file has changed, and then
+//! what there is to do.
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use sqlx::SqlitePool;
+use sqlx::{Row as _, SqlitePool};
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::debug;
 
-use crate::store::{Listener, StoreError};
+use super::SqliteStore;
+use super::value::{batch, micros, now, uuid};
+use crate::id::RunId;
+use crate::store::StoreError;
+use crate::store::hints::{Hints, Rounds, Work};
 
 /// How soon another process's commit is noticed.
-const INTERVAL: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_millis(5);
 
 /// Changes when another connection has committed. Asked on the connection that writes, so that this
 /// process's own commits do not count.
 const VERSION: &str = "PRAGMA data_version";
 
-/// Hears of the commits of other processes.
-pub(super) struct Changes {
-    writer: SqlitePool,
-    seen: i64,
+/// What there is to do for an app, and who is there to do it. Served by `indelible_ready_by_rank`,
+/// `indelible_deliveries_in_order`, `indelible_inbox_untaken` and the primary keys.
+pub(super) const TO_DO: &str = "
+    SELECT EXISTS (SELECT 1 FROM indelible_ready WHERE app = ?1) AS ready,
+           EXISTS (SELECT 1 FROM indelible_deliveries WHERE app = ?1) AS deliveries,
+           EXISTS (SELECT 1 FROM indelible_inbox WHERE NOT taken) AS messages,
+           (SELECT json_group_array(workflow) FROM indelible_paused WHERE app = ?1) AS paused,
+           (SELECT json_group_array(id) FROM indelible_workers) AS workers";
+
+/// Which of some runs are over, and whether they have been since a time. Served by the primary key.
+const OVER: &str = "
+    SELECT id, ended_at < ?2 FROM indelible_runs
+    WHERE id IN (SELECT value FROM json_each(?1)) AND ended_at IS NOT NULL";
+
+#[derive(Default, PartialEq)]
+struct ToDo {
+    ready: bool,
+    deliveries: bool,
+    messages: bool,
+    paused: String,
+    workers: String,
 }
 
-impl Changes {
-    pub(super) async fn since_now(writer: &SqlitePool) -> Result<Self, StoreError> {
-        Ok(Self { seen: version(writer).await?, writer: writer.clone() })
+impl ToDo {
+    /// What somebody has to look at, after it was like this before.
+    fn since(&self, before: &Self) -> Work {
+        let kinds = [
+            (self.ready, Work::READY),
+            (self.deliveries, Work::DELIVERIES),
+            (self.messages, Work::MESSAGES),
+            // What is ready may be there for longer than it can be claimed.
+            (self.paused != before.paused, Work::PAUSES | Work::READY),
+            (self.workers != before.workers, Work::GONE),
+        ];
+        kinds.into_iter().filter(|(there_is, _)| *there_is).map(|(_, work)| work).collect()
     }
 }
 
-#[async_trait]
-impl Listener for Changes {
-    async fn heard(&mut self) -> Result<(), StoreError> {
-        loop {
-            let version = version(&self.writer).await?;
-            if version != self.seen {
-                self.seen = version;
-                return Ok(());
+/// Listens once it is asked to, as long as the store is there.
+#[derive(Default)]
+pub(super) struct Listening(OnceCell<JoinHandle<()>>);
+
+impl Listening {
+    pub(super) async fn begin(&self, store: &SqliteStore, app: &str, poll: Duration) {
+        let begin = async || {
+            let mut changes = Changes {
+                writer: store.writer.clone(),
+                readers: store.readers.clone(),
+                hints: store.hints.clone(),
+                app: app.to_owned(),
+                version: None,
+                to_do: ToDo::default(),
+                rounds: Rounds::default(),
+            };
+            // What was there before is looked at by whoever begins.
+            if let Err(error) = changes.look().await {
+                debug!(%error, "the file could not be asked whether it has changed");
             }
-            tokio::time::sleep(INTERVAL).await;
+            tokio::spawn(changes.follow(poll))
+        };
+        self.0.get_or_init(begin).await;
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.get() {
+            task.abort();
         }
     }
 }
 
-async fn version(writer: &SqlitePool) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar(VERSION).fetch_one(writer).await?)
+struct Changes {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    hints: Arc<Hints>,
+    app: String,
+    version: Option<i64>,
+    to_do: ToDo,
+    rounds: Rounds,
+}
+
+impl Changes {
+    async fn follow(mut self, poll: Duration) {
+        let mut interval = interval(INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut asked = Instant::now();
+        while !self.writer.is_closed() {
+            interval.tick().await;
+            let looked = match self.look().await {
+                Ok(()) if asked.elapsed() >= poll => {
+                    asked = Instant::now();
+                    self.ask(true).await
+                }
+                looked => looked,
+            };
+            if let Err(error) = looked {
+                debug!(%error, "the file could not be asked whether it has changed");
+            }
+        }
+    }
+
+    /// Wakes whoever has to act on what others have committed since the last look.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let version = Some(sqlx::query_scalar(VERSION).fetch_one(&self.writer).await?);
+        if self.version == version {
+            return Ok(());
+        }
+        let row = sqlx::query(TO_DO).bind(&self.app).fetch_one(&self.readers).await?;
+        let to_do = ToDo {
+            ready: row.try_get("ready")?,
+            deliveries: row.try_get("deliveries")?,
+            messages: row.try_get("messages")?,
+            paused: row.try_get("paused")?,
+            workers: row.try_get("workers")?,
+        };
+        self.hints.ring(to_do.since(&self.to_do));
+        self.ask(false).await?;
+        (self.version, self.to_do) = (version, to_do);
+        Ok(())
+    }
+
+    /// Asks whether runs are over whose ends are waited for: because the file has changed, or to be
+    /// sure.
+    async fn ask(&mut self, to_be_sure: bool) -> Result<(), StoreError> {
+        let awaited = self.hints.awaited();
+        if awaited.is_empty() {
+            return Ok(());
+        }
+        let long_ago = micros(now()) - 1_000_000;
+        let over: Vec<(String, bool)> = sqlx::query_as(OVER)
+            .bind(batch(&awaited))
+            .bind(long_ago)
+            .fetch_all(&self.readers)
+            .await?;
+        let over =
+            over.iter().map(|(run, long)| Ok((RunId::from(uuid(run)?), *long && to_be_sure)));
+        let over = over.collect::<Result<Vec<_>, StoreError>>()?;
+        self.rounds.found(&self.hints, awaited, &over);
+        Ok(())
+    }
 }

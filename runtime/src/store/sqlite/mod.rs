@@ -30,23 +30,25 @@ mod value;
 mod verbs;
 mod waits;
 
+use std::ops::{Deref, DerefMut};
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::life::Lives;
+use self::listen::Listening;
+use super::hints::{Hints, Stirred};
 use super::open::Problem;
 use super::{
-    Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, Listener,
-    NewEvent, NewRun, Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit,
-    RunCount, RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable,
-    Worker,
+    Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, NewEvent, NewRun,
+    Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount,
+    RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable, Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -62,6 +64,40 @@ pub(super) struct SqliteStore {
     /// keep it from the store's own work.
     turn: Arc<Semaphore>,
     lives: Lives,
+    hints: Arc<Hints>,
+    listening: Listening,
+}
+
+/// A transaction that tells what it has stirred.
+struct Write {
+    tx: Transaction<'static, Sqlite>,
+    hints: Arc<Hints>,
+}
+
+impl Write {
+    async fn commit(self, stirred: Stirred) -> Result<(), StoreError> {
+        self.tx.commit().await?;
+        self.hints.stir(stirred);
+        Ok(())
+    }
+
+    async fn rollback(self) -> Result<(), StoreError> {
+        Ok(self.tx.rollback().await?)
+    }
+}
+
+impl Deref for Write {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.tx
+    }
 }
 
 impl SqliteStore {
@@ -69,7 +105,11 @@ impl SqliteStore {
         connect::connect(url).await
     }
 
-    async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    async fn write(&self) -> Result<Write, StoreError> {
+        Ok(Write { tx: self.begin_immediate().await?, hints: self.hints.clone() })
+    }
+
+    async fn begin_immediate(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 }
@@ -193,7 +233,7 @@ impl Store for SqliteStore {
         let Connection::Sqlite(tx, turn) = transaction else {
             unreachable!("it was begun in this store");
         };
-        let concluded = transaction::conclude(tx, worker, commit, run).await;
+        let concluded = transaction::conclude(&self.hints, tx, worker, commit, run).await;
         drop(turn);
         concluded
     }
@@ -274,13 +314,12 @@ impl Store for SqliteStore {
         query::counts(self, app).await
     }
 
-    /// Every commit is seen by those who listen.
-    async fn announce(&self, _app: &str) -> Result<(), StoreError> {
-        Ok(())
+    fn hints(&self) -> &Arc<Hints> {
+        &self.hints
     }
 
-    async fn listen(&self, _app: &str) -> Result<Box<dyn Listener>, StoreError> {
-        Ok(Box::new(listen::Changes::since_now(&self.writer).await?))
+    async fn listen(&self, app: &str, poll: Duration) {
+        self.listening.begin(self, app, poll).await;
     }
 
     async fn close(&self) {

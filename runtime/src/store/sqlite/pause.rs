@@ -4,6 +4,7 @@ use sqlx::Row as _;
 
 use super::SqliteStore;
 use super::value::{Columns as _, batch, micros, now};
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Paused, RunStatus, StoreError, StrandedRuns};
 
 const PAUSE: &str = "
@@ -45,7 +46,7 @@ pub(super) async fn pause(
     let mut tx = store.write().await?;
     let paused = sqlx::query(PAUSE).bind(app).bind(workflow).bind(micros(now()));
     let paused = paused.execute(&mut *tx).await?;
-    tx.commit().await?;
+    tx.commit(Stirred::here(Work::PAUSES)).await?;
     Ok(paused.rows_affected() > 0)
 }
 
@@ -56,7 +57,8 @@ pub(super) async fn resume(
 ) -> Result<bool, StoreError> {
     let mut tx = store.write().await?;
     let resumed = sqlx::query(RESUME).bind(app).bind(workflow).execute(&mut *tx).await?;
-    tx.commit().await?;
+    // Its runs were ready all the time, and nobody could claim them.
+    tx.commit(Stirred::here(Work::PAUSES | Work::READY)).await?;
     Ok(resumed.rows_affected() > 0)
 }
 

@@ -3,11 +3,13 @@ use std::time::Duration;
 use super::SqliteStore;
 use super::runs;
 use super::value::{batch, micros, now};
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Promoted, RunStatus, StoreError};
 
 /// Served by `indelible_timers_by_time`.
 const DUE: &str = "
-    SELECT run_id FROM indelible_timers WHERE due_at <= ?1 ORDER BY due_at, run_id LIMIT ?2";
+    SELECT run_id, due_at FROM indelible_timers
+    WHERE due_at <= ?1 ORDER BY due_at, run_id LIMIT ?2";
 
 /// Served by the primary key.
 const REMOVE: &str = "
@@ -25,11 +27,11 @@ const NEXT: &str = "SELECT min(due_at) FROM indelible_timers";
 pub(super) async fn promote(store: &SqliteStore, limit: usize) -> Result<Promoted, StoreError> {
     let mut tx = store.write().await?;
     let now = micros(now());
-    let due: Vec<String> =
-        sqlx::query_scalar(DUE).bind(now).bind(limit as i64).fetch_all(&mut *tx).await?;
+    let due: Vec<(String, i64)> =
+        sqlx::query_as(DUE).bind(now).bind(limit as i64).fetch_all(&mut *tx).await?;
     let mut queued = Vec::new();
     if !due.is_empty() {
-        let due = batch(due);
+        let due = batch(due.iter().map(|(run, _)| run));
         sqlx::query(REMOVE).bind(&due).execute(&mut *tx).await?;
         queued = sqlx::query_scalar(QUEUE)
             .bind(&due)
@@ -40,7 +42,10 @@ pub(super) async fn promote(store: &SqliteStore, limit: usize) -> Result<Promote
         runs::ready(&mut tx, &queued).await?;
     }
     let next: Option<i64> = sqlx::query_scalar(NEXT).fetch_one(&mut *tx).await?;
-    tx.commit().await?;
-    let wait = |due: i64| Duration::from_micros(due.saturating_sub(now).max(0).unsigned_abs());
-    Ok(Promoted { runs: queued.len(), next: next.map(wait) })
+    tx.commit(Stirred::here(Work::READY).if_any(queued.len() as u64)).await?;
+    let between =
+        |from: i64, to: i64| Duration::from_micros(to.saturating_sub(from).max(0).unsigned_abs());
+    let late = due.first().map(|(_, due)| between(*due, now));
+    let next = next.map(|next| between(now, next));
+    Ok(Promoted { runs: queued.len(), next, late })
 }

@@ -2,6 +2,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
 use super::value::{batch, micros, now};
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Registration, RunStatus, StoreError, Stranded};
 
 /// Deliveries of what [`UNSUBSCRIBE`] is about to remove.
@@ -114,9 +115,8 @@ pub(super) async fn register(
     for (statement, own) in before {
         sqlx::query(statement).bind(app).bind(own).bind(at).execute(&mut *tx).await?;
     }
-    for statement in [UNBLOCK, FORGET_BLOCKED] {
-        sqlx::query(statement).bind(app).bind(&parts).execute(&mut *tx).await?;
-    }
+    let unblocked = sqlx::query(UNBLOCK).bind(app).bind(&parts).execute(&mut *tx).await?;
+    sqlx::query(FORGET_BLOCKED).bind(app).bind(&parts).execute(&mut *tx).await?;
     complete(&mut tx, registration).await?;
     sqlx::query(FORGET_SCHEDULES).bind(app).bind(&schedules).bind(at).execute(&mut *tx).await?;
     let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
@@ -125,13 +125,16 @@ pub(super) async fn register(
         .bind(batch(workflows))
         .fetch_all(&mut *tx)
         .await?;
-    sqlx::query(TRY_HELD)
+    let tried = sqlx::query(TRY_HELD)
         .bind(app)
         .bind(RunStatus::Held.name())
         .bind(batch(workflows))
         .execute(&mut *tx)
         .await?;
-    tx.commit().await?;
+    let stirred = Stirred::here(Work::DELIVERIES)
+        .if_any(unblocked.rows_affected())
+        .and(Stirred::here(Work::READY).if_any(tried.rows_affected()));
+    tx.commit(stirred).await?;
     Ok(stranded
         .into_iter()
         .map(|(workflow, runs)| Stranded { workflow, runs: runs.unsigned_abs() })

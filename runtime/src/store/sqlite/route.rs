@@ -6,6 +6,7 @@ use super::waits::EventKey;
 use super::{batches, inbox, runs, waits};
 use crate::payload::Payload;
 use crate::store::gathered::Addition;
+use crate::store::hints::{Stirred, Work};
 use crate::store::{Deliveries, Router, StoreError, StoredEvent};
 
 /// The oldest deliveries, each with the parts that are not this router's. Served by
@@ -77,6 +78,7 @@ pub(super) async fn route(
         started.extend(routing.runs.into_iter().map(|run| (run, event.accepted_at)));
     }
     sqlx::query(REMOVE).bind(batch(routed)).execute(&mut *tx).await?;
+    let mut stirred = Stirred::here(Work::DELIVERIES).if_any(others.len() as u64);
     if !others.is_empty() {
         sqlx::query(PASS_ON).bind(app).bind(batch(others)).execute(&mut *tx).await?;
     }
@@ -88,11 +90,11 @@ pub(super) async fn route(
             .execute(&mut *tx)
             .await?;
     }
-    batches::gather(&mut tx, app, &batched).await?;
+    stirred = stirred.and(batches::gather(&mut tx, app, &batched).await?);
     // Events cancel also runs that their batch has started.
     let told = waits::find(&mut tx, app, &keys).await?;
-    runs::insert(&mut tx, app, started.iter().map(|(run, at)| (run, *at))).await?;
-    inbox::rouse(&mut tx, &told).await?;
-    tx.commit().await?;
+    let started = runs::insert(&mut tx, app, started.iter().map(|(run, at)| (run, *at))).await?;
+    let roused = inbox::rouse(&mut tx, &told, &[]).await?;
+    tx.commit(stirred.and(started).and(roused)).await?;
     Ok(rows.len())
 }

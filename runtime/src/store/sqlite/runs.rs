@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::value::{batch, micros};
 use super::waits;
 use crate::journal::{Child, RunId};
+use crate::store::hints::{Stirred, Work};
 use crate::store::{NewRun, RunStatus, StoreError};
 
 /// A resend of what was committed before finds its rows there and adds none. Served by the unique
@@ -94,7 +95,7 @@ pub(super) async fn insert<'a>(
     tx: &mut SqliteConnection,
     app: &str,
     runs: impl IntoIterator<Item = (&'a NewRun, Timestamp)>,
-) -> Result<(), StoreError> {
+) -> Result<Stirred, StoreError> {
     let mut cancels = Vec::new();
     let rows: Vec<RunRow<'_>> = runs
         .into_iter()
@@ -110,7 +111,7 @@ pub(super) async fn insert<'a>(
         })
         .collect();
     if rows.is_empty() {
-        return Ok(());
+        return Ok(Stirred::nothing());
     }
     let new: Vec<String> = sqlx::query_scalar(INSERT)
         .bind(app)
@@ -119,7 +120,8 @@ pub(super) async fn insert<'a>(
         .fetch_all(&mut *tx)
         .await?;
     waits::begin_with_runs(tx, cancels, true).await?;
-    ready(tx, &new).await
+    ready(tx, &new).await?;
+    Ok(Stirred::here(Work::READY))
 }
 
 /// Makes runs that nobody holds ready to be claimed.

@@ -53,14 +53,14 @@ pub(super) async fn fire(
         moved.push((due.workflow, due.rule, micros(firing.next), firing.last().map(micros)));
         started.extend(firing.runs);
     }
-    runs::insert(&mut tx, app, started.iter().map(|run| (run, now))).await?;
+    let stirred = runs::insert(&mut tx, app, started.iter().map(|run| (run, now))).await?;
     if !moved.is_empty() {
         sqlx::query(MOVE_ON).bind(app).bind(batch(moved)).execute(&mut *tx).await?;
     }
     let next: Option<i64> =
         sqlx::query_scalar(NEXT).bind(app).bind(&own).fetch_one(&mut *tx).await?;
-    tx.commit().await?;
+    tx.commit(stirred).await?;
     let wait =
         |due: i64| Duration::from_micros(due.saturating_sub(micros(now)).max(0).unsigned_abs());
-    Ok(Promoted { runs: started.len(), next: next.map(wait) })
+    Ok(Promoted { runs: started.len(), next: next.map(wait), late: None })
 }

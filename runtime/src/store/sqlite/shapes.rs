@@ -2,6 +2,7 @@ use sqlx::Row as _;
 
 use super::SqliteStore;
 use super::value::{Columns as _, batch};
+use crate::store::hints::Stirred;
 use crate::store::{Recorded, RunStatus, StoreError};
 
 /// Served by the primary key.
@@ -27,7 +28,7 @@ pub(super) async fn reshape(
     let before: Option<Option<String>> =
         sqlx::query_scalar(SHAPE).bind(app).bind(workflow).fetch_optional(&mut *tx).await?;
     sqlx::query(RESHAPE).bind(app).bind(workflow).bind(shape).execute(&mut *tx).await?;
-    tx.commit().await?;
+    tx.commit(Stirred::nothing()).await?;
     Ok(before.flatten())
 }
 

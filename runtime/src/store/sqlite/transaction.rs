@@ -10,17 +10,19 @@ use super::flush::flush_in;
 use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord};
 use crate::step::{Connection, Rollback};
+use crate::store::hints::Hints;
 use crate::store::{Concluded, RunCommit, StoreError};
 
 pub(super) async fn begin(store: &SqliteStore) -> Result<Connection, StoreError> {
     let turn = store.turn.clone().acquire_owned().await.ok();
-    let mut tx = store.write().await?;
+    let mut tx = store.begin_immediate().await?;
     // It is gone with its transaction, so it tells whether that is still the same.
     sqlx::query("SAVEPOINT indelible").execute(&mut *tx).await?;
     Ok(Connection::Sqlite(tx, turn))
 }
 
 pub(super) async fn conclude(
+    hints: &Hints,
     mut tx: Transaction<'static, Sqlite>,
     worker: WorkerId,
     commit: Uuid,
@@ -35,7 +37,7 @@ pub(super) async fn conclude(
         let record = ErrorRecord::new(ErrorKind::Permanent, message);
         return Ok(Concluded::RolledBack(Rollback::Deserved(record)));
     }
-    let flushed = match flush_in(&mut tx, worker, commit, slice::from_ref(run)).await {
+    let (flushed, stirred) = match flush_in(&mut tx, worker, commit, slice::from_ref(run)).await {
         Ok(flushed) => flushed,
         Err(StoreError::Unavailable(error)) => return Ok(Concluded::RolledBack(failed(&error))),
         Err(error) => return Err(error),
@@ -45,7 +47,10 @@ pub(super) async fn conclude(
         return Ok(Concluded::Committed(flushed));
     }
     match tx.commit().await {
-        Ok(()) => Ok(Concluded::Committed(flushed)),
+        Ok(()) => {
+            hints.stir(stirred);
+            Ok(Concluded::Committed(flushed))
+        }
         Err(error) => Ok(Concluded::RolledBack(failed(&error))),
     }
 }

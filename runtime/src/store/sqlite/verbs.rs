@@ -13,6 +13,7 @@ use super::{runs, waits};
 use crate::journal::RunId;
 use crate::payload::Payload;
 use crate::store::columns::LineColumns;
+use crate::store::hints::{Stirred, Work};
 use crate::store::message::EVENT;
 use crate::store::verbs::{
     self, FORKED, Fork, Intervention, InterventionColumns, Line, REPLAYED, RETRIED, Refusal,
@@ -178,7 +179,7 @@ pub(super) async fn retry(
     let revived: Vec<_> = revived.iter().map(ToString::to_string).collect();
     runs::ready(&mut tx, &revived).await?;
     begin_waits(&mut tx, &revived, cancels).await?;
-    tx.commit().await?;
+    tx.commit(Stirred::here(Work::READY).if_any(revived.len() as u64)).await?;
     Ok(answers)
 }
 
@@ -211,7 +212,7 @@ pub(super) async fn fork(
     let forked = [id];
     runs::ready(&mut tx, &forked).await?;
     begin_waits(&mut tx, &forked, cancels).await?;
-    tx.commit().await?;
+    tx.commit(Stirred::here(Work::READY)).await?;
     Ok(Ok(()))
 }
 
@@ -251,7 +252,7 @@ pub(super) async fn replay(
     let started: Vec<_> = started.iter().map(|replay| replay.id.to_string()).collect();
     runs::ready(&mut tx, &started).await?;
     begin_waits(&mut tx, &started, cancels).await?;
-    tx.commit().await?;
+    tx.commit(Stirred::here(Work::READY).if_any(started.len() as u64)).await?;
     Ok(replays.iter().map(answer).collect())
 }
 
