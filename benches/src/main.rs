@@ -38,6 +38,12 @@ enum Bench {
     Resuming { steps: u32 },
     /// How long a run takes to resume in this iteration of its carried loop
     Carried { iteration: u32 },
+    /// How soon so many runs, one after the other, give their results: to a client in the worker's
+    /// process and to one apart, and through a chain of ten events
+    Latency { runs: usize },
+    /// Drives runs until it is killed, for what is measured from another process
+    #[command(hide = true)]
+    Worker,
 }
 
 /// An order was paid.
@@ -105,10 +111,46 @@ async fn counting(order: u32, step: Step) -> Result<u32, Failure> {
     Ok(payments)
 }
 
+/// So many events have still to be sent, one after the other.
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "benches/hop")]
+struct Hop {
+    chain: Uuid,
+    left: u32,
+}
+
+/// All of them have been.
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "benches/arrived")]
+struct Arrived {
+    chain: Uuid,
+}
+
+/// Passes on what is left to be sent.
+#[workflow]
+async fn relay(event: Hop, step: Step) -> Result<(), Failure> {
+    let Hop { chain, left } = event;
+    if left == 0 {
+        step.send_event("arrive", Arrived { chain }).await?;
+    } else {
+        step.send_event("hop", Hop { chain, left: left - 1 }).await?;
+    }
+    Ok(())
+}
+
+/// Sends the first of so many events and waits for the last.
+#[workflow(input)]
+async fn chain(hops: u32, step: Step) -> Result<u32, Failure> {
+    let chain = step.uuid("chain");
+    step.send_event("set-out", Hop { chain, left: hops }).await?;
+    step.wait_for_event::<Arrived>("arrived").matching(chain = chain).await;
+    Ok(hops)
+}
+
 indelible::app! {
     Benches = "benches";
-    events: [Paid],
-    workflows: [sleeper, walker, early_bird, patient, wanderer, counting],
+    events: [Paid, Hop, Arrived],
+    workflows: [sleeper, walker, early_bird, patient, wanderer, counting, relay, chain],
 }
 
 #[tokio::main]
@@ -118,6 +160,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let file = format!("sqlite://{}", folder.path().join("bench.db").display());
     let url = args.database_url.unwrap_or(file);
+    if let Bench::Latency { runs } = args.bench {
+        return latency::latency(&url, runs).await;
+    }
     let runtime = Runtime::builder(Benches).database(&*url).start().await?;
     let database = Database::open(&url).await?;
     match args.bench {
@@ -127,6 +172,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Bench::Waiting { runs } => waking::waiting(&runtime, &database, runs).await?,
         Bench::Resuming { steps } => waking::resuming(&runtime, steps).await?,
         Bench::Carried { iteration } => waking::carried(&runtime, &database, iteration).await?,
+        Bench::Latency { .. } => {}
+        Bench::Worker => return Ok(runtime.until_ctrl_c().await?),
     }
     runtime.shutdown().await;
     Ok(())

@@ -49,7 +49,8 @@ async fn a_flush_under_way_is_not_taken_over() {
         let run = world.claimed(worker).await;
         let mut connection = connection(&world).await;
         let mut tx = connection.begin().await.expect("it begins");
-        flush::send(&mut tx, worker, Uuid::now_v7(), &[step(run, 0, "a")]).await.expect("ours");
+        let _ =
+            flush::send(&mut tx, worker, Uuid::now_v7(), &[step(run, 0, "a")]).await.expect("ours");
 
         let taken = timeout(AT_ONCE, world.store.take_over()).await.expect("it does not wait");
         assert_eq!(taken.expect("it passes by"), 0);
@@ -121,7 +122,8 @@ async fn renewing_does_not_wait_for_a_flush() {
         let run = world.claimed(worker).await;
         let mut connection = connection(&world).await;
         let mut tx = connection.begin().await.expect("it begins");
-        flush::send(&mut tx, worker, Uuid::now_v7(), &[step(run, 0, "a")]).await.expect("ours");
+        let _ =
+            flush::send(&mut tx, worker, Uuid::now_v7(), &[step(run, 0, "a")]).await.expect("ours");
         let renewed = timeout(AT_ONCE, world.store.renew(worker, HOUR)).await;
         renewed.expect("it does not wait").expect("it is alive");
         tx.commit().await.expect("it is still ours");
@@ -356,7 +358,8 @@ async fn a_retry_that_comes_during_the_commit_of_the_failure_waits_for_it() {
         world.flush(worker, &[step(run, 0, "a")]).await.expect("ours");
         let mut connection = connection(&world).await;
         let mut tx = connection.begin().await.expect("it begins");
-        flush::send(&mut tx, worker, Uuid::now_v7(), &[failing(run, 1)]).await.expect("ours");
+        let _ =
+            flush::send(&mut tx, worker, Uuid::now_v7(), &[failing(run, 1)]).await.expect("ours");
 
         let retried = tokio::spawn({
             let store = world.store.clone();
@@ -421,7 +424,7 @@ async fn a_cancellation_that_comes_during_the_last_commit_comes_to_nothing() {
         let mut connection = connection(&world).await;
         let mut tx = connection.begin().await.expect("it begins");
         let last = only(run, 0, Then::End(End::Completed(json("1"))));
-        flush::send(&mut tx, worker, Uuid::now_v7(), &[last]).await.expect("ours");
+        let _ = flush::send(&mut tx, worker, Uuid::now_v7(), &[last]).await.expect("ours");
 
         let asked = timeout(AT_ONCE, world.store.cancel(run, "enough")).await;
         asked.expect("it does not wait").expect("it answers");
@@ -443,7 +446,7 @@ async fn a_fork_does_not_wait_for_a_commit_of_its_source() {
         let mut connection = connection(&world).await;
         let mut tx = connection.begin().await.expect("it begins");
         let next = [commit(run, 1, vec![done("b")], Then::Continue)];
-        flush::send(&mut tx, worker, Uuid::now_v7(), &next).await.expect("ours");
+        let _ = flush::send(&mut tx, worker, Uuid::now_v7(), &next).await.expect("ours");
 
         let fork = |state: &str| Fork { source: run, id: RunId::new(), state: state.to_owned() };
         let early = timeout(AT_ONCE, world.store.fork(&fork("b"), &uncancelled))

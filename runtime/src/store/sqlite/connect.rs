@@ -57,11 +57,12 @@ pub(super) async fn connect(url: &str) -> Result<SqliteStore, Problem> {
     };
     let writer = pool(1).connect_lazy_with(options.clone().journal_mode(SqliteJournalMode::Wal));
     migrate_patiently(&writer).await.map_err(|error| problem(error, options.get_filename()))?;
-    let lives = Lives::beside(options.get_filename());
+    let file = options.get_filename().to_owned();
+    let lives = Lives::beside(&file);
     let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "on"));
     let turn = Arc::new(Semaphore::new(1));
     let (hints, listening) = (Arc::default(), Listening::default());
-    Ok(SqliteStore { writer, readers, turn, lives, hints, listening })
+    Ok(SqliteStore { file, writer, readers, turn, lives, hints, listening })
 }
 
 fn is_in_memory(url: &str) -> bool {

@@ -79,7 +79,7 @@ pub(super) async fn join(
     worker: &Worker,
     lease: Duration,
 ) -> Result<Instant, StoreError> {
-    store.lives.begin(worker.id);
+    let life = store.lives.begin(worker.id);
     let mut tx = store.write().await?;
     register::complete(&mut tx, &worker.registration).await?;
     let now = micros(now());
@@ -97,6 +97,7 @@ pub(super) async fn join(
         .execute(&mut *tx)
         .await?;
     tx.commit(Stirred::nothing()).await?;
+    life.is_known();
     Ok(asked)
 }
 
@@ -124,6 +125,8 @@ pub(super) async fn hold(tx: &mut SqliteConnection, worker: WorkerId) -> Result<
 }
 
 pub(super) async fn leave(store: &SqliteStore, worker: WorkerId) -> Result<(), StoreError> {
+    // Whatever comes of this, it drives nothing any more.
+    store.lives.let_go(worker);
     let mut tx = store.write().await?;
     let gone: Vec<String> =
         sqlx::query_scalar(LEAVE).bind(worker.to_string()).fetch_all(&mut *tx).await?;

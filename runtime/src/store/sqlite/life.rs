@@ -26,7 +26,7 @@ impl Lives {
     }
 
     /// Begins to show that a worker lives. Where no file can be locked, its lease alone shows it.
-    pub(super) fn begin(&self, worker: WorkerId) {
+    pub(super) fn begin(&self, worker: WorkerId) -> Beginning<'_> {
         match lock_new(&self.path(worker)) {
             Ok(file) => {
                 self.held().insert(worker, file);
@@ -37,6 +37,12 @@ impl Lives {
                  its lease to run out"
             ),
         }
+        Beginning { lives: self, worker, is_known: false }
+    }
+
+    /// A worker of this process is over. Its file stays until nothing is held in its name any more.
+    pub(super) fn let_go(&self, worker: WorkerId) {
+        drop(self.held().remove(&worker));
     }
 
     /// A worker of this process is over, or one that was found dead has been taken over.
@@ -63,6 +69,29 @@ impl Lives {
     }
 }
 
+/// A worker of which the database may not know yet. If it never does, the file goes.
+#[must_use]
+pub(super) struct Beginning<'l> {
+    lives: &'l Lives,
+    worker: WorkerId,
+    is_known: bool,
+}
+
+impl Beginning<'_> {
+    /// The database knows of it.
+    pub(super) fn is_known(mut self) {
+        self.is_known = true;
+    }
+}
+
+impl Drop for Beginning<'_> {
+    fn drop(&mut self) {
+        if !self.is_known {
+            self.lives.end(self.worker);
+        }
+    }
+}
+
 fn lock_new(path: &Path) -> io::Result<File> {
     let file = File::create_new(path)?;
     file.lock()?;
@@ -71,6 +100,8 @@ fn lock_new(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use crate::store::conformance::{HOUR, World, on_sqlite, program, worker};
 
     #[tokio::test]
@@ -91,5 +122,52 @@ mod tests {
         let next = world.worker(HOUR).await;
         let claimed = world.claim(next, 10).await;
         assert_eq!(claimed[0].origin.trigger.run, run);
+    }
+
+    /// The files beside a database that show that workers live.
+    fn files(world: &World) -> usize {
+        let file = world.database.url();
+        let folder = Path::new(file.trim_start_matches("sqlite://")).parent().expect("a folder");
+        let files = std::fs::read_dir(folder).expect("it can be read");
+        let names = files.map(|file| file.expect("it can be read").file_name());
+        names.filter(|name| name.to_string_lossy().contains("-worker-")).count()
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_cannot_join_leaves_no_file() {
+        on_sqlite(|world: World| async move {
+            let first = world.worker(HOUR).await;
+            assert_eq!(files(&world), 1);
+            let refuse = "CREATE TRIGGER full BEFORE INSERT ON indelible_workers
+                          BEGIN SELECT RAISE(ABORT, 'there is no room'); END";
+            world.database.execute(refuse).await;
+            for _ in 0..3 {
+                let worker = worker(program(&[]));
+                world.store.join(&worker, HOUR).await.expect_err("there is no room");
+            }
+            assert_eq!(files(&world), 1);
+            world.database.execute("DROP TRIGGER full").await;
+            world.store.leave(first).await.expect("it lives");
+            assert_eq!(files(&world), 0);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_could_not_leave_is_taken_over_at_once_and_its_file_goes() {
+        on_sqlite(|world: World| async move {
+            let first = world.worker(HOUR).await;
+            let run = world.claimed(first).await;
+            let refuse = "CREATE TRIGGER full BEFORE DELETE ON indelible_workers
+                          BEGIN SELECT RAISE(ABORT, 'there is no room'); END";
+            world.database.execute(refuse).await;
+            world.store.leave(first).await.expect_err("there is no room");
+            world.database.execute("DROP TRIGGER full").await;
+            let next = world.worker(HOUR).await;
+            assert_eq!(world.store.take_over().await.expect("it is gone"), 1);
+            assert_eq!(files(&world), 1);
+            assert_eq!(world.claim(next, 10).await[0].origin.trigger.run, run);
+        })
+        .await;
     }
 }

@@ -1,8 +1,10 @@
-//! How a process notices what others have committed: it asks whether the file has changed, and then
-//! what there is to do.
+//! How a process notices what others have committed: it looks whether the write-ahead log was written
+//! to, asks whether others have done that, and then what there is to do. While nothing happens, that
+//! costs a look at the log's time and length.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sqlx::{Row as _, SqlitePool};
 use tokio::sync::OnceCell;
@@ -69,6 +71,7 @@ impl Listening {
     pub(super) async fn begin(&self, store: &SqliteStore, app: &str, poll: Duration) {
         let begin = async || {
             let mut changes = Changes {
+                log: Log::of(&store.file),
                 writer: store.writer.clone(),
                 readers: store.readers.clone(),
                 hints: store.hints.clone(),
@@ -96,6 +99,7 @@ impl Drop for Listening {
 }
 
 struct Changes {
+    log: Log,
     writer: SqlitePool,
     readers: SqlitePool,
     hints: Arc<Hints>,
@@ -105,6 +109,35 @@ struct Changes {
     rounds: Rounds,
 }
 
+/// The write-ahead log, which every commit writes to.
+struct Log {
+    path: PathBuf,
+    /// When it was written to, and how long it was then.
+    seen: Option<(SystemTime, u64)>,
+}
+
+impl Log {
+    /// The time of a file is as exact as the clock that the system keeps for it: what was written within
+    /// so much time may have the same time.
+    const TICK: Duration = Duration::from_millis(50);
+
+    fn of(database: &Path) -> Self {
+        let mut path = database.to_owned().into_os_string();
+        path.push("-wal");
+        Self { path: path.into(), seen: None }
+    }
+
+    /// Whether it may have been written to since this was asked last.
+    fn may_have_grown(&mut self) -> bool {
+        let file = std::fs::metadata(&self.path);
+        let seen = file.and_then(|file| Ok((file.modified()?, file.len()))).ok();
+        let is_fresh = |(at, _): &(SystemTime, u64)| at.elapsed().is_ok_and(|age| age < Self::TICK);
+        let same = seen.is_some() && seen == self.seen && !seen.as_ref().is_some_and(is_fresh);
+        self.seen = seen;
+        !same
+    }
+}
+
 impl Changes {
     async fn follow(mut self, poll: Duration) {
         let mut interval = interval(INTERVAL);
@@ -112,12 +145,13 @@ impl Changes {
         let mut asked = Instant::now();
         while !self.writer.is_closed() {
             interval.tick().await;
-            let looked = match self.look().await {
-                Ok(()) if asked.elapsed() >= poll => {
-                    asked = Instant::now();
-                    self.ask(true).await
-                }
-                looked => looked,
+            let looked = if asked.elapsed() >= poll {
+                asked = Instant::now();
+                self.look().await.and(self.ask(true).await)
+            } else if self.log.may_have_grown() {
+                self.look().await
+            } else {
+                Ok(())
             };
             if let Err(error) = looked {
                 debug!(%error, "the file could not be asked whether it has changed");

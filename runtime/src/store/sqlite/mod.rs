@@ -31,6 +31,7 @@ mod verbs;
 mod waits;
 
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,7 @@ use crate::step::Connection;
 
 /// See the [module](self).
 pub(super) struct SqliteStore {
+    file: PathBuf,
     /// Has one connection.
     writer: SqlitePool,
     readers: SqlitePool,
