@@ -7,6 +7,7 @@ pub mod postgres;
 pub mod process;
 pub mod tables;
 pub mod tripwire;
+pub mod wakeups;
 
 use std::time::{Duration, Instant};
 

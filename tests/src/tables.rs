@@ -34,8 +34,8 @@ impl Tables {
         }
     }
 
-    /// Asks for a number. In the question `{runs}`, `{journal}` are the runtime's tables, `{users}`
-    /// and the like the application's, `{field}` takes a field of a JSON text, and
+    /// Asks for a number. In the question `{runs}`, `{journal}`, `{workers}` are the runtime's tables,
+    /// `{users}` and the like the application's, `{field}` takes a field of a JSON text, and
     /// `{micros of column}` is a time as microseconds.
     ///
     /// # Errors
@@ -47,6 +47,7 @@ impl Tables {
                 let question = question
                     .replace("{runs}", "indelible.runs")
                     .replace("{journal}", "indelible.journal")
+                    .replace("{workers}", "indelible.workers")
                     .replace("{field}", "->>")
                     .replace("{micros of ", "(EXTRACT(EPOCH FROM ");
                 let question = application_tables(&question, "help_desk.").replace('}', ") * 1e6)");
@@ -56,6 +57,7 @@ impl Tables {
                 let question = question
                     .replace("{runs}", "indelible_runs")
                     .replace("{journal}", "indelible_journal")
+                    .replace("{workers}", "indelible_workers")
                     .replace("{field}", "->>")
                     .replace("{micros of line.at}", "line.at")
                     .replace("{micros of ", "(unixepoch(");
