@@ -6,6 +6,11 @@ use std::time::Duration;
 use indelible::Tx;
 use indelible::prelude::*;
 
+/// How long a run sleeps before it does what somebody else is to be told of. Until then what was
+/// announced of its own start has come back from the database, and no longer wakes whoever was not
+/// told.
+pub const SETTLED: Duration = Duration::from_millis(100);
+
 /// Starts a run.
 #[derive(Debug, Event, Serialize, Deserialize, JsonSchema)]
 #[event(name = "wakeups/knocked")]
@@ -136,16 +141,25 @@ pub async fn race_a_sleep((n, millis): (u32, u64), step: Step) -> Result<String,
     Ok(winner.to_owned())
 }
 
+/// Gives a number back, but not at once.
+#[workflow(input)]
+pub async fn echo_late(n: u32, step: Step) -> Result<u32, Failure> {
+    step.sleep("settle", SETTLED).await;
+    Ok(n)
+}
+
 /// Has another give the number back.
 #[workflow(input)]
 pub async fn delegate(n: u32, step: Step) -> Result<u32, Failure> {
-    Ok(step.invoke("echo", echo, n).await?)
+    step.sleep("settle", SETTLED).await;
+    Ok(step.invoke("echo", echo_late, n).await?)
 }
 
 /// Has another give the number back that would go on alone.
 #[workflow(input)]
 pub async fn delegate_detached(n: u32, step: Step) -> Result<u32, Failure> {
-    Ok(step.invoke("echo", echo, n).detached().await?)
+    step.sleep("settle", SETTLED).await;
+    Ok(step.invoke("echo", echo_late, n).detached().await?)
 }
 
 /// Has another sleep, and does not wait for its end.
@@ -185,6 +199,7 @@ pub async fn dawdle(_n: u32, step: Step) -> Result<(), Failure> {
 /// Fails at its second step.
 #[workflow(input, retries = 0, on_failure = note_failure)]
 pub async fn fail(_n: u32, step: Step) -> Result<(), Failure> {
+    step.sleep("settle", SETTLED).await;
     step.run("set-out", give(())).await?;
     step.run("fail", async { Err::<(), _>(Failure::msg("in vain")) }).await?;
     Ok(())
@@ -242,6 +257,7 @@ pub async fn overrun(_n: u32, step: Step) -> Result<(), Failure> {
 /// Begins anew until it is at zero.
 #[workflow(input)]
 pub async fn count_down(from: u32, step: Step) -> Result<u32, Failure> {
+    step.sleep("settle", SETTLED).await;
     let from = step.run("count", give(from)).await?;
     if from > 0 {
         return step.restart(from - 1);
@@ -274,12 +290,14 @@ pub async fn interrupt(n: u32, step: Step) -> Result<u32, Failure> {
 /// Sends an event that starts another run, and gives its id.
 #[workflow(input)]
 pub async fn knock(n: u32, step: Step) -> Result<EventId, Failure> {
+    step.sleep("settle", SETTLED).await;
     Ok(step.send_event("knock", Knocked { n }).await?)
 }
 
 /// Sends an event that another run waits for.
 #[workflow(input)]
 pub async fn open(n: u32, step: Step) -> Result<(), Failure> {
+    step.sleep("settle", SETTLED).await;
     step.send_event("open", Opened { n }).await?;
     Ok(())
 }
@@ -290,6 +308,7 @@ pub async fn ask(n: u32, step: Step) -> Result<u32, Failure> {
     let mut answers = 0;
     while answers < 4 {
         let question = n * 10 + answers;
+        step.sleep("settle", SETTLED).await;
         step.send_event("ask", Questioned { question }).await?;
         step.wait_for_event::<Answered>("answer").matching(question = question).await;
         answers += 1;
@@ -300,6 +319,7 @@ pub async fn ask(n: u32, step: Step) -> Result<u32, Failure> {
 /// Answers a question.
 #[workflow]
 pub async fn answer(event: Questioned, step: Step) -> Result<(), Failure> {
+    step.sleep("settle", SETTLED).await;
     step.send_event("answer", Answered { question: event.question }).await?;
     Ok(())
 }
@@ -322,7 +342,7 @@ indelible::app! {
     pub Wakeups = "wakeups";
     events: [Knocked, Opened, Granted, Revoked, Questioned, Answered, Packed, Collected],
     workflows: [
-        echo, trifle, on_knock, wait_for_ever, wait_in_memory, give_up, nap, race_a_sleep, delegate,
+        echo, echo_late, trifle, on_knock, wait_for_ever, wait_in_memory, give_up, nap, race_a_sleep, delegate,
         delegate_detached, lose_patience, watch_over, persist, persist_after, dawdle, fail, stumble,
         note_failure, pack, collect, linger, note_cancellation, overrun, count_down, get_stuck,
         call_off, interrupt, knock, open, ask, answer, transact,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use indelible::RunQuery;
 use indelible::prelude::*;
 use indelible_tests::wakeups::{
-    Granted, Revoked, call_off, fail, get_stuck, linger, nap, overrun, watch_over,
+    Granted, Revoked, SETTLED, call_off, fail, get_stuck, linger, nap, overrun, watch_over,
 };
 
 use crate::scene::{FOR_EVER, Scene, Took, expect};
@@ -16,7 +16,7 @@ pub(crate) async fn a_handler_of_a_failure(scene: &Scene) -> Took {
     expect(run.wait().await?.status, RunStatus::Failed)?;
     let handlers = scene.ends_of_children(run.id(), 1).await?;
     expect(handlers[0].status, RunStatus::Completed)?;
-    Ok(begun.elapsed())
+    Ok(begun.elapsed().saturating_sub(SETTLED))
 }
 
 pub(crate) async fn an_event_that_cancels(scene: &Scene) -> Took {

@@ -1,8 +1,8 @@
 //! Work never waits for a poll.
 //!
-//! Whoever looks by himself does so once a minute here, so that what nobody tells him of is late. Each
-//! operation is timed from what sets it off to its end, on both databases: in one process, with the
-//! client apart from the worker, and with two workers.
+//! Every process here polls once a minute, so that an operation is late when a signal is missing. Each
+//! operation is timed from the deed that sets it off to its end, on both databases: in one process,
+//! with the client apart from the worker, and with two workers.
 
 mod ends;
 mod scene;
@@ -52,7 +52,7 @@ async fn late_operations(scene: &Scene) -> Vec<String> {
         starts::a_start,
         starts::many_starts_at_once,
         starts::an_event,
-        starts::an_event_of_unknown_type,
+        starts::an_untyped_event,
         starts::an_event_of_a_step,
         starts::a_full_batch,
         starts::a_late_batch,

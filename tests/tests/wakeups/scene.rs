@@ -16,7 +16,7 @@ use indelible_tests::tables::Tables;
 use indelible_tests::wakeups::echo;
 use tokio::time::timeout;
 
-/// How often whoever looks by himself does so: too rarely for any operation here.
+/// How often a process polls: too rarely for any operation here.
 pub(crate) const POLL: Duration = Duration::from_secs(60);
 
 /// A sleep that nobody waits out, in milliseconds.
@@ -120,7 +120,7 @@ impl Scene {
         }
     }
 
-    /// What an operation leaves behind must not wake the next one's worker.
+    /// What one operation leaves behind must not wake a worker for the next one.
     async fn until_all_is_quiet(&self, first: RunId) {
         let query = RunQuery { over: Some(false), after: Some(first), ..RunQuery::default() };
         let quiet = async || self.client.runs(&query).await.expect("the runs").is_empty();
@@ -136,10 +136,11 @@ pub(crate) fn expect<T: PartialEq + Debug>(found: T, expected: T) -> Outcome<()>
     }
 }
 
-/// A process never found work that nobody had told it of.
-pub(crate) fn assert_nothing_was_polled(_client: &Client) {
+/// Asserts that only signals have led this process to work.
+pub(crate) fn assert_nothing_was_polled(client: &Client) {
     // found_by_polling
-    // assert_eq!(_client.found_by_polling(), 0, "work that nobody was told of");
+    // assert_eq!(client.found_by_polling(), 0, "only a poll found it");
+    let _ = client;
 }
 
 /// Worker processes.
@@ -148,8 +149,8 @@ pub(crate) struct Workers(Vec<Process>);
 impl Workers {
     /// Starts so many, and waits until they all have joined and have driven a run.
     pub(crate) async fn start(database: &Fresh, client: &Client, count: usize) -> Self {
-        // It is there before they are: a worker looks for work when it begins, however it is told of
-        // what comes later.
+        // The run is there before the workers: each looks for work when it begins, and nobody has to
+        // tell it.
         let first = client.start(echo, 0).await.expect("it starts");
         let start = |_| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_wakeups"));
@@ -166,7 +167,7 @@ impl Workers {
         workers
     }
 
-    /// Asks them to stop; each says how much work it has found that nobody had told it of.
+    /// Asks the workers to stop. Each says how much work only a poll has found.
     pub(crate) fn stop_and_assert_nothing_was_polled(self) {
         for mut worker in self.0 {
             worker.signal("TERM");
@@ -175,7 +176,7 @@ impl Workers {
             let status = worker.wait();
             assert!(status.success(), "a worker ended with {status}");
             // found_by_polling
-            // assert_eq!(polled.trim(), "0", "work that nobody told the worker of");
+            // assert_eq!(polled.trim(), "0", "only a poll found it");
         }
     }
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use indelible::prelude::*;
 use indelible_tests::wakeups::{
-    Opened, ask, dawdle, give_up, lose_patience, nap, open, persist, persist_after, race_a_sleep,
-    wait_for_ever, wait_in_memory,
+    Opened, SETTLED, ask, dawdle, give_up, lose_patience, nap, open, persist, persist_after,
+    race_a_sleep, wait_for_ever, wait_in_memory,
 };
 
 use crate::scene::{FOR_EVER, Scene, Took, expect};
@@ -55,13 +55,13 @@ pub(crate) async fn an_event_of_a_step_for_another_run(scene: &Scene) -> Took {
     let begun = Instant::now();
     scene.client.start(open, n).await?;
     expect(run.result().await?, n)?;
-    Ok(begun.elapsed())
+    Ok(begun.elapsed().saturating_sub(SETTLED))
 }
 
 pub(crate) async fn four_questions_and_answers(scene: &Scene) -> Took {
     let begun = Instant::now();
     expect(scene.client.start(ask, scene.number()).await?.result().await?, 4)?;
-    Ok(begun.elapsed())
+    Ok(begun.elapsed().saturating_sub(8 * SETTLED))
 }
 
 pub(crate) async fn a_wait_that_times_out(scene: &Scene) -> Took {
