@@ -131,6 +131,13 @@ pub async fn nap(millis: u64, step: Step) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Sleeps until all runs of its workflow are cancelled.
+#[workflow(input)]
+pub async fn doze(_n: u32, step: Step) -> Result<(), Failure> {
+    step.sleep("doze", "1h").await;
+    Ok(())
+}
+
 /// Whichever comes first: an event, or the end of so many milliseconds.
 #[workflow(input)]
 pub async fn race_a_sleep((n, millis): (u32, u64), step: Step) -> Result<String, Failure> {
@@ -342,9 +349,10 @@ indelible::app! {
     pub Wakeups = "wakeups";
     events: [Knocked, Opened, Granted, Revoked, Questioned, Answered, Packed, Collected],
     workflows: [
-        echo, echo_late, trifle, on_knock, wait_for_ever, wait_in_memory, give_up, nap, race_a_sleep, delegate,
-        delegate_detached, lose_patience, watch_over, persist, persist_after, dawdle, fail, stumble,
-        note_failure, pack, collect, linger, note_cancellation, overrun, count_down, get_stuck,
-        call_off, interrupt, knock, open, ask, answer, transact,
+        echo, echo_late, trifle, on_knock, wait_for_ever, wait_in_memory, give_up, nap, doze,
+        race_a_sleep, delegate, delegate_detached, lose_patience, watch_over, persist,
+        persist_after, dawdle, fail, stumble, note_failure, pack, collect, linger,
+        note_cancellation, overrun, count_down, get_stuck, call_off, interrupt, knock, open, ask,
+        answer, transact,
     ],
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use indelible::RunQuery;
 use indelible::prelude::*;
 use indelible_tests::wakeups::{
-    Granted, Revoked, SETTLED, call_off, fail, get_stuck, linger, nap, overrun, watch_over,
+    Granted, Revoked, SETTLED, call_off, doze, fail, get_stuck, linger, nap, overrun, watch_over,
 };
 
 use crate::scene::{FOR_EVER, Scene, Took, expect};
@@ -94,10 +94,10 @@ pub(crate) async fn a_cancellation_of_a_parent(scene: &Scene) -> Took {
 }
 
 pub(crate) async fn a_cancellation_of_all(scene: &Scene) -> Took {
-    let run = scene.client.start(nap, FOR_EVER).await?;
+    let run = scene.client.start(doze, 0).await?;
     scene.until(run.id(), RunStatus::Waiting).await;
     let since = Some(run.record().await?.accepted_at);
-    let query = RunQuery { workflow: Some("nap".to_owned()), since, ..RunQuery::default() };
+    let query = RunQuery { workflow: Some("doze".to_owned()), since, ..RunQuery::default() };
     let begun = Instant::now();
     expect(scene.client.cancel_all(&query, "enough").await?, 1)?;
     expect(run.wait().await?.status, RunStatus::Cancelled)?;
