@@ -20,10 +20,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .grace(Duration::from_secs(1))
         .start()
         .await?;
-    // found_by_polling
-    // let client = runtime.client();
+    let client = runtime.client();
     runtime.until_ctrl_c().await?;
-    // found_by_polling
-    // println!("{}", client.found_by_polling());
+    println!("{}", client.found_by_polling());
     Ok(())
 }

@@ -138,9 +138,7 @@ pub(crate) fn expect<T: PartialEq + Debug>(found: T, expected: T) -> Outcome<()>
 
 /// Asserts that only signals have led this process to work.
 pub(crate) fn assert_nothing_was_polled(client: &Client) {
-    // found_by_polling
-    // assert_eq!(client.found_by_polling(), 0, "only a poll found it");
-    let _ = client;
+    assert_eq!(client.found_by_polling(), 0, "only a poll found it");
 }
 
 /// Worker processes.
@@ -175,8 +173,7 @@ impl Workers {
             worker.stdout().read_to_string(&mut polled).expect("what it prints is text");
             let status = worker.wait();
             assert!(status.success(), "a worker ended with {status}");
-            // found_by_polling
-            // assert_eq!(polled.trim(), "0", "only a poll found it");
+            assert_eq!(polled.trim(), "0", "only a poll found it");
         }
     }
 }
