@@ -17,6 +17,8 @@ on_both_databases!(
     a_race_has_one_winner,
     items_are_worked_on_side_by_side,
     a_carried_loop_keeps_a_short_journal,
+    a_child_hears_what_its_parent_sends_with_its_start,
+    a_wait_from_now_hears_what_is_sent_beside_it,
 );
 
 #[derive(Debug, Event, Serialize, Deserialize, JsonSchema)]
@@ -95,10 +97,42 @@ async fn add_up(to: u32, step: Step) -> Result<u32, Failure> {
     Ok(sum)
 }
 
+#[derive(Debug, Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "shop/go")]
+struct Go {
+    id: u32,
+}
+
+/// Waits until it may go.
+#[workflow(input)]
+async fn kid(id: u32, step: Step) -> Result<bool, Failure> {
+    let go = step.wait_for_event::<Go>("go").matching(id = id).timeout("20s").await;
+    Ok(go.is_some())
+}
+
+/// Sends its child off in the commit that starts it.
+#[workflow(input)]
+async fn send_off(id: u32, step: Step) -> Result<bool, Failure> {
+    let (went, sent) = join!(step.invoke("kid", kid, id), step.send_event("send", Go { id }));
+    sent?;
+    Ok(went?)
+}
+
+/// Waits from now on for what it sends at the same time.
+#[workflow(input)]
+async fn go_alone(id: u32, step: Step) -> Result<bool, Failure> {
+    let (go, sent) = join!(
+        step.wait_for_event::<Go>("go").matching(id = id).from_now().timeout("20s"),
+        step.send_event("send", Go { id }),
+    );
+    sent?;
+    Ok(go.is_some())
+}
+
 indelible::app! {
     Shop = "shop";
-    events: [Ordered, Paid],
-    workflows: [collect, double, delegate, impatient, square_all, add_up],
+    events: [Ordered, Paid, Go],
+    workflows: [collect, double, delegate, impatient, square_all, add_up, kid, send_off, go_alone],
 }
 
 async fn open(database: &Fresh) -> Runtime {
@@ -202,4 +236,26 @@ async fn a_carried_loop_keeps_a_short_journal(database: Fresh) {
     assert_eq!(run.result().await.expect("it completes"), 5050);
     assert!(run.journal().await.expect("its journal").len() <= 3);
     shut_down(Shop, Bench::new(), runtime).await;
+}
+
+async fn a_child_hears_what_its_parent_sends_with_its_start(database: Fresh) {
+    let runtime = open(&database).await;
+    let runs = runtime.start_all(send_off, 0..500).await.expect("they start");
+    assert_all_went(runs).await;
+    shut_down(Shop, Bench::new(), runtime).await;
+}
+
+async fn a_wait_from_now_hears_what_is_sent_beside_it(database: Fresh) {
+    let runtime = open(&database).await;
+    let runs = runtime.start_all(go_alone, 0..500).await.expect("they start");
+    assert_all_went(runs).await;
+    shut_down(Shop, Bench::new(), runtime).await;
+}
+
+async fn assert_all_went(runs: Vec<RunHandle<bool>>) {
+    let mut missed = 0;
+    for run in &runs {
+        missed += usize::from(!run.result().await.expect("it completes"));
+    }
+    assert_eq!(missed, 0, "so many of {} have missed their event", runs.len());
 }
