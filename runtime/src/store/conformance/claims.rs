@@ -95,20 +95,6 @@ pub(super) async fn a_run_that_was_given_back_is_claimed_before_newer_ones(world
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([old, new[1], new[2]]));
 }
 
-pub(super) async fn an_announcement_is_heard_by_another_process(world: World) {
-    let other = world.another().await;
-    other.listen(APP, HOUR).await;
-    let heard = async |work: &str, bell: &tokio::sync::Notify| {
-        let heard = tokio::time::timeout(Duration::from_secs(10), bell.notified()).await;
-        heard.unwrap_or_else(|_| panic!("nothing is heard of {work}"));
-    };
-    // It begins with a look at all that there was before.
-    heard("the beginning", &other.hints().ready).await;
-    world.start(1).await;
-    heard("a run", &other.hints().ready).await;
-    other.close().await;
-}
-
 pub(super) async fn a_line_that_cannot_be_read_concerns_its_run_alone(world: World) {
     let runs = world.start(2).await;
     let worker = world.worker(HOUR).await;

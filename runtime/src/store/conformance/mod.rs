@@ -12,6 +12,7 @@ mod database;
 mod deploys;
 mod events;
 mod flushes;
+mod hints;
 mod inboxes;
 mod leases;
 mod opening;
@@ -93,7 +94,6 @@ behaviours! {
         a_message_that_cannot_be_read_concerns_its_run_alone,
         a_resent_start_starts_once,
         a_run_that_was_given_back_is_claimed_before_newer_ones,
-        an_announcement_is_heard_by_another_process,
     ],
     leases: [
         a_lost_lease_cannot_commit,
@@ -205,6 +205,19 @@ behaviours! {
         handlers_start_in_the_commit_that_ends_their_run,
         what_an_operator_begins_is_cancelled_by_later_events,
         a_cancellation_that_was_taken_is_told_to_the_next_worker,
+    ],
+    hints: [
+        whoever_starts_a_run_says_that_it_is_ready,
+        whoever_accepts_an_event_says_that_it_is_to_be_routed,
+        whoever_routes_says_whom_it_has_told_what,
+        what_a_router_leaves_to_others_is_told,
+        whoever_lets_a_run_go_says_what_becomes_of_it,
+        whoever_takes_over_says_that_there_is_more_to_look_after,
+        operators_say_what_they_did,
+        a_flush_that_has_landed_is_told_of,
+        other_processes_hear_of_it,
+        an_end_that_is_waited_for_is_told_to_other_processes,
+        an_end_of_which_nobody_speaks_is_found_by_polling,
     ],
     children: [
         a_child_starts_with_its_parents_commit,

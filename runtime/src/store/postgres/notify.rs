@@ -79,22 +79,21 @@ impl Telling {
         {
             debug!("the server does not answer, so others were not told of the last commits");
         }
-        self.abort();
+        self.stop_listening();
     }
 
-    fn abort(&self) {
+    fn stop_listening(&self) {
         if let Some(listening) = self.listening.get() {
             listening.abort();
-        }
-        if let Some(speaking) = &*self.speaking.lock().unwrap_or_else(PoisonError::into_inner) {
-            speaking.abort();
         }
     }
 }
 
+/// What is left to say is still said.
 impl Drop for Telling {
     fn drop(&mut self) {
-        self.abort();
+        self.closing.cancel();
+        self.stop_listening();
     }
 }
 
@@ -107,7 +106,10 @@ async fn speak(pool: PgPool, hints: Arc<Hints>, closing: CancellationToken) {
             while let Err(error) =
                 sqlx::query(NOTIFY).bind(CHANNEL).bind(&said).execute(&pool).await
             {
-                debug!(%error, "others could not be told of commits; it is tried again");
+                debug!(%error, "others could not be told of commits");
+                if closing.is_cancelled() {
+                    return;
+                }
                 sleep(RETRY).await;
             }
         }
@@ -193,4 +195,80 @@ async fn ask(pool: &PgPool, hints: &Hints, rounds: &mut Rounds) -> Result<(), St
     }
     rounds.found(hints, awaited, &over);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::End;
+    use crate::store::Then;
+    use crate::store::conformance::{APP, HOUR, World, json, on_postgres, only};
+
+    /// It may have looked where the run stands just before that ended.
+    #[tokio::test]
+    async fn who_begins_to_wait_is_told_of_the_last_moments() {
+        on_postgres(|world: World| async move {
+            world.store.listen(APP, HOUR).await;
+            let other = world.another().await;
+            other.listen(APP, HOUR).await;
+            let worker = world.worker(HOUR).await;
+            let run = world.claimed(worker).await;
+            let end = only(run, 0, Then::End(End::Completed(json("1"))));
+            world.flush(worker, &[end]).await.expect("it is ours");
+            let awaited = other.hints().await_end(run);
+            let told = timeout(Duration::from_secs(10), awaited.told());
+            told.await.expect("it hears of what it has just missed");
+            drop(awaited);
+            other.close().await;
+        })
+        .await;
+    }
+
+    /// The connection on which hints come breaks, and is there again.
+    #[tokio::test]
+    async fn what_was_said_while_nobody_could_listen_is_made_good() {
+        on_postgres(|world: World| async move {
+            world.store.listen(APP, HOUR).await;
+            let other = world.another().await;
+            other.listen(APP, HOUR).await;
+            other.hints().ready.notified().await;
+            let worker = world.worker(HOUR).await;
+            let run = world.claimed(worker).await;
+            let awaited = other.hints().await_end(run);
+            let broken = "
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+            world.database.execute(broken).await;
+            let end = only(run, 0, Then::End(End::Completed(json("1"))));
+            world.flush(worker, &[end]).await.expect("it is ours");
+            world.start(1).await;
+            let heard = async {
+                awaited.told().await;
+                other.hints().ready.notified().await;
+            };
+            timeout(Duration::from_secs(10), heard).await.expect("it looks again");
+            drop(awaited);
+            other.close().await;
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_is_left_to_say_is_said_before_the_connections_are_closed() {
+        on_postgres(|world: World| async move {
+            let other = world.another().await;
+            other.listen(APP, HOUR).await;
+            other.hints().ready.notified().await;
+            for _ in 0..20 {
+                let sender = world.another().await;
+                let run = crate::store::NewRun::new("on-order", None, json("{}"));
+                sender.start(APP, &[run]).await.expect("it starts");
+                sender.close().await;
+                let heard = timeout(Duration::from_secs(10), other.hints().ready.notified());
+                heard.await.expect("it was said");
+            }
+            other.close().await;
+        })
+        .await;
+    }
 }

@@ -144,8 +144,11 @@ pub(super) const REPLAY: &str = "
         INSERT INTO indelible.ready (run_id, app, workflow, rank)
         SELECT id, app, workflow, rank FROM started
     )
-    SELECT asked.place, found.app, found.status, found.ended_at IS NOT NULL AS over
-    FROM asked LEFT JOIN found ON found.place = asked.place ORDER BY asked.place";
+    SELECT asked.place, started.app, found.status, found.ended_at IS NOT NULL AS over
+    FROM asked
+    LEFT JOIN found ON found.place = asked.place
+    LEFT JOIN started ON started.id = asked.id
+    ORDER BY asked.place";
 
 /// Served by the primary key.
 const INTERVENTIONS: &str = "
