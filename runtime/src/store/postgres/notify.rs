@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::{OnceCell, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -45,7 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Telling {
     speaking: Mutex<Option<JoinHandle<()>>>,
     closing: CancellationToken,
-    listening: OnceCell<JoinHandle<()>>,
+    listening: OnceCell<AbortHandle>,
 }
 
 impl Telling {
@@ -65,7 +65,7 @@ impl Telling {
             let listening = tokio::spawn(hear(pool, hints, app.to_owned(), poll, ready));
             // Dropped when the server does not answer.
             let _ = heard.await;
-            listening
+            listening.abort_handle()
         };
         self.listening.get_or_init(begin).await;
     }

@@ -97,7 +97,7 @@ pub(super) async fn join(
         .execute(&mut *tx)
         .await?;
     tx.commit(Stirred::nothing()).await?;
-    life.is_known();
+    life.keep();
     Ok(asked)
 }
 

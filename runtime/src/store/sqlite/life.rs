@@ -79,7 +79,7 @@ pub(super) struct Beginning<'l> {
 
 impl Beginning<'_> {
     /// The database knows of it.
-    pub(super) fn is_known(mut self) {
+    pub(super) fn keep(mut self) {
         self.is_known = true;
     }
 }

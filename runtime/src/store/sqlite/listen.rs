@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use sqlx::{Row as _, SqlitePool};
 use tokio::sync::OnceCell;
-use tokio::task::JoinHandle;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::debug;
 
@@ -65,7 +65,7 @@ impl ToDo {
 
 /// Listens once it is asked to, as long as the store is there.
 #[derive(Default)]
-pub(super) struct Listening(OnceCell<JoinHandle<()>>);
+pub(super) struct Listening(OnceCell<AbortHandle>);
 
 impl Listening {
     pub(super) async fn begin(&self, store: &SqliteStore, app: &str, poll: Duration) {
@@ -84,7 +84,7 @@ impl Listening {
             if let Err(error) = changes.look().await {
                 debug!(%error, "the file could not be asked whether it has changed");
             }
-            tokio::spawn(changes.follow(poll))
+            tokio::spawn(changes.follow(poll)).abort_handle()
         };
         self.0.get_or_init(begin).await;
     }
