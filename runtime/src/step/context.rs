@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Step;
-use super::error::Failure;
+use super::error::{Failure, Unstorable};
 use super::operations::{Fault, Shared};
 use super::transaction::Database;
 use super::undo::Undo;
@@ -235,7 +235,8 @@ where
         let input = context.input().await;
         let body = body(input, &context);
         let output = body.await.into_result().map_err(Fails::into_failure)?;
-        Ok(Payload::encode(&output, limit)?)
+        Ok(Payload::encode(&output, limit)
+            .map_err(|cause| Unstorable { what: "the run's output", cause })?)
     })
 }
 

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Attempt, ErrorKind, ErrorRecord, StateKey};
+use crate::payload::EncodeError;
 
 /// Any error that can leave a step.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
@@ -114,6 +115,14 @@ impl fmt::Display for StepError {
 
 impl Error for StepError {}
 
+/// A body has given something that cannot be stored.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} cannot be stored: {cause}")]
+pub(crate) struct Unstorable {
+    pub(crate) what: &'static str,
+    pub(crate) cause: EncodeError,
+}
+
 /// Why a run fails: any error, turned into this by `?`.
 ///
 /// Like other catch-all errors it does not implement [`Error`] itself; that is what lets `?`
@@ -130,7 +139,11 @@ impl Failure {
     pub(crate) fn record(&self) -> ErrorRecord {
         match find::<StepError>(&self.0) {
             Some(step) => ErrorRecord { step: Some(step.key.clone()), ..step.record.clone() },
-            None => ErrorRecord::of(ErrorKind::Error, &*self.0),
+            None => {
+                let is_unstorable = find::<Unstorable>(&self.0).is_some();
+                let kind = if is_unstorable { ErrorKind::Unstorable } else { ErrorKind::Error };
+                ErrorRecord::of(kind, &*self.0)
+            }
         }
     }
 }

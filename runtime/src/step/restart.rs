@@ -1,5 +1,5 @@
 use super::Step;
-use super::error::Failure;
+use super::error::{Failure, Unstorable};
 use crate::workflow::{Input, Workflow};
 
 impl Step {
@@ -30,7 +30,8 @@ impl Step {
     /// Always: that is what ends the body. An input that cannot be stored fails the run.
     pub fn restart<W: Workflow, T>(&self, input: <W::Input as Input>::Start) -> Result<T, Failure> {
         let mut operations = self.operations.lock();
-        let input = <W::Input as Input>::encode(&input, operations.limits().event)?;
+        let input = <W::Input as Input>::encode(&input, operations.limits().event)
+            .map_err(|cause| Unstorable { what: "the input of the next generation", cause })?;
         operations.restart(input);
         Err(Failure::msg("the run begins anew"))
     }

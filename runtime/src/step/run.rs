@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::durable::{Durable, StepFuture};
 use super::error::{BoxError, Permanent, RetryAfter, StepError, find};
-use super::operations::{Held, Instruction, Resolution};
+use super::operations::{Held, Instruction, Resolution, Written};
 use super::transaction::{Open, Rollback, is_conflict};
 use super::undo::UndoFn;
 use super::{Step, panic};
@@ -82,8 +82,8 @@ pub struct Run<'s, T, E> {
 /// What `run` knows of its types. Kept as functions, as a bound on [`Run`]'s own traits would make
 /// rustc say of an outcome that cannot be stored that the step cannot be awaited either.
 struct Conversions<T, E> {
-    encode: fn(&T, usize) -> Result<Payload, EncodeError>,
-    decode: fn(&Held, Resolution) -> Poll<Result<T, StepError>>,
+    encode: fn(&T, usize) -> Result<Written, EncodeError>,
+    decode: fn(&Held, Resolution, Option<Written>) -> Poll<Result<T, StepError>>,
     error: fn(E) -> BoxError,
     keep: Option<Keep<E>>,
 }
@@ -112,8 +112,8 @@ impl<'s, T, E> Run<'s, T, E> {
             open: None,
             attempt: Box::new(attempt),
             conversions: Conversions {
-                encode: Payload::encode,
-                decode: Held::decode,
+                encode: Written::of,
+                decode: Held::decode_written,
                 error: E::into,
                 keep: None,
             },
@@ -276,7 +276,7 @@ impl<'s, T: 's, E: 's> IntoFuture for Run<'s, T, E> {
     type IntoFuture = StepFuture<'s, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let mut running = Running { run: self, current: None, conflicts: 0 };
+        let mut running = Running { run: self, current: None, written: None, conflicts: 0 };
         StepFuture::new(move |cx| running.poll(cx))
     }
 }
@@ -285,6 +285,8 @@ impl<'s, T: 's, E: 's> IntoFuture for Run<'s, T, E> {
 struct Running<'s, T, E> {
     run: Run<'s, T, E>,
     current: Option<(u32, Attempt<'s, T, E>)>,
+    /// What the last attempt has handed in.
+    written: Option<Written>,
     /// How often in a row its transaction was in the way of another.
     conflicts: u32,
 }
@@ -325,7 +327,8 @@ impl<T, E> Running<'_, T, E> {
                     {
                         return Poll::Pending;
                     }
-                    return (self.run.conversions.decode)(&self.run.held, resolution);
+                    let written = self.written.take();
+                    return (self.run.conversions.decode)(&self.run.held, resolution, written);
                 }
                 Instruction::Consider(_) | Instruction::Wait => return Poll::Pending,
                 Instruction::Begin { attempt } => self.begin(attempt),
@@ -371,7 +374,8 @@ impl<T, E> Running<'_, T, E> {
             self.run.held.operations().set_deadline(self.run.held.key(), self.run.timeout);
         }
         let result = match polled {
-            Ok(Poll::Ready(Ok(value))) => self.encode(&value),
+            Ok(Poll::Ready(Ok(value))) => panic::catch(|| self.encode(&value))
+                .unwrap_or_else(|record| Err(Unsuccessful { record, again: Again::Backoff })),
             Ok(Poll::Ready(Err(error))) => Err(self.classify(error)),
             Ok(Poll::Pending) if expired => {
                 let timeout = self.run.timeout.unwrap_or_default();
@@ -385,12 +389,16 @@ impl<T, E> Running<'_, T, E> {
         Poll::Ready((attempt, result))
     }
 
-    fn encode(&self, value: &T) -> Result<Payload, Unsuccessful> {
+    fn encode(&mut self, value: &T) -> Result<Payload, Unsuccessful> {
         let limit = self.run.held.operations().limits().outcome;
-        (self.run.conversions.encode)(value, limit).map_err(|error| {
-            let message = format!("the step's outcome cannot be stored: {error}");
-            Unsuccessful::new(ErrorRecord::new(ErrorKind::Unstorable, message), Again::Never)
-        })
+        match (self.run.conversions.encode)(value, limit) {
+            Ok(written) => Ok(self.written.insert(written).payload.clone()),
+            Err(error) => {
+                let message = format!("the step's outcome cannot be stored: {error}");
+                let record = ErrorRecord::new(ErrorKind::Unstorable, message);
+                Err(Unsuccessful::new(record, Again::Never))
+            }
+        }
     }
 
     fn classify(&mut self, error: E) -> Unsuccessful {

@@ -55,7 +55,7 @@ async fn body<T: Serialize>(
     workflow: impl AsyncFnOnce(Step) -> Result<T, Failure>,
 ) -> Result<Payload, Failure> {
     let output = workflow(context.extract()).await?;
-    Ok(Payload::encode(&output, usize::MAX)?)
+    Ok(Payload::from_text(serde_json::to_string(&output)?, usize::MAX)?)
 }
 
 macro_rules! workflow {

@@ -1,4 +1,4 @@
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::fmt;
 use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll};
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Entering, Fault, Instruction, Operations, Resolution, Shared};
 use crate::journal::{Change, ErrorRecord, StateKey};
-use crate::payload::Payload;
+use crate::payload::{EncodeError, Outcome, Payload};
 use crate::step::{Open, Step, StepError};
 use crate::workflow::{State, StepKind};
 
@@ -97,6 +97,21 @@ impl Held {
         false
     }
 
+    /// Gives the committed outcome to the body; if it is the one that this attempt has written, as it was
+    /// read back then.
+    pub(crate) fn decode_written<T: Outcome>(
+        &self,
+        resolution: Resolution,
+        written: Option<Written>,
+    ) -> Poll<Result<T, StepError>> {
+        let same =
+            |written: &Written| matches!(&resolution.outcome, Ok(it) if it.is(&written.payload));
+        match written.filter(same).and_then(Written::value) {
+            Some(value) => Poll::Ready(Ok(value)),
+            None => self.decode(resolution),
+        }
+    }
+
     /// Gives the committed outcome to the body. One that no longer decodes holds the run: the body
     /// then waits for ever.
     pub(crate) fn decode<T: DeserializeOwned>(
@@ -119,6 +134,24 @@ impl Held {
                 }
             },
         }
+    }
+}
+
+/// An outcome on its way to its commit, with what the body is given once it is committed.
+pub(crate) struct Written {
+    pub(crate) payload: Payload,
+    value: Box<dyn Any + Send>,
+}
+
+impl Written {
+    pub(crate) fn of<T: Outcome>(value: &T, limit: usize) -> Result<Self, EncodeError> {
+        let (payload, value) = Payload::round_trip(value, limit)?;
+        Ok(Self { payload, value: Box::new(value) })
+    }
+
+    /// What was read back, if it is of this type.
+    fn value<T: Outcome>(self) -> Option<T> {
+        self.value.downcast().ok().map(|value| *value)
     }
 }
 

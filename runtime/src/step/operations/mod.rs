@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub(crate) use self::fault::{Fault, Mismatch};
-pub(crate) use self::held::Held;
+pub(crate) use self::held::{Held, Written};
 pub(crate) use self::keys::{Again, Keys};
 use self::messages::Abandoned;
 use crate::journal::{
