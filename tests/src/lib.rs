@@ -1,5 +1,6 @@
 //! What the end-to-end tests share.
 
+pub mod crowd;
 pub mod databases;
 pub mod fleet;
 pub mod operations;

@@ -297,38 +297,9 @@ async fn a_run_that_takes_ten_workers_down_fails_as_a_crash_loop() {
     assert!(last.ended().is_none(), "the eleventh worker lives");
     let error = run.record().await.expect("its record").error.expect("it has failed");
     assert_eq!(error.kind, ErrorKind::CrashLoop);
+    assert!(error.message.contains("this had begun: the step `fall`"), "{}", error.message);
     assert_eq!(scene.traces("fall").await.len(), 10);
     assert_eq!(run.journal().await.expect("its journal").len(), 1, "its first step is on record");
-}
-
-/// Of two that may have taken workers down, one waits until the other has got on.
-#[tokio::test]
-async fn a_suspect_is_driven_next_to_no_other() {
-    let scene = Scene::set().await;
-    let mut first = scene.worker();
-    let runs = scene.send_out(2, Some("bridge")).await;
-    let at_gate = async || scene.traces("wait-at-gate").await.values().sum::<i64>();
-    eventually("both wait at the gate", async || at_gate().await == 2).await;
-    let suspect = "
-        UPDATE indelible.runs run SET take_overs = 3, last_seq = (
-            SELECT max(seq) FROM indelible.journal WHERE run_id = run.id
-        )";
-    sqlx::query(suspect).execute(scene.ground.pool()).await.expect("they are suspect");
-    first.kill();
-
-    let _second = scene.worker();
-    eventually("one of them waits, and the other goes on", async || {
-        let mut statuses = Vec::new();
-        for run in &runs {
-            let record = scene.client.run(*run).await.expect("the database answers");
-            statuses.push(record.expect("its record").status);
-        }
-        statuses.contains(&RunStatus::Waiting) && at_gate().await == 3
-    })
-    .await;
-    scene.ground.open_gate("bridge").await.expect("the gate opens");
-    scene.all_complete(2).await;
-    scene.assert_each_outcome_once(&runs).await;
 }
 
 /// The process that undoes a run's steps is killed in the middle: the next one goes on from there.

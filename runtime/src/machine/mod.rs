@@ -113,7 +113,8 @@ pub(crate) enum Turn {
     /// Nothing happens before this time, or before the run is told something: the machine may be
     /// dropped and made again from its journal.
     Idle { until: Option<Timestamp> },
-    /// It was asked to [`drain`](Machine::drain), and no step is in progress any more.
+    /// It was asked to [`drain`](Machine::drain) or to [`hesitate`](Machine::hesitate), and no step is in
+    /// progress any more.
     Drained,
     /// The run's end is committed.
     Ended,
@@ -296,6 +297,20 @@ impl Machine {
     /// Begins no further step or attempt: those in progress go on, their outcomes are committed.
     pub(crate) fn drain(&mut self) {
         self.operations.lock().drain();
+    }
+
+    /// Begins no code of a step before [`go_ahead`](Self::go_ahead).
+    pub(crate) fn hesitate(&mut self) {
+        self.operations.lock().hesitate();
+    }
+
+    /// The steps that would begin if it did not hesitate.
+    pub(crate) fn about_to_begin(&self) -> Vec<StateKey> {
+        self.operations.lock().about_to_begin()
+    }
+
+    pub(crate) fn go_ahead(&mut self) {
+        self.operations.lock().go_ahead();
     }
 
     /// What the body waits for, for a message.

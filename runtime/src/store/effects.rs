@@ -20,6 +20,8 @@ pub(super) struct Effects<'a> {
     pub(super) attributes: Vec<Attribute<'a>>,
     /// Runs that leave the worker and may have messages: parked ones, and held ones.
     pub(super) at_rest: Vec<RunId>,
+    /// Runs with the steps whose futures are about to begin.
+    pub(super) beginning: Vec<(RunId, &'a str)>,
     /// Runs that are over.
     pub(super) ended: Vec<RunId>,
     /// What it leaves to be done in its app.
@@ -91,6 +93,7 @@ impl<'a> Effects<'a> {
             cancels,
             restarts,
             attributes,
+            beginning,
             at_rest: _,
             ended: _,
             work: _,
@@ -103,6 +106,7 @@ impl<'a> Effects<'a> {
             && cancels.is_empty()
             && restarts.is_empty()
             && attributes.is_empty()
+            && beginning.is_empty()
     }
 
     fn push(&mut self, commit: &'a RunCommit) {
@@ -157,6 +161,7 @@ impl<'a> Effects<'a> {
         }
         let attributes = commit.attributes.iter();
         self.attributes.extend(attributes.map(|(key, value)| Attribute { run, key, value }));
+        self.beginning.extend(commit.beginning.iter().map(|steps| (run, &**steps)));
         self.children.extend(commit.handlers.iter().map(|handler| (run, handler)));
         self.work |= match commit.then {
             Then::Park(Some(_)) => Work::TIMERS,

@@ -301,6 +301,8 @@ pub(crate) struct Claim<'a> {
     pub(crate) worker: WorkerId,
     pub(crate) app: &'a str,
     pub(crate) workflows: &'a [Driven],
+    /// Only suspects of cohorts of this size; with 0 only runs that are none.
+    pub(crate) cohort: u32,
     pub(crate) limit: usize,
 }
 
@@ -310,7 +312,33 @@ pub(crate) struct Claimed {
     /// The database's time of the claim.
     pub(crate) at: Timestamp,
     pub(crate) runs: Vec<ClaimedRun>,
+    /// Whether there are suspects that are ready.
+    pub(crate) has_suspects: bool,
 }
+
+/// What is held against a run, as workers went down that drove it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// How many in a row, with no new line in its journal since.
+    pub(crate) take_overs: u32,
+    /// How many runs were suspected together when the last of them did, if it was one.
+    pub(crate) suspects: u32,
+}
+
+/// A run that a worker held when it was lost.
+#[derive(Debug, Clone)]
+pub(crate) struct Orphan {
+    pub(crate) run: RunId,
+    pub(crate) worker: WorkerId,
+    pub(crate) standing: Standing,
+    /// Whether it is known that futures of its steps had begun.
+    pub(crate) began: bool,
+    /// Whether its journal has a new line since the last worker went down with it.
+    pub(crate) got_on: bool,
+}
+
+/// Says what is held against runs from now on, in their order.
+pub(crate) type Judge<'a> = &'a (dyn Fn(&[Orphan]) -> Vec<Standing> + Send + Sync);
 
 /// A run that the claiming worker now holds, with its journal.
 #[derive(Debug)]
@@ -319,9 +347,9 @@ pub(crate) struct ClaimedRun {
     pub(crate) origin: Origin,
     /// What waits in its inbox, oldest first.
     pub(crate) inbox: Vec<Message>,
-    /// How many workers in a row were taken over from while they drove it, with no new line in its
-    /// journal since.
-    pub(crate) take_overs: u32,
+    pub(crate) standing: Standing,
+    /// The steps whose futures had begun when the last worker went down with it, if that is known.
+    pub(crate) suspected: Option<String>,
     /// Why its journal or its inbox cannot be read, if so: then they are not whole.
     pub(crate) unreadable: Option<String>,
 }
@@ -338,6 +366,8 @@ pub(crate) struct RunCommit {
     pub(crate) discarded: Vec<MessageId>,
     /// What the run is found by from now on: keys and values.
     pub(crate) attributes: Vec<(String, String)>,
+    /// Steps whose futures are about to begin, if a worker went down with the run before.
+    pub(crate) beginning: Option<String>,
     pub(crate) then: Then,
     /// The runs that are started because this one has not completed: its detached children.
     pub(crate) handlers: Vec<Child>,
@@ -713,9 +743,16 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// tell what to make of are delivered again.
     async fn leave(&self, worker: WorkerId) -> Result<(), StoreError>;
 
-    /// Ends the lives of workers whose leases have run out, as [`leave`](Self::leave) does; for each run
-    /// that they held it is counted how often in a row that was so. Gives how many runs those were.
-    async fn take_over(&self) -> Result<u64, StoreError>;
+    /// The same for a worker that has lost its lease while it drove runs: `judge` says what is held
+    /// against them.
+    async fn forfeit(&self, worker: WorkerId, judge: Judge<'_>) -> Result<(), StoreError>;
+
+    /// Ends the lives of workers whose leases have run out, as [`forfeit`](Self::forfeit) does. Gives how
+    /// many runs they held.
+    async fn take_over(&self, judge: Judge<'_>) -> Result<u64, StoreError>;
+
+    /// The sizes of the cohorts of which suspects are ready.
+    async fn cohorts(&self, app: &str) -> Result<Vec<u32>, StoreError>;
 
     /// Gives back the runs that a worker holds and does not drive: a claim whose reply was lost has
     /// left them to it. Gives how many there were.

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -9,8 +10,9 @@ use tracing::warn;
 
 use super::driver::{self, Driver};
 use super::lookout::{Looked, Lookout, Next};
+use super::quarantine::{Quarantine, Trial};
 use crate::id::WorkerId;
-use crate::store::{Claim, Driven, StoreError};
+use crate::store::{Claim, ClaimedRun, Driven, StoreError};
 
 /// The most runs that are claimed at once.
 const BATCH: usize = 200;
@@ -25,6 +27,9 @@ pub(crate) async fn claim(driver: Driver, worker: WorkerId, runs: Runs) {
         worker,
         workflows: env.program.drives.clone(),
         slots: Arc::new(Semaphore::new(env.config.concurrency)),
+        quarantine: Quarantine::new(env.store.clone()),
+        // One that died may have left some.
+        has_suspects: AtomicBool::new(true),
         runs,
         driver,
     };
@@ -49,6 +54,9 @@ struct Claimer {
     worker: WorkerId,
     workflows: Vec<Driven>,
     slots: Arc<Semaphore>,
+    quarantine: Quarantine,
+    /// Whether there were any that were ready when it was last asked.
+    has_suspects: AtomicBool,
     runs: Runs,
     driver: Driver,
 }
@@ -69,30 +77,57 @@ impl Claimer {
         Ok(Looked { found: 0, next: Next::Again })
     }
 
-    /// Claims as many runs as there are free slots.
+    /// Claims as many runs as there are free slots, among them suspects if there are any.
     async fn claim_once(&self, slot: OwnedSemaphorePermit) -> Result<Looked, StoreError> {
         let Driver { env, clock, .. } = &self.driver;
         let mut first = Some(slot);
-        let limit = (self.slots.available_permits() + 1).min(BATCH);
-        let app = env.program.app;
-        let claim = Claim { worker: self.worker, app, workflows: &self.workflows, limit };
-        let claimed = env.store.claim(claim).await?;
+        // Only this loop takes slots, so as many as are counted are still free.
+        let mut slot = || first.take().or_else(|| self.slots.clone().try_acquire_owned().ok());
+        let free = (self.slots.available_permits() + 1).min(BATCH);
+        let had_suspects = self.has_suspects.load(Ordering::Relaxed);
+        let suspects = if had_suspects { self.claim_suspects(free).await? } else { Vec::new() };
+        let limit = free - suspects.len();
+        let trials = suspects.into_iter();
+        trials.for_each(|run| self.drive(run, slot(), Some(self.quarantine.begin())));
+        if limit == 0 {
+            return Ok(Looked { found: free, next: Next::Again });
+        }
+        let claimed = env.store.claim(self.claim(0, limit)).await?;
         clock.observe(claimed.at);
         env.outages.answered();
         let found = claimed.runs.len();
-        for run in claimed.runs {
-            // Only this loop takes slots, so as many as were counted are still free.
-            let slot = first.take().or_else(|| self.slots.clone().try_acquire_owned().ok());
-            let driver = self.driver.clone();
-            let inbox = driver.inboxes.open(run.origin.trigger.run);
-            self.runs.spawn(async move {
-                driver::drive(driver, run, inbox).await;
-                drop(slot);
-            });
-        }
-        let more = found == limit;
+        claimed.runs.into_iter().for_each(|run| self.drive(run, slot(), None));
+        self.has_suspects.store(claimed.has_suspects, Ordering::Relaxed);
+        let more = found == limit || (claimed.has_suspects && !had_suspects);
         let next = if more { Next::Again } else { Next::Within(env.config.poll_interval) };
         Ok(Looked { found, next })
+    }
+
+    /// Claims as many suspects as may be driven now.
+    async fn claim_suspects(&self, free: usize) -> Result<Vec<ClaimedRun>, StoreError> {
+        let store = &self.driver.env.store;
+        let cohorts = store.cohorts(self.driver.env.program.app).await?;
+        for (cohort, room) in self.quarantine.rooms(cohorts) {
+            let suspects = store.claim(self.claim(cohort, room.min(free))).await?.runs;
+            if !suspects.is_empty() {
+                return Ok(suspects);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn claim(&self, cohort: u32, limit: usize) -> Claim<'_> {
+        let app = self.driver.env.program.app;
+        Claim { worker: self.worker, app, workflows: &self.workflows, cohort, limit }
+    }
+
+    fn drive(&self, run: ClaimedRun, slot: Option<OwnedSemaphorePermit>, trial: Option<Trial>) {
+        let driver = self.driver.clone();
+        let inbox = driver.inboxes.open(run.origin.trigger.run);
+        self.runs.spawn(async move {
+            driver::drive(driver, run, inbox, trial).await;
+            drop(slot);
+        });
     }
 }
 

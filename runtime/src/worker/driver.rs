@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
@@ -15,8 +14,9 @@ use super::clock::DatabaseClock;
 use super::committer::{Commitment, Committer};
 use super::inbox::{Inbox, Inboxes};
 use super::pauses::Paused;
+use super::quarantine::{Caution, Trial};
 use super::transactions::Transactions;
-use crate::journal::{Child, ErrorKind, ErrorRecord, Message, RunId};
+use crate::journal::{Child, ErrorKind, ErrorRecord, Message, RunId, StateKey};
 use crate::machine::{Commit, End, Machine, Turn};
 use crate::payload::Payload;
 use crate::step::{Open, catch_panic};
@@ -24,16 +24,6 @@ use crate::store::{ClaimedRun, RunCommit, Then};
 
 /// A run whose next timer is no further away than this is kept in memory.
 const KEPT: SignedDuration = SignedDuration::from_secs(2);
-
-/// After so many workers in a row that went down with a run, it is not given to another.
-const CRASH_LOOP: u32 = 10;
-
-/// A run that so many workers in a row went down with is driven next to no other such run: whether it
-/// is to blame shows by itself, and one that was only there at the time gets on.
-const SUSPECT: u32 = 3;
-
-/// How long a suspect waits for the one before it.
-const APART: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a run is driven with.
 #[derive(Clone)]
@@ -44,11 +34,16 @@ pub(crate) struct Driver {
     pub(crate) transactions: Transactions,
     pub(crate) inboxes: Arc<Inboxes>,
     pub(crate) paused: Paused,
-    /// Held by the one run that may have taken workers down.
-    pub(crate) suspicion: Arc<Semaphore>,
 }
 
 impl Driver {
+    /// Commits what of a run is about to begin; `false` if it is not this worker's any more.
+    async fn announce(&self, run: RunId, what: String) -> bool {
+        let beginning = Some(what.replace('\0', "\u{fffd}"));
+        let about = RunCommit { beginning, ..nothing(run, Then::Continue) };
+        matches!(self.committer.submit(about).await, Ok(Commitment::Committed(_)))
+    }
+
     /// Commits what a machine asks for; `None` if the lease is lost before that is done.
     fn commit(
         &self,
@@ -66,7 +61,7 @@ impl Driver {
 }
 
 /// Drives one run until it ends, parks, is held, or is no longer this worker's.
-pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox) {
+pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, trial: Option<Trial>) {
     let Some(definition) = driver.env.program.workflow(&claimed.workflow) else {
         // The claim names the workflows that this program has.
         error!(workflow = claimed.workflow, "a run was claimed that this program cannot drive");
@@ -79,13 +74,11 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox) {
         let handlers = handlers(&driver, &claimed.workflow, run, &input, &then);
         return let_go(&driver.committer, run, then, handlers).await;
     }
-    let mut suspicion = None;
-    if claimed.take_overs >= SUSPECT {
-        let Ok(permit) = driver.suspicion.clone().try_acquire_owned() else {
-            let later = driver.clock.now() + APART;
-            return let_go(&driver.committer, run, Then::Park(Some(later)), Vec::new()).await;
-        };
-        suspicion = Some(permit);
+    let caution = Caution::towards(claimed.standing);
+    if caution == Caution::Hesitate {
+        if !driver.announce(run, "its body".to_owned()).await {
+            return;
+        }
     }
     let mut machine = Machine::new(
         definition,
@@ -94,16 +87,30 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox) {
         claimed.origin,
     );
     let workflow = claimed.workflow;
-    if claimed.take_overs >= CRASH_LOOP {
-        let error = crash_loop(claimed.take_overs);
+    if caution == Caution::Hesitate {
+        machine.hesitate();
+    }
+    if caution == Caution::GiveUp {
+        let error = crash_loop(claimed.standing.take_overs, claimed.suspected.as_deref());
         error!(%run, workflow, "the run failed: {error}");
         let left = error.message.clone();
         let cancelled = claimed.inbox.iter().find_map(Message::cancellation).map(str::to_owned);
         machine.give_up(cancelled.map_or(End::Failed(error), End::Cancelled), &left);
     }
     claimed.inbox.into_iter().for_each(|message| machine.receive(message));
-    let mut drive =
-        Drive { driver, run, workflow, generation, input, machine, inbox, commit: None, suspicion };
+    let hesitates = caution == Caution::Hesitate;
+    let mut drive = Drive {
+        driver,
+        run,
+        workflow,
+        generation,
+        input,
+        machine,
+        inbox,
+        commit: None,
+        hesitates,
+        trial,
+    };
     let last = drive.until_rest().await;
     drive.settle(last).await;
 }
@@ -143,12 +150,24 @@ fn unreadable(claimed: &ClaimedRun, reason: &str, may_undo: bool) -> Then {
     }
 }
 
-fn crash_loop(take_overs: u32) -> ErrorRecord {
+fn crash_loop(take_overs: u32, suspected: Option<&str>) -> ErrorRecord {
+    let last = suspected.map_or_else(String::new, |steps| {
+        format!(" When the last one did, this had begun: {steps}.")
+    });
     let message = format!(
-        "{take_overs} workers in a row went down while they drove this run, and none of its steps \
-         ended in between; find out which of them takes the process down, then retry the run"
+        "{take_overs} workers in a row went down while they drove this run, and none of its steps ended \
+         in between.{last} Find out what takes the process down or blocks it, then retry the run"
     );
     ErrorRecord::new(ErrorKind::CrashLoop, message)
+}
+
+/// The steps by their keys, for a message.
+fn named(steps: &[StateKey]) -> String {
+    const SHOWN: usize = 5;
+    let shown = steps.iter().take(SHOWN).map(|step| format!("the step `{step}`"));
+    let more = steps.len().saturating_sub(SHOWN);
+    let more = (more > 0).then(|| format!("{more} more steps"));
+    shown.chain(more).collect::<Vec<_>>().join(", ")
 }
 
 /// One run being driven.
@@ -162,8 +181,10 @@ struct Drive {
     inbox: Inbox,
     /// The commit under way, if there is one.
     commit: Option<BoxFuture<'static, Option<Commitment>>>,
-    /// Until it gets on, if workers went down with it.
-    suspicion: Option<OwnedSemaphorePermit>,
+    /// Whether it is to be said what begins before it does, as a worker went down with the run.
+    hesitates: bool,
+    /// Of a suspect, until it gets on.
+    trial: Option<Trial>,
 }
 
 impl Drive {
@@ -236,16 +257,14 @@ impl Drive {
                         }
                         Some(end) => Then::End(end),
                     };
-                    let run = self.run;
                     let commit = RunCommit {
-                        run,
                         first_seq,
                         entries,
                         taken,
                         discarded,
                         attributes,
-                        then,
                         handlers,
+                        ..nothing(self.run, then)
                     };
                     self.commit = Some(self.driver.commit(commit, transaction));
                 }
@@ -261,6 +280,14 @@ impl Drive {
                         message = self.inbox.next() => self.machine.receive(message),
                         () = asked_to_rest(&env, &mut paused, &workflow) => {}
                     }
+                }
+                Turn::Drained if self.hesitates && !draining => {
+                    let steps = self.machine.about_to_begin();
+                    if !self.driver.announce(self.run, named(&steps)).await {
+                        return None;
+                    }
+                    self.hesitates = false;
+                    self.machine.go_ahead();
                 }
                 Turn::Drained => return Some(Then::Release),
                 Turn::Ended => return None,
@@ -287,7 +314,10 @@ impl Drive {
         self.machine.committed(at);
         let lines = self.machine.lines();
         if lines > before {
-            self.suspicion = None;
+            self.trial = None;
+            if std::mem::take(&mut self.hesitates) {
+                self.machine.go_ahead();
+            }
         }
         let limit = self.driver.env.program.limits.lines;
         if (before + 1..=lines).contains(&(limit / 5)) {
@@ -334,18 +364,24 @@ fn handlers(
     }
 }
 
-/// Makes a run's last commit by this worker.
-async fn let_go(committer: &Committer, run: RunId, then: Then, handlers: Vec<Child>) {
-    let commit = RunCommit {
+/// A commit of nothing but what becomes of the run.
+fn nothing(run: RunId, then: Then) -> RunCommit {
+    RunCommit {
         run,
         first_seq: 0,
         entries: Vec::new(),
         taken: Vec::new(),
         discarded: Vec::new(),
         attributes: Vec::new(),
+        beginning: None,
         then,
-        handlers,
-    };
+        handlers: Vec::new(),
+    }
+}
+
+/// Makes a run's last commit by this worker.
+async fn let_go(committer: &Committer, run: RunId, then: Then, handlers: Vec<Child>) {
+    let commit = RunCommit { handlers, ..nothing(run, then) };
     if let Ok(Commitment::Refused(reason)) = committer.submit(commit).await {
         error!(%run, reason, "the database refuses to let the run go; it stays where it is");
     }

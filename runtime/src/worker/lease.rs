@@ -5,6 +5,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::Env;
+use super::quarantine::judge;
 use crate::id::WorkerId;
 use crate::store::{StoreError, Worker};
 
@@ -84,7 +85,7 @@ impl Lease {
 /// Ends the lives of workers that have shown no sign of life for the length of their lease.
 pub(crate) async fn take_over(env: Arc<Env>) {
     loop {
-        match env.store.take_over().await {
+        match env.store.take_over(&judge).await {
             Ok(0) => {}
             Ok(runs) => info!(runs, "took over the runs of a worker that is gone"),
             Err(error) => env.outages.outage(&error),

@@ -14,6 +14,7 @@ mod lease;
 mod lookout;
 mod outages;
 mod pauses;
+mod quarantine;
 mod router;
 mod schedules;
 mod timers;
@@ -23,7 +24,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -116,8 +117,8 @@ async fn live(env: Arc<Env>, first: Lease) {
     let mut lease = first;
     loop {
         let worker = lease.worker();
-        live_once(&env, lease).await;
-        leave(&env, worker).await;
+        let over = live_once(&env, lease).await;
+        leave(&env, worker, over).await;
         if env.stopping.is_cancelled() {
             return;
         }
@@ -128,7 +129,7 @@ async fn live(env: Arc<Env>, first: Lease) {
 }
 
 /// One life: ends when its lease is lost, or when the worker is stopped and its runs have left.
-async fn live_once(env: &Arc<Env>, lease: Lease) {
+async fn live_once(env: &Arc<Env>, lease: Lease) -> Over {
     let worker = lease.worker();
     let clock = Arc::new(DatabaseClock::default());
     // Every task below is aborted when the set is dropped.
@@ -145,24 +146,44 @@ async fn live_once(env: &Arc<Env>, lease: Lease) {
     let transactions = Transactions { env: env.clone(), worker, clock: clock.clone() };
     let (pausing, paused) = watch::channel(BTreeSet::new());
     services.spawn(pauses::follow(env.clone(), pausing));
-    let suspicion = Arc::new(Semaphore::new(1));
-    let driver =
-        Driver { env: env.clone(), clock, committer, transactions, inboxes, paused, suspicion };
+    let driver = Driver { env: env.clone(), clock, committer, transactions, inboxes, paused };
     let runs = Runs::default();
     let mut claiming = Box::pin(claimer::claim(driver, worker, runs.clone()));
-    tokio::select! {
-        () = lease.keep(env) => {}
-        () = &mut committing => {}
-        () = &mut claiming => info!(%worker, "all runs have left the worker"),
-        Some(ended) = services.join_next() => error!(?ended, "a service of the worker has ended"),
-    }
+    let over = tokio::select! {
+        () = lease.keep(env) => Over::Lost,
+        () = &mut committing => Over::Lost,
+        () = &mut claiming => {
+            info!(%worker, "all runs have left the worker");
+            Over::Stopped
+        }
+        Some(ended) = services.join_next() => {
+            error!(?ended, "a service of the worker has ended");
+            Over::Stopped
+        }
+    };
     runs.abort().await;
+    over
+}
+
+/// How a life ended.
+#[derive(Clone, Copy)]
+enum Over {
+    /// It was asked to.
+    Stopped,
+    /// Its lease was lost, maybe as one of its runs has blocked it.
+    Lost,
 }
 
 /// Gives back what a life still held. Its lease runs out by itself if the database does not answer.
-async fn leave(env: &Env, worker: WorkerId) {
+async fn leave(env: &Env, worker: WorkerId, over: Over) {
     const PATIENCE: Duration = Duration::from_secs(2);
-    match timeout(PATIENCE, env.store.leave(worker)).await {
+    let leaving = async {
+        match over {
+            Over::Stopped => env.store.leave(worker).await,
+            Over::Lost => env.store.forfeit(worker, &quarantine::judge).await,
+        }
+    };
+    match timeout(PATIENCE, leaving).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             warn!(%worker, %error, "could not give back the lease; it runs out by itself");

@@ -89,6 +89,8 @@ pub(crate) struct Operations {
     live: bool,
     /// Whether no new work may begin, as the process is about to stop.
     draining: bool,
+    /// Whether no code of a step may begin before it is known that it is about to.
+    hesitating: bool,
     /// Entered and not yet taken by the body.
     active: HashMap<StateKey, Operation>,
     /// Entered and dropped by the body before their outcome came.
@@ -212,6 +214,7 @@ impl Operations {
             clock: Timestamp::MIN,
             live: false,
             draining: false,
+            hesitating: false,
             active: HashMap::new(),
             dropped: HashMap::new(),
             unrecorded: BTreeMap::new(),
@@ -461,9 +464,28 @@ impl Operations {
         self.draining = true;
     }
 
-    /// Whether it drains and nothing is in progress any more.
+    /// No code of a step begins before [`go_ahead`](Self::go_ahead).
+    pub(crate) fn hesitate(&mut self) {
+        self.hesitating = true;
+    }
+
+    /// The steps that have to hesitate, in the order in which the body came to them.
+    pub(crate) fn about_to_begin(&self) -> Vec<StateKey> {
+        let ready = |operation: &Operation| matches!(operation.status, Status::Ready);
+        let mut about: Vec<_> = self.active.iter().filter(|(_, it)| ready(it)).collect();
+        about.sort_by_key(|(_, operation)| operation.order);
+        about.into_iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    /// What hesitated may begin.
+    pub(crate) fn go_ahead(&mut self) {
+        self.hesitating = false;
+        self.wake(|operation| matches!(operation.status, Status::Ready));
+    }
+
+    /// Whether it drains, or hesitates, and nothing is in progress any more.
     pub(crate) fn is_drained(&self) -> bool {
-        self.draining
+        (self.draining || self.hesitating)
             && !self.active.values().any(|operation| {
                 matches!(
                     operation.status,

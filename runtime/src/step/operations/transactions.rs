@@ -75,7 +75,8 @@ impl Operations {
                 || self.is_locked()
                 || !self.handed_in.is_empty()
                 || !self.transactions.is_empty());
-        !has_to_wait
+        let runs_code = matches!(kind, StepKind::Run | StepKind::Transaction | StepKind::Undo);
+        !has_to_wait && !(self.hesitating && runs_code)
     }
 
     /// A transaction was not committed.

@@ -174,9 +174,9 @@ pub(super) async fn whoever_takes_over_says_that_there_is_more_to_look_after(wor
 
     let dead = world.worker(Duration::ZERO).await;
     world.database.update("workers", "expires_at = expires_at").await;
-    let (_, stirred) = world.stirs(world.store.take_over()).await;
+    let (_, stirred) = world.stirs(world.take_over()).await;
     assert_eq!(stirred, looked_after, "{dead} is gone");
-    let (_, stirred) = world.stirs(world.store.take_over()).await;
+    let (_, stirred) = world.stirs(world.take_over()).await;
     assert_eq!(stirred, NOTHING);
 }
 

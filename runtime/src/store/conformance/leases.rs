@@ -12,7 +12,7 @@ pub(super) async fn a_lost_lease_cannot_commit(world: World) {
     let committed = world.flush(worker, &[step(run, 0, "a")]).await;
     assert_eq!(committed.expect("nobody has taken over yet").evicted, []);
 
-    assert_eq!(world.store.take_over().await.expect("it can be taken over"), 1);
+    assert_eq!(world.take_over().await.expect("it can be taken over"), 1);
     let late = world.flush(worker, &[step(run, 1, "b")]).await;
     assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
     assert_eq!(world.lines(run).await, 1);
@@ -21,7 +21,7 @@ pub(super) async fn a_lost_lease_cannot_commit(world: World) {
 pub(super) async fn a_lost_lease_cannot_claim_or_renew(world: World) {
     let worker = world.worker(Duration::ZERO).await;
     let run = world.start(1).await[0];
-    world.store.take_over().await.expect("it can be taken over");
+    world.take_over().await.expect("it can be taken over");
     let claimed = claim(&*world.store, worker, 1).await;
     assert!(matches!(claimed, Err(StoreError::LeaseLost)), "{claimed:?}");
     let renewed = world.store.renew(worker, HOUR).await;
@@ -33,7 +33,7 @@ pub(super) async fn a_live_lease_is_not_taken_over(world: World) {
     let worker = world.worker(Duration::ZERO).await;
     let run = world.claimed(worker).await;
     world.store.renew(worker, HOUR).await.expect("nobody has taken over yet");
-    assert_eq!(world.store.take_over().await.expect("there is nothing to do"), 0);
+    assert_eq!(world.take_over().await.expect("there is nothing to do"), 0);
     world.flush(worker, &[step(run, 0, "a")]).await.expect("it is alive");
 }
 
@@ -44,8 +44,8 @@ pub(super) async fn what_a_dead_worker_held_is_driven_by_another(world: World) {
     let mine = world.claimed(alive).await;
     world.flush(dead, &[step(theirs, 0, "a")]).await.expect("nobody has taken over yet");
 
-    assert_eq!(world.store.take_over().await.expect("it can be taken over"), 1);
-    assert_eq!(world.store.take_over().await.expect("there is nothing left"), 0);
+    assert_eq!(world.take_over().await.expect("it can be taken over"), 1);
+    assert_eq!(world.take_over().await.expect("there is nothing left"), 0);
     let claimed = world.claim(alive, 10).await;
     assert_eq!(ids(&claimed), [theirs]);
     assert_eq!(claimed[0].origin.journal.len(), 1);
@@ -78,8 +78,8 @@ async fn die_with(world: &World, progress: impl AsyncFnOnce(WorkerId, RunId)) ->
     let worker = world.worker(Duration::ZERO).await;
     let claimed = world.claim(worker, 1).await;
     progress(worker, claimed[0].origin.trigger.run).await;
-    assert_eq!(world.store.take_over().await.expect("it can be taken over"), 1);
-    claimed[0].take_overs
+    assert_eq!(world.take_over().await.expect("it can be taken over"), 1);
+    claimed[0].standing.take_overs
 }
 
 pub(super) async fn take_overs_in_a_row_are_counted(world: World) {
@@ -106,7 +106,7 @@ pub(super) async fn giving_back_is_no_take_over(world: World) {
     world.start(1).await;
     for _ in 0..3 {
         let worker = world.worker(HOUR).await;
-        assert_eq!(world.claim(worker, 1).await[0].take_overs, 0);
+        assert_eq!(world.claim(worker, 1).await[0].standing.take_overs, 0);
         world.store.leave(worker).await.expect("it can leave");
     }
 }

@@ -30,8 +30,8 @@ pub(crate) use self::clock::StoppedClock;
 pub(in crate::store) use self::clock::stopped_at;
 pub(crate) use self::database::TestDatabase;
 pub(in crate::store) use self::world::{
-    APP, HOUR, ORDER, PAID, PLACED, World, claim, commit, done, done_with, ids, json, on_postgres,
-    on_sqlite, only, program, route, step, uncancelled, wait, worker,
+    APP, HOUR, ORDER, PAID, PLACED, World, claim, commit, counted, done, done_with, ids, json,
+    on_postgres, on_sqlite, only, program, route, step, uncancelled, wait, worker,
 };
 
 /// Makes the tests: `conformance::sqlite::leases::a_lost_lease_cannot_commit`, …

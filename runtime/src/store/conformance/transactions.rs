@@ -96,7 +96,7 @@ pub(super) async fn a_lost_lease_rolls_a_transaction_back(world: World) {
     world.set_up().await;
     let worker = world.worker(Duration::ZERO).await;
     let run = world.claimed(worker).await;
-    assert_eq!(world.store.take_over().await.expect("it is over"), 1);
+    assert_eq!(world.take_over().await.expect("it is over"), 1);
     let open = world.paid().await;
     let concluded = world.store.conclude(open, worker, Uuid::now_v7(), &step(run, 0, "pay")).await;
 

@@ -12,8 +12,9 @@ use crate::journal::{CancelKey, Change, Content, Entry, MatchKey, Message, RunId
 use crate::payload::Payload;
 use crate::store::hints::Work;
 use crate::store::{
-    Claim, ClaimedRun, Deliveries, Driven, Flushed, NewEvent, NewRun, Registration, Routing,
-    RunCommit, RunStatus, Store, StoreError, StoredEvent, Subscription, Then, Worker, open,
+    Claim, ClaimedRun, Deliveries, Driven, Flushed, NewEvent, NewRun, Orphan, Registration,
+    Routing, RunCommit, RunStatus, Standing, Store, StoreError, StoredEvent, Subscription, Then,
+    Worker, open,
 };
 use crate::workflow::StepKind;
 
@@ -130,6 +131,11 @@ impl World {
         self.store.flush(worker, Uuid::now_v7(), batch).await
     }
 
+    /// Takes over from workers that are gone, and counts it against what they held.
+    pub(in crate::store) async fn take_over(&self) -> Result<u64, StoreError> {
+        self.store.take_over(&counted).await
+    }
+
     /// What was stirred since this was asked last.
     pub(in crate::store) fn rung(&self) -> Work {
         self.store.hints().rung()
@@ -207,7 +213,7 @@ pub(in crate::store) async fn claim_for(
     limit: usize,
     driven: Driven,
 ) -> Result<Vec<ClaimedRun>, StoreError> {
-    let claim = Claim { worker, app: APP, workflows: &[driven], limit };
+    let claim = Claim { worker, app: APP, workflows: &[driven], cohort: 0, limit };
     Ok(store.claim(claim).await?.runs)
 }
 
@@ -301,7 +307,8 @@ pub(in crate::store) fn commit(
 ) -> RunCommit {
     let (taken, discarded, handlers) = (Vec::new(), Vec::new(), Vec::new());
     let attributes = Vec::new();
-    RunCommit { run, first_seq, entries, taken, discarded, attributes, then, handlers }
+    let beginning = None;
+    RunCommit { run, first_seq, entries, taken, discarded, attributes, beginning, then, handlers }
 }
 
 /// How long something else is done in between: chosen at random, the same again for the same seed.
@@ -342,6 +349,15 @@ impl Jitter {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
+}
+
+/// One take-over more against each, unless it got on.
+pub(in crate::store) fn counted(orphans: &[Orphan]) -> Vec<Standing> {
+    let standing = |orphan: &Orphan| {
+        let before = if orphan.got_on { 0 } else { orphan.standing.take_overs };
+        Standing { take_overs: before + 1, suspects: 0 }
+    };
+    orphans.iter().map(standing).collect()
 }
 
 /// Nothing cancels what an operator begins.

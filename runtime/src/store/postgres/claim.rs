@@ -11,7 +11,7 @@ use super::{inbox, query};
 use crate::journal::{Message, MessageId, Row, RunId};
 use crate::machine::Origin;
 use crate::store::message::{CANCEL, EVENT};
-use crate::store::{Claim, Claimed, ClaimedRun, RunStatus, StoreError};
+use crate::store::{Claim, Claimed, ClaimedRun, RunStatus, Standing, StoreError};
 use crate::workflow::TriggerData;
 
 /// The best ready runs that nobody else takes at this moment, then their journals and inboxes.
@@ -27,7 +27,7 @@ pub(super) const CLAIM: &str = "
     clock AS MATERIALIZED (SELECT id AS worker, clock_timestamp() AS at FROM lease),
     picked AS MATERIALIZED (
         SELECT run_id FROM indelible.ready
-        WHERE app = $2 AND rank >= $4 AND workflow = ANY ($3) AND EXISTS (SELECT FROM clock)
+        WHERE app = $2 AND suspects = $11 AND rank >= $4 AND workflow = ANY ($3) AND EXISTS (SELECT FROM clock)
           AND workflow <> ALL (ARRAY(SELECT workflow FROM indelible.paused WHERE app = $2))
           AND (workflow <> ALL ($9) OR EXISTS (
               SELECT FROM indelible.runs run
@@ -53,14 +53,17 @@ pub(super) const CLAIM: &str = "
             shape = ($8::uuid[])[array_position($3::text[], run.workflow)]
         FROM clock, taken WHERE run.id = taken.run_id
         RETURNING run.id, run.workflow, run.input, run.seed, run.rank, run.take_overs, run.retries,
-                  run.generation, run.started_at,
+                  run.suspects, run.suspected, run.last_seq, run.generation, run.started_at,
                   -- What a later generation begins with is not what its trigger said.
                   CASE WHEN run.generation = 0 THEN run.event_id END AS event_id,
                   coalesce(run.began_at, run.accepted_at) AS accepted_at
     )
     SELECT clock.at, claimed.id AS run_id, claimed.workflow, claimed.event_id, claimed.accepted_at,
            claimed.input::text AS input, claimed.seed, claimed.rank,
-           claimed.take_overs, claimed.retries, claimed.generation, claimed.started_at AS begun_at,
+           claimed.take_overs, claimed.suspects, claimed.suspected, claimed.last_seq,
+           EXISTS (
+               SELECT 1 FROM indelible.ready WHERE app = $2 AND suspects > 0
+           ) AS has_suspects, claimed.retries, claimed.generation, claimed.started_at AS begun_at,
            NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
            NULL::bigint AS attempt, NULL::timestamptz AS due_at, NULL::uuid AS child,
            NULL::text AS outcome, NULL::text AS error, NULL::timestamptz AS started_at,
@@ -68,13 +71,15 @@ pub(super) const CLAIM: &str = "
            NULL::uuid AS id, NULL::text AS name, NULL::text AS data, NULL::text AS reason
     FROM clock LEFT JOIN claimed ON true
     UNION ALL
-    SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           NULL, NULL, NULL,
            line.seq, line.key, line.kind, line.transition, line.attempt, line.due_at, line.child,
            line.outcome::text, line.error::text, line.started_at, line.first_seq,
            NULL, NULL, NULL, NULL
     FROM claimed JOIN indelible.journal line ON line.run_id = claimed.id
     UNION ALL
     SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           NULL, NULL, NULL, NULL,
            NULL, NULL, message.kind, NULL, NULL, NULL, NULL,
            message.outcome::text, message.error::text, NULL, NULL,
            message.id, event.name, event.data::text, message.reason
@@ -89,6 +94,11 @@ pub(super) async fn claim(
     claim: Claim<'_>,
 ) -> Result<Claimed, StoreError> {
     let mut connection = pool.acquire().await?;
+    if claim.cohort > 0 {
+        // There are few of them.
+        let batch = claim_from(&mut connection, &claim, BOTTOM, claim.limit).await?;
+        return Ok(batch.claimed());
+    }
     let floor = floors.of(claim.app);
     let mut batch = claim_from(&mut connection, &claim, floor, claim.limit).await?;
     if floor > BOTTOM && batch.runs.len() < claim.limit {
@@ -98,16 +108,26 @@ pub(super) async fn claim(
         batch.runs.sort_by_key(Ranked::order);
     }
     floors.raise(claim.app, batch.runs.first().map(|run| run.rank));
-    Ok(Claimed { at: batch.at, runs: batch.runs.into_iter().map(|ranked| ranked.run).collect() })
+    Ok(batch.claimed())
 }
 
 struct Batch {
     at: Timestamp,
     runs: Vec<Ranked>,
+    has_suspects: bool,
+}
+
+impl Batch {
+    fn claimed(self) -> Claimed {
+        let runs = self.runs.into_iter().map(|ranked| ranked.run).collect();
+        Claimed { at: self.at, runs, has_suspects: self.has_suspects }
+    }
 }
 
 struct Ranked {
     rank: i64,
+    /// The last line of its journal when a worker last went down with it.
+    last_seq: Option<u32>,
     run: ClaimedRun,
 }
 
@@ -136,16 +156,17 @@ async fn claim_from(
         .bind(claim.workflows.iter().map(|driven| driven.shape).collect::<Vec<_>>())
         .bind(pinned)
         .bind(CANCEL)
+        .bind(i32::try_from(claim.cohort).unwrap_or(i32::MAX))
         .fetch_all(connection)
         .await?;
-    let mut at = None;
+    let (mut at, mut has_suspects) = (None, false);
     let mut runs = Vec::new();
     let mut journals = HashMap::<RunId, Vec<Row>>::new();
     let mut inboxes = HashMap::<RunId, Vec<(Timestamp, Message)>>::new();
     let mut unreadable = HashMap::<RunId, String>::new();
     for row in &rows {
         let Some(run) = row.uuid_or_null::<RunId>("run_id")? else {
-            at = Some(row.time("at")?);
+            (at, has_suspects) = (Some(row.time("at")?), row.try_get("has_suspects")?);
             continue;
         };
         if row.try_get::<Option<i32>, _>("seq")?.is_some() {
@@ -159,14 +180,17 @@ async fn claim_from(
                 Err(error) => drop(unreadable.insert(run, error.to_string())),
             }
         } else {
-            at = Some(row.time("at")?);
+            (at, has_suspects) = (Some(row.time("at")?), row.try_get("has_suspects")?);
             runs.push(ranked(run, row)?);
         }
     }
-    for Ranked { run, .. } in &mut runs {
+    for Ranked { run, last_seq, .. } in &mut runs {
         let id = run.origin.trigger.run;
         let mut journal = journals.remove(&id).unwrap_or_default();
         journal.sort_by_key(|row| row.seq);
+        if journal.last().map(|row| row.seq) != *last_seq {
+            run.standing = Standing::default();
+        }
         run.origin.journal = journal;
         let mut inbox = inboxes.remove(&id).unwrap_or_default();
         inbox.sort_by_key(|(at, message)| (*at, message.id));
@@ -174,7 +198,7 @@ async fn claim_from(
         run.unreadable = unreadable.remove(&id);
     }
     runs.sort_by_key(Ranked::order);
-    Ok(Batch { at: at.ok_or(StoreError::LeaseLost)?, runs })
+    Ok(Batch { at: at.ok_or(StoreError::LeaseLost)?, runs, has_suspects })
 }
 
 fn ranked(run: RunId, row: &PgRow) -> Result<Ranked, StoreError> {
@@ -192,10 +216,12 @@ fn ranked(run: RunId, row: &PgRow) -> Result<Ranked, StoreError> {
         workflow: row.try_get("workflow")?,
         origin,
         inbox: Vec::new(),
-        take_overs: row.try_get::<i32, _>("take_overs")?.unsigned_abs(),
+        standing: Standing { take_overs: number("take_overs")?, suspects: number("suspects")? },
+        suspected: row.try_get("suspected")?,
         unreadable: None,
     };
-    Ok(Ranked { rank: row.try_get("rank")?, run })
+    let last_seq = row.try_get::<Option<i32>, _>("last_seq")?.map(i32::unsigned_abs);
+    Ok(Ranked { rank: row.try_get("rank")?, last_seq, run })
 }
 
 /// Below every rank.

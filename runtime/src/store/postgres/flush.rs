@@ -78,13 +78,14 @@ macro_rules! flush {
             worker = NULL, status = leaving.status, output = leaving.output::json,
             error = leaving.error::json, cancelled = leaving.cancelled, held = leaving.held,
             ended_at = CASE WHEN leaving.over THEN clock.at END, commit_id = $2,
-            commit_at = clock.at
+            commit_at = clock.at, beginning = NULL,
+            suspects = CASE WHEN leaving.status = $26 THEN run.suspects ELSE 0 END
         FROM clock,
              unnest($18::uuid[], $19::text[], $20::timestamptz[], $21::boolean[], $22::text[],
                     $23::text[], $24::text[], $25::text[])
                  AS leaving (run_id, status, due_at, over, output, error, cancelled, held)
         WHERE run.id = leaving.run_id AND run.worker IS NOT DISTINCT FROM clock.worker
-        RETURNING run.id, run.app, run.workflow, run.rank, run.status, run.parent, leaving.due_at,
+        RETURNING run.id, run.app, run.workflow, run.rank, run.status, run.suspects, run.parent, leaving.due_at,
                   leaving.over, leaving.output, leaving.error, leaving.cancelled
     ),
     parked AS (
@@ -93,8 +94,8 @@ macro_rules! flush {
         ON CONFLICT (run_id) DO UPDATE SET due_at = excluded.due_at
     ),
     released AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank)
-        SELECT id, app, workflow, rank FROM gone WHERE status = $26
+        INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
+        SELECT id, app, workflow, rank, suspects FROM gone WHERE status = $26
     )",
             $more,
             "
@@ -166,6 +167,12 @@ pub(super) const DROP: &str = "
     USING unnest($1::uuid[], $2::integer[], $3::integer[]) AS dropped (run_id, first, before)
     WHERE line.run_id = dropped.run_id AND line.seq >= dropped.first AND line.seq < dropped.before
       AND line.transition <> $4";
+
+/// Whoever takes the run over knows what had begun. Served by the primary key.
+pub(super) const BEGINNING: &str = "
+    UPDATE indelible.runs run SET beginning = about.steps
+    FROM unnest($1::uuid[], $2::text[]) AS about (run_id, steps)
+    WHERE run.id = about.run_id";
 
 /// Served by the primary keys of runs and attributes.
 pub(super) const NAME: &str = "
@@ -325,6 +332,7 @@ pub(super) async fn send<'b>(
     waits::end(connection, &effects.waited).await?;
     inbox::settle(connection, &effects.settled).await?;
     name(connection, &effects.attributes).await?;
+    announce(connection, &effects.beginning).await?;
     told.extend(inbox::ask_children(connection, &effects.cancels).await?);
     told.extend(restart::restart(connection, &effects.restarts, at, since).await?);
     RunWaits::of(effects.begun()).begin(connection, true).await?;
@@ -348,6 +356,20 @@ async fn name(
         .bind(attributes.iter().map(|named| named.value).collect::<Vec<_>>())
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Says whose futures are about to begin.
+async fn announce(
+    connection: &mut PgConnection,
+    beginning: &[(RunId, &str)],
+) -> Result<(), StoreError> {
+    if beginning.is_empty() {
+        return Ok(());
+    }
+    let (runs, steps): (Vec<Uuid>, Vec<&str>) =
+        beginning.iter().map(|(run, steps)| (run.as_uuid(), *steps)).unzip();
+    sqlx::query(BEGINNING).bind(runs).bind(steps).execute(connection).await?;
     Ok(())
 }
 

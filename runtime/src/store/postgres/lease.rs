@@ -1,15 +1,17 @@
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgPool, Row as _};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::database::Database;
 use super::register;
+use super::value::Columns as _;
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{RunStatus, StoreError, Worker};
+use crate::store::{Judge, Orphan, RunStatus, Standing, StoreError, Worker};
 
 const JOIN: &str = "
     INSERT INTO indelible.workers
@@ -32,35 +34,47 @@ pub(super) const EXPIRE: &str = "
     )
     RETURNING id, app";
 
-/// Puts what workers that are gone held back to be claimed, and counts how often in a row that has come
-/// to pass with no new line in the journal. A statement of its own, after the one that deleted the workers,
-/// so that it sees what their last flush committed. Served by `runs_of_worker` and the primary key of
-/// the journal, of which it reads one entry a run.
+/// What workers that are gone held. A statement of its own, after the one that deleted the workers, so
+/// that it sees what their last flush committed. Served by `runs_of_worker` and the primary key of the
+/// journal, of which it reads one entry a run.
+pub(super) const ORPHANS: &str = "
+    SELECT run.id, run.worker, run.take_overs, run.suspects, run.beginning IS NOT NULL AS began,
+           last.seq IS DISTINCT FROM run.last_seq AS got_on
+    FROM unnest($1::uuid[]) AS gone (worker)
+    JOIN indelible.runs run ON run.worker = gone.worker,
+         LATERAL (SELECT max(seq) AS seq FROM indelible.journal WHERE run_id = run.id) last
+    ORDER BY run.id";
+
+/// Puts it back to be claimed, with what is held against it. Served by the primary keys.
 pub(super) const TAKE_OVER: &str = "
     WITH released AS (
-        UPDATE indelible.runs run SET worker = NULL, status = $2, (take_overs, last_seq) = (
-            SELECT CASE WHEN last.seq IS NOT DISTINCT FROM run.last_seq THEN run.take_overs ELSE 0 END + 1,
-                   last.seq
-            FROM (SELECT max(seq) AS seq FROM indelible.journal WHERE run_id = run.id) last
-        )
-        FROM unnest($1::uuid[]) AS gone (worker)
-        WHERE run.worker = gone.worker
-        RETURNING run.id, run.app, run.workflow, run.rank
+        UPDATE indelible.runs run SET
+            worker = NULL, status = $5, take_overs = orphan.take_overs, suspects = orphan.suspects,
+            suspected = coalesce(run.beginning, run.suspected), beginning = NULL,
+            last_seq = (SELECT max(seq) FROM indelible.journal WHERE run_id = run.id)
+        FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::integer[])
+            AS orphan (run_id, worker, take_overs, suspects)
+        WHERE run.id = orphan.run_id AND run.worker IS NOT DISTINCT FROM orphan.worker
+        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM released
+    INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
+    SELECT id, app, workflow, rank, suspects FROM released
     RETURNING app";
+
+/// Served by `ready_by_rank`.
+pub(super) const COHORTS: &str = "
+    SELECT DISTINCT suspects FROM indelible.ready WHERE app = $1 AND suspects > 0";
 
 /// Puts what a worker held back to be claimed, but for some runs. Served by `runs_of_worker`.
 pub(super) const RELEASE: &str = "
     WITH released AS (
-        UPDATE indelible.runs run SET worker = NULL, status = $2
+        UPDATE indelible.runs run SET worker = NULL, status = $2, beginning = NULL
         FROM unnest($1::uuid[]) AS gone (worker)
         WHERE run.worker = gone.worker AND run.id <> ALL ($3)
-        RETURNING run.id, run.app, run.workflow, run.rank
+        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM released
+    INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
+    SELECT id, app, workflow, rank, suspects FROM released
     RETURNING app";
 
 /// Events that workers that are gone could not tell what to make of: another version may. Served by `blocked_by_worker`.
@@ -120,10 +134,26 @@ pub(super) async fn leave(database: &Database, worker: WorkerId) -> Result<(), S
     tx.commit(stirred.and(released)).await
 }
 
-pub(super) async fn take_over(database: &Database) -> Result<u64, StoreError> {
+pub(super) async fn forfeit(
+    database: &Database,
+    worker: WorkerId,
+    judge: Judge<'_>,
+) -> Result<(), StoreError> {
+    let mut tx = database.begin().await?;
+    let left = sqlx::query_as(LEAVE).bind(worker.as_uuid()).fetch_all(&mut *tx).await?;
+    let (_, stirred) = inherit(&mut tx, left, judge).await?;
+    tx.commit(stirred).await
+}
+
+pub(super) async fn cohorts(pool: &PgPool, app: &str) -> Result<Vec<u32>, StoreError> {
+    let cohorts: Vec<i32> = sqlx::query_scalar(COHORTS).bind(app).fetch_all(pool).await?;
+    Ok(cohorts.into_iter().map(i32::unsigned_abs).collect())
+}
+
+pub(super) async fn take_over(database: &Database, judge: Judge<'_>) -> Result<u64, StoreError> {
     let mut tx = database.begin().await?;
     let expired = sqlx::query_as(EXPIRE).fetch_all(&mut *tx).await?;
-    let (runs, stirred) = inherit(&mut tx, expired).await?;
+    let (runs, stirred) = inherit(&mut tx, expired, judge).await?;
     tx.commit(stirred).await?;
     Ok(runs)
 }
@@ -132,14 +162,37 @@ pub(super) async fn take_over(database: &Database) -> Result<u64, StoreError> {
 pub(super) async fn inherit(
     connection: &mut PgConnection,
     gone: Vec<(Uuid, String)>,
+    judge: Judge<'_>,
 ) -> Result<(u64, Stirred), StoreError> {
     let (gone, stirred) = bury(connection, gone).await?;
     if gone.is_empty() {
         return Ok((0, stirred));
     }
-    let released = sqlx::query_scalar(TAKE_OVER).bind(gone).bind(RunStatus::Queued.name());
+    let rows = sqlx::query(ORPHANS).bind(gone).fetch_all(&mut *connection).await?;
+    let orphans = rows.iter().map(orphan).collect::<Result<Vec<_>, _>>()?;
+    let standings = judge(&orphans);
+    let number = |of: fn(&Standing) -> u32| -> Vec<i32> {
+        standings.iter().map(|standing| i32::try_from(of(standing)).unwrap_or(i32::MAX)).collect()
+    };
+    let released = sqlx::query_scalar(TAKE_OVER)
+        .bind(orphans.iter().map(|orphan| orphan.run.as_uuid()).collect::<Vec<_>>())
+        .bind(orphans.iter().map(|orphan| orphan.worker.as_uuid()).collect::<Vec<_>>())
+        .bind(number(|standing| standing.take_overs))
+        .bind(number(|standing| standing.suspects))
+        .bind(RunStatus::Queued.name());
     let apps: Vec<String> = released.fetch_all(connection).await?;
     Ok((apps.len() as u64, stirred.and(Stirred::each(&apps, Work::READY))))
+}
+
+fn orphan(row: &PgRow) -> Result<Orphan, StoreError> {
+    let number = |column| Ok::<_, StoreError>(row.try_get::<i32, _>(column)?.unsigned_abs());
+    Ok(Orphan {
+        run: row.uuid("id")?,
+        worker: row.uuid("worker")?,
+        standing: Standing { take_overs: number("take_overs")?, suspects: number("suspects")? },
+        began: row.try_get("began")?,
+        got_on: row.try_get("got_on")?,
+    })
 }
 
 /// Lets others look at what workers that are gone could not tell what to make of, and at what these

@@ -52,8 +52,8 @@ use self::notify::Telling;
 use super::hints::Hints;
 use super::open::Problem;
 use super::{
-    Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, NewEvent, NewRun,
-    Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount,
+    Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, Judge, NewEvent,
+    NewRun, Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount,
     RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable, Worker,
 };
 use crate::event::EventId;
@@ -160,8 +160,16 @@ impl Store for PostgresStore {
         lease::disown(&self.database, worker, driven).await
     }
 
-    async fn take_over(&self) -> Result<u64, StoreError> {
-        lease::take_over(&self.database).await
+    async fn forfeit(&self, worker: WorkerId, judge: Judge<'_>) -> Result<(), StoreError> {
+        lease::forfeit(&self.database, worker, judge).await
+    }
+
+    async fn take_over(&self, judge: Judge<'_>) -> Result<u64, StoreError> {
+        lease::take_over(&self.database, judge).await
+    }
+
+    async fn cohorts(&self, app: &str) -> Result<Vec<u32>, StoreError> {
+        lease::cohorts(self.database.pool(), app).await
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {

@@ -18,7 +18,7 @@ const LISTED: &str =
     "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
 
 /// Name, statement, types of its parameters.
-const STATEMENTS: [(&str, &str, &str); 51] = [
+const STATEMENTS: [(&str, &str, &str); 54] = [
     (
         "flush",
         flush::FLUSH,
@@ -35,10 +35,17 @@ const STATEMENTS: [(&str, &str, &str); 51] = [
          text, text",
     ),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
-    ("claim", claim::CLAIM, "uuid, text, text[], bigint, bigint, text, text, uuid[], text[], text"),
+    (
+        "claim",
+        claim::CLAIM,
+        "uuid, text, text[], bigint, bigint, text, text, uuid[], text[], text, integer",
+    ),
     ("paused", pause::PAUSED, "text"),
     ("release", lease::RELEASE, "uuid[], text, uuid[]"),
-    ("take over", lease::TAKE_OVER, "uuid[], text"),
+    ("orphans", lease::ORPHANS, "uuid[]"),
+    ("take over", lease::TAKE_OVER, "uuid[], uuid[], integer[], integer[], text"),
+    ("cohorts", lease::COHORTS, "text"),
+    ("what is about to begin", flush::BEGINNING, "uuid[], text[]"),
     ("try blocked events again", lease::UNBLOCK, "uuid[]"),
     ("promote", promote::PROMOTE, "bigint, text, text, float8"),
     ("route", route::TAKE, "text, bigint, float8, text[]"),
@@ -159,11 +166,7 @@ async fn assert_by_index(world: &World) {
         assert_eq!(whole_indexes(&plan), [""; 0], "{name}\n{plan}");
         // Right for what concerns all that a worker holds; for a line of a flush it is the wrong way.
         let by_worker = plan.contains("runs_of_worker");
-        assert_eq!(
-            by_worker,
-            ["release", "take over", "messages"].contains(&name),
-            "{name}\n{plan}"
-        );
+        assert_eq!(by_worker, ["release", "orphans", "messages"].contains(&name), "{name}\n{plan}");
     }
 }
 

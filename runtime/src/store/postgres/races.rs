@@ -11,7 +11,8 @@ use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
 use crate::machine::End;
 use crate::step::{Connection, Rollback};
 use crate::store::conformance::{
-    APP, HOUR, ORDER, World, claim, commit, done, ids, json, on_postgres, only, step, uncancelled,
+    APP, HOUR, ORDER, World, claim, commit, counted, done, ids, json, on_postgres, only, step,
+    uncancelled,
 };
 use crate::store::{Concluded, Fork, Refusal, RunCommit, RunStatus, StoreError, Then};
 
@@ -52,11 +53,11 @@ async fn a_flush_under_way_is_not_taken_over() {
         let _ =
             flush::send(&mut tx, worker, Uuid::now_v7(), &[step(run, 0, "a")]).await.expect("ours");
 
-        let taken = timeout(AT_ONCE, world.store.take_over()).await.expect("it does not wait");
+        let taken = timeout(AT_ONCE, world.take_over()).await.expect("it does not wait");
         assert_eq!(taken.expect("it passes by"), 0);
         tx.commit().await.expect("it is still ours");
 
-        assert_eq!(world.store.take_over().await.expect("now it is free"), 1);
+        assert_eq!(world.take_over().await.expect("now it is free"), 1);
         let next = world.worker(HOUR).await;
         let claimed = world.claim(next, 1).await;
         assert_eq!(ids(&claimed), [run]);
@@ -81,7 +82,7 @@ async fn a_flush_that_comes_during_a_take_over_is_refused() {
             async move { world.flush(worker, &[step(run, 0, "a")]).await }
         });
         until_one_waits(&world).await;
-        let (released, _) = lease::inherit(&mut tx, gone).await.expect("it answers");
+        let (released, _) = lease::inherit(&mut tx, gone, &counted).await.expect("it answers");
         assert_eq!(released, 1);
         tx.commit().await.expect("it is taken over");
 
@@ -390,7 +391,7 @@ async fn a_run_that_is_retried_during_a_take_over_is_ready_once() {
             .await
             .expect("it does not wait");
         assert_eq!(retried.expect("it answers"), [Ok(())]);
-        assert_eq!(lease::inherit(&mut tx, gone).await.expect("it answers").0, 0);
+        assert_eq!(lease::inherit(&mut tx, gone, &counted).await.expect("it answers").0, 0);
         tx.commit().await.expect("it is taken over");
         let next = world.worker(HOUR).await;
         assert_eq!(ids(&world.claim(next, 10).await), [run]);

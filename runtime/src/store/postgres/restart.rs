@@ -20,7 +20,7 @@ pub(super) const RESTART: &str = "
     WITH begun AS MATERIALIZED (
         UPDATE indelible.runs run SET
             generation = run.generation + 1, input = again.input::json, began_at = $4,
-            take_overs = 0, retries = 0, last_seq = NULL, shape = NULL,
+            take_overs = 0, suspects = 0, retries = 0, last_seq = NULL, shape = NULL,
             since = coalesce(run.began, run.since), began = $6,
             rank = run.rank + (
                 extract(epoch FROM $4 - coalesce(run.began_at, run.accepted_at)) * 1000000

@@ -47,7 +47,7 @@ pub(super) const CUT: &str = "
 pub(super) const REVIVE: &str = "
     WITH revived AS (
         UPDATE indelible.runs SET
-            status = $2, error = NULL, ended_at = NULL, take_overs = 0, last_seq = NULL,
+            status = $2, error = NULL, ended_at = NULL, take_overs = 0, suspects = 0, last_seq = NULL,
             retries = retries + 1
         WHERE id = ANY ($1)
         RETURNING id, app, workflow, rank

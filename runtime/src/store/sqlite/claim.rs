@@ -12,13 +12,14 @@ use crate::journal::{Row, RunId};
 use crate::machine::Origin;
 use crate::payload::Payload;
 use crate::store::hints::Stirred;
-use crate::store::{Claim, Claimed, ClaimedRun, Driven, RunStatus, StoreError};
+use crate::store::{Claim, Claimed, ClaimedRun, Driven, RunStatus, Standing, StoreError};
 use crate::workflow::TriggerData;
 
 /// A pinned workflow's runs are looked at for their shape. Served by `indelible_ready_by_rank`.
 const PICK: &str = "
     SELECT run_id FROM indelible_ready
-    WHERE app = ?1 AND workflow IN (SELECT value ->> 'workflow' FROM json_each(?2))
+    WHERE app = ?1 AND suspects = ?4
+      AND workflow IN (SELECT value ->> 'workflow' FROM json_each(?2))
       AND workflow NOT IN (SELECT workflow FROM indelible_paused WHERE app = ?1)
       AND (
           workflow NOT IN (SELECT value ->> 'workflow' FROM json_each(?2) WHERE value ->> 'pinned')
@@ -30,6 +31,10 @@ const PICK: &str = "
           )
       )
     ORDER BY rank, run_id LIMIT ?3";
+
+/// Served by `indelible_ready_by_rank`.
+const HAS_SUSPECTS: &str = "
+    SELECT EXISTS (SELECT 1 FROM indelible_ready WHERE app = ?1 AND suspects > 0)";
 
 /// Served by the primary key.
 const TAKE: &str = "
@@ -45,7 +50,7 @@ const HOLD: &str = "
     WHERE id IN (SELECT value FROM json_each(?1))
     RETURNING id, workflow, CASE WHEN generation = 0 THEN event_id END AS event_id,
               coalesce(began_at, accepted_at) AS accepted_at, input, seed, generation, started_at,
-              rank, take_overs, retries";
+              rank, take_overs, suspects, suspected, last_seq, retries";
 
 /// The timers of runs that a message has made ready. Served by the primary key.
 const UNPARK: &str = "
@@ -81,10 +86,13 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
         .bind(claim.app)
         .bind(&drives)
         .bind(claim.limit as i64)
+        .bind(claim.cohort)
         .fetch_all(&mut *tx)
         .await?;
+    let has_suspects: bool =
+        sqlx::query_scalar(HAS_SUSPECTS).bind(claim.app).fetch_one(&mut *tx).await?;
     if picked.is_empty() {
-        return Ok(Claimed { at, runs: Vec::new() });
+        return Ok(Claimed { at, runs: Vec::new(), has_suspects });
     }
     let picked = batch(picked);
     sqlx::query(TAKE).bind(&picked).execute(&mut *tx).await?;
@@ -108,6 +116,11 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
     let mut runs = Vec::with_capacity(rows.len());
     for row in rows {
         let run = RunId::from(row.uuid("id")?);
+        let journal = journals.remove(&run).unwrap_or_default();
+        let last_seq: Option<u32> = row.try_get("last_seq")?;
+        let got_on = journal.last().map(|row| row.seq) != last_seq;
+        let (take_overs, suspects) = (row.try_get("take_overs")?, row.try_get("suspects")?);
+        let standing = if got_on { Standing::default() } else { Standing { take_overs, suspects } };
         runs.push(ClaimedRun {
             workflow: row.try_get("workflow")?,
             origin: Origin {
@@ -121,14 +134,15 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
                 retries: row.try_get("retries")?,
                 generation: row.try_get("generation")?,
                 started_at: row.time("started_at")?,
-                journal: journals.remove(&run).unwrap_or_default(),
+                journal,
             },
             inbox: inboxes.remove(&run).unwrap_or_default(),
-            take_overs: row.try_get("take_overs")?,
+            standing,
+            suspected: row.try_get("suspected")?,
             unreadable: unreadable.remove(&run),
         });
     }
-    Ok(Claimed { at, runs })
+    Ok(Claimed { at, runs, has_suspects })
 }
 
 async fn journals(

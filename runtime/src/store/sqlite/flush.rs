@@ -15,7 +15,7 @@ use crate::journal::{Change, RunId};
 use crate::store::columns::{EntryColumns, LeaveColumns, UNDOABLE};
 use crate::store::effects::{Attribute, DroppedLines, Effects};
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Flushed, RunCommit, StoreError, Then};
+use crate::store::{Flushed, RunCommit, RunStatus, StoreError, Then};
 
 /// Served by the primary key of runs.
 const OWNED: &str = "
@@ -38,7 +38,9 @@ const LEAVE: &str = "
         worker = NULL, status = l.value ->> 'status', output = l.value ->> 'output',
         error = l.value ->> 'error', cancelled = l.value ->> 'cancelled',
         held = l.value ->> 'held',
-        ended_at = CASE WHEN l.value ->> 'over' THEN ?3 END, commit_id = ?2, commit_at = ?3
+        ended_at = CASE WHEN l.value ->> 'over' THEN ?3 END, commit_id = ?2, commit_at = ?3,
+        beginning = NULL,
+        suspects = CASE WHEN l.value ->> 'status' = ?4 THEN suspects ELSE 0 END
     FROM json_each(?1) l WHERE indelible_runs.id = l.value ->> 'run'";
 
 const INSERT_TIMERS: &str = "
@@ -56,6 +58,11 @@ pub(super) const DROP: &str = "
             AND j.seq >= d.value ->> 'from' AND j.seq < d.value ->> 'before'
             AND j.transition <> ?2
     )";
+
+/// Whoever takes the run over knows what had begun. Served by the primary key.
+const BEGINNING: &str = "
+    UPDATE indelible_runs SET beginning = about.value ->> 1
+    FROM json_each(?1) about WHERE indelible_runs.id = about.value ->> 0";
 
 /// Served by the primary keys of runs and attributes.
 const NAME: &str = "
@@ -184,6 +191,9 @@ async fn write(
         let named = batch(effects.attributes.iter().map(AttributeRow::of));
         sqlx::query(NAME).bind(named).execute(&mut *tx).await?;
     }
+    if !effects.beginning.is_empty() {
+        sqlx::query(BEGINNING).bind(batch(&effects.beginning)).execute(&mut *tx).await?;
+    }
     let sent = ours.iter().flat_map(|commit| events(commit)).collect();
     let delivered = accept::insert(tx, None, sent, at, since).await?;
     let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
@@ -193,6 +203,7 @@ async fn write(
             .bind(&leaving)
             .bind(commit.to_string())
             .bind(micros(at))
+            .bind(RunStatus::Queued.name())
             .execute(&mut *tx)
             .await?;
         sqlx::query(INSERT_TIMERS).bind(&leaving).execute(&mut *tx).await?;

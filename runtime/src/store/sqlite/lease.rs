@@ -1,17 +1,18 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::SqliteStore;
-use super::value::{batch, micros, now, uuid};
+use super::value::{Columns as _, batch, micros, now, uuid};
 use super::{register, runs};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Driven, RunStatus, StoreError, Worker};
+use crate::store::{Driven, Judge, Orphan, RunStatus, Standing, StoreError, Worker};
 
 const JOIN: &str = "
     INSERT INTO indelible_workers
@@ -34,19 +35,31 @@ const EXPIRE: &str = "
     WHERE expires_at <= ?1 OR id IN (SELECT value FROM json_each(?2))
     RETURNING id";
 
-/// Counts how often in a row this has come to pass with no new line in the journal. Served by
-/// `indelible_runs_of_worker` and the primary key of the journal.
+/// What workers that are gone held. Served by `indelible_runs_of_worker` and the primary key of the
+/// journal.
+const ORPHANS: &str = "
+    SELECT r.id, r.worker, r.take_overs, r.suspects, r.beginning IS NOT NULL AS began,
+           r.last_seq IS NOT (
+               SELECT max(seq) FROM indelible_journal WHERE run_id = r.id
+           ) AS got_on
+    FROM indelible_runs r WHERE r.worker IN (SELECT value FROM json_each(?1)) ORDER BY r.id";
+
+/// Puts it back to be claimed, with what is held against it. Served by the primary keys.
 const TAKE_OVER: &str = "
-    UPDATE indelible_runs SET worker = NULL, status = ?2, (take_overs, last_seq) = (
-        SELECT CASE WHEN last.seq IS indelible_runs.last_seq THEN take_overs ELSE 0 END + 1, last.seq
-        FROM (SELECT max(seq) AS seq FROM indelible_journal WHERE run_id = indelible_runs.id) last
-    )
-    WHERE worker IN (SELECT value FROM json_each(?1))
+    UPDATE indelible_runs SET
+        worker = NULL, status = ?2, take_overs = orphan.value ->> 1, suspects = orphan.value ->> 2,
+        suspected = coalesce(beginning, suspected), beginning = NULL,
+        last_seq = (SELECT max(seq) FROM indelible_journal WHERE run_id = indelible_runs.id)
+    FROM json_each(?1) orphan WHERE indelible_runs.id = orphan.value ->> 0
     RETURNING id";
+
+/// Served by `indelible_ready_by_rank`.
+const COHORTS: &str = "
+    SELECT DISTINCT suspects FROM indelible_ready WHERE app = ?1 AND suspects > 0";
 
 /// Served by `indelible_runs_of_worker`.
 const RELEASE: &str = "
-    UPDATE indelible_runs SET worker = NULL, status = ?2
+    UPDATE indelible_runs SET worker = NULL, status = ?2, beginning = NULL
     WHERE worker IN (SELECT value FROM json_each(?1))
       AND id NOT IN (SELECT value FROM json_each(?3))
     RETURNING id";
@@ -137,7 +150,26 @@ pub(super) async fn leave(store: &SqliteStore, worker: WorkerId) -> Result<(), S
     Ok(())
 }
 
-pub(super) async fn take_over(store: &SqliteStore) -> Result<u64, StoreError> {
+pub(super) async fn forfeit(
+    store: &SqliteStore,
+    worker: WorkerId,
+    judge: Judge<'_>,
+) -> Result<(), StoreError> {
+    store.lives.let_go(worker);
+    let mut tx = store.write().await?;
+    let gone: Vec<String> =
+        sqlx::query_scalar(LEAVE).bind(worker.to_string()).fetch_all(&mut *tx).await?;
+    let (_, stirred) = inherit(&mut tx, &gone, judge).await?;
+    tx.commit(stirred).await?;
+    store.lives.end(worker);
+    Ok(())
+}
+
+pub(super) async fn cohorts(store: &SqliteStore, app: &str) -> Result<Vec<u32>, StoreError> {
+    Ok(sqlx::query_scalar(COHORTS).bind(app).fetch_all(&store.readers).await?)
+}
+
+pub(super) async fn take_over(store: &SqliteStore, judge: Judge<'_>) -> Result<u64, StoreError> {
     let mut tx = store.write().await?;
     let workers: Vec<String> = sqlx::query_scalar(WORKERS).fetch_all(&mut *tx).await?;
     let workers = workers.iter().map(|id| uuid(id).map(WorkerId::from));
@@ -148,17 +180,47 @@ pub(super) async fn take_over(store: &SqliteStore) -> Result<u64, StoreError> {
         .bind(batch(&dead))
         .fetch_all(&mut *tx)
         .await?;
-    let stirred = bury(&mut tx, &gone).await?;
+    let (runs, stirred) = inherit(&mut tx, &gone, judge).await?;
+    tx.commit(stirred).await?;
+    dead.into_iter().for_each(|worker| store.lives.end(worker));
+    Ok(runs)
+}
+
+/// Puts back what workers that are gone held; gives how many runs.
+async fn inherit(
+    tx: &mut SqliteConnection,
+    gone: &[String],
+    judge: Judge<'_>,
+) -> Result<(u64, Stirred), StoreError> {
+    let stirred = bury(tx, gone).await?;
+    if gone.is_empty() {
+        return Ok((0, stirred));
+    }
+    let rows = sqlx::query(ORPHANS).bind(batch(gone)).fetch_all(&mut *tx).await?;
+    let orphans = rows.iter().map(|row| {
+        Ok(Orphan {
+            run: row.uuid("id")?.into(),
+            worker: row.uuid("worker")?.into(),
+            standing: Standing {
+                take_overs: row.try_get("take_overs")?,
+                suspects: row.try_get("suspects")?,
+            },
+            began: row.try_get("began")?,
+            got_on: row.try_get("got_on")?,
+        })
+    });
+    let orphans = orphans.collect::<Result<Vec<_>, StoreError>>()?;
+    let standings = orphans.iter().zip(judge(&orphans));
+    let rows = standings
+        .map(|(orphan, Standing { take_overs, suspects })| (orphan.run, take_overs, suspects));
     let released: Vec<String> = sqlx::query_scalar(TAKE_OVER)
-        .bind(batch(&gone))
+        .bind(batch(rows))
         .bind(RunStatus::Queued.name())
         .fetch_all(&mut *tx)
         .await?;
-    runs::ready(&mut tx, &released).await?;
-    let ready = Stirred::here(Work::READY).if_any(released.len() as u64);
-    tx.commit(stirred.and(ready)).await?;
-    dead.into_iter().for_each(|worker| store.lives.end(worker));
-    Ok(released.len() as u64)
+    runs::ready(tx, &released).await?;
+    let released = released.len() as u64;
+    Ok((released, stirred.and(Stirred::here(Work::READY).if_any(released))))
 }
 
 /// Lets others look at what workers that are gone could not tell what to make of, and at what these

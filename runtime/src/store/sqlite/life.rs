@@ -114,11 +114,11 @@ mod tests {
         let worker = worker(program(&[]));
         elsewhere.join(&worker, HOUR).await.expect("a worker can join");
         let run = world.claimed(worker.id).await;
-        assert_eq!(world.store.take_over().await.expect("it lives"), 0);
+        assert_eq!(world.take_over().await.expect("it lives"), 0);
 
         // What its process held goes with it.
         drop(elsewhere);
-        assert_eq!(world.store.take_over().await.expect("it is gone"), 1);
+        assert_eq!(world.take_over().await.expect("it is gone"), 1);
         let next = world.worker(HOUR).await;
         let claimed = world.claim(next, 10).await;
         assert_eq!(claimed[0].origin.trigger.run, run);
@@ -164,7 +164,7 @@ mod tests {
             world.store.leave(first).await.expect_err("there is no room");
             world.database.execute("DROP TRIGGER full").await;
             let next = world.worker(HOUR).await;
-            assert_eq!(world.store.take_over().await.expect("it is gone"), 1);
+            assert_eq!(world.take_over().await.expect("it is gone"), 1);
             assert_eq!(files(&world), 1);
             assert_eq!(world.claim(next, 10).await[0].origin.trigger.run, run);
         })

@@ -47,8 +47,8 @@ use self::listen::Listening;
 use super::hints::{Hints, Stirred};
 use super::open::Problem;
 use super::{
-    Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, NewEvent, NewRun,
-    Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount,
+    Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, Judge, NewEvent,
+    NewRun, Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount,
     RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable, Worker,
 };
 use crate::event::EventId;
@@ -192,8 +192,16 @@ impl Store for SqliteStore {
         lease::disown(self, worker, driven).await
     }
 
-    async fn take_over(&self) -> Result<u64, StoreError> {
-        lease::take_over(self).await
+    async fn forfeit(&self, worker: WorkerId, judge: Judge<'_>) -> Result<(), StoreError> {
+        lease::forfeit(self, worker, judge).await
+    }
+
+    async fn take_over(&self, judge: Judge<'_>) -> Result<u64, StoreError> {
+        lease::take_over(self, judge).await
+    }
+
+    async fn cohorts(&self, app: &str) -> Result<Vec<u32>, StoreError> {
+        lease::cohorts(self, app).await
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {

@@ -17,7 +17,7 @@ use crate::store::message::CANCEL;
 const BEGIN: &str = "
     UPDATE indelible_runs SET
         generation = indelible_runs.generation + 1, input = a.value ->> 'input', began_at = ?2,
-        take_overs = 0, retries = 0, last_seq = NULL, shape = NULL,
+        take_overs = 0, suspects = 0, retries = 0, last_seq = NULL, shape = NULL,
         since = coalesce(began, since),
         began = ?3,
         rank = rank + ?2 - coalesce(began_at, accepted_at)

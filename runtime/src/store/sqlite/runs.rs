@@ -36,8 +36,8 @@ const START_CHILDREN: &str = "
 
 /// A held one may be ready already, to be tried by another program. Served by the primary key of runs.
 const READY: &str = "
-    INSERT INTO indelible_ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank
+    INSERT INTO indelible_ready (run_id, app, workflow, rank, suspects)
+    SELECT id, app, workflow, rank, suspects
     FROM indelible_runs WHERE id IN (SELECT value FROM json_each(?1))
     ON CONFLICT (run_id) DO NOTHING";
 

@@ -49,7 +49,7 @@ const CUT: &str = "
 /// Served by the primary key.
 const REVIVE: &str = "
     UPDATE indelible_runs SET
-        status = ?2, error = NULL, ended_at = NULL, take_overs = 0, last_seq = NULL,
+        status = ?2, error = NULL, ended_at = NULL, take_overs = 0, suspects = 0, last_seq = NULL,
         retries = retries + 1
     WHERE id IN (SELECT value FROM json_each(?1))";
 

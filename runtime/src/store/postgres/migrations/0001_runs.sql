@@ -165,6 +165,12 @@ CREATE TABLE indelible.runs (
     -- journal since the first of them, and the last line then.
     take_overs  integer     NOT NULL DEFAULT 0,
     last_seq    integer,
+    -- How many runs were suspected together when the last of them went down, and the steps whose futures
+    -- had begun then.
+    suspects    integer     NOT NULL DEFAULT 0,
+    suspected   text,
+    -- The steps whose futures its worker was about to begin, if workers went down with it before.
+    beginning   text,
     -- How often it was taken up again after it had failed.
     retries     integer     NOT NULL DEFAULT 0,
     -- The flush that last took it from its worker.
@@ -191,9 +197,11 @@ CREATE TABLE indelible.ready (
     run_id   uuid   PRIMARY KEY,
     app      text   NOT NULL,
     workflow text   NOT NULL,
-    rank     bigint NOT NULL
+    rank     bigint NOT NULL,
+    -- Of a run that may have taken workers down, how many there are in its cohort.
+    suspects integer NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
-CREATE INDEX ready_by_rank ON indelible.ready (app, rank, run_id);
+CREATE INDEX ready_by_rank ON indelible.ready (app, suspects, rank, run_id);
 
 -- When each parked run is due, if it is due at a time.
 CREATE TABLE indelible.timers (

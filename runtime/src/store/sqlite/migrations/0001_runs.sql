@@ -160,6 +160,12 @@ CREATE TABLE indelible_runs (
     -- journal since the first of them, and the last line then.
     take_overs  INTEGER NOT NULL DEFAULT 0,
     last_seq    INTEGER,
+    -- How many runs were suspected together when the last of them went down, and the steps whose futures
+    -- had begun then.
+    suspects    INTEGER NOT NULL DEFAULT 0,
+    suspected   TEXT,
+    -- The steps whose futures its worker was about to begin, if workers went down with it before.
+    beginning   TEXT,
     -- How often it was taken up again after it had failed.
     retries     INTEGER NOT NULL DEFAULT 0,
     -- The flush that last took it from its worker.
@@ -186,9 +192,11 @@ CREATE TABLE indelible_ready (
     run_id   TEXT    NOT NULL PRIMARY KEY,
     app      TEXT    NOT NULL,
     workflow TEXT    NOT NULL,
-    rank     INTEGER NOT NULL
+    rank     INTEGER NOT NULL,
+    -- Of a run that may have taken workers down, how many there are in its cohort.
+    suspects INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX indelible_ready_by_rank ON indelible_ready (app, rank, run_id);
+CREATE INDEX indelible_ready_by_rank ON indelible_ready (app, suspects, rank, run_id);
 
 -- When each parked run is due, if it is due at a time.
 CREATE TABLE indelible_timers (

@@ -1,0 +1,97 @@
+//! Many runs, and workers that go down with them: those that have done nothing get on at once, and the
+//! one that is to blame is found.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use indelible::journal::ErrorKind;
+use indelible::prelude::*;
+use indelible::{Client, RunQuery};
+use indelible_tests::crowd::{Crowd, poison, work};
+use indelible_tests::databases::Fresh;
+use indelible_tests::process::Process;
+use indelible_tests::{eventually, on_both_databases};
+
+on_both_databases!(
+    innocent_runs_get_on_after_five_kills,
+    the_run_that_takes_its_workers_down_is_found_among_many,
+);
+
+const LEASE: Duration = Duration::from_secs(2);
+const RUNS: u32 = 500;
+
+struct Scene {
+    client: Client,
+    url: String,
+}
+
+impl Scene {
+    async fn set(database: &Fresh) -> Self {
+        let url = database.url();
+        let client = Runtime::builder(Crowd).database(&*url).connect().await.expect("a client");
+        Self { client, url }
+    }
+
+    fn worker(&self) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crowd"));
+        command.arg(&self.url).arg(LEASE.as_millis().to_string()).arg("2").stderr(Stdio::null());
+        Process::start(&mut command)
+    }
+
+    async fn completed(&self) -> u64 {
+        let counts = self.client.counts().await.expect("they are counted");
+        let completed = counts.iter().filter(|count| count.status == RunStatus::Completed);
+        completed.map(|count| count.runs).sum()
+    }
+}
+
+async fn innocent_runs_get_on_after_five_kills(database: Fresh) {
+    let scene = Scene::set(&database).await;
+    scene.client.start_all(work, 0..RUNS).await.expect("they start");
+    let begun = Instant::now();
+    for _ in 0..5 {
+        let mut worker = scene.worker();
+        while begun.elapsed() < Duration::from_secs(2) && worker.ended().is_none() {
+            let driven = RunQuery { status: Some(RunStatus::Running), ..RunQuery::default() };
+            if !scene.client.runs(&driven).await.expect("the runs").is_empty() {
+                break;
+            }
+        }
+        worker.kill();
+    }
+    let left_alone = Instant::now();
+    let _worker = scene.worker();
+    eventually("all runs have completed", async || scene.completed().await == u64::from(RUNS))
+        .await;
+    let took = left_alone.elapsed();
+    assert!(took < LEASE + Duration::from_secs(5), "it took {took:?}");
+}
+
+async fn the_run_that_takes_its_workers_down_is_found_among_many(database: Fresh) {
+    let scene = Scene::set(&database).await;
+    scene.client.start_all(work, 0..RUNS / 2).await.expect("they start");
+    let poison = scene.client.start(poison, ()).await.expect("it starts");
+    scene.client.start_all(work, RUNS / 2..RUNS).await.expect("they start");
+    let begun = Instant::now();
+    let mut others_took = None;
+    let mut worker = scene.worker();
+    let mut lives = 1;
+    eventually("the one at fault has failed", async || {
+        if worker.ended().is_some() {
+            worker = scene.worker();
+            lives += 1;
+        }
+        if others_took.is_none() && scene.completed().await == u64::from(RUNS) {
+            others_took = Some(begun.elapsed());
+        }
+        poison.status().await.expect("its status") == RunStatus::Failed
+    })
+    .await;
+    println!("{lives} lives; the others took {others_took:?}, the verdict {:?}", begun.elapsed());
+    let others_took = others_took.expect("the others have ended before");
+    assert!(others_took < Duration::from_secs(30), "they took {others_took:?}");
+    let error = poison.record().await.expect("its record").error.expect("it has failed");
+    assert_eq!(error.kind, ErrorKind::CrashLoop);
+    assert!(error.message.contains("the step `strike`"), "{}", error.message);
+    assert!(worker.ended().is_none(), "the last worker lives");
+}
