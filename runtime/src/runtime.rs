@@ -196,6 +196,7 @@ impl<A: App> RuntimeBuilder<A> {
             program,
             resources: Arc::new(resources),
             outages,
+            polls: Arc::default(),
             config: self.worker,
             stopping: CancellationToken::new(),
         })

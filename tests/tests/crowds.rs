@@ -1,13 +1,14 @@
 //! Many runs, and workers that go down with them: those that have done nothing get on at once, and the
 //! one that is to blame is found.
 
+use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use indelible::journal::ErrorKind;
 use indelible::prelude::*;
 use indelible::{Client, RunQuery};
-use indelible_tests::crowd::{Crowd, poison, work};
+use indelible_tests::crowd::{Crowd, block, poison, work};
 use indelible_tests::databases::Fresh;
 use indelible_tests::process::Process;
 use indelible_tests::{eventually, on_both_databases};
@@ -15,6 +16,7 @@ use indelible_tests::{eventually, on_both_databases};
 on_both_databases!(
     innocent_runs_get_on_after_five_kills,
     the_run_that_takes_its_workers_down_is_found_among_many,
+    a_blocked_thread_does_not_lose_the_lease,
 );
 
 const LEASE: Duration = Duration::from_secs(2);
@@ -33,9 +35,13 @@ impl Scene {
     }
 
     fn worker(&self) -> Process {
+        Process::start(self.command(LEASE, 2).stderr(Stdio::null()))
+    }
+
+    fn command(&self, lease: Duration, threads: u32) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_crowd"));
-        command.arg(&self.url).arg(LEASE.as_millis().to_string()).arg("2").stderr(Stdio::null());
-        Process::start(&mut command)
+        command.arg(&self.url).arg(lease.as_millis().to_string()).arg(threads.to_string());
+        command
     }
 
     async fn completed(&self) -> u64 {
@@ -94,4 +100,32 @@ async fn the_run_that_takes_its_workers_down_is_found_among_many(database: Fresh
     assert_eq!(error.kind, ErrorKind::CrashLoop);
     assert!(error.message.contains("the step `strike`"), "{}", error.message);
     assert!(worker.ended().is_none(), "the last worker lives");
+}
+
+/// Each thread of the worker is blocked for several times the length of its lease, while another worker
+/// is there to take over.
+async fn a_blocked_thread_does_not_lose_the_lease(database: Fresh) {
+    const LEASE: Duration = Duration::from_secs(1);
+    for (threads, runs) in [(1, 1), (2, 4)] {
+        let scene = Scene::set(&database).await;
+        let mut blocked = Process::start(scene.command(LEASE, threads).stderr(Stdio::piped()));
+        let mut log = blocked.stderr();
+        let runs = scene.client.start_all(block, vec![4_000; runs]).await.expect("they start");
+        let claimed = async || {
+            let driven = RunQuery { status: Some(RunStatus::Running), ..RunQuery::default() };
+            scene.client.runs(&driven).await.expect("the runs").len() == runs.len()
+        };
+        eventually("all are claimed", claimed).await;
+        let _other = Process::start(scene.command(LEASE, 1).stderr(Stdio::null()));
+        for run in &runs {
+            run.result().await.expect("it completes");
+        }
+        blocked.signal("TERM");
+        let mut said = String::new();
+        log.read_to_string(&mut said).expect("it logs text");
+        assert!(!said.contains("the lease was lost"), "{said}");
+        let warnings = said.matches("a thread is kept busy by this run").count();
+        assert_eq!(warnings, runs.len(), "{said}");
+        assert!(said.contains("step=\"block\"") && said.contains("spawn_blocking"), "{said}");
+    }
 }

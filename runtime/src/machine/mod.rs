@@ -74,6 +74,16 @@ pub(crate) struct Machine {
     trail: Trail,
 }
 
+/// The steps of a machine whose code runs.
+pub(crate) struct InProgress(Shared);
+
+impl InProgress {
+    /// Their keys, for a message.
+    pub(crate) fn steps(&self) -> String {
+        self.0.lock().running()
+    }
+}
+
 /// What is polled.
 enum Phase {
     /// The workflow's body.
@@ -302,6 +312,11 @@ impl Machine {
     /// Begins no code of a step before [`go_ahead`](Self::go_ahead).
     pub(crate) fn hesitate(&mut self) {
         self.operations.lock().hesitate();
+    }
+
+    /// What is in progress, to be asked from another thread while the machine is polled.
+    pub(crate) fn in_progress(&self) -> InProgress {
+        InProgress(self.operations.clone())
     }
 
     /// The steps that would begin if it did not hesitate.

@@ -302,7 +302,7 @@ impl Simulated {
     async fn taken_over(&mut self) {
         self.runs.clear();
         // A lease that has run out. The one of a flush that still goes on is left alone until then.
-        while self.store.renew(self.id, Duration::ZERO).await.is_ok() {
+        while self.store.renewals().renew(self.id, Duration::ZERO).await.is_ok() {
             self.store.take_over(&judge).await.expect("the store answers");
         }
         self.id = join(&*self.store).await;

@@ -83,10 +83,13 @@ pub struct Run<'s, T, E> {
 /// rustc say of an outcome that cannot be stored that the step cannot be awaited either.
 struct Conversions<T, E> {
     encode: fn(&T, usize) -> Result<Written, EncodeError>,
-    decode: fn(&Held, Resolution, Option<Written>) -> Poll<Result<T, StepError>>,
+    decode: Decode<T>,
     error: fn(E) -> BoxError,
     keep: Option<Keep<E>>,
 }
+
+/// Gives the body what was committed, as it was read back if this attempt has written it.
+type Decode<T> = fn(&Held, Resolution, Option<Written>) -> Poll<Result<T, StepError>>;
 
 /// How a step's error is kept as what it is.
 struct Keep<E> {

@@ -732,12 +732,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// or later.
     async fn join(&self, worker: &Worker, lease: Duration) -> Result<Instant, StoreError>;
 
-    /// Renews a worker's lease.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::LeaseLost`] if another worker has taken over.
-    async fn renew(&self, worker: WorkerId, lease: Duration) -> Result<(), StoreError>;
+    /// What renews leases on a connection of its own.
+    fn renewals(&self) -> Box<dyn Renewals>;
 
     /// Ends a worker's life: what it still holds is ready again, and events that it could not
     /// tell what to make of are delivered again.
@@ -905,4 +901,16 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// Tells others what they were not told yet, and closes its connections.
     async fn close(&self);
+}
+
+/// Renews leases on a connection of its own, which is made in the async runtime that first uses it: so
+/// it does not wait for another one that is blocked.
+#[async_trait]
+pub(crate) trait Renewals: Send {
+    /// Renews a worker's lease. What is broken off is done on another connection the next time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::LeaseLost`] if another worker has taken over.
+    async fn renew(&mut self, worker: WorkerId, lease: Duration) -> Result<(), StoreError>;
 }

@@ -16,6 +16,7 @@ use super::inbox::{Inbox, Inboxes};
 use super::pauses::Paused;
 use super::quarantine::{Caution, Trial};
 use super::transactions::Transactions;
+use super::watchdog::Watched;
 use crate::journal::{Child, ErrorKind, ErrorRecord, Message, RunId, StateKey};
 use crate::machine::{Commit, End, Machine, Turn};
 use crate::payload::Payload;
@@ -75,10 +76,8 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, tri
         return let_go(&driver.committer, run, then, handlers).await;
     }
     let caution = Caution::towards(claimed.standing);
-    if caution == Caution::Hesitate {
-        if !driver.announce(run, "its body".to_owned()).await {
-            return;
-        }
+    if caution == Caution::Hesitate && !driver.announce(run, "its body".to_owned()).await {
+        return;
     }
     let mut machine = Machine::new(
         definition,
@@ -98,6 +97,7 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, tri
         machine.give_up(cancelled.map_or(End::Failed(error), End::Cancelled), &left);
     }
     claimed.inbox.into_iter().for_each(|message| machine.receive(message));
+    let watched = driver.env.polls.watch(run, &workflow, machine.in_progress());
     let hesitates = caution == Caution::Hesitate;
     let mut drive = Drive {
         driver,
@@ -110,6 +110,7 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, tri
         commit: None,
         hesitates,
         trial,
+        watched,
     };
     let last = drive.until_rest().await;
     drive.settle(last).await;
@@ -185,6 +186,7 @@ struct Drive {
     hesitates: bool,
     /// Of a suspect, until it gets on.
     trial: Option<Trial>,
+    watched: Watched,
 }
 
 impl Drive {
@@ -200,6 +202,7 @@ impl Drive {
             let clock = &self.driver.clock;
             let machine = &mut self.machine;
             let commit = &mut self.commit;
+            let watched = &self.watched;
             let turn = tokio::select! {
                 commitment = async { commit.as_mut().expect("checked").await }, if commit.is_some() => {
                     self.commit = None;
@@ -230,7 +233,9 @@ impl Drive {
                     machine.drain();
                     continue;
                 }
-                turn = poll_fn(|cx| poll(machine, clock, timer.as_mut(), cx)) => turn,
+                turn = poll_fn(|cx| {
+                    watched.poll(|| poll(machine, clock, timer.as_mut(), cx))
+                }) => turn,
             };
             match turn {
                 Turn::Commit(commit) => {

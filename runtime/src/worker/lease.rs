@@ -6,6 +6,7 @@ use tracing::{info, warn};
 
 use super::Env;
 use super::quarantine::judge;
+use super::watchdog::{Held, Watchdog};
 use crate::id::WorkerId;
 use crate::store::{StoreError, Worker};
 
@@ -53,30 +54,26 @@ impl Lease {
         self.worker
     }
 
-    /// Renews the lease until it is lost. It counts as lost somewhat before it runs out by this
-    /// process's clock, so that nothing runs under a lease that another worker may have ended.
-    pub(crate) async fn keep(mut self, env: &Env) {
+    /// Keeps the lease until it is lost. It counts as lost somewhat before it runs out by this process's
+    /// clock, so that nothing runs under a lease that another worker may have ended.
+    pub(crate) async fn keep(self, env: &Env) {
         let lease = env.config.lease;
         let margin = lease / 5;
+        let (renewals, outages) = (env.store.renewals(), env.outages.clone());
+        let polls = env.polls.clone();
+        let mut watchdog =
+            Watchdog::start(renewals, self.worker, lease, self.valid_until, outages, polls);
         loop {
-            let renewal = async {
-                sleep(lease / 4).await;
-                let asked = Instant::now();
-                (asked, env.store.renew(self.worker, lease).await)
+            let held = *watchdog.held.borrow_and_update();
+            let Held::Until(valid_until) = held else { return };
+            let lost = tokio::select! {
+                () = sleep_until(valid_until - margin) => true,
+                changed = watchdog.held.changed() => changed.is_err(),
             };
-            tokio::select! {
-                () = sleep_until(self.valid_until - margin) => {
-                    warn!(worker = %self.worker, "the lease could not be renewed in time");
-                    return;
-                }
-                (asked, renewed) = renewal => match renewed {
-                    Ok(()) => {
-                        env.outages.answered();
-                        self.valid_until = asked + lease;
-                    }
-                    Err(StoreError::LeaseLost) => return,
-                    Err(error) => env.outages.outage(&error),
-                },
+            // What was renewed while this runtime was blocked counts.
+            if lost && !watchdog.held.has_changed().unwrap_or(false) {
+                warn!(worker = %self.worker, "the lease could not be renewed in time");
+                return;
             }
         }
     }

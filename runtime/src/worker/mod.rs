@@ -19,6 +19,7 @@ mod router;
 mod schedules;
 mod timers;
 mod transactions;
+mod watchdog;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use tracing::{error, info, warn};
 
 pub(crate) use self::outages::Outages;
 pub(crate) use self::transactions::StoreTransactions;
+pub(crate) use self::watchdog::Polls;
 
 use self::claimer::Runs;
 use self::clock::DatabaseClock;
@@ -72,6 +74,7 @@ pub(crate) struct Env {
     pub(crate) program: Arc<Program>,
     pub(crate) resources: Lent,
     pub(crate) outages: Arc<Outages>,
+    pub(crate) polls: Arc<Polls>,
     pub(crate) config: WorkerConfig,
     /// Set when the process is asked to stop.
     pub(crate) stopping: CancellationToken,

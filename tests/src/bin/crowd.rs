@@ -8,7 +8,7 @@ use indelible::Runtime;
 use indelible_tests::crowd::Crowd;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
     let mut arguments = std::env::args().skip(1);
     let (Some(url), Some(lease), Some(threads)) =
         (arguments.next(), arguments.next(), arguments.next())

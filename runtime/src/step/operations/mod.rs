@@ -510,6 +510,14 @@ impl Operations {
         })
     }
 
+    /// The steps whose code runs, in the order in which the body came to them.
+    pub(crate) fn running(&self) -> String {
+        let runs = |operation: &Operation| matches!(operation.status, Status::Running { .. });
+        let mut running: Vec<_> = self.active.iter().filter(|(_, it)| runs(it)).collect();
+        running.sort_by_key(|(_, operation)| operation.order);
+        running.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
     fn wake(&self, which: impl Fn(&Operation) -> bool) {
         let mut chosen: Vec<_> =
             self.active.values().filter(|operation| which(operation)).collect();

@@ -75,8 +75,9 @@ impl Operations {
                 || self.is_locked()
                 || !self.handed_in.is_empty()
                 || !self.transactions.is_empty());
-        let runs_code = matches!(kind, StepKind::Run | StepKind::Transaction | StepKind::Undo);
-        !has_to_wait && !(self.hesitating && runs_code)
+        let hesitates = self.hesitating
+            && matches!(kind, StepKind::Run | StepKind::Transaction | StepKind::Undo);
+        !has_to_wait && !hesitates
     }
 
     /// A transaction was not committed.

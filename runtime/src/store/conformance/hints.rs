@@ -231,6 +231,8 @@ pub(super) async fn a_flush_that_has_landed_is_told_of(world: World) {
 
 pub(super) async fn other_processes_hear_of_it(world: World) {
     world.subscribe(APP, &[PAID]).await;
+    // It is there when the other process begins to listen.
+    let worker = world.worker(HOUR).await;
     let other = world.another().await;
     other.listen(APP, HOUR).await;
     let hints = other.hints();
@@ -253,9 +255,6 @@ pub(super) async fn other_processes_hear_of_it(world: World) {
     world.store.resume(APP, ORDER).await.expect("it answers");
     heard("an end of a pause", &hints.pauses).await;
     heard("what waited for that", &hints.ready).await;
-    let worker = world.worker(HOUR).await;
-    world.claim(worker, 1).await;
-    world.store.cancel_all(&[], "nobody").await.expect("it answers");
     hints.rung();
     world.store.leave(worker).await.expect("it lives");
     heard("timers that nobody looks after", &hints.timers).await;

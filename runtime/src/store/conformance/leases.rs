@@ -24,7 +24,7 @@ pub(super) async fn a_lost_lease_cannot_claim_or_renew(world: World) {
     world.take_over().await.expect("it can be taken over");
     let claimed = claim(&*world.store, worker, 1).await;
     assert!(matches!(claimed, Err(StoreError::LeaseLost)), "{claimed:?}");
-    let renewed = world.store.renew(worker, HOUR).await;
+    let renewed = world.store.renewals().renew(worker, HOUR).await;
     assert!(matches!(renewed, Err(StoreError::LeaseLost)), "{renewed:?}");
     assert_eq!(world.status(run).await, RunStatus::Queued);
 }
@@ -32,7 +32,7 @@ pub(super) async fn a_lost_lease_cannot_claim_or_renew(world: World) {
 pub(super) async fn a_live_lease_is_not_taken_over(world: World) {
     let worker = world.worker(Duration::ZERO).await;
     let run = world.claimed(worker).await;
-    world.store.renew(worker, HOUR).await.expect("nobody has taken over yet");
+    world.store.renewals().renew(worker, HOUR).await.expect("nobody has taken over yet");
     assert_eq!(world.take_over().await.expect("there is nothing to do"), 0);
     world.flush(worker, &[step(run, 0, "a")]).await.expect("it is alive");
 }

@@ -1,7 +1,9 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row as _};
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgRow};
+use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -11,7 +13,7 @@ use super::value::Columns as _;
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Judge, Orphan, RunStatus, Standing, StoreError, Worker};
+use crate::store::{Judge, Orphan, Renewals, RunStatus, Standing, StoreError, Worker};
 
 const JOIN: &str = "
     INSERT INTO indelible.workers
@@ -116,14 +118,33 @@ pub(super) async fn join(
     Ok(asked)
 }
 
-pub(super) async fn renew(
-    pool: &PgPool,
-    worker: WorkerId,
-    lease: Duration,
-) -> Result<(), StoreError> {
-    let renewed =
-        sqlx::query(RENEW).bind(worker.as_uuid()).bind(lease.as_secs_f64()).execute(pool).await?;
-    if renewed.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
+/// See [`Renewals`].
+pub(super) struct OwnConnection {
+    options: Arc<PgConnectOptions>,
+    connection: Option<PgConnection>,
+}
+
+impl OwnConnection {
+    pub(super) fn like(pool: &PgPool) -> Self {
+        Self { options: pool.connect_options(), connection: None }
+    }
+}
+
+#[async_trait]
+impl Renewals for OwnConnection {
+    async fn renew(&mut self, worker: WorkerId, lease: Duration) -> Result<(), StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => PgConnection::connect_with(&self.options).await?,
+        };
+        let renewed = sqlx::query(RENEW)
+            .bind(worker.as_uuid())
+            .bind(lease.as_secs_f64())
+            .execute(&mut connection)
+            .await?;
+        self.connection = Some(connection);
+        if renewed.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
+    }
 }
 
 pub(super) async fn leave(database: &Database, worker: WorkerId) -> Result<(), StoreError> {

@@ -53,8 +53,9 @@ use super::hints::Hints;
 use super::open::Problem;
 use super::{
     Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, Judge, NewEvent,
-    NewRun, Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount,
-    RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable, Worker,
+    NewRun, Paused, Promoted, Recorded, Refusal, Registration, Renewals, Replay, Router, RunCommit,
+    RunCount, RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable,
+    Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -148,8 +149,8 @@ impl Store for PostgresStore {
         lease::join(&self.database, worker, lease).await
     }
 
-    async fn renew(&self, worker: WorkerId, lease: Duration) -> Result<(), StoreError> {
-        lease::renew(self.database.pool(), worker, lease).await
+    fn renewals(&self) -> Box<dyn Renewals> {
+        Box::new(lease::OwnConnection::like(self.database.pool()))
     }
 
     async fn leave(&self, worker: WorkerId) -> Result<(), StoreError> {

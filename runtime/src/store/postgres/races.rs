@@ -125,7 +125,7 @@ async fn renewing_does_not_wait_for_a_flush() {
         let mut tx = connection.begin().await.expect("it begins");
         let _ =
             flush::send(&mut tx, worker, Uuid::now_v7(), &[step(run, 0, "a")]).await.expect("ours");
-        let renewed = timeout(AT_ONCE, world.store.renew(worker, HOUR)).await;
+        let renewed = timeout(AT_ONCE, world.store.renewals().renew(worker, HOUR)).await;
         renewed.expect("it does not wait").expect("it is alive");
         tx.commit().await.expect("it is still ours");
     })

@@ -1,8 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::Serialize;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
+use sqlx::{Connection as _, Row as _};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -12,7 +14,7 @@ use super::{register, runs};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Driven, Judge, Orphan, RunStatus, Standing, StoreError, Worker};
+use crate::store::{Driven, Judge, Orphan, Renewals, RunStatus, Standing, StoreError, Worker};
 
 const JOIN: &str = "
     INSERT INTO indelible_workers
@@ -114,21 +116,33 @@ pub(super) async fn join(
     Ok(asked)
 }
 
-pub(super) async fn renew(
-    store: &SqliteStore,
-    worker: WorkerId,
-    lease: Duration,
-) -> Result<(), StoreError> {
-    let mut tx = store.write().await?;
-    let renewed = sqlx::query(RENEW)
-        .bind(worker.to_string())
-        .bind(micros(now()).saturating_add(lease.as_micros() as i64))
-        .execute(&mut *tx)
-        .await?;
-    if renewed.rows_affected() == 0 {
-        return Err(StoreError::LeaseLost);
+/// See [`Renewals`].
+pub(super) struct OwnConnection {
+    options: Arc<SqliteConnectOptions>,
+    connection: Option<SqliteConnection>,
+}
+
+impl OwnConnection {
+    pub(super) fn like(writer: &SqlitePool) -> Self {
+        Self { options: writer.connect_options(), connection: None }
     }
-    tx.commit(Stirred::nothing()).await
+}
+
+#[async_trait]
+impl Renewals for OwnConnection {
+    async fn renew(&mut self, worker: WorkerId, lease: Duration) -> Result<(), StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => SqliteConnection::connect_with(&self.options).await?,
+        };
+        let renewed = sqlx::query(RENEW)
+            .bind(worker.to_string())
+            .bind(micros(now()).saturating_add(lease.as_micros() as i64))
+            .execute(&mut connection)
+            .await?;
+        self.connection = Some(connection);
+        if renewed.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
+    }
 }
 
 /// Fails unless the worker's row is there. The write lock keeps it there until the commit.

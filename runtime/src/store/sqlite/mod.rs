@@ -48,8 +48,9 @@ use super::hints::{Hints, Stirred};
 use super::open::Problem;
 use super::{
     Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, Judge, NewEvent,
-    NewRun, Paused, Promoted, Recorded, Refusal, Registration, Replay, Router, RunCommit, RunCount,
-    RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable, Worker,
+    NewRun, Paused, Promoted, Recorded, Refusal, Registration, Renewals, Replay, Router, RunCommit,
+    RunCount, RunQuery, RunRecord, Schedule, Store, StoreError, Stranded, StrandedRuns, Timetable,
+    Worker,
 };
 use crate::event::EventId;
 use crate::id::WorkerId;
@@ -180,8 +181,8 @@ impl Store for SqliteStore {
         lease::join(self, worker, lease).await
     }
 
-    async fn renew(&self, worker: WorkerId, lease: Duration) -> Result<(), StoreError> {
-        lease::renew(self, worker, lease).await
+    fn renewals(&self) -> Box<dyn Renewals> {
+        Box::new(lease::OwnConnection::like(&self.writer))
     }
 
     async fn leave(&self, worker: WorkerId) -> Result<(), StoreError> {
