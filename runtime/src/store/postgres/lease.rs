@@ -46,10 +46,12 @@ pub(super) const TAKE_OVER: &str = "
         FROM unnest($1::uuid[]) AS gone (worker)
         WHERE run.worker = gone.worker
         RETURNING run.id, run.app, run.workflow, run.rank
+    ),
+    queued AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank)
+        SELECT id, app, workflow, rank FROM released
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM released
-    RETURNING app";
+    SELECT app FROM released";
 
 /// Puts what a worker held back to be claimed, but for some runs. Served by `runs_of_worker`.
 pub(super) const RELEASE: &str = "
@@ -58,19 +60,23 @@ pub(super) const RELEASE: &str = "
         FROM unnest($1::uuid[]) AS gone (worker)
         WHERE run.worker = gone.worker AND run.id <> ALL ($3)
         RETURNING run.id, run.app, run.workflow, run.rank
+    ),
+    queued AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank)
+        SELECT id, app, workflow, rank FROM released
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM released
-    RETURNING app";
+    SELECT app FROM released";
 
 /// Events that workers that are gone could not tell what to make of: another version may. Served by `blocked_by_worker`.
 pub(super) const UNBLOCK: &str = "
     WITH freed AS (
         DELETE FROM indelible.blocked WHERE worker = ANY ($1) RETURNING app, event_id, part
+    ),
+    delivered AS (
+        INSERT INTO indelible.deliveries (app, event_id, part)
+        SELECT app, event_id, part FROM freed ORDER BY event_id
     )
-    INSERT INTO indelible.deliveries (app, event_id, part)
-    SELECT app, event_id, part FROM freed ORDER BY event_id
-    RETURNING app";
+    SELECT app FROM freed";
 
 pub(super) async fn join(
     database: &Database,
