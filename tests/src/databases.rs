@@ -35,6 +35,25 @@ impl Fresh {
         }
     }
 
+    /// A copy of its files, as a backup makes it while nobody writes.
+    ///
+    /// # Panics
+    ///
+    /// When it is no SQLite file, or the copy fails.
+    pub async fn copied(&self) -> Self {
+        let copy = Self::sqlite().await;
+        let (Self::Sqlite(from), Self::Sqlite(to)) = (self, &copy) else {
+            panic!("a server's files cannot be copied")
+        };
+        for file in ["test.db", "test.db-wal"] {
+            let file_there = from.path().join(file);
+            if file_there.exists() {
+                std::fs::copy(file_there, to.path().join(file)).expect("it can be copied");
+            }
+        }
+        copy
+    }
+
     /// Changes what it holds.
     ///
     /// # Panics

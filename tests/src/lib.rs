@@ -1,8 +1,11 @@
 //! What the end-to-end tests share.
 
+pub mod cluster;
 pub mod crowd;
 pub mod databases;
+pub mod dump;
 pub mod fleet;
+pub mod moves;
 pub mod operations;
 pub mod postgres;
 pub mod process;

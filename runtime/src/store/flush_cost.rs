@@ -2,13 +2,15 @@
 //! `INDELIBLE_BENCH` set (`cargo run -p xtask -- bench-flush`) it writes more of them and prints the
 //! figures.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::NewRun;
 use super::conformance::{
     APP, HOUR, ORDER, World, commit, done_with, ids, json, on_postgres, on_sqlite,
 };
-use crate::store::Then;
+use super::{NewRun, RunStatus, Then};
+use crate::id::WorkerId;
+use crate::journal::RunId;
+use crate::machine::End;
 
 /// The outcome of a step: some hundred bytes, as most are.
 const OUTCOME: &str = r#"{"ticket":"0192f3c4-5d6e-7f80-9a1b-2c3d4e5f6071","priority":"medium","skills":["billing","refunds"],"notes":"asked twice"}"#;
@@ -24,22 +26,11 @@ async fn on_a_postgres_server() {
 }
 
 async fn measure(world: World) {
-    let bench = std::env::var_os("INDELIBLE_BENCH").is_some();
-    if bench {
-        println!(
-            "{:>10} {:>12} {:>14} {:>12}",
-            world.store.name(),
-            "rows a flush",
-            "µs a flush",
-            "µs a row"
-        );
-    }
     let worker = world.worker(HOUR).await;
+    print(world.store.name(), "rows a flush", "µs a row");
     for size in [1, 10, 100, 1000] {
-        let runs: Vec<_> = (0..size).map(|_| NewRun::new(ORDER, None, json("{}"))).collect();
-        world.store.start(APP, &runs).await.expect("they start");
-        let runs = ids(&world.claim(worker, size).await);
-        let flushes = if bench { (50_000 / size).clamp(50, 2000) as u32 } else { 2 };
+        let runs = begin(&world, worker, size).await;
+        let flushes = flushes(size, 50_000);
         let begun = Instant::now();
         for seq in 0..flushes {
             let lines: Vec<_> = runs
@@ -49,10 +40,57 @@ async fn measure(world: World) {
             let flushed = world.flush(worker, &lines).await.expect("all are ours");
             assert_eq!(flushed.evicted, []);
         }
-        let flush = begun.elapsed().as_secs_f64() * 1e6 / f64::from(flushes);
-        if bench {
-            println!("{:>10} {size:>12} {flush:>14.0} {:>12.1}", "", flush / size as f64);
-        }
+        print_cost(size, flushes, begun.elapsed());
         assert_eq!(world.lines(runs[0]).await, flushes as usize);
+    }
+    print("", "ends a flush", "µs an end");
+    for size in [1, 10, 100, 1000] {
+        let flushes = flushes(size, 10_000);
+        let mut took = Duration::ZERO;
+        for _ in 0..flushes {
+            let runs = begin(&world, worker, size).await;
+            let ends: Vec<_> = runs
+                .iter()
+                .map(|run| {
+                    let end = Then::End(End::Completed(json(OUTCOME)));
+                    commit(*run, 0, vec![done_with("triage", OUTCOME)], end)
+                })
+                .collect();
+            let begun = Instant::now();
+            let flushed = world.flush(worker, &ends).await.expect("all are ours");
+            took += begun.elapsed();
+            assert_eq!(flushed.evicted, []);
+            assert_eq!(world.status(runs[0]).await, RunStatus::Completed);
+        }
+        print_cost(size, flushes, took);
+    }
+}
+
+/// Starts runs and claims them.
+async fn begin(world: &World, worker: WorkerId, size: usize) -> Vec<RunId> {
+    let runs: Vec<_> = (0..size).map(|_| NewRun::new(ORDER, None, json("{}"))).collect();
+    world.store.start(APP, &runs).await.expect("they start");
+    ids(&world.claim(worker, size).await)
+}
+
+fn is_bench() -> bool {
+    std::env::var_os("INDELIBLE_BENCH").is_some()
+}
+
+/// So many that they have written `rows` rows in the end.
+fn flushes(size: usize, rows: usize) -> u32 {
+    if is_bench() { (rows / size).clamp(50, 2000) as u32 } else { 2 }
+}
+
+fn print(name: &str, size: &str, share: &str) {
+    if is_bench() {
+        println!("{name:>10} {size:>12} {:>14} {share:>12}", "µs a flush");
+    }
+}
+
+fn print_cost(size: usize, flushes: u32, took: Duration) {
+    if is_bench() {
+        let flush = took.as_secs_f64() * 1e6 / f64::from(flushes);
+        println!("{:>10} {size:>12} {flush:>14.0} {:>12.1}", "", flush / size as f64);
     }
 }

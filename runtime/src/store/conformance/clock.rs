@@ -66,7 +66,7 @@ impl StoppedClock {
     pub(crate) async fn when_quiet(&mut self) {
         let Self::Postgres(connection) = self else { return };
         let busy = "SELECT EXISTS (
-            SELECT FROM pg_stat_activity
+            SELECT 1 FROM pg_stat_activity
             WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
               AND application_name <> 'bustle'
         )";

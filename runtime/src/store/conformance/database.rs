@@ -10,6 +10,20 @@ use uuid::Uuid;
 /// The environment variable with the URL of the Postgres server to test on.
 const SERVER: &str = "INDELIBLE_TEST_DATABASE_URL";
 
+/// The columns of the store's tables: name, type, default.
+const COLUMNS_OF_POSTGRES: &str = "
+    SELECT rel.relname || '.' || col.attname, format_type(col.atttypid, NULL),
+           coalesce(pg_get_expr(made.adbin, made.adrelid), '')
+    FROM pg_attribute col
+    JOIN pg_class rel ON rel.oid = col.attrelid AND rel.relkind IN ('r', 'p')
+    LEFT JOIN pg_attrdef made ON made.adrelid = col.attrelid AND made.adnum = col.attnum
+    WHERE rel.relnamespace = 'indelible'::regnamespace AND col.attnum > 0
+      AND NOT col.attisdropped";
+
+const COLUMNS_OF_SQLITE: &str = "
+    SELECT rel.name || '.' || col.name, col.type, coalesce(col.dflt_value, '')
+    FROM sqlite_schema rel, pragma_table_xinfo(rel.name) col WHERE rel.type = 'table'";
+
 /// A new and empty database.
 #[derive(Debug)]
 pub(crate) struct TestDatabase(Kind);
@@ -114,6 +128,28 @@ impl TestDatabase {
             Kind::Postgres { .. } => format!("indelible.{table}"),
             Kind::Sqlite { .. } => format!("indelible_{table}"),
         }
+    }
+
+    /// The columns of the store's tables: name, type, default.
+    ///
+    /// # Panics
+    ///
+    /// When the database does not answer.
+    pub(in crate::store) async fn columns(&self) -> Vec<(String, String, String)> {
+        let columns = match &self.0 {
+            Kind::Postgres { server, name } => {
+                let options = server.as_ref().clone().database(name);
+                let mut connection =
+                    PgConnection::connect_with(&options).await.expect("it is there");
+                sqlx::query_as(COLUMNS_OF_POSTGRES).fetch_all(&mut connection).await
+            }
+            Kind::Sqlite { .. } => {
+                let connection = SqliteConnection::connect(&self.url()).await;
+                let mut connection = connection.expect("the file can be opened");
+                sqlx::query_as(COLUMNS_OF_SQLITE).fetch_all(&mut connection).await
+            }
+        };
+        columns.expect("it has columns")
     }
 
     /// How many rows one of the store's tables has.

@@ -62,6 +62,7 @@ behaviours! {
         a_database_is_opened_twice_with_what_it_held,
         ten_programs_migrate_at_once,
         a_schema_for_newer_programs_is_refused,
+        no_column_needs_the_server_that_wrote_it,
         workflows_that_are_gone_are_named_while_runs_need_them,
         subscriptions_are_replaced,
         subscriptions_are_kept_while_a_worker_lives,

@@ -50,6 +50,21 @@ pub(super) async fn a_schema_for_newer_programs_is_refused(world: World) {
     assert!(error.to_string().contains("deploy a program"), "{error}");
 }
 
+/// Rows mean the same wherever they are copied to. A server's transaction ids and snapshots mean nothing
+/// on another.
+pub(super) async fn no_column_needs_the_server_that_wrote_it(world: World) {
+    const TYPES: [&str; 5] = ["xid", "xid8", "pg_snapshot", "txid_snapshot", "pg_lsn"];
+    const CALLS: [&str; 3] = ["pg_current_", "pg_snapshot_", "txid_"];
+    let columns = world.database.columns().await;
+    assert!(columns.len() > 100, "these are not all: {columns:?}");
+    for (name, held, default) in columns {
+        let held = held.trim_end_matches("[]").to_lowercase();
+        assert!(!TYPES.contains(&&*held), "{name} is of type {held}");
+        let default = default.to_lowercase();
+        assert!(!CALLS.iter().any(|call| default.contains(call)), "{name} becomes {default}");
+    }
+}
+
 pub(super) async fn workflows_that_are_gone_are_named_while_runs_need_them(world: World) {
     let runs = world.start(3).await;
     let worker = world.worker(HOUR).await;

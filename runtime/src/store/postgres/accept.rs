@@ -11,16 +11,16 @@ use crate::store::dedupe::{self, REMEMBERED};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{NewEvent, NewRun, RunStatus, StoreError};
 
-/// Served by the table's primary key. A key that is remembered no longer is taken anew; one that
-/// another transaction is about to write is waited for.
+/// Served by the table's primary key. A key that was forgotten by the time this transaction began is
+/// taken anew; one that another transaction is about to write is waited for.
 const REMEMBER: &str = "
     INSERT INTO indelible.dedupe AS known (event_name, key, event_id, expires_at)
     SELECT event_name, key, event_id, clock_timestamp() + $4 * interval '1 second'
     FROM unnest($1::text[], $2::text[], $3::uuid[]) AS new (event_name, key, event_id)
     ON CONFLICT (event_name, key) DO UPDATE SET
-        event_id = CASE WHEN known.expires_at <= clock_timestamp()
+        event_id = CASE WHEN known.expires_at <= now()
             THEN excluded.event_id ELSE known.event_id END,
-        expires_at = CASE WHEN known.expires_at <= clock_timestamp()
+        expires_at = CASE WHEN known.expires_at <= now()
             THEN excluded.expires_at ELSE known.expires_at END
     RETURNING event_name, key, event_id";
 
@@ -43,14 +43,14 @@ pub(super) const ACCEPT: &str = concat!(
         SELECT id, name, data, hosted, place
         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[]) WITH ORDINALITY
             AS event (id, name, data, hosted, place)
-        WHERE NOT EXISTS (SELECT FROM indelible.events known WHERE known.id = event.id)
+        WHERE NOT EXISTS (SELECT 1 FROM indelible.events known WHERE known.id = event.id)
     ),
     run AS MATERIALIZED (
         SELECT id, workflow, event_id, input, seed, at, since,
                (extract(epoch FROM at) * 1000000)::bigint AS rank
         FROM clock, unnest($6::uuid[], $7::text[], $8::uuid[], $9::text[], $10::uuid[])
             AS run (id, workflow, event_id, input, seed)
-        WHERE NOT EXISTS (SELECT FROM indelible.runs known WHERE known.id = run.id)
+        WHERE NOT EXISTS (SELECT 1 FROM indelible.runs known WHERE known.id = run.id)
     ),
     accepted AS (
         INSERT INTO indelible.events (id, name, data, accepted_at, since)

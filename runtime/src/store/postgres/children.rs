@@ -20,9 +20,12 @@ pub(super) const START: &str = "
             AS child (id, parent, workflow, detached, input, seed)
         JOIN indelible.runs parent ON parent.id = child.parent
         RETURNING id, app, workflow, rank
+    ),
+    released AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank)
+        SELECT id, app, workflow, rank FROM started
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM started";
+    SELECT count(*) FROM started";
 
 pub(super) async fn start(
     connection: &mut PgConnection,

@@ -26,11 +26,13 @@ pub(super) const CLAIM: &str = "
     ),
     clock AS MATERIALIZED (SELECT id AS worker, clock_timestamp() AS at FROM lease),
     picked AS MATERIALIZED (
-        SELECT run_id FROM indelible.ready
-        WHERE app = $2 AND suspects = $11 AND rank >= $4 AND workflow = ANY ($3) AND EXISTS (SELECT FROM clock)
+        SELECT run_id, ($8::uuid[])[array_position($3::text[], workflow)] AS shape
+        FROM indelible.ready
+        WHERE app = $2 AND suspects = $11 AND rank >= $4 AND workflow = ANY ($3)
+          AND EXISTS (SELECT 1 FROM clock)
           AND workflow <> ALL (ARRAY(SELECT workflow FROM indelible.paused WHERE app = $2))
           AND (workflow <> ALL ($9) OR EXISTS (
-              SELECT FROM indelible.runs run
+              SELECT 1 FROM indelible.runs run
               WHERE run.id = ready.run_id AND (run.shape IS NULL OR run.shape = ANY ($8))
           ))
         ORDER BY rank, run_id LIMIT $5
@@ -38,7 +40,7 @@ pub(super) const CLAIM: &str = "
     ),
     taken AS (
         DELETE FROM indelible.ready USING picked WHERE ready.run_id = picked.run_id
-        RETURNING ready.run_id
+        RETURNING ready.run_id, picked.shape
     ),
     unparked AS (
         DELETE FROM indelible.timers WHERE run_id IN (
@@ -50,7 +52,7 @@ pub(super) const CLAIM: &str = "
     claimed AS (
         UPDATE indelible.runs run SET
             worker = clock.worker, status = $6, started_at = coalesce(run.started_at, clock.at),
-            shape = ($8::uuid[])[array_position($3::text[], run.workflow)]
+            shape = taken.shape
         FROM clock, taken WHERE run.id = taken.run_id
         RETURNING run.id, run.workflow, run.input, run.seed, run.rank, run.take_overs, run.retries,
                   run.suspects, run.suspected, run.last_seq, run.generation, run.started_at,

@@ -46,7 +46,7 @@ macro_rules! flush {
                  AS line (run_id, seq, key, kind, transition, attempt, due_at, wait, child, outcome,
                           error, started_at, first_seq),
              LATERAL (
-                 SELECT FROM indelible.runs run
+                 SELECT 1 FROM indelible.runs run
                  WHERE run.id = line.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
              ) AS ours
     ),
@@ -56,7 +56,7 @@ macro_rules! flush {
              unnest($14::uuid[], $15::uuid[], $16::text[], $17::text[]) WITH ORDINALITY
                  AS event (run_id, id, name, data, place),
              LATERAL (
-                 SELECT FROM indelible.runs run
+                 SELECT 1 FROM indelible.runs run
                  WHERE run.id = event.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
              ) AS ours
     ),
@@ -103,7 +103,7 @@ macro_rules! flush {
         SELECT batch.run_id
         FROM unnest($27::uuid[]) WITH ORDINALITY AS batch (run_id, place)
         WHERE NOT EXISTS (
-            SELECT FROM indelible.runs run
+            SELECT 1 FROM indelible.runs run
             WHERE run.id = batch.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
         )
         ORDER BY batch.place

@@ -82,7 +82,7 @@ pub(super) const ROUSE: &str = "
         FROM unnest($1::uuid[] || $6::uuid[]) AS told (run_id)
         JOIN indelible.runs run ON run.id = told.run_id
         WHERE run.status IN ($2, $3) AND EXISTS (
-            SELECT FROM indelible.inbox message
+            SELECT 1 FROM indelible.inbox message
             WHERE message.run_id = run.id AND NOT message.taken
               AND (run.status = $2 OR message.kind = $5)
         )

@@ -58,10 +58,12 @@ pub(super) const TAKE_OVER: &str = "
             AS orphan (run_id, worker, take_overs, suspects)
         WHERE run.id = orphan.run_id AND run.worker IS NOT DISTINCT FROM orphan.worker
         RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
+    ),
+    queued AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
+        SELECT id, app, workflow, rank, suspects FROM released
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
-    SELECT id, app, workflow, rank, suspects FROM released
-    RETURNING app";
+    SELECT app FROM released";
 
 /// Served by `ready_by_rank`.
 pub(super) const COHORTS: &str = "
@@ -74,19 +76,23 @@ pub(super) const RELEASE: &str = "
         FROM unnest($1::uuid[]) AS gone (worker)
         WHERE run.worker = gone.worker AND run.id <> ALL ($3)
         RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
+    ),
+    queued AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
+        SELECT id, app, workflow, rank, suspects FROM released
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
-    SELECT id, app, workflow, rank, suspects FROM released
-    RETURNING app";
+    SELECT app FROM released";
 
 /// Events that workers that are gone could not tell what to make of: another version may. Served by `blocked_by_worker`.
 pub(super) const UNBLOCK: &str = "
     WITH freed AS (
         DELETE FROM indelible.blocked WHERE worker = ANY ($1) RETURNING app, event_id, part
+    ),
+    delivered AS (
+        INSERT INTO indelible.deliveries (app, event_id, part)
+        SELECT app, event_id, part FROM freed ORDER BY event_id
     )
-    INSERT INTO indelible.deliveries (app, event_id, part)
-    SELECT app, event_id, part FROM freed ORDER BY event_id
-    RETURNING app";
+    SELECT app FROM freed";
 
 pub(super) async fn join(
     database: &Database,

@@ -31,6 +31,8 @@ mod route;
 mod runs;
 mod schedules;
 mod shapes;
+#[cfg(test)]
+mod statements;
 mod transaction;
 mod value;
 mod verbs;

@@ -33,7 +33,7 @@ const STRANDED: &str = "
     )
     SELECT workflow, shape, runs, example FROM standing
     WHERE NOT EXISTS (
-        SELECT FROM driven
+        SELECT 1 FROM driven
         WHERE driven.workflow = standing.workflow
           AND (driven.shape IS NULL OR standing.shape IS NULL OR driven.shape = standing.shape)
     )

@@ -34,7 +34,7 @@ pub(super) const PROMOTE: &str = "
         SELECT extract(epoch FROM due_at - now())::float8 FROM indelible.timers
         ORDER BY due_at, run_id OFFSET (SELECT count(*) FROM due) LIMIT 1
     ), EXISTS (
-        SELECT FROM indelible.waits
+        SELECT 1 FROM indelible.waits
         WHERE NOT looked AND made_at <= now() - $4 * interval '1 second'
     )";
 

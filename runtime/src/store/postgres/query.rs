@@ -39,7 +39,7 @@ macro_rules! page {
       AND run.status = ANY ($4) AND ($6::uuid IS NULL OR run.parent = $6)
       AND ($7::uuid IS NULL OR run.event_id = $7)
       AND ($8::text IS NULL OR EXISTS (
-          SELECT FROM indelible.attributes attribute
+          SELECT 1 FROM indelible.attributes attribute
           WHERE attribute.run_id = run.id AND attribute.key = $8 AND attribute.value = $9
       ))
       AND run.accepted_at >= coalesce($10, '-infinity')

@@ -27,7 +27,7 @@ async fn connection(world: &World) -> PgConnection {
 async fn until_one_waits(world: &World) {
     const WAITING: &str = "
         SELECT EXISTS (
-            SELECT FROM pg_stat_activity
+            SELECT 1 FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock'
         )";
     let mut observer = connection(world).await;
@@ -138,7 +138,7 @@ async fn claims_do_not_wait_for_one_another() {
         let started = world.start(2).await;
         let mut connection = connection(&world).await;
         let mut tx = connection.begin().await.expect("it begins");
-        sqlx::query("SELECT FROM indelible.ready WHERE run_id = $1 FOR UPDATE")
+        sqlx::query("SELECT 1 FROM indelible.ready WHERE run_id = $1 FOR UPDATE")
             .bind(started[0].as_uuid())
             .execute(&mut *tx)
             .await
@@ -474,7 +474,7 @@ async fn a_transaction_whose_beginner_goes_away_is_over() {
             let _ = timeout(moment, connect::begin(&pool, connect::BEGIN)).await;
         }
         let open = "SELECT EXISTS (
-            SELECT FROM pg_stat_activity
+            SELECT 1 FROM pg_stat_activity
             WHERE datname = current_database() AND state LIKE 'idle in transaction%'
         )";
         let over = async {

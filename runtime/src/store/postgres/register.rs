@@ -13,7 +13,7 @@ const UNSUBSCRIBE: &str = "
     WITH gone AS (
         DELETE FROM indelible.subscriptions known
         WHERE app = $1 AND part <> ALL ($2) AND NOT EXISTS (
-            SELECT FROM indelible.workers worker
+            SELECT 1 FROM indelible.workers worker
             WHERE worker.app = $1 AND worker.expires_at > now() AND known.part = ANY (worker.parts)
         )
         RETURNING part
@@ -30,7 +30,7 @@ const SUBSCRIBE: &str = "
 const FORGET_WORKFLOWS: &str = "
     DELETE FROM indelible.workflows
     WHERE app = $1 AND id <> ALL ($2) AND NOT EXISTS (
-        SELECT FROM indelible.workers WHERE app = $1 AND expires_at > now()
+        SELECT 1 FROM indelible.workers WHERE app = $1 AND expires_at > now()
     )";
 
 const INSERT_WORKFLOWS: &str = "
@@ -57,15 +57,18 @@ const UNBLOCK: &str = "
     WITH freed AS (
         DELETE FROM indelible.blocked WHERE app = $1 AND part = ANY ($2)
         RETURNING event_id, part
+    ),
+    delivered AS (
+        INSERT INTO indelible.deliveries (app, event_id, part)
+        SELECT $1, event_id, part FROM freed ORDER BY event_id
     )
-    INSERT INTO indelible.deliveries (app, event_id, part)
-    SELECT $1, event_id, part FROM freed ORDER BY event_id";
+    SELECT count(*) FROM freed";
 
 /// Schedules that neither this program has nor another version of it that is alive.
 const FORGET_SCHEDULES: &str = "
     DELETE FROM indelible.schedules known
     WHERE app = $1 AND known.workflow || ' ' || known.rule <> ALL ($2) AND NOT EXISTS (
-        SELECT FROM indelible.workers worker
+        SELECT 1 FROM indelible.workers worker
         WHERE worker.app = $1 AND worker.expires_at > now()
           AND known.workflow || ' ' || known.rule = ANY (worker.schedules)
     )";
@@ -74,9 +77,9 @@ const FORGET_SCHEDULES: &str = "
 const BEGIN_ANEW: &str = "
     UPDATE indelible.schedules known SET due_at = NULL
     WHERE app = $1 AND known.workflow || ' ' || known.rule = ANY ($2)
-      AND EXISTS (SELECT FROM indelible.workers WHERE app = $1 AND expires_at > now())
+      AND EXISTS (SELECT 1 FROM indelible.workers WHERE app = $1 AND expires_at > now())
       AND NOT EXISTS (
-        SELECT FROM indelible.workers worker
+        SELECT 1 FROM indelible.workers worker
         WHERE worker.app = $1 AND worker.expires_at > now()
           AND known.workflow || ' ' || known.rule = ANY (worker.schedules)
     )";
@@ -101,7 +104,8 @@ pub(super) async fn register(
     let mut tx = database.begin().await?;
     sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
     sqlx::query(UNSUBSCRIBE).bind(app).bind(&parts).execute(&mut *tx).await?;
-    let unblocked = sqlx::query(UNBLOCK).bind(app).bind(&parts).execute(&mut *tx).await?;
+    let unblocked: i64 =
+        sqlx::query_scalar(UNBLOCK).bind(app).bind(&parts).fetch_one(&mut *tx).await?;
     sqlx::query(FORGET_WORKFLOWS).bind(app).bind(workflows).execute(&mut *tx).await?;
     sqlx::query(BEGIN_ANEW).bind(app).bind(&schedules).execute(&mut *tx).await?;
     add(&mut tx, registration).await?;
@@ -119,7 +123,7 @@ pub(super) async fn register(
         .execute(&mut *tx)
         .await?;
     let stirred = Stirred::of(app, Work::DELIVERIES)
-        .if_any(unblocked.rows_affected())
+        .if_any(unblocked.unsigned_abs())
         .and(Stirred::of(app, Work::READY).if_any(tried.rows_affected()));
     tx.commit(stirred).await?;
     Ok(stranded

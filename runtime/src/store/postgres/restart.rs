@@ -42,13 +42,16 @@ pub(super) const RESTART: &str = "
         DELETE FROM indelible.inbox message USING begun, indelible.events event
         WHERE message.run_id = begun.id AND message.taken AND event.id = message.id
           AND event.position <= begun.since
+    ),
+    told AS (
+        INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
+        SELECT child.id, begun.id, $5, $4, 'its parent run ' || begun.id || ' has begun anew'
+        FROM begun JOIN indelible.runs child ON child.parent = begun.id
+        WHERE child.ended_at IS NULL AND NOT child.detached
+        ON CONFLICT (run_id, id) DO NOTHING
+        RETURNING run_id
     )
-    INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
-    SELECT child.id, begun.id, $5, $4, 'its parent run ' || begun.id || ' has begun anew'
-    FROM begun JOIN indelible.runs child ON child.parent = begun.id
-    WHERE child.ended_at IS NULL AND NOT child.detached
-    ON CONFLICT (run_id, id) DO NOTHING
-    RETURNING run_id";
+    SELECT run_id FROM told";
 
 /// Begins the next generations; gives the children that were asked to cancel.
 pub(super) async fn restart(

@@ -50,8 +50,9 @@ pub(super) const BLOCK: &str = "
 
 /// Served by the primary key.
 pub(super) const MARK: &str = "
-    UPDATE indelible.deliveries SET routed_at = clock_timestamp()
-    WHERE app = $1 AND seq = ANY ($2)";
+    WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS at)
+    UPDATE indelible.deliveries SET routed_at = clock.at
+    FROM clock WHERE app = $1 AND seq = ANY ($2)";
 
 /// Served by the primary key.
 pub(super) const REMOVE: &str = "

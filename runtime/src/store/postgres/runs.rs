@@ -29,9 +29,12 @@ pub(super) const INSERT: &str = concat!(
         LEFT JOIN indelible.events event ON event.id = run.event_id
         ON CONFLICT (id) DO NOTHING
         RETURNING id, app, workflow, rank
+    ),
+    released AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank)
+        SELECT id, app, workflow, rank FROM started
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM started"
+    SELECT count(*) FROM started"
 );
 
 #[derive(Default)]

@@ -29,13 +29,13 @@ const HOLD: &str = "
         FROM unnest($2::text[], $3::text[]) AS setting (name, value)
     ),
     lease AS MATERIALIZED (
-        SELECT FROM indelible.workers WHERE id = $4 FOR KEY SHARE
+        SELECT 1 FROM indelible.workers WHERE id = $4 FOR KEY SHARE
     )
     SELECT current_setting('indelible.transaction', TRUE) IS NOT DISTINCT FROM 'open'
     FROM settings, lease, indelible.runs run WHERE run.id = $1 FOR NO KEY UPDATE OF run";
 
 /// Waits until a transaction of which nothing more was heard is over. Served by the primary key.
-const AWAIT: &str = "SELECT FROM indelible.runs WHERE id = $1 FOR UPDATE";
+const AWAIT: &str = "SELECT 1 FROM indelible.runs WHERE id = $1 FOR UPDATE";
 
 pub(super) async fn begin(pool: &PgPool) -> Result<Connection, StoreError> {
     Ok(Connection::Postgres(connect::begin(pool, BEGIN).await?))

@@ -55,10 +55,12 @@ pub(super) const REVIVE: &str = "
     noted AS (
         INSERT INTO indelible.interventions (run_id, at, verb)
         SELECT id, clock_timestamp(), $3 FROM revived
+    ),
+    released AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank)
+        SELECT id, app, workflow, rank FROM revived
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM revived
-    RETURNING app";
+    SELECT app FROM revived";
 
 /// What waits in the journals of runs have taken is not for others of their waits. Served by the
 /// primary key of the journal.
@@ -101,10 +103,12 @@ pub(super) const FORK: &str = "
     noted AS (
         INSERT INTO indelible.interventions (run_id, at, verb, source, state)
         SELECT id, now(), $5, $1, $6 FROM forked
+    ),
+    released AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank)
+        SELECT id, app, workflow, rank FROM forked
     )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM forked
-    RETURNING app";
+    SELECT app FROM forked";
 
 /// Runs that begin as others did: what a later generation begins with is not what its trigger said. Of
 /// those that are not over nothing is made. Served by the primary key.
@@ -251,7 +255,7 @@ pub(super) async fn fork(
 }
 
 /// Served by the primary key.
-const KNOWN: &str = "SELECT FROM indelible.runs WHERE id = $1";
+const KNOWN: &str = "SELECT 1 FROM indelible.runs WHERE id = $1";
 
 pub(super) async fn replay(
     database: &Database,
