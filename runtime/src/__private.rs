@@ -34,9 +34,9 @@ pub use crate::event::{Event, EventDef, EventField};
 pub use crate::payload::Undecodable;
 pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
-    Body, BodyFuture, Branch, Call, Context, Definition, Dropped, Durable, DurableFn, Failure,
-    FromContext, NoUndo, Ordered, Passes, Race2, Race3, Race4, Race5, Race6, Race7, Race8,
-    Requirement, Returns, Tx, Undo, UndoOf, Undoes, begin, join, race, seen, try_join,
+    Body, BodyFuture, Branch, Call, Caught, Context, Definition, Dropped, Durable, DurableFn,
+    Failure, FromContext, NoUndo, Ordered, Passes, Race2, Race3, Race4, Race5, Race6, Race7, Race8,
+    Requirement, Returns, Tx, Undo, UndoOf, Undoes, begin, caught, join, race, seen, try_join,
 };
 use crate::text;
 pub use crate::workflow::fits::*;

@@ -101,8 +101,7 @@ async fn on_expensive(event: Priced, step: Step) -> Result<f64, Failure> {
 
 #[workflow(input, retries = 3)]
 async fn divide(by: u32, step: Step) -> Result<f64, Failure> {
-    let quotient =
-        step.run("divide", async { Ok::<_, Failure>(f64::from(by) / f64::from(by)) });
+    let quotient = step.run("divide", async { Ok::<_, Failure>(f64::from(by) / f64::from(by)) });
     Ok(quotient.await?)
 }
 

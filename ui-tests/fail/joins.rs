@@ -67,4 +67,25 @@ async fn joins_lists(
     Ok(())
 }
 
+mod future {
+    pub async fn join_all<F: Future>(all: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+        let mut outcomes = Vec::new();
+        for each in all {
+            outcomes.push(each.await);
+        }
+        outcomes
+    }
+}
+
+#[workflow]
+async fn joins_futures(
+    event: TicketCreated,
+    step: Step,
+    Resource(desk): Resource<Desk>,
+) -> Result<(), Failure> {
+    let steps = [event.ticket, 2].map(|id| step.run("fetch", desk.ticket(id)).key(id));
+    future::join_all(steps).await;
+    Ok(())
+}
+
 fn main() {}

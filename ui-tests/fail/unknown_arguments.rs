@@ -31,4 +31,9 @@ async fn undecided(_event: TicketCreated) -> Result<(), Failure> {
     Ok(())
 }
 
+#[workflow(idempotency = event.ticket)]
+async fn begun_once(_event: TicketCreated) -> Result<(), Failure> {
+    Ok(())
+}
+
 fn main() {}

@@ -37,23 +37,31 @@ impl Refused {
 /// needs.
 ///
 /// An argument that was refused takes a form about which rustc has nothing to add.
-pub(super) fn attempt(argument: &mut Expr, refused: &Refused, error: Option<Type>) {
+///
+/// Gives whether it catches errors that are still to be made a `Failure`.
+pub(super) fn attempt(
+    argument: &mut Expr,
+    refused: &Refused,
+    error: Option<Type>,
+    may_catch: bool,
+) -> bool {
     if refused.exits {
         // `f().await?` is what the step was to give, and `f(x?)` what it was to do.
         let around = if matches!(argument, Expr::Try(_)) { quote!(gives) } else { quote!(does) };
         *argument = Expr::Verbatim(quote!(__private::#around(#argument)));
-        return;
+        return false;
     }
-    settle_error(argument, error);
+    let catches = settle_error(argument, error, may_catch);
     lazy(argument);
     if refused.changes {
         *argument = Expr::Verbatim(quote!(__private::once(#argument)));
     }
+    catches
 }
 
 /// As [`attempt`], with a clone of each value that may be gone by then.
 pub(super) fn attempt_with(values: &[Ident], argument: &mut Expr, error: Option<Type>) -> Expr {
-    settle_error(argument, error);
+    let catches = settle_error(argument, error, true);
     let clones = values.iter().map(|value| {
         let span = value.span();
         quote_spanned!(span=> __private::Clone::clone(&#value))
@@ -66,20 +74,29 @@ pub(super) fn attempt_with(values: &[Ident], argument: &mut Expr, error: Option<
         }
         future => quote!((#future).await),
     };
+    let outcome = if catches { quote!(__private::caught(#future)) } else { future };
     // An `async` closure borrows what it finds around it and owns what it is given.
-    Expr::Verbatim(quote!((#(#clones,)*), async |(#(#values,)*)| #future))
+    Expr::Verbatim(quote!((#(#clones,)*), async |(#(#values,)*)| #outcome))
 }
 
 /// A transaction's closure, which owns its transaction and borrows all else, with a clone of each
 /// value that may be gone by then.
 ///
 /// One that was refused takes a form about which rustc has nothing to add.
-pub(super) fn work(values: &[Ident], refused: bool, argument: &mut Expr) -> Expr {
-    settle_error(argument, None);
+///
+/// Gives also whether it catches errors that are still to be made a `Failure`.
+pub(super) fn work(
+    values: &[Ident],
+    refused: bool,
+    argument: &mut Expr,
+    may_catch: bool,
+) -> (Expr, bool) {
+    let catches = settle_error(argument, None, may_catch);
     let Some(closure) = transaction_mut(argument) else {
-        return Expr::Verbatim(quote!(async |_: __private::Tx| {
+        let nothing = quote!(async |_: __private::Tx| {
             __private::refused::<__private::Result<(), __private::Failure>>()
-        }));
+        });
+        return (Expr::Verbatim(nothing), false);
     };
     // Its methods take it as `&mut`, so nothing is gained by having that written each time.
     let name = match &closure.inputs[0] {
@@ -91,16 +108,22 @@ pub(super) fn work(values: &[Ident], refused: bool, argument: &mut Expr) -> Expr
     };
     let body = &closure.body;
     if refused {
-        return Expr::Verbatim(quote!(__private::once_with(async |#name| #body)));
+        return (Expr::Verbatim(quote!(__private::once_with(async |#name| #body))), catches);
     }
     if values.is_empty() {
-        return Expr::Verbatim(quote!(async |#name| #body));
+        return (Expr::Verbatim(quote!(async |#name| #body)), catches);
     }
     let clones = values.iter().map(|value| {
         let span = value.span();
         quote_spanned!(span=> __private::Clone::clone(&#value))
     });
-    Expr::Verbatim(quote!((#(#clones,)*), async |(#(#values,)*), #name| #body))
+    let outcome = if catches {
+        quote!(__private::caught(async { #body }.await))
+    } else {
+        body.to_token_stream()
+    };
+    let work = quote!((#(#clones,)*), async |(#(#values,)*), #name| #outcome);
+    (Expr::Verbatim(work), false)
 }
 
 fn lazy(argument: &mut Expr) {

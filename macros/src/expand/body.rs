@@ -81,6 +81,9 @@ struct Rewrite<'m> {
 impl VisitMut for Rewrite<'_> {
     fn visit_expr_mut(&mut self, expression: &mut Expr) {
         self.mend(expression);
+        // Asked as written: some methods are called by other names than a workflow writes.
+        let is_durable = matches!(expression,
+            Expr::Await(awaited) if self.is_durable_by_its_type(&awaited.base));
         match expression {
             // It was reported; this says nothing.
             Expr::MethodCall(call) if self.is_restart_of_a_helper(call) => {
@@ -121,10 +124,7 @@ impl VisitMut for Rewrite<'_> {
             return;
         }
         match expression {
-            Expr::Await(awaited)
-                if !self.is_durable_by_its_type(&awaited.base)
-                    && !self.problems.are_known_of(&awaited.base) =>
-            {
+            Expr::Await(awaited) if !is_durable && !self.problems.are_known_of(&awaited.base) => {
                 let operation = std::mem::replace(&mut *awaited.base, Expr::PLACEHOLDER);
                 *awaited.base = durable(operation);
             }
@@ -346,6 +346,8 @@ impl Rewrite<'_> {
     /// Puts the state in the place of the id, and makes what the step does lazy and repeatable.
     fn step(&mut self, call: &mut ExprMethodCall, method: Method) {
         let id = StepId::of(call, method);
+        // Another type's method takes what its author wrote.
+        let may_catch = !self.is_handle_rebound;
         if method == Method::WaitForEvent && awaited_event(call).is_none() {
             call.turbofish = Some(parse_quote!(::<__private::NoEvent>));
             call.args = call.args.iter().take(1).cloned().collect();
@@ -371,7 +373,9 @@ impl Rewrite<'_> {
                     let refused = self.rewrite_attempt(argument);
                     let passing = self.passing(&call.method, &id);
                     if passing.is_empty() || refused.is_any() {
-                        attempt::attempt(argument, &refused, error);
+                        if attempt::attempt(argument, &refused, error, may_catch) {
+                            call.method = Ident::new("run_caught", call.method.span());
+                        }
                     } else {
                         call.method = Ident::new("run_with", call.method.span());
                         *argument = attempt::attempt_with(passing, argument, error);
@@ -380,10 +384,14 @@ impl Rewrite<'_> {
                 Method::Transaction => {
                     let refused = self.rewrite_attempt(argument).is_any();
                     let passing = if refused { &[] } else { self.passing(&call.method, &id) };
-                    if !passing.is_empty() {
-                        call.method = Ident::new("transaction_with", call.method.span());
-                    }
-                    *argument = attempt::work(passing, refused, argument);
+                    let (work, catches) = attempt::work(passing, refused, argument, may_catch);
+                    let method = match (passing, catches) {
+                        ([], false) => "transaction",
+                        ([], true) => "transaction_caught",
+                        _ => "transaction_with",
+                    };
+                    call.method = Ident::new(method, call.method.span());
+                    *argument = work;
                 }
                 Method::Sleep => {
                     self.duration(argument);

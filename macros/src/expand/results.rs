@@ -1,12 +1,20 @@
 //! What an attempt gives, and the error type of one that gives nothing but `Ok(..)`: nothing else would
 //! settle it.
 
+use syn::visit::Visit;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Block, Expr, Item, Lifetime, Pat, PathArguments, Stmt, Type, parse_quote};
+use syn::{
+    Block, Expr, ExprAsync, ExprClosure, ExprTry, Item, Lifetime, Macro, Pat, PathArguments, Stmt,
+    Type, parse_quote,
+};
+
+use crate::parse::MacroArguments;
 
 /// Names the error type of an attempt that gives nothing but `Ok(..)`: what it is said to be elsewhere,
-/// or `Failure`.
-pub(super) fn settle_error(attempt: &mut Expr, error: Option<Type>) {
+/// or `Failure`. One with a `?` gives `Caught`, where it `may_catch`: then `?` takes errors of which it
+/// cannot make a `Failure`. Gives whether it does so.
+#[must_use]
+pub(super) fn settle_error(attempt: &mut Expr, error: Option<Type>, may_catch: bool) -> bool {
     let (mut results, mut only_ok) = (0, true);
     each_result(attempt, &mut |result| {
         results += 1;
@@ -14,9 +22,14 @@ pub(super) fn settle_error(attempt: &mut Expr, error: Option<Type>) {
             if matches!(&*call.func, Expr::Path(function) if function.path.is_ident("Ok")));
     });
     if results == 0 || !only_ok {
-        return;
+        return false;
     }
-    let error = error.unwrap_or_else(|| parse_quote!(__private::Failure));
+    let catches = may_catch && error.is_none() && tries(attempt);
+    let error = match error {
+        Some(named) => named,
+        None if catches => parse_quote!(__private::Caught),
+        None => parse_quote!(__private::Failure),
+    };
     each_result(attempt, &mut |result| {
         if let Expr::Call(call) = result
             && let Expr::Path(function) = &mut *call.func
@@ -25,6 +38,44 @@ pub(super) fn settle_error(attempt: &mut Expr, error: Option<Type>) {
             name.arguments = PathArguments::AngleBracketed(parse_quote!(::<_, #error>));
         }
     });
+    catches
+}
+
+/// Whether an attempt has a `?` of its own.
+fn tries(attempt: &Expr) -> bool {
+    let mut tried = Tried(false);
+    match attempt {
+        Expr::Async(block) => tried.visit_block(&block.block),
+        Expr::Closure(closure) if closure.asyncness.is_some() => tried.visit_expr(&closure.body),
+        Expr::Closure(closure) => return tries(&closure.body),
+        Expr::Group(inner) => return tries(&inner.expr),
+        Expr::Paren(inner) => return tries(&inner.expr),
+        Expr::Block(inner) => {
+            let last = inner.block.stmts.last();
+            return matches!(last, Some(Stmt::Expr(last, None)) if tries(last));
+        }
+        _ => {}
+    }
+    tried.0
+}
+
+struct Tried(bool);
+
+impl<'ast> Visit<'ast> for Tried {
+    fn visit_expr_try(&mut self, _: &'ast ExprTry) {
+        self.0 = true;
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        let Some(arguments) = MacroArguments::parse(call) else { return };
+        arguments.expressions().into_iter().for_each(|argument| self.visit_expr(argument));
+    }
+
+    fn visit_expr_async(&mut self, _: &'ast ExprAsync) {}
+
+    fn visit_expr_closure(&mut self, _: &'ast ExprClosure) {}
+
+    fn visit_item(&mut self, _: &'ast Item) {}
 }
 
 /// The error type that a condition over errors names: of `|error: &io::Error| ..`, `io::Error`.
@@ -165,8 +216,14 @@ mod tests {
     use super::*;
 
     fn settled(mut attempt: Expr) -> bool {
-        settle_error(&mut attempt, None);
+        let _ = settle_error(&mut attempt, None, true);
         attempt.to_token_stream().to_string().contains("__private :: Failure")
+    }
+
+    fn catches(mut attempt: Expr) -> bool {
+        let catches = settle_error(&mut attempt, None, true);
+        assert_eq!(catches, attempt.to_token_stream().to_string().contains("__private :: Caught"));
+        catches
     }
 
     #[test]
@@ -198,6 +255,39 @@ mod tests {
                 return Ok(1);
             }
             unreachable!()
+        })));
+    }
+
+    #[test]
+    fn what_gives_nothing_but_ok_catches_what_it_tries() {
+        assert!(catches(parse_quote!(async { Ok(fetch().await?) })));
+        assert!(catches(parse_quote!(async |tx| {
+            fetch(tx).await?;
+            Ok(())
+        })));
+        assert!(catches(parse_quote!({
+            let k = 1;
+            || async move {
+                println!("{}", fetch(k).await?);
+                Ok(k)
+            }
+        })));
+    }
+
+    #[test]
+    fn what_tries_nothing_itself_catches_nothing() {
+        assert!(!catches(parse_quote!(async { Ok(1) })));
+        assert!(!catches(parse_quote!({
+            let k = fetch()?;
+            async move { Ok(k) }
+        })));
+        assert!(!catches(parse_quote!(async {
+            let all = list.iter().map(|it| Some(it.price? + 1));
+            Ok(all.count())
+        })));
+        assert!(!catches(parse_quote!(async {
+            fetch().await?;
+            Err(1)
         })));
     }
 

@@ -265,6 +265,19 @@ mod tests {
     }
 
     #[test]
+    fn a_renamed_step_breaks_whether_it_has_an_undo_or_not() {
+        let lock = LOCK.replace("    (start) -> fetch", "    undo mark-todo\n    (start) -> fetch");
+        for (text, name) in
+            [(&*lock, "renamed_with_its_undo.txt"), (LOCK, "renamed_without_its_undo.txt")]
+        {
+            let renamed = text.replace("mark-todo", "set-todo");
+            let program = renamed.parse().expect("it is well-formed");
+            let answer = compare("indelible.lock", Some(&lock), &program, &Pinned::new());
+            assert_golden(&answer, 1, name);
+        }
+    }
+
+    #[test]
     fn a_removed_step_breaks() {
         let edits = [("-> mark-todo\n", "-> triage\n"), ("    run mark-todo -> triage\n", "")];
         assert_breaks(&edits, "removed.txt");

@@ -1,8 +1,7 @@
 //! Commands for a program's own binary: it alone knows its workflows as types, so it draws them and
 //! holds them against what was committed.
 //!
-//! A program with a command line of its own takes [`Command`] into it as a subcommand. One without
-//! begins with [`run`]:
+//! A program without arguments of its own begins with [`run`]:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -22,7 +21,41 @@
 //! $ cargo run -- graph on-ticket-created    # draw a workflow
 //! $ cargo run -- check                      # will unfinished runs survive what I changed?
 //! $ cargo run -- lock                       # record what the program is now
+//! $ cargo run -- --help                     # what can I ask?
+//! $ cargo run                               # start the program
 //! ```
+//!
+//! # Arguments of your own
+//!
+//! [`run`] refuses every argument that it does not know: a mistyped `check` must not start the program.
+//! So a program with arguments of its own reads them first. With [clap](https://docs.rs/clap) it takes
+//! [`Command`] into its command line as a subcommand:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use clap::Parser;
+//! # use indelible::prelude::*;
+//! # indelible::app! { pub HelpDesk = "help-desk"; events: [], workflows: [], }
+//!
+//! #[derive(Parser)]
+//! struct Args {
+//!     #[command(subcommand)]
+//!     command: Option<indelible::cli::Command>,
+//!     #[arg(long, default_value_t = 8080)]
+//!     port: u16,
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     let args = Args::parse();
+//!     if let Some(command) = args.command {
+//!         return command.run(HelpDesk);
+//!     }
+//!     // What the program is for, with `args.port`.
+//!     ExitCode::SUCCESS
+//! }
+//! ```
+//!
+//! One that reads its arguments in another way calls [`run`] only if none of them is its own.
 //!
 //! # `indelible.lock`
 //!
@@ -74,13 +107,13 @@ mod draw;
 mod survival;
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{FromArgMatches, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Subcommand};
 
 pub use self::draw::Format;
 use crate::app::App;
@@ -148,21 +181,36 @@ impl Command {
     }
 }
 
-/// Carries out the command that the program was called with, if it is one of [`Command`].
+/// Carries out the command that the program was called with.
 ///
-/// `None` if the program was called without arguments, or with others.
+/// `None` if the program was called without arguments: then it starts. `--help` gives 0. An argument
+/// that it does not know gives 2, with an error that names the nearest command. So a program with
+/// [arguments of its own](self#arguments-of-your-own) reads them before.
 pub fn run<A: App>(app: A) -> Option<ExitCode> {
-    let commands = Command::augment_subcommands(
-        clap::Command::new(A::NAME).subcommand_required(true).arg_required_else_help(true),
-    );
-    let asked = env::args_os().nth(1)?;
-    let ours = |name: &OsStr| commands.get_subcommands().any(|command| command.get_name() == name);
-    if !ours(&asked) {
-        return None;
+    match asked::<A>(env::args_os()) {
+        Ok(command) => command.map(|command| command.run(app)),
+        Err(error) => {
+            // Whoever closes the pipe has read enough.
+            let _ = error.print();
+            Some(ExitCode::from(if error.use_stderr() { 2 } else { 0 }))
+        }
     }
-    let matches = commands.get_matches();
-    let command = Command::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    Some(command.run(app))
+}
+
+/// The command line of a program that has no arguments of its own.
+#[derive(clap::Parser)]
+#[command(about = "Without a command, the program starts.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What the program is asked, its own name first.
+fn asked<A: App>(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Option<Command>, clap::Error> {
+    let matches = Arguments::command().name(A::NAME).try_get_matches_from(arguments)?;
+    Ok(Arguments::from_arg_matches(&matches)?.command)
 }
 
 /// What a command has to say; to standard error unless the code is 0.
@@ -182,5 +230,62 @@ impl Answer {
     fn line(mut self, line: impl std::fmt::Display) -> Self {
         let _ = writeln!(self.text, "{line}");
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::app! { Desk = "desk"; events: [], workflows: [], }
+
+    fn asked(arguments: &[&str]) -> Result<Option<Command>, clap::Error> {
+        super::asked::<Desk>(["desk"].iter().chain(arguments).map(OsString::from))
+    }
+
+    fn refused(arguments: &[&str]) -> String {
+        let error = asked(arguments).expect_err("it is no command");
+        assert!(error.use_stderr(), "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn no_word_at_all_starts_the_program() {
+        assert!(asked(&[]).expect("nothing is wrong with nothing").is_none());
+    }
+
+    #[test]
+    fn a_command_is_carried_out() {
+        let command = asked(&["check", "--lock", "other.lock"]).expect("it is a command");
+        assert!(matches!(command, Some(Command::Check(_))), "{command:?}");
+    }
+
+    #[test]
+    fn an_unknown_word_is_answered_with_the_nearest_command() {
+        let text = refused(&["chek"]);
+        assert!(text.contains("'chek'") && text.contains("'check'"), "{text}");
+        let text = refused(&["runs"]);
+        assert!(text.contains("'runs'") && text.contains("--help"), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_flag_is_refused() {
+        for arguments in [&["--port"][..], &["--port=80"], &["-v"], &["check", "--lok", "a"]] {
+            let text = refused(arguments);
+            assert!(text.contains("unexpected argument"), "{text}");
+        }
+    }
+
+    #[test]
+    fn help_is_no_error() {
+        for help in ["--help", "-h", "help"] {
+            let usage = asked(&[help]).expect_err("no command is carried out");
+            assert!(!usage.use_stderr(), "{usage}");
+            let text = usage.to_string();
+            for told in ["Usage: desk [COMMAND]", "check", "Without a command, the program starts"]
+            {
+                assert!(text.contains(told), "{told} is not in\n{text}");
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
     label = "not a durable operation",
     note = "a workflow's body runs from its start each time the run resumes; only steps remember what they did",
     note = "put it in a step: `step.run(\"name-of-the-step\", ..).await`",
+    note = "await the steps of a list together: `step.join_all(steps).await`",
     note = "a helper under `#[durable]` is awaited where it is called, or given to `join!` there: `notify(&step, ..).await`"
 )]
 pub trait Durable: IntoFuture {}

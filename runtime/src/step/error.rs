@@ -130,6 +130,26 @@ pub(crate) struct Unstorable {
 pub struct Failure(BoxError);
 
 impl Failure {
+    /// A failure for an error of a type that is no [`Error`] itself, as `anyhow::Error`: `?` makes none of
+    /// it.
+    ///
+    /// ```
+    /// use indelible::prelude::*;
+    ///
+    /// fn price(text: &str) -> Result<u32, Failure> {
+    ///     let price = parse(text).map_err(Failure::new)?;
+    ///     Ok(price)
+    /// }
+    ///
+    /// fn parse(text: &str) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
+    ///     Ok(text.parse()?)
+    /// }
+    /// # assert!(price("a lot").is_err());
+    /// ```
+    pub fn new(error: impl Into<BoxError>) -> Self {
+        Self(error.into())
+    }
+
     /// A failure with nothing but a message.
     pub fn msg(message: impl Into<String>) -> Self {
         Self(message.into().into())
@@ -158,6 +178,25 @@ impl From<Failure> for BoxError {
     fn from(failure: Failure) -> Self {
         failure.0
     }
+}
+
+/// What `?` makes of an error in a step whose author names no error type: any that `run` takes.
+///
+/// [`Failure`] cannot take as many: it becomes a [`BoxError`] itself, and whatever does is taken here. So
+/// the outcome's error is this, and becomes a failure behind the step.
+#[doc(hidden)]
+pub struct Caught(BoxError);
+
+impl<E: Into<BoxError>> From<E> for Caught {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// An outcome with the error that the step has.
+#[doc(hidden)]
+pub fn caught<T>(outcome: Result<T, Caught>) -> Result<T, Failure> {
+    outcome.map_err(|Caught(error)| Failure(error))
 }
 
 impl fmt::Display for Failure {

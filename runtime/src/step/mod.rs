@@ -31,7 +31,7 @@ pub use self::context::{
     Body, BodyFuture, Context, FromContext, Requirement, Resource, Resources, Returns, begin,
 };
 pub use self::durable::{Branch, Durable, StepFuture};
-pub use self::error::{BoxError, Failure, Permanent, RetryAfter, StepError};
+pub use self::error::{BoxError, Caught, Failure, Permanent, RetryAfter, StepError, caught};
 pub use self::probes::{Dropped, Ordered, Passes};
 pub use self::run::Run;
 pub use self::send::{SendEvent, SentIds};

@@ -3,8 +3,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use super::durable::{Durable, StepFuture};
-use super::error::{BoxError, Permanent, RetryAfter, StepError, find};
+use super::error::{BoxError, Caught, Failure, Permanent, RetryAfter, StepError, caught, find};
 use super::operations::{Held, Instruction, Resolution, Written};
 use super::transaction::{Open, Rollback, is_conflict};
 use super::undo::UndoFn;
@@ -26,6 +28,7 @@ impl Step {
     /// outcome is committed, it runs again. An error is tried again with exponential backoff, as
     /// often as the workflow's `retries` says, unless it is [`Permanent`] or says when to try again
     /// ([`RetryAfter`]). A panic counts as an error.
+    /// The error may be of any type that becomes a [`BoxError`], `anyhow::Error` as well.
     ///
     /// In a workflow the second argument is simply a future, `desk.ticket(id)`; `#[workflow]` makes
     /// it lazy and repeatable.
@@ -62,6 +65,24 @@ impl Step {
         E: Into<BoxError> + Send + 's,
     {
         self.run(state, (move || attempt(values.clone())).into()).into()
+    }
+
+    /// As [`run`](Self::run), for a step whose errors are caught as what they are.
+    #[doc(hidden)]
+    pub fn run_caught<'s, S, F, Fut, T>(
+        &self,
+        state: S,
+        attempt: S::Of<F>,
+    ) -> S::Of<Run<'s, T, Failure>>
+    where
+        S: State,
+        F: FnMut() -> Fut + Send + 's,
+        Fut: IntoFuture<Output = Result<T, Caught>, IntoFuture: Send + 's>,
+        T: Outcome,
+    {
+        let held = Held::claim(self, state, StepKind::Run);
+        let mut attempt = attempt.into();
+        Run::of(held, move || Box::pin(attempt().into_future().map(caught))).into()
     }
 }
 

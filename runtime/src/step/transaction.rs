@@ -3,10 +3,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::error::{BoxError, Permanent, find};
+use super::error::{BoxError, Caught, Failure, Permanent, caught, find};
 use super::operations::Held;
 use super::run::{Attempt, Run};
 use super::{Outcome, Step};
@@ -61,6 +62,23 @@ impl Step {
             }
         };
         Run::of(Held::claim(self, state, StepKind::Transaction), attempt).transacted(open).into()
+    }
+
+    /// As [`transaction`](Self::transaction), for a step whose errors are caught as what they are.
+    #[doc(hidden)]
+    pub fn transaction_caught<'s, S, F, Fut, T>(
+        &self,
+        state: S,
+        work: S::Of<F>,
+    ) -> S::Of<Run<'s, T, Failure>>
+    where
+        S: State,
+        F: FnMut(Tx) -> Fut + Send + 's,
+        Fut: Future<Output = Result<T, Caught>> + Send + 's,
+        T: Outcome,
+    {
+        let mut work = work.into();
+        self.transaction(state, (move |tx| work(tx).map(caught)).into())
     }
 
     /// As [`transaction`](Self::transaction), for a step that outlives what its closure uses: it holds

@@ -1,6 +1,8 @@
 use serde::Deserialize;
 
 use super::*;
+use crate::step::{BoxError, Permanent};
+use crate::workflow;
 
 #[derive(Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
 enum PaymentError {
@@ -104,4 +106,28 @@ fn an_error_that_is_not_kept_is_a_message() {
     effects();
     let expected = completed(r#"[true,["an error occurred when formatting an argument"]]"#);
     assert_eq!(Bench::new(begin).finish(), expected);
+}
+
+async fn look_up(order: u32) -> Result<u32, BoxError> {
+    match order {
+        0 => Err(Permanent("there is no order 0".into()).into()),
+        _ => Ok("a lot".parse()?),
+    }
+}
+
+#[workflow(input)]
+async fn looks_up(_input: (), step: Step) -> Result<Vec<(u32, String)>, Failure> {
+    let mut failures = Vec::new();
+    for order in [0, 1] {
+        let found = step.run("look-up", async { Ok(look_up(order).await? + 1) }).retries(2).await;
+        let error = found.expect_err("it always fails");
+        failures.push((error.attempts(), error.message().to_owned()));
+    }
+    Ok(failures)
+}
+
+#[test]
+fn an_error_that_is_caught_in_a_step_is_what_it_was() {
+    let expected = completed(r#"[[1,"there is no order 0"],[3,"invalid digit found in string"]]"#);
+    assert_eq!(Bench::new(Definition::of::<looks_up>().begin).finish(), expected);
 }

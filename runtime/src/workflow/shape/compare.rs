@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use super::{Change, Flow, Line, Place, Shapes, Subject, WorkflowShape, widening};
+use super::{Change, Flow, Line, Place, Shapes, Subject, UNDO, WorkflowShape, widening};
 use crate::workflow::StepKind;
 
 impl Shapes {
@@ -57,12 +57,28 @@ impl WorkflowShape {
             changes.push(Change::FormChanged { from: self.form, to: new.form });
         }
         changes.extend(widening::compare(&self.input, &new.input));
-        let removed = self.settings.difference(&new.settings);
+        let flow = flow(&self.flow, &new.flow);
+        let known = self.settings_after(&flow, new);
+        let removed = known.difference(&new.settings);
         changes.extend(removed.map(|setting| Change::SettingRemoved { setting: setting.clone() }));
-        let added = new.settings.difference(&self.settings);
+        let added = new.settings.difference(&known);
         changes.extend(added.map(|setting| Change::SettingAdded { setting: setting.clone() }));
-        changes.extend(flow(&self.flow, &new.flow));
+        changes.extend(flow);
         changes
+    }
+
+    /// The settings, with the undos of renamed steps under the new names: a rename is told once. An undo
+    /// that went with the old name keeps it, and is told, too.
+    fn settings_after(&self, flow: &[Change], new: &Self) -> BTreeSet<String> {
+        let mut settings = self.settings.clone();
+        for change in flow {
+            let Change::StepRenamed { from, to } = change else { continue };
+            let [from, to] = [from, to].map(|step| format!("{UNDO} {step}"));
+            if new.settings.contains(&to) && settings.remove(&from) {
+                settings.insert(to);
+            }
+        }
+        settings
     }
 }
 
