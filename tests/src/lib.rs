@@ -36,8 +36,9 @@ pub async fn eventually(what: &str, mut question: impl AsyncFnMut() -> bool) {
 ///
 /// # Panics
 ///
-/// When a body does not do again what its journal says.
+/// When a body does not do again what its journal says, or only polling has found some of its work.
 pub async fn shut_down<A: indelible::App>(app: A, bench: Bench, runtime: Runtime) {
+    assert_eq!(runtime.found_by_polling(), 0, "nobody has spoken of some work");
     bench.assert_journals_replay(app, &runtime).await.expect("the database answers");
     runtime.shutdown().await;
 }
