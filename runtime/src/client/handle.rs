@@ -89,8 +89,8 @@ impl<T> RunHandle<T> {
         Ok(self.client.handle(self.client.replay(self.run).await?))
     }
 
-    /// Waits for the run's end, of which it hears at once, whichever process drives the run. An outage of
-    /// the database is waited out.
+    /// Waits for the run's end. It hears of the end at once, whichever process drives the run. An outage
+    /// of the database is waited out.
     ///
     /// # Errors
     ///

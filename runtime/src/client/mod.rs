@@ -139,10 +139,10 @@ impl Client {
         Ok(asked)
     }
 
-    /// How much work in this process only a poll has found, of which it should have heard: runs that
-    /// were ready, events to be routed, ends that were waited for. In a healthy system that is nothing,
-    /// as whoever makes work says so; otherwise work waits for up to the
-    /// [poll interval](crate::RuntimeBuilder::poll_interval), and the log says what was found.
+    /// How much work this process has found only by polling: runs that were ready, events to be routed,
+    /// ends that were waited for. It should have heard of that work. In a healthy system the number is
+    /// 0, as every commit says what work it makes. Otherwise work may wait for up to the
+    /// [poll interval](crate::RuntimeBuilder::poll_interval); the log then says what was found.
     pub fn found_by_polling(&self) -> u64 {
         self.store.hints().polled()
     }

@@ -747,7 +747,7 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// many runs they held.
     async fn take_over(&self, judge: Judge<'_>) -> Result<u64, StoreError>;
 
-    /// The sizes of the cohorts of which suspects are ready.
+    /// The sizes of the cohorts that have suspects which are ready.
     async fn cohorts(&self, app: &str) -> Result<Vec<u32>, StoreError>;
 
     /// Gives back the runs that a worker holds and does not drive: a claim whose reply was lost has

@@ -8,7 +8,7 @@ use crate::store::StoreError;
 
 /// What a service found when it looked.
 pub(super) struct Looked {
-    /// How much work, of which whoever made it was to speak.
+    /// How much work it found that a hint should have spoken of.
     pub(super) found: usize,
     pub(super) next: Next,
 }
@@ -21,7 +21,7 @@ pub(super) enum Next {
     Within(Duration),
 }
 
-/// Has a service rest between its looks, and notices work of which nobody has spoken.
+/// Has a service rest between its looks, and notices work that no hint has spoken of.
 pub(super) struct Lookout<'e> {
     env: &'e Env,
     signal: &'e Notify,

@@ -93,7 +93,8 @@ impl Quarantine {
         Self { tried: Arc::default(), store }
     }
 
-    /// Of which cohorts how many may be claimed, in this order, until one has given some.
+    /// The cohorts to claim from, in this order, each with how many suspects may be claimed. The first
+    /// one that gives some is enough.
     pub(super) fn rooms(&self, mut cohorts: Vec<u32>) -> impl Iterator<Item = (u32, usize)> {
         let tried = *lock(&self.tried);
         cohorts.sort_unstable_by(|one, other| other.cmp(one));

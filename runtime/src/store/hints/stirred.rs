@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::RunId;
 
 bitflags! {
-    /// Kinds of work, each of which some service acts on.
+    /// Kinds of work. For each kind there is a service that acts on it.
     #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
     pub(crate) struct Work: u8 {
         /// Runs can be claimed.

@@ -70,7 +70,7 @@ impl Telling {
         self.listening.get_or_init(begin).await;
     }
 
-    /// Says what there is left to say, and no more.
+    /// Tells others what they were not told yet, then stops.
     pub(super) async fn end(&self) {
         self.closing.cancel();
         let speaking = self.speaking.lock().unwrap_or_else(PoisonError::into_inner).take();

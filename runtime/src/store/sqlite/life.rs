@@ -69,7 +69,7 @@ impl Lives {
     }
 }
 
-/// A worker of which the database may not know yet. If it never does, the file goes.
+/// A worker that the database may not know yet. If it never does, the worker's file is removed.
 #[must_use]
 pub(super) struct Beginning<'l> {
     lives: &'l Lives,
