@@ -49,6 +49,7 @@ pub struct Runtime {
 pub struct RuntimeBuilder<A> {
     app: PhantomData<A>,
     database: Option<String>,
+    hints_database: Option<String>,
     resources: Resources,
     limits: Limits,
     worker: WorkerConfig,
@@ -60,6 +61,7 @@ impl Runtime {
         RuntimeBuilder {
             app: PhantomData,
             database: None,
+            hints_database: None,
             resources: Resources::default(),
             limits: Limits::DEFAULT,
             worker: WorkerConfig::DEFAULT,
@@ -106,6 +108,18 @@ impl<A: App> RuntimeBuilder<A> {
     /// embedded database, a file named after the app in the current directory.
     pub fn database(mut self, url: impl Into<String>) -> Self {
         self.database = Some(url.into());
+        self
+    }
+
+    /// The same Postgres database past its pooler, for hints.
+    ///
+    /// A pooler that gives each transaction another session (PgBouncer's `pool_mode = transaction`) is
+    /// noticed, and everything works through it but hints: one process then learns by
+    /// [polling](Self::poll_interval) what another has done. With a URL that leads straight to the
+    /// server a process listens there, on one connection, and is as quick as without a pooler. A
+    /// database that is reached without a pooler needs none.
+    pub fn hints_database(mut self, url: impl Into<String>) -> Self {
+        self.hints_database = Some(url.into());
         self
     }
 
@@ -159,7 +173,7 @@ impl<A: App> RuntimeBuilder<A> {
     /// When the database cannot be opened.
     pub async fn connect(self) -> Result<Client> {
         let program = Arc::new(Program::new::<A>(self.limits));
-        connect(program, self.database, self.worker.poll_interval).await
+        connect(program, self.database, self.hints_database, self.worker.poll_interval).await
     }
 
     /// Opens the database, registers the app and starts its worker.
@@ -170,7 +184,9 @@ impl<A: App> RuntimeBuilder<A> {
     pub async fn start(self) -> Result<Runtime> {
         let program = Arc::new(Program::new::<A>(self.limits));
         program.check_resources(&self.resources)?;
-        let client = connect(program.clone(), self.database, self.worker.poll_interval).await?;
+        let poll_interval = self.worker.poll_interval;
+        let client =
+            connect(program.clone(), self.database, self.hints_database, poll_interval).await?;
         for stranded in client.store.register(&program.registration).await? {
             warn!(
                 workflow = stranded.workflow,
@@ -208,12 +224,13 @@ impl<A: App> RuntimeBuilder<A> {
 async fn connect(
     program: Arc<Program>,
     database: Option<String>,
+    hints_database: Option<String>,
     poll_interval: Duration,
 ) -> Result<Client> {
     let url = database
         .or_else(|| std::env::var("INDELIBLE_DATABASE_URL").ok())
         .unwrap_or_else(|| format!("sqlite://{}.db", program.app));
-    let store = store::open(&url).await?;
+    let store = store::open(&url, hints_database.as_deref()).await?;
     Ok(Client { store, program, poll_interval })
 }
 

@@ -18,6 +18,11 @@ impl Fresh {
         Self::Postgres(Box::new(Database::create().await))
     }
 
+    /// On the test server, reached through a pooler that gives each transaction another session.
+    pub async fn pooled() -> Self {
+        Self::Postgres(Box::new(Database::pooled().await))
+    }
+
     /// In a folder of its own.
     ///
     /// # Panics
@@ -63,7 +68,7 @@ impl Fresh {
         let statement = AssertSqlSafe(statement);
         match self {
             Self::Postgres(database) => {
-                let connection = PgConnection::connect(database.url()).await;
+                let connection = PgConnection::connect(database.direct_url()).await;
                 let mut connection = connection.expect("the server answers");
                 sqlx::query(statement).execute(&mut connection).await.expect("it is accepted");
             }
@@ -80,6 +85,14 @@ impl Fresh {
         match self {
             Self::Postgres(database) => database.url().to_owned(),
             Self::Sqlite(folder) => format!("sqlite://{}", folder.path().join("test.db").display()),
+        }
+    }
+
+    /// The same past any pooler.
+    pub fn direct_url(&self) -> String {
+        match self {
+            Self::Postgres(database) => database.direct_url().to_owned(),
+            Self::Sqlite(_) => self.url(),
         }
     }
 }

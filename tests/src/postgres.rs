@@ -10,6 +10,7 @@ pub struct Database {
     name: String,
     server: PgConnectOptions,
     url: String,
+    direct_url: String,
 }
 
 impl Database {
@@ -19,15 +20,25 @@ impl Database {
     ///
     /// When there is no server to make it on: a test that needs one fails, it is not skipped.
     pub async fn create() -> Self {
-        let server = std::env::var("INDELIBLE_TEST_DATABASE_URL").expect(
-            "this test needs Postgres: run `cargo run -p xtask -- test`, or set INDELIBLE_TEST_DATABASE_URL",
-        );
-        let server = PgConnectOptions::from_str(&server)
-            .expect("INDELIBLE_TEST_DATABASE_URL is a Postgres URL");
+        Self::reached_through(None).await
+    }
+
+    /// The same, reached through a pooler that gives each transaction another session.
+    ///
+    /// # Panics
+    ///
+    /// When there is no server, or no pooler.
+    pub async fn pooled() -> Self {
+        Self::reached_through(Some(from_environment("INDELIBLE_TEST_POOLER_URL"))).await
+    }
+
+    async fn reached_through(pooler: Option<PgConnectOptions>) -> Self {
+        let server = from_environment("INDELIBLE_TEST_DATABASE_URL");
         let name = format!("indelible_test_{}", Uuid::new_v4().simple());
         execute(&server, format!("CREATE DATABASE {name}")).await;
-        let url = server.clone().database(&name).to_url_lossy().to_string();
-        Self { name, server, url }
+        let direct_url = url_to(&server, &name);
+        let url = pooler.map_or_else(|| direct_url.clone(), |pooler| url_to(&pooler, &name));
+        Self { name, server, url, direct_url }
     }
 
     /// Refuses every connection, those that there are included, as a server that is down does.
@@ -51,6 +62,23 @@ impl Database {
     pub fn url(&self) -> &str {
         &self.url
     }
+
+    /// The same past any pooler.
+    pub fn direct_url(&self) -> &str {
+        &self.direct_url
+    }
+}
+
+fn from_environment(variable: &str) -> PgConnectOptions {
+    let url = std::env::var(variable).unwrap_or_else(|_| {
+        panic!("this test needs it: run `cargo run -p xtask -- test`, or set {variable}")
+    });
+    PgConnectOptions::from_str(&url)
+        .unwrap_or_else(|error| panic!("{variable} is not a Postgres URL: {error}"))
+}
+
+fn url_to(server: &PgConnectOptions, database: &str) -> String {
+    server.clone().database(database).to_url_lossy().to_string()
 }
 
 async fn connect(server: &PgConnectOptions) -> PgConnection {

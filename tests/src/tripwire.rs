@@ -134,10 +134,10 @@ impl Tripwire {
     /// When the database does not do as it is told. So it is with the methods below: a test that cannot
     /// go on fails.
     pub async fn beside_the_runs_of(database: Fresh) -> Self {
-        let ledger = Ledger::at(&database.url());
+        let ledger = Ledger::at(&database.direct_url());
         let (tables, holder) = match &database {
             Fresh::Postgres(server) => {
-                let holder = PgConnection::connect(server.url()).await;
+                let holder = PgConnection::connect(server.direct_url()).await;
                 (POSTGRES, Some(holder.expect("the server answers")))
             }
             Fresh::Sqlite(_) => (SQLITE, None),
@@ -149,8 +149,8 @@ impl Tripwire {
     }
 
     /// Where it is.
-    pub fn url(&self) -> String {
-        self.database.url()
+    pub fn database(&self) -> &Fresh {
+        &self.database
     }
 
     /// The tables.

@@ -40,6 +40,13 @@ macro_rules! operations {
             })*
         }
 
+        mod pooled {
+            $(#[tokio::test]
+            async fn $operation() {
+                super::kills_change_nothing(super::Fresh::pooled().await, stringify!($operation)).await;
+            })*
+        }
+
         mod sqlite {
             #[tokio::test]
             async fn two_versions_share_the_work() {
@@ -104,7 +111,9 @@ impl Scene {
 
     fn worker(&self, version: &str) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_operations"));
-        Process::start(command.arg(self.wire.url()).arg(version))
+        let database = self.wire.database();
+        command.arg(database.url()).arg(version).arg(database.direct_url());
+        Process::start(&mut command)
     }
 
     async fn count(&self, question: &str) -> i64 {

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{Problem, SERVER};
+use crate::{Problem, Variable};
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ fn cargo(arguments: &[&str]) -> Command {
 
 pub(crate) async fn test(
     arguments: &[String],
-    server: &str,
+    servers: &[Variable],
     interrupts: &mut Interrupts,
 ) -> Result<(), Stopped> {
     let mut runner =
@@ -97,13 +97,13 @@ pub(crate) async fn test(
     // first, so that what is said last is the summary of the rest.
     if arguments.is_empty() {
         let mut examples = cargo(&["test", "--doc", "--workspace"]);
-        examples.env(SERVER, server);
+        examples.envs(servers.iter().cloned());
         interrupts.run(examples).await?;
         if std::env::var_os(CASES).is_none() {
             runner.env(CASES, "5000");
         }
     }
-    runner.args(arguments).env(SERVER, server);
+    runner.args(arguments).envs(servers.iter().cloned());
     interrupts.run(runner).await
 }
 
@@ -113,7 +113,10 @@ async fn has_nextest() -> bool {
     version.status().await.is_ok_and(|status| status.success())
 }
 
-pub(crate) async fn bench_flush(server: &str, interrupts: &mut Interrupts) -> Result<(), Stopped> {
+pub(crate) async fn bench_flush(
+    servers: &[Variable],
+    interrupts: &mut Interrupts,
+) -> Result<(), Stopped> {
     let mut bench = cargo(&[
         "test",
         "--release",
@@ -125,7 +128,7 @@ pub(crate) async fn bench_flush(server: &str, interrupts: &mut Interrupts) -> Re
         "--test-threads=1",
         "store::flush_cost",
     ]);
-    bench.env(SERVER, server).env("INDELIBLE_BENCH", "1");
+    bench.envs(servers.iter().cloned()).env("INDELIBLE_BENCH", "1");
     interrupts.run(bench).await
 }
 

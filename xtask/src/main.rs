@@ -10,10 +10,16 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::cargo::{Interrupts, Stopped};
-use self::postgres::Cluster;
+use self::postgres::{Cluster, Pooler};
 
 /// Names the Postgres server to test on.
 const SERVER: &str = "INDELIBLE_TEST_DATABASE_URL";
+
+/// Names a PgBouncer before that server that gives each transaction another session.
+const POOLER: &str = "INDELIBLE_TEST_POOLER_URL";
+
+/// Names one that leaves a client its session, and drops the settings that come with a connection.
+const SESSION_POOLER: &str = "INDELIBLE_TEST_SESSION_POOLER_URL";
 
 /// The project's own commands.
 #[derive(Parser)]
@@ -49,8 +55,9 @@ enum Command {
 enum OnServer {
     /// Runs the tests, all of them unless arguments say which.
     ///
-    /// They need Postgres: the server that INDELIBLE_TEST_DATABASE_URL names, else one that is started
-    /// for them from installed binaries and removed afterwards.
+    /// They need Postgres and PgBouncer: what INDELIBLE_TEST_DATABASE_URL, INDELIBLE_TEST_POOLER_URL and
+    /// INDELIBLE_TEST_SESSION_POOLER_URL name, else servers that are started for them from installed
+    /// binaries and removed afterwards.
     Test {
         /// Passed on to `cargo nextest run`, or to `cargo test` where that is not installed.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -99,28 +106,47 @@ async fn run(command: Command) -> Result<(), Stopped> {
 }
 
 async fn run_on_server(command: OnServer, mut interrupts: Interrupts) -> Result<(), Stopped> {
-    match std::env::var(SERVER) {
-        Ok(url) => carry_out(command, &url, &mut interrupts).await,
-        Err(_) => {
-            let mut cluster = Cluster::create()?;
-            let durable = matches!(command, OnServer::BenchFlush);
-            let done = match cluster.start(durable, &mut interrupts).await {
-                Ok(()) => carry_out(command, &cluster.url(), &mut interrupts).await,
-                Err(stopped) => Err(stopped),
-            };
-            cluster.remove().await;
-            done
-        }
+    if std::env::var_os(SERVER).is_some() {
+        return carry_out(command, &[], &mut interrupts).await;
     }
+    let mut cluster = Cluster::create()?;
+    let done = match start(&mut cluster, &command, &mut interrupts).await {
+        Ok(servers) => carry_out(command, &servers, &mut interrupts).await,
+        Err(stopped) => Err(stopped),
+    };
+    cluster.remove().await;
+    done
+}
+
+/// An environment variable and its value.
+type Variable = (&'static str, String);
+
+/// Starts the servers that a command needs; gives how it is told of them.
+async fn start(
+    cluster: &mut Cluster,
+    command: &OnServer,
+    interrupts: &mut Interrupts,
+) -> Result<Vec<Variable>, Stopped> {
+    let durable = matches!(command, OnServer::BenchFlush);
+    cluster.start(durable, interrupts).await?;
+    let mut servers = vec![(SERVER, cluster.url())];
+    if matches!(command, OnServer::Test { .. }) {
+        let pooler = Pooler { port: 6432, mode: "transaction", drops: "" };
+        servers.push((POOLER, cluster.pool(pooler, interrupts).await?));
+        let drops = "extra_float_digits, options";
+        let pooler = Pooler { port: 6433, mode: "session", drops };
+        servers.push((SESSION_POOLER, cluster.pool(pooler, interrupts).await?));
+    }
+    Ok(servers)
 }
 
 async fn carry_out(
     command: OnServer,
-    server: &str,
+    servers: &[Variable],
     interrupts: &mut Interrupts,
 ) -> Result<(), Stopped> {
     match command {
-        OnServer::Test { arguments } => cargo::test(&arguments, server, interrupts).await,
-        OnServer::BenchFlush => cargo::bench_flush(server, interrupts).await,
+        OnServer::Test { arguments } => cargo::test(&arguments, servers, interrupts).await,
+        OnServer::BenchFlush => cargo::bench_flush(servers, interrupts).await,
     }
 }

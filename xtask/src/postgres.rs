@@ -20,6 +20,16 @@ pub(crate) struct Cluster {
     /// Whom the server runs as, if not us: Postgres refuses to run as root.
     user: Option<User>,
     server: Option<Child>,
+    poolers: Vec<Child>,
+}
+
+/// A PgBouncer before the server.
+pub(crate) struct Pooler {
+    pub(crate) port: u16,
+    /// When a client's session on the server may become another's.
+    pub(crate) mode: &'static str,
+    /// Which settings that come with a connection it drops, in place of refusing the connection.
+    pub(crate) drops: &'static str,
 }
 
 #[derive(Clone, Copy)]
@@ -36,13 +46,17 @@ impl Cluster {
             |error| Problem(format!("cannot make the folder {}: {error}", folder.display()));
         DirBuilder::new().mode(0o700).create(&folder).map_err(unable)?;
         let as_root = fs::metadata(&folder).map_err(unable)?.uid() == 0;
-        Ok(Self { folder, as_root, user: None, server: None })
+        Ok(Self { folder, as_root, user: None, server: None, poolers: Vec::new() })
     }
 
     /// How to reach it.
     pub(crate) fn url(&self) -> String {
+        self.url_of(5432)
+    }
+
+    fn url_of(&self, port: u16) -> String {
         let folder = self.folder.to_string_lossy().replace('/', "%2F");
-        format!("postgres://postgres@{folder}/postgres")
+        format!("postgres://postgres@{folder}:{port}/postgres")
     }
 
     /// Starts it, after installing Postgres if need be.
@@ -57,7 +71,7 @@ impl Cluster {
         let binaries = match installed() {
             Some(binaries) => binaries,
             None => {
-                install(self.as_root, interrupts).await?;
+                install("postgresql", self.as_root, interrupts).await?;
                 installed().ok_or_else(|| {
                     let nowhere = "Postgres was installed, but its `initdb` is nowhere to be found";
                     Problem(nowhere.to_owned())
@@ -104,6 +118,61 @@ impl Cluster {
         Ok(self.until_ready(&binaries).await?)
     }
 
+    /// Starts a pooler before it, after installing PgBouncer if need be; gives the URL.
+    pub(crate) async fn pool(
+        &mut self,
+        pooler: Pooler,
+        interrupts: &mut Interrupts,
+    ) -> Result<String, Stopped> {
+        let program = match pgbouncer() {
+            Some(program) => program,
+            None => {
+                install("pgbouncer", self.as_root, interrupts).await?;
+                pgbouncer().ok_or_else(|| {
+                    Problem("PgBouncer was installed, but is nowhere to be found".to_owned())
+                })?
+            }
+        };
+        let Pooler { port, mode, drops } = pooler;
+        let folder = self.folder.display();
+        // A test's database is gone soon, so its sessions must not stay for long.
+        let settings = format!(
+            "[databases]\n\
+             * = host={folder} port=5432 user=postgres\n\
+             [pgbouncer]\n\
+             unix_socket_dir = {folder}\n\
+             listen_port = {port}\n\
+             auth_type = any\n\
+             pool_mode = {mode}\n\
+             ignore_startup_parameters = {drops}\n\
+             max_client_conn = 2000\n\
+             server_idle_timeout = 5\n\
+             logfile = {folder}/pooler-{port}.log\n"
+        );
+        let file = self.folder.join(format!("pooler-{port}.ini"));
+        fs::write(&file, settings)
+            .map_err(|error| Problem(format!("cannot write {}: {error}", file.display())))?;
+        let mut command = self.command(&program);
+        command.arg("--quiet").arg(file).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+        let child = command
+            .spawn()
+            .map_err(|error| Problem(format!("cannot run {}: {error}", program.display())))?;
+        self.poolers.push(child);
+        let socket = self.folder.join(format!(".s.PGSQL.{port}"));
+        let begun = Instant::now();
+        while !socket.exists() {
+            if begun.elapsed() > Duration::from_secs(60) {
+                let log = self.folder.join(format!("pooler-{port}.log"));
+                let log = fs::read_to_string(log).unwrap_or_default();
+                return Err(
+                    Problem(format!("PgBouncer did not start; its log says:\n{log}")).into()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(self.url_of(port))
+    }
+
     async fn until_ready(&mut self, binaries: &Path) -> Result<(), Problem> {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(60) {
@@ -122,11 +191,11 @@ impl Cluster {
     }
 
     /// Stops it, and removes all that there was of it.
-    pub(crate) async fn remove(mut self) {
-        if let Some(mut server) = self.server.take() {
+    pub(crate) async fn remove(self) {
+        for mut server in self.poolers.into_iter().chain(self.server) {
             // Nothing of it is to be kept: no orderly end is needed.
             if let Err(error) = server.kill().await {
-                eprintln!("xtask: cannot stop the Postgres server: {error}");
+                eprintln!("xtask: cannot stop a server: {error}");
             }
         }
         if let Err(error) = fs::remove_dir_all(&self.folder) {
@@ -176,14 +245,22 @@ fn is_complete(folder: &Path) -> bool {
     ["initdb", "postgres", "pg_isready"].iter().all(|program| folder.join(program).is_file())
 }
 
-async fn install(root: bool, interrupts: &mut Interrupts) -> Result<(), Stopped> {
+fn pgbouncer() -> Option<PathBuf> {
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&on_path).collect();
+    // It is no program of everybody's.
+    folders.push("/usr/sbin".into());
+    folders.into_iter().map(|folder| folder.join("pgbouncer")).find(|program| program.is_file())
+}
+
+async fn install(package: &str, root: bool, interrupts: &mut Interrupts) -> Result<(), Stopped> {
     let has_apt = Path::new("/usr/bin/apt-get").exists();
     if !(root && has_apt) {
-        return Err(Problem(
-            "the tests need Postgres 13 or newer: install it (Debian: `apt-get install postgresql`), \
-             or set INDELIBLE_TEST_DATABASE_URL to a server on which databases may be created"
-                .to_owned(),
-        )
+        return Err(Problem(format!(
+            "the tests need Postgres 13 or newer, and PgBouncer: install them (Debian: `apt-get \
+             install {package}`), or set INDELIBLE_TEST_DATABASE_URL to a server on which databases \
+             may be created, and the variables for poolers that the README names"
+        ))
         .into());
     }
     let apt_get = |arguments: &[&str]| {
@@ -191,9 +268,9 @@ async fn install(root: bool, interrupts: &mut Interrupts) -> Result<(), Stopped>
         command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
         command
     };
-    eprintln!("xtask: installing Postgres");
+    eprintln!("xtask: installing {package}");
     interrupts.run(apt_get(&["update"])).await?;
-    interrupts.run(apt_get(&["install", "--yes", "--no-install-recommends", "postgresql"])).await
+    interrupts.run(apt_get(&["install", "--yes", "--no-install-recommends", package])).await
 }
 
 /// Whom to run the server as, when that must not be root.

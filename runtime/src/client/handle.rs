@@ -107,7 +107,7 @@ impl<T> RunHandle<T> {
                     awaited.told().await;
                     wait = RETRY.0;
                 }
-                Err(Error::Store(StoreError::Unavailable(_))) => {
+                Err(Error::Store(StoreError::Unavailable(_) | StoreError::Conflict(_))) => {
                     sleep(wait).await;
                     wait = (wait * 2).min(RETRY.1);
                 }

@@ -67,7 +67,7 @@ impl<'c> Batch<'c> {
     async fn open(cases: &'c [Case], database: TestDatabase) -> Self {
         let now = second(0);
         let clock = StoppedClock::of(&database, now).await;
-        let store = open(&database.url()).await.expect("the database can be opened");
+        let store = open(&database.url(), None).await.expect("the database can be opened");
         store.register(&registration()).await.expect("an app can register");
         let (workers, operators, bustle) = (Vec::new(), Operators::none(), None);
         Self { cases, database, store, clock, now, workers, operators, bustle }
@@ -187,7 +187,7 @@ impl<'c> Batch<'c> {
                 self.database.execute(overdue).await;
             }
             // One of its own: the other may have swept a moment ago.
-            let store = open(&self.database.url()).await.expect("the database can be opened");
+            let store = open(&self.database.url(), None).await.expect("the database can be opened");
             while store.promote(1000).await.expect("the store answers").runs > 0 {}
             store.close().await;
         }

@@ -2,14 +2,20 @@ use std::fmt;
 
 use sqlx::postgres::PgDatabaseError;
 
+use crate::step::conflicts;
+
 /// Why the store did not do what it was asked. The message has its causes in it; there is no further
 /// `source`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The database cannot be reached, is overloaded or gave up on a conflict. Trying again may help.
+    /// The database cannot be reached or is overloaded. Trying again may help.
     #[error("the database is not available: {0}")]
     Unavailable(sqlx::Error),
+    /// Others changed the same at the same time, so the database gave up on this, several times in a
+    /// row. Nothing of it was done; trying again helps.
+    #[error("the database gave up on this, as other transactions were in its way: {0}")]
+    Conflict(sqlx::Error),
     /// The database does not accept what it was given. Trying again is of no use.
     #[error("the database refused: {0}")]
     Refused(sqlx::Error),
@@ -35,6 +41,7 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error::*;
         match error {
+            error if conflicts(&error) => Self::Conflict(error),
             Database(ref cause) => {
                 let refused = match cause.try_downcast_ref::<PgDatabaseError>() {
                     Some(cause) => postgres_refuses(cause.code()),

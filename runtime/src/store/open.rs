@@ -18,13 +18,17 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// When there is no such database, it cannot be used, or it is for newer programs. The message is
 /// one sentence that says what to try, and never shows the password.
-pub(crate) async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+pub(crate) async fn open(url: &str, hints_url: Option<&str>) -> Result<Arc<dyn Store>, OpenError> {
     let opened: Result<Arc<dyn Store>, Problem> = match url.split_once(':') {
+        Some(("sqlite", _)) if hints_url.is_some() => Err(Problem::new(
+            "there is a second URL for hints, and a file needs none",
+            "leave `.hints_database(..)` out",
+        )),
         Some(("sqlite", _)) => {
             SqliteStore::open(url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
         }
         Some(("postgres" | "postgresql", _)) => {
-            PostgresStore::open(url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
+            PostgresStore::open(url, hints_url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
         }
         Some((scheme, _)) => Err(Problem::new(
             format!("`{scheme}` is no kind of database that is known here"),
@@ -108,7 +112,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_scheme_is_one_clear_sentence() {
-        let error = open("mysql://ann:pw@db/desk").await.err().expect("MySQL is not supported");
+        let error =
+            open("mysql://ann:pw@db/desk", None).await.err().expect("MySQL is not supported");
         assert_eq!(
             error.to_string(),
             "cannot open the database mysql://ann:***@db/desk: `mysql` is no kind of database that \

@@ -15,8 +15,10 @@ impl Outages {
     /// The database did not do what it was asked. That it is away is said once, until it answers
     /// again.
     pub(crate) fn outage(&self, error: &StoreError) {
-        if !matches!(error, StoreError::Unavailable(_)) {
-            return error!(%error, "the store did not do what the worker asked of it");
+        match error {
+            StoreError::Unavailable(_) => {}
+            StoreError::Conflict(_) => return warn!(%error, "the worker asks again"),
+            _ => return error!(%error, "the store did not do what the worker asked of it"),
         }
         if !self.away.swap(true, Ordering::Relaxed) {
             warn!(%error, "the database does not answer: runs wait, nothing is lost");

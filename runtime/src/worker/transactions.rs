@@ -65,8 +65,7 @@ impl Transactions {
         let id = Uuid::now_v7();
         let Self { env, worker, clock } = self;
         let concluded = match env.store.conclude(open, worker, id, &run).await {
-            Err(StoreError::Unavailable(error)) => {
-                let error = StoreError::Unavailable(error);
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Conflict(_))) => {
                 env.outages.outage(&error);
                 found(&env, id, &run, &error).await
             }
@@ -84,7 +83,12 @@ impl Transactions {
             Ok(Concluded::RolledBack(rollback)) => Some(Commitment::RolledBack(rollback)),
             Err(StoreError::Refused(error)) => Some(Commitment::Refused(error.to_string())),
             Err(StoreError::Corrupt(reason)) => Some(Commitment::Refused(reason)),
-            Err(StoreError::LeaseLost | StoreError::Closed | StoreError::Unavailable(_)) => None,
+            Err(
+                StoreError::LeaseLost
+                | StoreError::Closed
+                | StoreError::Unavailable(_)
+                | StoreError::Conflict(_),
+            ) => None,
         }
     }
 }
@@ -104,7 +108,9 @@ async fn found(
                 let record = ErrorRecord::of(ErrorKind::Error, lost);
                 return Ok(Concluded::RolledBack(Rollback::Undeserved(record)));
             }
-            Err(error @ StoreError::Unavailable(_)) => env.outages.outage(&error),
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Conflict(_))) => {
+                env.outages.outage(&error)
+            }
             Err(error) => return Err(error),
         }
         sleep(wait).await;

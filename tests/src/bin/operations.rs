@@ -1,6 +1,6 @@
 //! A worker process of the tests: it drives the workflows of `operations` until it is stopped.
 //!
-//! `operations DATABASE_URL before|after`
+//! `operations DATABASE_URL before|after LEDGER_URL`
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let level = tracing_subscriber::filter::LevelFilter::WARN;
     tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
     let mut arguments = std::env::args().skip(1);
-    match (arguments.next(), arguments.next().as_deref()) {
-        (Some(url), Some("before")) => drive(Before, url).await?,
-        (Some(url), Some("after")) => drive(After, url).await?,
-        _ => return Err("usage: operations DATABASE_URL before|after".into()),
+    match (arguments.next(), arguments.next().as_deref(), arguments.next()) {
+        (Some(url), Some("before"), Some(ledger)) => drive(Before, url, &ledger).await?,
+        (Some(url), Some("after"), Some(ledger)) => drive(After, url, &ledger).await?,
+        _ => return Err("usage: operations DATABASE_URL before|after LEDGER_URL".into()),
     }
     Ok(())
 }
 
-async fn drive<A: App>(app: A, url: String) -> indelible::Result<()> {
-    let ledger = Ledger::at(&url);
+async fn drive<A: App>(app: A, url: String, ledger: &str) -> indelible::Result<()> {
+    let ledger = Ledger::at(ledger);
     let runtime = Runtime::builder(app)
         .database(url)
         .resource(ledger)

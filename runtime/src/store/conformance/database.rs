@@ -10,6 +10,12 @@ use uuid::Uuid;
 /// The environment variable with the URL of the Postgres server to test on.
 const SERVER: &str = "INDELIBLE_TEST_DATABASE_URL";
 
+/// The one with the URL of a PgBouncer before that server, which gives each transaction another session.
+pub(in crate::store) const POOLER: &str = "INDELIBLE_TEST_POOLER_URL";
+
+/// The one with the URL of another, which leaves a client its session but drops settings.
+pub(in crate::store) const SESSION_POOLER: &str = "INDELIBLE_TEST_SESSION_POOLER_URL";
+
 /// The columns of the store's tables: name, type, default.
 const COLUMNS_OF_POSTGRES: &str = "
     SELECT rel.relname || '.' || col.attname, format_type(col.atttypid, NULL),
@@ -30,8 +36,15 @@ pub(crate) struct TestDatabase(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Postgres { server: Box<PgConnectOptions>, name: String },
-    Sqlite { folder: PathBuf },
+    Postgres {
+        server: Box<PgConnectOptions>,
+        name: String,
+        /// What stands before the server, if anything.
+        pooler: Option<Box<PgConnectOptions>>,
+    },
+    Sqlite {
+        folder: PathBuf,
+    },
 }
 
 impl TestDatabase {
@@ -41,16 +54,23 @@ impl TestDatabase {
     ///
     /// When there is no such server, with a message that says how to get one.
     pub(crate) async fn postgres() -> Self {
-        let Ok(url) = std::env::var(SERVER) else {
-            panic!(
-                "this test needs Postgres: run it with `cargo run -p xtask -- test`, or set {SERVER}"
-            )
-        };
-        let server: PgConnectOptions =
-            url.parse().unwrap_or_else(|error| panic!("{SERVER} is not a Postgres URL: {error}"));
+        Self::on_server(None).await
+    }
+
+    /// The same, reached through the pooler that an environment variable names.
+    ///
+    /// # Panics
+    ///
+    /// When there is no server or no pooler.
+    pub(in crate::store) async fn pooled(pooler: &str) -> Self {
+        Self::on_server(Some(from_environment(pooler))).await
+    }
+
+    async fn on_server(pooler: Option<PgConnectOptions>) -> Self {
+        let server = from_environment(SERVER);
         let name = format!("indelible_test_{}", Uuid::new_v4().simple());
         run(&server, format!("CREATE DATABASE {name}")).await;
-        Self(Kind::Postgres { server: Box::new(server), name })
+        Self(Kind::Postgres { server: Box::new(server), name, pooler: pooler.map(Box::new) })
     }
 
     /// A SQLite file in a folder of its own. The folder is there, the file is not yet.
@@ -79,16 +99,24 @@ impl TestDatabase {
     /// The URL to open it with.
     pub(crate) fn url(&self) -> String {
         match &self.0 {
-            Kind::Postgres { server, name } => {
-                server.as_ref().clone().database(name).to_url_lossy().to_string()
+            Kind::Postgres { server, name, pooler } => {
+                url_to(pooler.as_ref().unwrap_or(server), name)
             }
             Kind::Sqlite { folder } => format!("sqlite://{}", folder.join("test.db").display()),
         }
     }
 
+    /// The URL to hear hints over, if that is another one.
+    pub(crate) fn hints_url(&self) -> Option<String> {
+        match &self.0 {
+            Kind::Postgres { server, name, pooler: Some(_) } => Some(url_to(server, name)),
+            _ => None,
+        }
+    }
+
     /// A connection of the test's own, if it is Postgres.
     pub(crate) async fn connect_to_postgres(&self) -> Option<PgConnection> {
-        let Kind::Postgres { server, name } = &self.0 else { return None };
+        let Kind::Postgres { server, name, .. } = &self.0 else { return None };
         let options = server.as_ref().clone().database(name).disable_statement_logging();
         Some(PgConnection::connect_with(&options).await.expect("it is there"))
     }
@@ -100,7 +128,7 @@ impl TestDatabase {
     /// When the statement fails.
     pub(crate) async fn execute(&self, sql: &str) {
         match &self.0 {
-            Kind::Postgres { server, name } => {
+            Kind::Postgres { server, name, .. } => {
                 run(&server.as_ref().clone().database(name), sql.to_owned()).await;
             }
             Kind::Sqlite { .. } => {
@@ -137,7 +165,7 @@ impl TestDatabase {
     /// When the database does not answer.
     pub(in crate::store) async fn columns(&self) -> Vec<(String, String, String)> {
         let columns = match &self.0 {
-            Kind::Postgres { server, name } => {
+            Kind::Postgres { server, name, .. } => {
                 let options = server.as_ref().clone().database(name);
                 let mut connection =
                     PgConnection::connect_with(&options).await.expect("it is there");
@@ -159,7 +187,7 @@ impl TestDatabase {
     /// When there is no such table.
     pub(crate) async fn rows(&self, table: &str) -> i64 {
         let counted = match &self.0 {
-            Kind::Postgres { server, name } => {
+            Kind::Postgres { server, name, .. } => {
                 let options = server.as_ref().clone().database(name);
                 let mut connection =
                     PgConnection::connect_with(&options).await.expect("it is there");
@@ -181,7 +209,7 @@ impl TestDatabase {
     /// Removes it with all that is in it, whoever is still connected.
     pub(crate) async fn remove(self) {
         match self.0 {
-            Kind::Postgres { server, name } => {
+            Kind::Postgres { server, name, .. } => {
                 // `WITH (FORCE)` is there from version 13 on, the oldest that is supported.
                 run(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await;
             }
@@ -191,6 +219,17 @@ impl TestDatabase {
             }
         }
     }
+}
+
+fn from_environment(variable: &str) -> PgConnectOptions {
+    let Ok(url) = std::env::var(variable) else {
+        panic!("this test needs it: run it with `cargo run -p xtask -- test`, or set {variable}")
+    };
+    url.parse().unwrap_or_else(|error| panic!("{variable} is not a Postgres URL: {error}"))
+}
+
+fn url_to(server: &PgConnectOptions, database: &str) -> String {
+    server.clone().database(database).to_url_lossy().to_string()
 }
 
 async fn run(options: &PgConnectOptions, sql: String) {

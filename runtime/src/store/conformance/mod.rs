@@ -29,9 +29,10 @@ mod world;
 pub(crate) use self::clock::StoppedClock;
 pub(in crate::store) use self::clock::stopped_at;
 pub(crate) use self::database::TestDatabase;
+pub(in crate::store) use self::database::{POOLER, SESSION_POOLER};
 pub(in crate::store) use self::world::{
     APP, HOUR, ORDER, PAID, PLACED, World, claim, commit, counted, done, done_with, ids, json,
-    on_postgres, on_sqlite, only, program, route, step, uncancelled, wait, worker,
+    on_pooled, on_postgres, on_sqlite, only, program, route, step, uncancelled, wait, worker,
 };
 
 /// Makes the tests: `conformance::sqlite::leases::a_lost_lease_cannot_commit`, …
@@ -51,6 +52,16 @@ macro_rules! behaviours {
                 $(#[tokio::test]
                 async fn $name() {
                     super::super::world::on_postgres(super::super::$module::$name).await;
+                })*
+            })*
+        }
+
+        mod pooled {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $name() {
+                    let behaviour = super::super::$module::$name;
+                    super::super::world::on_pooled(super::super::POOLER, behaviour).await;
                 })*
             })*
         }

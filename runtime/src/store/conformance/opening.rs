@@ -24,7 +24,7 @@ pub(super) async fn ten_programs_migrate_at_once(world: World) {
     };
     let programs = join_all((0..10).map(|_| {
         let url = url.clone();
-        tokio::spawn(async move { open(&url).await })
+        tokio::spawn(async move { open(&url, None).await })
     }))
     .await;
     for program in programs {
@@ -45,7 +45,7 @@ pub(super) async fn a_schema_for_newer_programs_is_refused(world: World) {
     world.another().await.close().await;
 
     world.database.execute(&newer(999)).await;
-    let error = open(&world.database.url()).await.err().expect("this program is too old");
+    let error = open(&world.database.url(), None).await.err().expect("this program is too old");
     assert!(error.to_string().contains("for programs of schema version 999 or newer"), "{error}");
     assert!(error.to_string().contains("deploy a program"), "{error}");
 }

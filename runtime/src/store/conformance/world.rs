@@ -51,13 +51,21 @@ where
     on(TestDatabase::postgres().await, test).await;
 }
 
+/// Runs a test on Postgres, reached through the pooler that an environment variable names.
+pub(in crate::store) async fn on_pooled<F>(pooler: &str, test: impl FnOnce(World) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    on(TestDatabase::pooled(pooler).await, test).await;
+}
+
 /// Runs a test and removes its database, also when the test failed.
 async fn on<F>(database: TestDatabase, test: impl FnOnce(World) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let database = Arc::new(database);
-    let store = open(&database.url()).await.unwrap_or_else(|error| panic!("{error}"));
+    let store = store_on(&database).await;
     let world = World { database: Arc::clone(&database), store: Arc::clone(&store) };
     let outcome = tokio::spawn(test(world)).await;
     store.close().await;
@@ -69,10 +77,15 @@ where
     }
 }
 
+async fn store_on(database: &TestDatabase) -> Arc<dyn Store> {
+    let opened = open(&database.url(), database.hints_url().as_deref()).await;
+    opened.unwrap_or_else(|error| panic!("{error}"))
+}
+
 impl World {
     /// What another process would have: a store of its own on the same database.
     pub(in crate::store) async fn another(&self) -> Arc<dyn Store> {
-        open(&self.database.url()).await.unwrap_or_else(|error| panic!("{error}"))
+        store_on(&self.database).await
     }
 
     /// Registers an app with one workflow and what it subscribes to.

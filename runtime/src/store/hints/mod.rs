@@ -12,7 +12,7 @@ mod awaited;
 mod outgoing;
 mod stirred;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,8 @@ pub(crate) struct Hints {
     outgoing: Outgoing,
     /// How much was found by asking alone.
     polled: AtomicU64,
+    /// Whether hints of other processes never come, so that asking is the way.
+    hears_nobody: AtomicBool,
     warned: Mutex<Option<Instant>>,
 }
 
@@ -101,6 +103,11 @@ impl Hints {
         let awaited = Awaited::new(self.clone(), run);
         self.remind();
         awaited
+    }
+
+    /// Other processes cannot be heard: what only a poll finds is found as it has to be.
+    pub(in crate::store) fn expect_none(&self) {
+        self.hears_nobody.store(true, Ordering::Relaxed);
     }
 
     /// From now on [`to_say`](Self::to_say) is asked and its hints passed on.
@@ -162,6 +169,9 @@ impl Hints {
             return;
         }
         let polled = self.polled.fetch_add(found, Ordering::Relaxed) + found;
+        if self.hears_nobody.load(Ordering::Relaxed) {
+            return;
+        }
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.is_none_or(|warned| warned.elapsed() >= QUIET) {
             *warned = Some(Instant::now());

@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sqlx::{PgConnection, Row as _};
+use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::database::Database;
+use super::database::{Database, Link};
 use super::runs::RunArrays;
 use super::waits::{RunWaits, last_event};
 use crate::event::EventId;
@@ -142,7 +142,7 @@ pub(super) async fn start(
 }
 
 async fn insert<'a>(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     hosted_by: Option<&str>,
     events: impl Iterator<Item = &'a NewEvent> + Clone,
 ) -> Result<Stirred, StoreError> {
@@ -153,7 +153,7 @@ async fn insert<'a>(
 }
 
 async fn write<'a>(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     app: Option<&str>,
     events: EventArrays<'_>,
     runs: impl Iterator<Item = &'a NewRun>,
@@ -203,7 +203,7 @@ impl<'a> FromIterator<&'a NewEvent> for EventArrays<'a> {
 
 /// Which event each idempotency key of the batch names.
 async fn remember(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     keys: BTreeMap<(&str, &str), EventId>,
 ) -> Result<HashMap<(String, String), EventId>, StoreError> {
     let (names, texts): (Vec<&str>, Vec<&str>) = keys.keys().copied().unzip();

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sqlx::{PgConnection, Row as _};
+use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::database::Database;
+use super::database::{Database, Link};
 use super::runs;
 use super::value::{Columns as _, Time};
 use crate::store::gathered::{self, Added, Addition, BatchId, Completed, Gathered};
@@ -70,7 +70,7 @@ pub(super) const KEEP: &str = "
 
 /// Adds events to their batches, and starts the runs of those that are full.
 pub(super) async fn gather(
-    tx: &mut PgConnection,
+    tx: &mut Link,
     app: &str,
     additions: &[Addition],
 ) -> Result<Stirred, StoreError> {
@@ -137,7 +137,7 @@ pub(super) async fn complete(
 /// Starts the runs of batches that this transaction holds, as `become_runs` says of each. Gives also how
 /// many.
 async fn start(
-    tx: &mut PgConnection,
+    tx: &mut Link,
     app: &str,
     batches: &[BatchId],
     become_runs: impl Fn(&BatchId, &[Gathered]) -> Option<Completed>,
@@ -172,7 +172,7 @@ async fn start(
 
 /// The events of batches, in order.
 async fn events(
-    tx: &mut PgConnection,
+    tx: &mut Link,
     app: &str,
     batches: &[BatchId],
 ) -> Result<BTreeMap<BatchId, Vec<Gathered>>, StoreError> {

@@ -1,9 +1,9 @@
 //! Runs that other runs start.
 
 use jiff::Timestamp;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::database::Link;
 use super::value::Time;
 use crate::journal::{Child, RunId};
 use crate::store::{RunStatus, StoreError};
@@ -28,7 +28,7 @@ pub(super) const START: &str = "
     SELECT count(*) FROM started";
 
 pub(super) async fn start(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     children: &[(RunId, &Child)],
     at: Timestamp,
     since: i64,

@@ -3,9 +3,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row as _};
 
+use super::database::{Database, Link};
 use super::value::Columns as _;
 use super::{inbox, query};
 use crate::journal::{Message, MessageId, Row, RunId};
@@ -91,11 +92,11 @@ pub(super) const CLAIM: &str = "
     LEFT JOIN indelible.events event ON message.kind = $7 AND event.id = message.id";
 
 pub(super) async fn claim(
-    pool: &PgPool,
+    database: &Database,
     floors: &Floors,
     claim: Claim<'_>,
 ) -> Result<Claimed, StoreError> {
-    let mut connection = pool.acquire().await?;
+    let mut connection = database.acquire().await?;
     if claim.cohort > 0 {
         // There are few of them.
         let batch = claim_from(&mut connection, &claim, BOTTOM, claim.limit).await?;
@@ -140,7 +141,7 @@ impl Ranked {
 }
 
 async fn claim_from(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     claim: &Claim<'_>,
     floor: i64,
     limit: usize,

@@ -1,33 +1,42 @@
 use std::io::ErrorKind;
 use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Executor as _, Postgres, Row as _, SqlSafeStr,
+    Transaction,
+};
 use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
 
+use super::database::{Database, Reach};
 use super::migrate::{self, MigrateError};
+use crate::store::StoreError;
+use crate::store::hints::Hints;
 use crate::store::open::{PATIENCE, Problem};
 
 /// 13 brought what is used here, and is the oldest that its makers supported when this was written.
 const OLDEST_SERVER: i32 = 130_000;
 
+/// The last column tells databases apart: a server is known by when it was started.
 const SERVER: &str = "
-    SELECT current_setting('server_version_num')::integer, current_setting('server_version'),
-           current_setting('synchronous_commit')";
-
-/// At the isolation level that the database is set to, as all statements here hold at any.
-pub(super) const BEGIN: &str = "BEGIN";
+    SELECT current_setting('server_version_num'), current_setting('server_version'),
+           current_setting('synchronous_commit'), pg_postmaster_start_time()::text || ' ' || oid
+    FROM pg_database WHERE datname = current_database()";
 
 /// A connection that has been idle for longer is asked whether it still works.
 const TRUSTED: Duration = Duration::from_secs(5);
 
-/// What every connection is set to.
+/// What every connection is set to, as the server spells it.
 ///
 /// The tables grow from nothing while statements that were planned early stay in use, so the plans
 /// are held to the indexes: a plan that scans or hashes an empty table is the best there is, and a
 /// disaster an hour later. Every statement is written to be served by indexes.
-pub(super) const SETTINGS: [(&str, &str); 8] = [
+pub(super) const SETTINGS: [(&str, &str); 9] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
@@ -38,40 +47,153 @@ pub(super) const SETTINGS: [(&str, &str); 8] = [
     ("jit", "off"),
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "60s"),
+    ("idle_in_transaction_session_timeout", "1min"),
+    // For the statements that are transactions by themselves.
+    ("default_transaction_isolation", "read committed"),
 ];
 
-/// What a user's transaction is set to: one that is forgotten has an end.
-const LENT_SETTINGS: [(&str, &str); 1] = [("idle_in_transaction_session_timeout", "60s")];
-
 /// The connections of a store.
-pub(super) struct Pools {
-    pub(super) pool: PgPool,
+pub(super) struct Connected {
+    pub(super) database: Database,
     /// For the user's transactions: set up as the user's database is.
     pub(super) lent: PgPool,
+    /// Where hints of other processes can be heard, if anywhere.
+    pub(super) listening: Option<PgPool>,
 }
 
-/// Connects, checks the server and brings the schema up to date.
-pub(super) async fn connect(url: &str) -> Result<Pools, Problem> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|error| {
-            Problem::new(
-                format!("the URL cannot be read ({error})"),
-                "write it as `postgres://user:password@host/database`, with special characters \
-                 percent-encoded",
-            )
-        })?
-        .application_name("indelible")
-        .disable_statement_logging();
-    let lent = pool(options.clone().options(LENT_SETTINGS));
-    let options = options.options(SETTINGS);
-    within(PATIENCE, prepare(&options)).await?;
-    Ok(Pools { pool: pool(options), lent })
+/// Connects, checks the server and brings the schema up to date. A second URL is for hearing hints.
+pub(super) async fn connect(
+    url: &str,
+    hints_url: Option<&str>,
+    hints: Arc<Hints>,
+) -> Result<Connected, Problem> {
+    let plain = parse(url)?;
+    let direct = hints_url.map(parse).transpose()?;
+    let Way { reach, options, which } = within(PATIENCE, way(&plain)).await?;
+    let sessions = match reach {
+        Reach::Session => pool(8).after_connect(check_settings).connect_lazy_with(options.clone()),
+        Reach::Transaction => pool(8).connect_lazy_with(options.clone()),
+    };
+    let database = Database::new(sessions.clone(), reach, hints);
+    within(PATIENCE, migrate(&database, &options)).await?;
+    let listening = match direct {
+        Some(direct) => {
+            within(PATIENCE, check_direct(&direct, &which)).await?;
+            Some(pool_of_one(direct))
+        }
+        None => (reach == Reach::Session).then_some(sessions),
+    };
+    if listening.is_none() {
+        info!(
+            "the database is reached through a pooler, so this process learns by polling alone what \
+             others have done; give a URL past the pooler with `.hints_database(..)` to be quicker"
+        );
+    }
+    let lent = if reach == Reach::Session { plain } else { options };
+    Ok(Connected { database, lent: pool(8).connect_lazy_with(lent), listening })
 }
 
-fn pool(options: PgConnectOptions) -> PgPool {
+fn parse(url: &str) -> Result<PgConnectOptions, Problem> {
+    let options = PgConnectOptions::from_str(url).map_err(|error| {
+        Problem::new(
+            format!("the URL cannot be read ({error})"),
+            "write it as `postgres://user:password@host/database`, with special characters \
+             percent-encoded",
+        )
+    })?;
+    Ok(options.application_name("indelible").disable_statement_logging())
+}
+
+/// How a database is reached.
+struct Way {
+    reach: Reach,
+    options: PgConnectOptions,
+    /// Which database it is.
+    which: String,
+}
+
+/// Finds out whether there is a pooler between: one that may mix sessions does not take their settings,
+/// or does not pass them on.
+async fn way(plain: &PgConnectOptions) -> Result<Way, Problem> {
+    let session = plain.clone().options(SETTINGS);
+    match first_connection(&session).await {
+        Ok(mut connection) => {
+            let is_set =
+                settings(&mut connection).await.map_err(|error| problem(error, &session))?;
+            if is_set == SETTINGS.map(|(_, value)| value) {
+                let which = check(connection).await?;
+                return Ok(Way { reach: Reach::Session, options: session, which });
+            }
+        }
+        Err(error) if code(&error) == Some(UNSUPPORTED) => {}
+        Err(error) => return Err(problem(error, &session)),
+    }
+    let options = plain.clone().extra_float_digits(None).statement_cache_capacity(0);
+    let connection = first_connection(&options).await.map_err(|error| problem(error, &options))?;
+    let which = check(connection).await?;
+    Ok(Way { reach: Reach::Transaction, options, which })
+}
+
+/// How PgBouncer refuses a setting that comes with a connection.
+const UNSUPPORTED: &str = "08P01";
+
+/// What a session is set to, of all that it ought to be.
+async fn settings(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    static ASK: LazyLock<String> = LazyLock::new(|| {
+        let names = SETTINGS.map(|(name, _)| format!("current_setting('{name}')"));
+        format!("SELECT {}", names.join(", "))
+    });
+    let row = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(ASK.as_str()))).await?;
+    (0..SETTINGS.len()).map(|at| row.try_get(at)).collect()
+}
+
+/// Holds every later session to what the first one has shown.
+fn check_settings(
+    connection: &mut PgConnection,
+    _: PoolConnectionMetadata,
+) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+    Box::pin(async {
+        let Some(lost) = lost_setting(connection).await? else { return Ok(()) };
+        // The pool goes on trying, and does not tell what it hears.
+        warn!("{lost}");
+        Err(sqlx::Error::Configuration(lost.into()))
+    })
+}
+
+async fn lost_setting(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+    let is_set = settings(connection).await?;
+    let lost = SETTINGS.iter().zip(is_set).find(|((_, value), is_set)| value != is_set);
+    Ok(lost.map(|((name, value), is_set)| {
+        format!(
+            "a session on the server has `{name}` set to `{is_set}` and not to `{value}`, as it was \
+             asked to: something between drops settings now, so the session is not used"
+        )
+    }))
+}
+
+/// Whether a URL leads past any pooler to this database.
+async fn check_direct(options: &PgConnectOptions, which: &str) -> Result<(), Problem> {
+    let direct = way(options).await.map_err(|Problem { cause, remedy }| {
+        Problem::new(format!("its URL for hints does not work: {cause}"), remedy)
+    })?;
+    if direct.reach != Reach::Session {
+        return Err(Problem::new(
+            "its URL for hints leads to a pooler, too, and hints do not come through one",
+            "give one that leads straight to the server, or none",
+        ));
+    }
+    if direct.which != which {
+        return Err(Problem::new(
+            "its URL for hints leads to another database",
+            "give one that leads to the same database of the same server, past the pooler",
+        ));
+    }
+    Ok(())
+}
+
+fn pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
-        .max_connections(8)
+        .max_connections(connections)
         .acquire_timeout(PATIENCE)
         .idle_timeout(Duration::from_secs(10 * 60))
         // A busy connection has just shown that it works; asking each time would cost each statement
@@ -80,7 +202,11 @@ fn pool(options: PgConnectOptions) -> PgPool {
         .before_acquire(|connection, known| {
             Box::pin(async move { Ok(known.idle_for < TRUSTED || connection.ping().await.is_ok()) })
         })
-        .connect_lazy_with(options)
+}
+
+/// For whoever needs a connection that nobody else has to wait for.
+pub(super) fn pool_of_one(options: PgConnectOptions) -> PgPool {
+    pool(1).connect_lazy_with(options)
 }
 
 /// Begins a transaction, by a statement.
@@ -89,7 +215,7 @@ fn pool(options: PgConnectOptions) -> PgPool {
 /// go back to the pool open, and take with it what the next one to use its connection writes.
 pub(super) async fn begin(
     pool: &PgPool,
-    statement: &'static str,
+    statement: impl SqlSafeStr + Send + 'static,
 ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     let pool = pool.clone();
     match tokio::spawn(async move { pool.begin_with(statement).await }).await {
@@ -111,33 +237,37 @@ async fn within<T>(
     })
 }
 
-async fn prepare(options: &PgConnectOptions) -> Result<(), Problem> {
-    let mut connection = first_connection(options).await?;
-    check(&mut connection).await?;
-    migrate::migrate(&mut connection).await.map_err(|error| match error {
+async fn migrate(database: &Database, options: &PgConnectOptions) -> Result<(), Problem> {
+    migrate::migrate(database).await.map_err(|error| match error {
         MigrateError::TooOld(too_old) => too_old.into(),
-        MigrateError::Database(error) => problem(error, options),
-    })?;
-    // All is done; whether the server hears the farewell does not matter.
-    let _ = connection.close().await;
-    Ok(())
+        MigrateError::Database(
+            StoreError::Unavailable(error)
+            | StoreError::Refused(error)
+            | StoreError::Conflict(error),
+        ) => problem(error, options),
+        MigrateError::Database(error) => Problem::other(error),
+    })
 }
 
 /// Waits for a server that is starting; any other refusal is final.
-async fn first_connection(options: &PgConnectOptions) -> Result<PgConnection, Problem> {
+async fn first_connection(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     loop {
         match PgConnection::connect_with(options).await {
-            Ok(connection) => return Ok(connection),
             Err(error) if code(&error) == Some("57P03") => sleep(Duration::from_millis(100)).await,
-            Err(error) => return Err(problem(error, options)),
+            connected => return connected,
         }
     }
 }
 
-async fn check(connection: &mut PgConnection) -> Result<(), Problem> {
-    let (number, version, synchronous_commit): (i32, String, String) =
-        sqlx::query_as(SERVER).fetch_one(connection).await.map_err(Problem::other)?;
-    accept(number, &version, &synchronous_commit)
+/// Checks the server; gives which database it is.
+async fn check(mut connection: PgConnection) -> Result<String, Problem> {
+    let server = connection.fetch_one(sqlx::raw_sql(SERVER)).await.map_err(Problem::other)?;
+    let text = |at: usize| server.try_get::<String, _>(at).map_err(Problem::other);
+    accept(text(0)?.parse().map_err(Problem::other)?, &text(1)?, &text(2)?)?;
+    let which = text(3)?;
+    // All is done; whether the server hears the farewell does not matter.
+    let _ = connection.close().await;
+    Ok(which)
 }
 
 fn accept(number: i32, version: &str, synchronous_commit: &str) -> Result<(), Problem> {
@@ -220,7 +350,7 @@ fn problem(error: sqlx::Error, options: &PgConnectOptions) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::conformance::{World, on_postgres};
+    use crate::store::conformance::{POOLER, SESSION_POOLER, World, on_pooled, on_postgres};
 
     #[test]
     fn a_server_that_is_too_old_or_not_durable_is_refused() {
@@ -233,7 +363,7 @@ mod tests {
     }
 
     async fn refusal(url: &str) -> String {
-        crate::store::open(url).await.err().expect("it cannot be opened").to_string()
+        crate::store::open(url, None).await.err().expect("it cannot be opened").to_string()
     }
 
     #[tokio::test]
@@ -282,13 +412,109 @@ mod tests {
         .await;
     }
 
+    async fn connected(world: &World, hints_url: Option<&str>) -> Result<Connected, Problem> {
+        connect(&world.database.url(), hints_url, Arc::default()).await
+    }
+
+    /// As one statement after another finds it.
+    async fn isolation(database: &Database) -> [String; 2] {
+        const SHOW: &str = "SELECT current_setting('transaction_isolation')";
+        let mut link = database.acquire().await.expect("it answers");
+        let alone = sqlx::query_scalar(SHOW).fetch_one(&mut link).await.expect("it answers");
+        let mut tx = database.begin().await.expect("it begins");
+        let begun = sqlx::query_scalar(SHOW).fetch_one(&mut *tx).await.expect("it answers");
+        [alone, begun]
+    }
+
+    async fn the_isolation_is_the_stores_own(world: World) {
+        let serializable = "DO $$ BEGIN EXECUTE format(
+            'ALTER DATABASE %I SET default_transaction_isolation = serializable',
+            current_database()); END $$";
+        world.database.execute(serializable).await;
+        // A pooler's sessions are as they were when they began.
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        world.database.execute(end).await;
+        let connected = connected(&world, None).await.unwrap_or_else(|it| panic!("{}", it.cause));
+        let levels = isolation(&connected.database).await;
+        assert_eq!(levels, ["read committed", "read committed"]);
+        connected.database.close().await;
+    }
+
+    #[tokio::test]
+    async fn the_isolation_is_the_stores_own_in_a_session() {
+        on_postgres(the_isolation_is_the_stores_own).await;
+    }
+
+    #[tokio::test]
+    async fn the_isolation_is_the_stores_own_behind_a_pooler() {
+        on_pooled(POOLER, the_isolation_is_the_stores_own).await;
+    }
+
+    #[tokio::test]
+    async fn without_a_pooler_settings_are_the_sessions_and_hints_are_heard() {
+        on_postgres(|world: World| async move {
+            let connected = connected(&world, None).await.ok().expect("it connects");
+            assert_eq!(connected.database.reach(), Reach::Session);
+            assert!(connected.listening.is_some());
+        })
+        .await;
+    }
+
+    async fn is_noticed(world: World) {
+        let connected = connected(&world, None).await.ok().expect("it connects");
+        assert_eq!(connected.database.reach(), Reach::Transaction);
+        assert!(connected.listening.is_none());
+        let mut link = connected.database.acquire().await.expect("it answers");
+        let scans = sqlx::query_scalar::<_, String>("SELECT current_setting('enable_seqscan')");
+        assert_eq!(scans.fetch_one(&mut link).await.expect("it answers"), "off");
+    }
+
+    #[tokio::test]
+    async fn a_pooler_that_mixes_sessions_is_noticed() {
+        on_pooled(POOLER, is_noticed).await;
+    }
+
+    #[tokio::test]
+    async fn a_pooler_that_drops_settings_is_noticed() {
+        on_pooled(SESSION_POOLER, is_noticed).await;
+    }
+
+    #[tokio::test]
+    async fn a_session_that_loses_its_settings_later_is_noticed() {
+        on_postgres(|world: World| async move {
+            let mut unset =
+                PgConnection::connect(&world.database.url()).await.expect("it is there");
+            let lost = lost_setting(&mut unset).await.expect("it answers").expect("nothing is set");
+            assert!(lost.contains("`enable_seqscan` set to `on` and not to `off`"), "{lost}");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_url_for_hints_has_to_lead_to_the_same_database_past_the_pooler() {
+        on_pooled(POOLER, |world: World| async move {
+            let direct = world.database.hints_url().expect("there is a pooler");
+            let heard = connected(&world, Some(&direct)).await.ok().expect("it is right");
+            assert!(heard.listening.is_some());
+            let pooled = world.database.url();
+            let refused = connected(&world, Some(&pooled)).await.err().expect("it is the same way");
+            assert!(refused.cause.contains("leads to a pooler, too"), "{}", refused.cause);
+            let (server, _) = direct.rsplit_once('/').expect("it names a database");
+            let other = format!("{server}/postgres");
+            let refused = connected(&world, Some(&other)).await.err().expect("it is another");
+            assert!(refused.cause.contains("leads to another database"), "{}", refused.cause);
+        })
+        .await;
+    }
+
     #[tokio::test]
     async fn a_server_that_says_nothing_is_given_up() {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = silent.local_addr().expect("it is bound");
         let options = format!("postgres://ann@{address}/desk").parse().expect("it is a URL");
-        let problem = within(Duration::from_millis(100), prepare(&options)).await;
-        let cause = problem.expect_err("it says nothing").cause;
+        let problem = within(Duration::from_millis(100), way(&options)).await;
+        let cause = problem.err().expect("it says nothing").cause;
         assert_eq!(cause, "it did not answer within 0.1 seconds");
     }
 }

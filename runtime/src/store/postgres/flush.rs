@@ -1,12 +1,11 @@
 use std::collections::HashSet;
 
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, Postgres, Row as _};
+use sqlx::Row as _;
 use tracing::warn;
 use uuid::Uuid;
 
 use super::batch::{Events, Leaving, Lines};
-use super::database::Database;
+use super::database::{Database, Link};
 use super::value::Columns as _;
 use super::waits::{RunWaits, last_event};
 use super::{children, inbox, restart, waits};
@@ -215,7 +214,7 @@ async fn write<'b>(
     worker: WorkerId,
     commit: Uuid,
     batch: &'b [RunCommit],
-) -> Result<(Sent<'b>, Option<PoolConnection<Postgres>>), StoreError> {
+) -> Result<(Sent<'b>, Option<Link>), StoreError> {
     if Effects::of(batch).are_none() {
         let mut connection = database.acquire().await?;
         let (sent, stirred) = send(&mut connection, worker, commit, batch).await?;
@@ -240,11 +239,7 @@ pub(super) struct Sent<'b> {
 /// runs and for parked runs among those that it has told something.
 ///
 /// The batch is committed whatever becomes of this: what is left undone is made good elsewhere.
-async fn look(
-    database: &Database,
-    connection: Option<PoolConnection<Postgres>>,
-    sent: Sent<'_>,
-) -> Flushed {
+async fn look(database: &Database, connection: Option<Link>, sent: Sent<'_>) -> Flushed {
     let Sent { flushed, effects, mut told } = sent;
     if told.is_empty()
         && effects.waits.is_empty()
@@ -273,7 +268,7 @@ async fn look(
 
 /// Writes a batch. In a transaction, if it has effects. Gives also what is stirred once it is committed.
 pub(super) async fn send<'b>(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     worker: WorkerId,
     commit: Uuid,
     batch: &'b [RunCommit],
@@ -343,10 +338,7 @@ pub(super) async fn send<'b>(
 }
 
 /// Says by what runs are found.
-async fn name(
-    connection: &mut PgConnection,
-    attributes: &[Attribute<'_>],
-) -> Result<(), StoreError> {
+async fn name(connection: &mut Link, attributes: &[Attribute<'_>]) -> Result<(), StoreError> {
     if attributes.is_empty() {
         return Ok(());
     }
@@ -360,10 +352,7 @@ async fn name(
 }
 
 /// Says whose futures are about to begin.
-async fn announce(
-    connection: &mut PgConnection,
-    beginning: &[(RunId, &str)],
-) -> Result<(), StoreError> {
+async fn announce(connection: &mut Link, beginning: &[(RunId, &str)]) -> Result<(), StoreError> {
     if beginning.is_empty() {
         return Ok(());
     }
@@ -373,10 +362,7 @@ async fn announce(
     Ok(())
 }
 
-async fn drop_lines(
-    connection: &mut PgConnection,
-    dropped: &[DroppedLines],
-) -> Result<(), StoreError> {
+async fn drop_lines(connection: &mut Link, dropped: &[DroppedLines]) -> Result<(), StoreError> {
     if dropped.is_empty() {
         return Ok(());
     }
@@ -400,7 +386,7 @@ pub(super) async fn landed(
         .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>())
         .bind(batch.iter().map(seq).collect::<Vec<_>>())
         .bind(commit)
-        .fetch_all(database.pool())
+        .fetch_all(&mut database.acquire().await?)
         .await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let at = first.time("at")?;

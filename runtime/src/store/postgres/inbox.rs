@@ -7,11 +7,11 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
-use super::database::Database;
+use super::database::{Database, Link};
 use super::value::Columns as _;
 use crate::id::WorkerId;
 use crate::journal::{Message, MessageId, RunId};
@@ -119,10 +119,7 @@ pub(super) const EMPTY: &str = "
     DELETE FROM indelible.inbox message USING unnest($1::uuid[]) AS over (run_id)
     WHERE message.run_id = over.run_id AND NOT message.taken";
 
-pub(super) async fn settle(
-    connection: &mut PgConnection,
-    settled: &[Settled],
-) -> Result<(), StoreError> {
+pub(super) async fn settle(connection: &mut Link, settled: &[Settled]) -> Result<(), StoreError> {
     if settled.is_empty() {
         return Ok(());
     }
@@ -139,7 +136,7 @@ pub(super) async fn settle(
 
 /// Asks children to cancel; gives those that are not over.
 pub(super) async fn ask_children(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     cancels: &[Cancel],
 ) -> Result<Vec<Uuid>, StoreError> {
     if cancels.is_empty() {
@@ -164,17 +161,21 @@ pub(super) async fn cancel(
         .bind(runs.iter().map(|_| MessageId::new().as_uuid()).collect::<Vec<_>>())
         .bind(CANCEL)
         .bind(reason_text(reason))
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
     database.committed(rouse(&mut connection, &asked, &[]).await?.stirred);
     Ok(asked.len() as u64)
 }
 
 pub(super) async fn messages(
-    pool: &PgPool,
+    database: &Database,
     worker: WorkerId,
 ) -> Result<Vec<(RunId, Message)>, StoreError> {
-    let rows = sqlx::query(MESSAGES).bind(worker.as_uuid()).bind(EVENT).fetch_all(pool).await?;
+    let rows = sqlx::query(MESSAGES)
+        .bind(worker.as_uuid())
+        .bind(EVENT)
+        .fetch_all(&mut database.acquire().await?)
+        .await?;
     let told = rows.iter().map(|row| Ok((row.uuid("run_id")?, message(row))));
     told.filter_map(readable).collect()
 }
@@ -197,7 +198,7 @@ pub(super) fn message(row: &PgRow) -> Result<Message, StoreError> {
 /// Makes those of the runs ready that have messages and that nobody drives: some were told something, and
 /// if they are driven their workers have to look; others have come to rest.
 pub(super) async fn rouse(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     told: &[Uuid],
     at_rest: &[Uuid],
 ) -> Result<Roused, StoreError> {
@@ -259,10 +260,7 @@ impl Broom {
 }
 
 /// Makes runs ready that rest with messages, and removes messages that came too late for a run.
-pub(super) async fn sweep(
-    connection: &mut PgConnection,
-    broom: &Broom,
-) -> Result<Roused, StoreError> {
+pub(super) async fn sweep(connection: &mut Link, broom: &Broom) -> Result<Roused, StoreError> {
     let Some(from) = broom.begin() else { return rouse(connection, &[], &[]).await };
     let told: Vec<(Uuid, Option<String>)> = sqlx::query_as(TOLD)
         .bind(from)

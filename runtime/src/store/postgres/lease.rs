@@ -1,13 +1,12 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::database::Database;
+use super::database::{Database, Link, again};
 use super::register;
 use super::value::Columns as _;
 use crate::id::WorkerId;
@@ -126,29 +125,26 @@ pub(super) async fn join(
 
 /// See [`Renewals`].
 pub(super) struct OwnConnection {
-    options: Arc<PgConnectOptions>,
-    connection: Option<PgConnection>,
+    like: Database,
+    own: Option<Database>,
 }
 
 impl OwnConnection {
-    pub(super) fn like(pool: &PgPool) -> Self {
-        Self { options: pool.connect_options(), connection: None }
+    pub(super) fn like(database: &Database) -> Self {
+        Self { like: database.clone(), own: None }
     }
 }
 
 #[async_trait]
 impl Renewals for OwnConnection {
     async fn renew(&mut self, worker: WorkerId, lease: Duration) -> Result<(), StoreError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => PgConnection::connect_with(&self.options).await?,
+        let own = self.own.take().unwrap_or_else(|| self.like.with_own_connection());
+        let renew = || async {
+            let renew = sqlx::query(RENEW).bind(worker.as_uuid()).bind(lease.as_secs_f64());
+            Ok(renew.execute(&mut own.acquire().await?).await?)
         };
-        let renewed = sqlx::query(RENEW)
-            .bind(worker.as_uuid())
-            .bind(lease.as_secs_f64())
-            .execute(&mut connection)
-            .await?;
-        self.connection = Some(connection);
+        let renewed = again(renew).await?;
+        self.own = Some(own);
         if renewed.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
     }
 }
@@ -172,8 +168,9 @@ pub(super) async fn forfeit(
     tx.commit(stirred).await
 }
 
-pub(super) async fn cohorts(pool: &PgPool, app: &str) -> Result<Vec<u32>, StoreError> {
-    let cohorts: Vec<i32> = sqlx::query_scalar(COHORTS).bind(app).fetch_all(pool).await?;
+pub(super) async fn cohorts(database: &Database, app: &str) -> Result<Vec<u32>, StoreError> {
+    let cohorts: Vec<i32> =
+        sqlx::query_scalar(COHORTS).bind(app).fetch_all(&mut database.acquire().await?).await?;
     Ok(cohorts.into_iter().map(i32::unsigned_abs).collect())
 }
 
@@ -187,7 +184,7 @@ pub(super) async fn take_over(database: &Database, judge: Judge<'_>) -> Result<u
 
 /// Puts back what workers that are gone held, by their ids and apps; gives how many runs.
 pub(super) async fn inherit(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     gone: Vec<(Uuid, String)>,
     judge: Judge<'_>,
 ) -> Result<(u64, Stirred), StoreError> {
@@ -225,7 +222,7 @@ fn orphan(row: &PgRow) -> Result<Orphan, StoreError> {
 /// Lets others look at what workers that are gone could not tell what to make of, and at what these
 /// looked after. Gives their ids.
 async fn bury(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     gone: Vec<(Uuid, String)>,
 ) -> Result<(Vec<Uuid>, Stirred), StoreError> {
     let (gone, apps): (Vec<Uuid>, Vec<String>) = gone.into_iter().unzip();
@@ -250,7 +247,7 @@ pub(super) async fn disown(
 }
 
 async fn release(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     workers: Vec<Uuid>,
     kept: Vec<Uuid>,
 ) -> Result<(u64, Stirred), StoreError> {

@@ -1,8 +1,9 @@
 //! What becomes of a look when the process that owed it dies after its commit.
 
-use sqlx::{Connection, PgConnection};
+use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::database::{Link, Reach};
 use super::flush;
 use crate::id::WorkerId;
 use crate::journal::{Change, Child, Content, Entry, RunId};
@@ -15,8 +16,9 @@ use crate::workflow::StepKind;
 
 /// Commits a batch and dies.
 async fn commit_and_die(world: &World, worker: WorkerId, batch: &[RunCommit]) {
-    let mut connection = PgConnection::connect(&world.database.url()).await.expect("it answers");
-    let mut tx = connection.begin().await.expect("it begins");
+    let pool = PgPool::connect(&world.database.url()).await.expect("it answers");
+    let tx = pool.begin().await.expect("it begins");
+    let mut tx = Link::Transaction(tx, Reach::Session);
     // It told nobody either.
     let _ = flush::send(&mut tx, worker, Uuid::now_v7(), batch).await.expect("it is ours");
     tx.commit().await.expect("it is committed");

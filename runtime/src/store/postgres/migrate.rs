@@ -1,5 +1,6 @@
-use sqlx::{Connection, PgConnection};
-
+use super::database::Database;
+use crate::store::StoreError;
+use crate::store::hints::Stirred;
 use crate::store::migration::{Migration, Recorded, TooOld, pending};
 
 const MIGRATIONS: &[Migration] =
@@ -41,18 +42,18 @@ const RECORD: &str = "
 
 pub(super) enum MigrateError {
     TooOld(TooOld),
-    Database(sqlx::Error),
+    Database(StoreError),
 }
 
-impl From<sqlx::Error> for MigrateError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
+impl<E: Into<StoreError>> From<E> for MigrateError {
+    fn from(error: E) -> Self {
+        Self::Database(error.into())
     }
 }
 
 /// Brings the schema up to date. All of it is one transaction: a migration that fails leaves nothing.
-pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
-    let mut tx = connection.begin().await?;
+pub(super) async fn migrate(database: &Database) -> Result<(), MigrateError> {
+    let mut tx = database.begin().await?;
     sqlx::query(TAKE_TURNS).execute(&mut *tx).await?;
     // A user who may not create schemas can still use one that is there and up to date.
     let exists: bool = sqlx::query_scalar(SCHEMA_EXISTS).fetch_one(&mut *tx).await?;
@@ -76,5 +77,5 @@ pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), Migrate
             sqlx::query(statement).execute(&mut *tx).await?;
         }
     }
-    Ok(tx.commit().await?)
+    Ok(tx.commit(Stirred::nothing()).await?)
 }

@@ -47,8 +47,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::claim::Floors;
-use self::connect::Pools;
-use self::database::Database;
+use self::connect::Connected;
+use self::database::{Database, again};
 use self::inbox::Broom;
 use self::notify::Telling;
 use super::hints::Hints;
@@ -78,11 +78,10 @@ pub(super) struct PostgresStore {
 }
 
 impl PostgresStore {
-    pub(super) async fn open(url: &str) -> Result<Self, Problem> {
-        let Pools { pool, lent } = connect::connect(url).await?;
-        let hints = Arc::new(Hints::default());
-        let telling = Telling::begin(&pool, &hints);
-        let database = Database::new(pool, hints);
+    pub(super) async fn open(url: &str, hints_url: Option<&str>) -> Result<Self, Problem> {
+        let connected = connect::connect(url, hints_url, Arc::default()).await?;
+        let Connected { database, lent, listening } = connected;
+        let telling = Telling::begin(&database, listening);
         Ok(Self { database, lent, floors: Floors::default(), broom: Broom::default(), telling })
     }
 }
@@ -94,7 +93,7 @@ impl Store for PostgresStore {
     }
 
     async fn register(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
-        register::register(&self.database, registration).await
+        again(|| register::register(&self.database, registration)).await
     }
 
     async fn reshape(
@@ -103,11 +102,11 @@ impl Store for PostgresStore {
         workflow: &str,
         shape: &str,
     ) -> Result<Option<String>, StoreError> {
-        shapes::reshape(self.database.pool(), app, workflow, shape).await
+        again(|| shapes::reshape(&self.database, app, workflow, shape)).await
     }
 
     async fn recorded(&self, app: &str, workflow: &str) -> Result<Vec<Recorded>, StoreError> {
-        shapes::recorded(self.database.pool(), app, workflow).await
+        shapes::recorded(&self.database, app, workflow).await
     }
 
     async fn accept(
@@ -115,11 +114,11 @@ impl Store for PostgresStore {
         hosted_by: Option<&str>,
         events: &[NewEvent],
     ) -> Result<Vec<EventId>, StoreError> {
-        accept::accept(&self.database, hosted_by, events).await
+        again(|| accept::accept(&self.database, hosted_by, events)).await
     }
 
     async fn start(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
-        accept::start(&self.database, app, runs).await
+        again(|| accept::start(&self.database, app, runs)).await
     }
 
     async fn route(
@@ -127,11 +126,11 @@ impl Store for PostgresStore {
         deliveries: Deliveries<'_>,
         router: Router<'_>,
     ) -> Result<usize, StoreError> {
-        route::route(&self.database, deliveries, router).await
+        again(|| route::route(&self.database, deliveries, router)).await
     }
 
     async fn complete(&self, app: &str, limit: usize) -> Result<Promoted, StoreError> {
-        batches::complete(&self.database, app, limit).await
+        again(|| batches::complete(&self.database, app, limit)).await
     }
 
     async fn fire(
@@ -140,43 +139,43 @@ impl Store for PostgresStore {
         schedules: &[Schedule],
         timetable: Timetable<'_>,
     ) -> Result<Promoted, StoreError> {
-        schedules::fire(&self.database, app, schedules, timetable).await
+        again(|| schedules::fire(&self.database, app, schedules, timetable)).await
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, StoreError> {
-        promote::promote(&self.database, &self.broom, limit).await
+        again(|| promote::promote(&self.database, &self.broom, limit)).await
     }
 
     async fn join(&self, worker: &Worker, lease: Duration) -> Result<Instant, StoreError> {
-        lease::join(&self.database, worker, lease).await
+        again(|| lease::join(&self.database, worker, lease)).await
     }
 
     fn renewals(&self) -> Box<dyn Renewals> {
-        Box::new(lease::OwnConnection::like(self.database.pool()))
+        Box::new(lease::OwnConnection::like(&self.database))
     }
 
     async fn leave(&self, worker: WorkerId) -> Result<(), StoreError> {
-        lease::leave(&self.database, worker).await
+        again(|| lease::leave(&self.database, worker)).await
     }
 
     async fn disown(&self, worker: WorkerId, driven: &[RunId]) -> Result<u64, StoreError> {
-        lease::disown(&self.database, worker, driven).await
+        again(|| lease::disown(&self.database, worker, driven)).await
     }
 
     async fn forfeit(&self, worker: WorkerId, judge: Judge<'_>) -> Result<(), StoreError> {
-        lease::forfeit(&self.database, worker, judge).await
+        again(|| lease::forfeit(&self.database, worker, judge)).await
     }
 
     async fn take_over(&self, judge: Judge<'_>) -> Result<u64, StoreError> {
-        lease::take_over(&self.database, judge).await
+        again(|| lease::take_over(&self.database, judge)).await
     }
 
     async fn cohorts(&self, app: &str) -> Result<Vec<u32>, StoreError> {
-        lease::cohorts(self.database.pool(), app).await
+        lease::cohorts(&self.database, app).await
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
-        claim::claim(self.database.pool(), &self.floors, claim).await
+        again(|| claim::claim(&self.database, &self.floors, claim.clone())).await
     }
 
     async fn flush(
@@ -185,7 +184,7 @@ impl Store for PostgresStore {
         commit: Uuid,
         batch: &[RunCommit],
     ) -> Result<Flushed, StoreError> {
-        flush::flush(&self.database, worker, commit, batch).await
+        again(|| flush::flush(&self.database, worker, commit, batch)).await
     }
 
     async fn landed(
@@ -201,7 +200,7 @@ impl Store for PostgresStore {
     }
 
     async fn begin(&self) -> Result<Connection, StoreError> {
-        transaction::begin(&self.lent).await
+        transaction::begin(&self.lent, self.database.reach()).await
     }
 
     async fn conclude(
@@ -214,7 +213,7 @@ impl Store for PostgresStore {
         let Connection::Postgres(tx) = transaction else {
             unreachable!("it was begun in this store");
         };
-        transaction::conclude(self.database.hints(), tx, worker, commit, run).await
+        transaction::conclude(&self.database, tx, worker, commit, run).await
     }
 
     async fn concluded(
@@ -226,27 +225,27 @@ impl Store for PostgresStore {
     }
 
     async fn messages(&self, worker: WorkerId) -> Result<Vec<(RunId, Message)>, StoreError> {
-        inbox::messages(self.database.pool(), worker).await
+        inbox::messages(&self.database, worker).await
     }
 
     async fn cancel_all(&self, runs: &[RunId], reason: &str) -> Result<u64, StoreError> {
-        inbox::cancel(&self.database, runs, reason).await
+        again(|| inbox::cancel(&self.database, runs, reason)).await
     }
 
     async fn pause(&self, app: &str, workflow: &str) -> Result<bool, StoreError> {
-        pause::pause(&self.database, app, workflow).await
+        again(|| pause::pause(&self.database, app, workflow)).await
     }
 
     async fn resume(&self, app: &str, workflow: &str) -> Result<bool, StoreError> {
-        pause::resume(&self.database, app, workflow).await
+        again(|| pause::resume(&self.database, app, workflow)).await
     }
 
     async fn paused(&self, app: &str) -> Result<Vec<Paused>, StoreError> {
-        pause::paused(self.database.pool(), app).await
+        pause::paused(&self.database, app).await
     }
 
     async fn stranded(&self, app: &str) -> Result<Vec<StrandedRuns>, StoreError> {
-        pause::stranded(self.database.pool(), app).await
+        pause::stranded(&self.database, app).await
     }
 
     async fn retry(
@@ -254,7 +253,7 @@ impl Store for PostgresStore {
         runs: &[RunId],
         cancels: Cancels<'_>,
     ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
-        verbs::retry(&self.database, runs, cancels).await
+        again(|| verbs::retry(&self.database, runs, cancels)).await
     }
 
     async fn fork(
@@ -262,7 +261,7 @@ impl Store for PostgresStore {
         fork: &Fork,
         cancels: Cancels<'_>,
     ) -> Result<Result<(), Refusal>, StoreError> {
-        verbs::fork(&self.database, fork, cancels).await
+        again(|| verbs::fork(&self.database, fork, cancels)).await
     }
 
     async fn replay(
@@ -270,27 +269,27 @@ impl Store for PostgresStore {
         replays: &[Replay],
         cancels: Cancels<'_>,
     ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
-        verbs::replay(&self.database, replays, cancels).await
+        again(|| verbs::replay(&self.database, replays, cancels)).await
     }
 
     async fn interventions(&self, run: RunId) -> Result<Vec<Intervention>, StoreError> {
-        verbs::interventions(self.database.pool(), run).await
+        verbs::interventions(&self.database, run).await
     }
 
     async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {
-        query::run(self.database.pool(), id).await
+        query::run(&self.database, id).await
     }
 
     async fn journal(&self, id: RunId) -> Result<Vec<Row>, StoreError> {
-        query::journal(self.database.pool(), id).await
+        query::journal(&self.database, id).await
     }
 
     async fn runs(&self, app: &str, query: &RunQuery) -> Result<Vec<RunRecord>, StoreError> {
-        query::runs(self.database.pool(), app, query).await
+        query::runs(&self.database, app, query).await
     }
 
     async fn counts(&self, app: &str) -> Result<Vec<RunCount>, StoreError> {
-        query::counts(self.database.pool(), app).await
+        query::counts(&self.database, app).await
     }
 
     fn hints(&self) -> &Arc<Hints> {
@@ -304,6 +303,6 @@ impl Store for PostgresStore {
     async fn close(&self) {
         self.telling.end().await;
         self.lent.close().await;
-        self.database.pool().close().await;
+        self.database.close().await;
     }
 }

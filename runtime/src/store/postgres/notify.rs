@@ -1,7 +1,7 @@
 //! How processes tell one another what they have stirred: by `NOTIFY`, after the commit and never
 //! within it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -43,17 +43,22 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Says what there is to say for as long as the store is open, and listens once it is asked to.
 pub(super) struct Telling {
+    over: Option<PgPool>,
     speaking: Mutex<Option<JoinHandle<()>>>,
     closing: CancellationToken,
     listening: OnceCell<AbortHandle>,
 }
 
 impl Telling {
-    pub(super) fn begin(pool: &PgPool, hints: &Arc<Hints>) -> Self {
-        hints.carry();
+    /// `over` is where it can listen, if anywhere.
+    pub(super) fn begin(database: &Database, over: Option<PgPool>) -> Self {
+        database.hints().carry();
+        if over.is_none() {
+            database.hints().expect_none();
+        }
         let closing = CancellationToken::new();
-        let speaking = tokio::spawn(speak(pool.clone(), hints.clone(), closing.clone()));
-        Self { speaking: Mutex::new(Some(speaking)), closing, listening: OnceCell::new() }
+        let speaking = tokio::spawn(speak(database.clone(), closing.clone()));
+        Self { over, speaking: Mutex::new(Some(speaking)), closing, listening: OnceCell::new() }
     }
 
     /// Begins to listen for an app, once. Returns when it hears, or when the server does not answer; it
@@ -61,8 +66,8 @@ impl Telling {
     pub(super) async fn listen(&self, database: &Database, app: &str, poll: Duration) {
         let begin = async || {
             let (ready, heard) = oneshot::channel();
-            let (pool, hints) = (database.pool().clone(), database.hints().clone());
-            let listening = tokio::spawn(hear(pool, hints, app.to_owned(), poll, ready));
+            let (database, over) = (database.clone(), self.over.clone());
+            let listening = tokio::spawn(hear(database, over, app.to_owned(), poll, ready));
             // Dropped when the server does not answer.
             let _ = heard.await;
             listening.abort_handle()
@@ -97,15 +102,19 @@ impl Drop for Telling {
     }
 }
 
-async fn speak(pool: PgPool, hints: Arc<Hints>, closing: CancellationToken) {
+async fn speak(database: Database, closing: CancellationToken) {
+    let hints = database.hints();
+    let say = async |said: &[String]| {
+        let mut link = database.acquire().await?;
+        sqlx::query(NOTIFY).bind(CHANNEL).bind(said).execute(&mut link).await?;
+        Ok::<_, StoreError>(())
+    };
     loop {
         let is_closing = closing.run_until_cancelled(hints.something_to_say()).await.is_none();
         let said = hints.to_say();
         if !said.is_empty() {
             let said: Vec<String> = said.iter().map(Hint::to_string).collect();
-            while let Err(error) =
-                sqlx::query(NOTIFY).bind(CHANNEL).bind(&said).execute(&pool).await
-            {
+            while let Err(error) = say(&said).await {
                 debug!(%error, "others could not be told of commits");
                 if closing.is_cancelled() {
                     return;
@@ -121,16 +130,18 @@ async fn speak(pool: PgPool, hints: Arc<Hints>, closing: CancellationToken) {
 }
 
 async fn hear(
-    pool: PgPool,
-    hints: Arc<Hints>,
+    database: Database,
+    over: Option<PgPool>,
     app: String,
     poll: Duration,
     ready: oneshot::Sender<()>,
 ) {
-    let mut ready = Some(ready);
+    let hints = database.hints();
     let hearing = async {
+        let mut ready = Some(ready);
+        let Some(over) = over else { return };
         loop {
-            let Err(error) = hear_once(&pool, &hints, &app, &mut ready).await;
+            let Err(error) = hear_once(&database, &over, &app, &mut ready).await;
             debug!(%error, "hints of other processes do not come in; polling goes on");
             drop(ready.take());
             sleep(RETRY).await;
@@ -146,7 +157,7 @@ async fn hear(
             hints.remind();
             if asked.elapsed() >= poll {
                 asked = tokio::time::Instant::now();
-                if let Err(error) = ask(&pool, &hints, &mut rounds).await {
+                if let Err(error) = ask(&database, &mut rounds).await {
                     debug!(%error, "the ends of runs could not be asked for");
                 }
             }
@@ -156,19 +167,20 @@ async fn hear(
 }
 
 async fn hear_once(
-    pool: &PgPool,
-    hints: &Hints,
+    database: &Database,
+    over: &PgPool,
     app: &str,
     ready: &mut Option<oneshot::Sender<()>>,
 ) -> Result<std::convert::Infallible, StoreError> {
-    let mut listener = PgListener::connect_with(pool).await?;
+    let hints = database.hints();
+    let mut listener = PgListener::connect_with(over).await?;
     listener.listen(CHANNEL).await?;
     hints.begin_to_hear();
     if let Some(ready) = ready.take() {
         // Whoever asked may have gone.
         let _ = ready.send(());
     } else {
-        ask(pool, hints, &mut Rounds::default()).await?;
+        ask(database, &mut Rounds::default()).await?;
     }
     loop {
         match listener.try_recv().await? {
@@ -177,20 +189,22 @@ async fn hear_once(
             // The connection was lost and is there again; what was said meanwhile was missed.
             None => {
                 hints.begin_to_hear();
-                ask(pool, hints, &mut Rounds::default()).await?;
+                ask(database, &mut Rounds::default()).await?;
             }
         }
     }
 }
 
 /// Asks whether runs are over whose ends are waited for.
-async fn ask(pool: &PgPool, hints: &Hints, rounds: &mut Rounds) -> Result<(), StoreError> {
+async fn ask(database: &Database, rounds: &mut Rounds) -> Result<(), StoreError> {
     const BATCH: usize = 1000;
+    let hints = database.hints();
     let awaited = hints.awaited();
     let mut over = Vec::new();
+    let mut link = database.acquire().await?;
     for runs in awaited.chunks(BATCH) {
         let runs: Vec<Uuid> = runs.iter().map(|run| run.as_uuid()).collect();
-        let found: Vec<(Uuid, bool)> = sqlx::query_as(OVER).bind(runs).fetch_all(pool).await?;
+        let found: Vec<(Uuid, bool)> = sqlx::query_as(OVER).bind(runs).fetch_all(&mut link).await?;
         over.extend(found.into_iter().map(|(run, long)| (RunId::from(run), long)));
     }
     rounds.found(hints, awaited, &over);

@@ -1,6 +1,6 @@
 //! Workflows of which no runs are driven for now, and runs that nobody could drive.
 
-use sqlx::{PgPool, Row as _};
+use sqlx::Row as _;
 
 use super::database::Database;
 use super::value::Columns as _;
@@ -45,7 +45,7 @@ pub(super) async fn pause(
     workflow: &str,
 ) -> Result<bool, StoreError> {
     let mut connection = database.acquire().await?;
-    let paused = sqlx::query(PAUSE).bind(app).bind(workflow).execute(&mut *connection).await?;
+    let paused = sqlx::query(PAUSE).bind(app).bind(workflow).execute(&mut connection).await?;
     database.committed(Stirred::of(app, Work::PAUSES));
     Ok(paused.rows_affected() > 0)
 }
@@ -56,22 +56,29 @@ pub(super) async fn resume(
     workflow: &str,
 ) -> Result<bool, StoreError> {
     let mut connection = database.acquire().await?;
-    let resumed = sqlx::query(RESUME).bind(app).bind(workflow).execute(&mut *connection).await?;
+    let resumed = sqlx::query(RESUME).bind(app).bind(workflow).execute(&mut connection).await?;
     // Its runs were ready all the time, and nobody could claim them.
     database.committed(Stirred::of(app, Work::PAUSES | Work::READY));
     Ok(resumed.rows_affected() > 0)
 }
 
-pub(super) async fn paused(pool: &PgPool, app: &str) -> Result<Vec<Paused>, StoreError> {
-    let rows = sqlx::query(PAUSED).bind(app).fetch_all(pool).await?;
+pub(super) async fn paused(database: &Database, app: &str) -> Result<Vec<Paused>, StoreError> {
+    let rows = sqlx::query(PAUSED).bind(app).fetch_all(&mut database.acquire().await?).await?;
     rows.iter()
         .map(|row| Ok(Paused { workflow: row.try_get("workflow")?, since: row.time("at")? }))
         .collect()
 }
 
-pub(super) async fn stranded(pool: &PgPool, app: &str) -> Result<Vec<StrandedRuns>, StoreError> {
+pub(super) async fn stranded(
+    database: &Database,
+    app: &str,
+) -> Result<Vec<StrandedRuns>, StoreError> {
     let unfinished: Vec<&str> = RunStatus::unfinished().collect();
-    let rows = sqlx::query(STRANDED).bind(app).bind(unfinished).fetch_all(pool).await?;
+    let rows = sqlx::query(STRANDED)
+        .bind(app)
+        .bind(unfinished)
+        .fetch_all(&mut database.acquire().await?)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(StrandedRuns {

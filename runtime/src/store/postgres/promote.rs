@@ -50,7 +50,7 @@ pub(super) async fn promote(
         .bind(RunStatus::Queued.name())
         .bind(RunStatus::Waiting.name())
         .bind(OVERDUE.as_secs_f64())
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut connection)
         .await?;
     database.committed(Stirred::each(&apps, Work::READY));
     let mut runs = queued.unsigned_abs() as usize;

@@ -1,6 +1,7 @@
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row as _};
 
+use super::database::Database;
 use super::value::{Columns as _, Time};
 use crate::event::EventId;
 use crate::journal::{Row, RunId};
@@ -96,18 +97,20 @@ pub(super) const COUNTS: &str = "
     SELECT workflow, status, count(*) FROM indelible.runs
     WHERE app = $1 GROUP BY workflow, status ORDER BY workflow, status";
 
-pub(super) async fn run(pool: &PgPool, id: RunId) -> Result<Option<RunRecord>, StoreError> {
-    let row = sqlx::query(RUN).bind(id.as_uuid()).fetch_optional(pool).await?;
+pub(super) async fn run(database: &Database, id: RunId) -> Result<Option<RunRecord>, StoreError> {
+    let row =
+        sqlx::query(RUN).bind(id.as_uuid()).fetch_optional(&mut database.acquire().await?).await?;
     row.as_ref().map(record).transpose()
 }
 
-pub(super) async fn journal(pool: &PgPool, id: RunId) -> Result<Vec<Row>, StoreError> {
-    let rows = sqlx::query(JOURNAL).bind(id.as_uuid()).fetch_all(pool).await?;
+pub(super) async fn journal(database: &Database, id: RunId) -> Result<Vec<Row>, StoreError> {
+    let rows =
+        sqlx::query(JOURNAL).bind(id.as_uuid()).fetch_all(&mut database.acquire().await?).await?;
     rows.iter().map(journal_row).collect()
 }
 
 pub(super) async fn runs(
-    pool: &PgPool,
+    database: &Database,
     app: &str,
     query: &RunQuery,
 ) -> Result<Vec<RunRecord>, StoreError> {
@@ -130,12 +133,13 @@ pub(super) async fn runs(
         .bind(attribute.map(|(_, value)| value))
         .bind(query.since.map(Time))
         .bind(query.before.map(Time));
-    let rows = listed.fetch_all(pool).await?;
+    let rows = listed.fetch_all(&mut database.acquire().await?).await?;
     rows.iter().map(record).collect()
 }
 
-pub(super) async fn counts(pool: &PgPool, app: &str) -> Result<Vec<RunCount>, StoreError> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(COUNTS).bind(app).fetch_all(pool).await?;
+pub(super) async fn counts(database: &Database, app: &str) -> Result<Vec<RunCount>, StoreError> {
+    let rows: Vec<(String, String, i64)> =
+        sqlx::query_as(COUNTS).bind(app).fetch_all(&mut database.acquire().await?).await?;
     rows.into_iter()
         .map(|(workflow, status, runs)| {
             Ok(RunCount { workflow, status: parse(&status)?, runs: runs.unsigned_abs() })

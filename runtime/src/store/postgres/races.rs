@@ -6,13 +6,14 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::database::{Link, Reach};
 use super::{connect, flush, lease, pause, transaction};
 use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
 use crate::machine::End;
 use crate::step::{Connection, Rollback};
 use crate::store::conformance::{
-    APP, HOUR, ORDER, World, claim, commit, counted, done, ids, json, on_postgres, only, step,
-    uncancelled,
+    APP, HOUR, ORDER, PAID, PLACED, POOLER, World, claim, commit, counted, done, ids, json,
+    on_pooled, on_postgres, only, step, uncancelled, wait,
 };
 use crate::store::{Concluded, Fork, Refusal, RunCommit, RunStatus, StoreError, Then};
 
@@ -21,6 +22,12 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 
 async fn connection(world: &World) -> PgConnection {
     PgConnection::connect(&world.database.url()).await.expect("the server answers")
+}
+
+/// A transaction of another process.
+async fn transaction_beside(world: &World) -> Link {
+    let pool = PgPool::connect(&world.database.url()).await.expect("the server answers");
+    Link::Transaction(pool.begin().await.expect("it begins"), Reach::Session)
 }
 
 /// Until some statement waits for a lock of another.
@@ -48,8 +55,7 @@ async fn a_flush_under_way_is_not_taken_over() {
     on_postgres(|world: World| async move {
         let worker = world.worker(Duration::ZERO).await;
         let run = world.claimed(worker).await;
-        let mut connection = connection(&world).await;
-        let mut tx = connection.begin().await.expect("it begins");
+        let mut tx = transaction_beside(&world).await;
         let _ =
             flush::send(&mut tx, worker, Uuid::now_v7(), &[step(run, 0, "a")]).await.expect("ours");
 
@@ -71,10 +77,9 @@ async fn a_flush_that_comes_during_a_take_over_is_refused() {
     on_postgres(|world: World| async move {
         let worker = world.worker(Duration::ZERO).await;
         let run = world.claimed(worker).await;
-        let mut connection = connection(&world).await;
-        let mut tx = connection.begin().await.expect("it begins");
+        let mut tx = transaction_beside(&world).await;
         let gone: Vec<(Uuid, String)> =
-            sqlx::query_as(lease::EXPIRE).fetch_all(&mut *tx).await.expect("it is over");
+            sqlx::query_as(lease::EXPIRE).fetch_all(&mut tx).await.expect("it is over");
         assert_eq!(gone, [(worker.as_uuid(), APP.to_owned())]);
 
         let late = tokio::spawn({
@@ -99,9 +104,8 @@ async fn a_claim_that_comes_during_a_take_over_is_refused() {
     on_postgres(|world: World| async move {
         let worker = world.worker(Duration::ZERO).await;
         let run = world.start(1).await[0];
-        let mut connection = connection(&world).await;
-        let mut tx = connection.begin().await.expect("it begins");
-        sqlx::query(lease::EXPIRE).execute(&mut *tx).await.expect("it is over");
+        let mut tx = transaction_beside(&world).await;
+        sqlx::query(lease::EXPIRE).execute(&mut tx).await.expect("it is over");
 
         let late = tokio::spawn({
             let world = world.clone();
@@ -121,8 +125,7 @@ async fn renewing_does_not_wait_for_a_flush() {
     on_postgres(|world: World| async move {
         let worker = world.worker(HOUR).await;
         let run = world.claimed(worker).await;
-        let mut connection = connection(&world).await;
-        let mut tx = connection.begin().await.expect("it begins");
+        let mut tx = transaction_beside(&world).await;
         let _ =
             flush::send(&mut tx, worker, Uuid::now_v7(), &[step(run, 0, "a")]).await.expect("ours");
         let renewed = timeout(AT_ONCE, world.store.renewals().renew(worker, HOUR)).await;
@@ -136,17 +139,16 @@ async fn renewing_does_not_wait_for_a_flush() {
 async fn claims_do_not_wait_for_one_another() {
     on_postgres(|world: World| async move {
         let started = world.start(2).await;
-        let mut connection = connection(&world).await;
-        let mut tx = connection.begin().await.expect("it begins");
+        let mut tx = transaction_beside(&world).await;
         sqlx::query("SELECT 1 FROM indelible.ready WHERE run_id = $1 FOR UPDATE")
             .bind(started[0].as_uuid())
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .expect("it is there");
         let worker = world.worker(HOUR).await;
         let claimed = timeout(AT_ONCE, world.claim(worker, 10)).await.expect("it does not wait");
         assert_eq!(ids(&claimed), started[1..]);
-        tx.rollback().await.expect("it was only looked at");
+        tx.commit().await.expect("it was only looked at");
         assert_eq!(ids(&world.claim(worker, 10).await), started[..1]);
     })
     .await;
@@ -159,8 +161,7 @@ async fn a_resend_waits_for_the_first_and_finds_it_landed() {
         let worker = world.worker(HOUR).await;
         let run = world.claimed(worker).await;
         let commit = Uuid::now_v7();
-        let mut connection = connection(&world).await;
-        let mut tx = connection.begin().await.expect("it begins");
+        let mut tx = transaction_beside(&world).await;
         let batch = [step(run, 0, "a")];
         let first = flush::send(&mut tx, worker, commit, &batch).await;
         let first = first.expect("it is ours").0.flushed;
@@ -302,7 +303,7 @@ async fn a_lost_transaction_is_waited_for_until_it_is_over() {
         let worker = world.worker(HOUR).await;
         let run = world.claimed(worker).await;
         let (sent, pay) = (Uuid::now_v7(), step(run, 0, "pay"));
-        let mut tx = begun(&world).await;
+        let mut tx = Link::Transaction(begun(&world).await, Reach::Session);
         transaction::write(&mut tx, worker, sent, &pay).await.expect("it is ours");
 
         let concluded = tokio::spawn({
@@ -357,8 +358,7 @@ async fn a_retry_that_comes_during_the_commit_of_the_failure_waits_for_it() {
         let worker = world.worker(HOUR).await;
         let run = world.claimed(worker).await;
         world.flush(worker, &[step(run, 0, "a")]).await.expect("ours");
-        let mut connection = connection(&world).await;
-        let mut tx = connection.begin().await.expect("it begins");
+        let mut tx = transaction_beside(&world).await;
         let _ =
             flush::send(&mut tx, worker, Uuid::now_v7(), &[failing(run, 1)]).await.expect("ours");
 
@@ -383,9 +383,8 @@ async fn a_run_that_is_retried_during_a_take_over_is_ready_once() {
         let worker = world.worker(Duration::ZERO).await;
         let run = world.claimed(worker).await;
         world.flush(worker, &[failing(run, 0)]).await.expect("nobody has taken over yet");
-        let mut connection = connection(&world).await;
-        let mut tx = connection.begin().await.expect("it begins");
-        let gone = sqlx::query_as(lease::EXPIRE).fetch_all(&mut *tx).await.expect("it is over");
+        let mut tx = transaction_beside(&world).await;
+        let gone = sqlx::query_as(lease::EXPIRE).fetch_all(&mut tx).await.expect("it is over");
 
         let retried = timeout(AT_ONCE, world.store.retry(&[run], &uncancelled))
             .await
@@ -405,9 +404,8 @@ async fn a_claim_does_not_wait_for_a_pause_and_the_next_one_keeps_it() {
     on_postgres(|world: World| async move {
         let worker = world.worker(HOUR).await;
         let runs = world.start(2).await;
-        let mut connection = connection(&world).await;
-        let mut tx = connection.begin().await.expect("it begins");
-        sqlx::query(pause::PAUSE).bind(APP).bind(ORDER).execute(&mut *tx).await.expect("it is new");
+        let mut tx = transaction_beside(&world).await;
+        sqlx::query(pause::PAUSE).bind(APP).bind(ORDER).execute(&mut tx).await.expect("it is new");
 
         let claimed = timeout(AT_ONCE, world.claim(worker, 1)).await.expect("it does not wait");
         assert_eq!(ids(&claimed), runs[..1]);
@@ -422,8 +420,7 @@ async fn a_cancellation_that_comes_during_the_last_commit_comes_to_nothing() {
     on_postgres(|world: World| async move {
         let worker = world.worker(HOUR).await;
         let run = world.claimed(worker).await;
-        let mut connection = connection(&world).await;
-        let mut tx = connection.begin().await.expect("it begins");
+        let mut tx = transaction_beside(&world).await;
         let last = only(run, 0, Then::End(End::Completed(json("1"))));
         let _ = flush::send(&mut tx, worker, Uuid::now_v7(), &[last]).await.expect("ours");
 
@@ -444,8 +441,7 @@ async fn a_fork_does_not_wait_for_a_commit_of_its_source() {
         let worker = world.worker(HOUR).await;
         let run = world.claimed(worker).await;
         world.flush(worker, &[step(run, 0, "a")]).await.expect("ours");
-        let mut connection = connection(&world).await;
-        let mut tx = connection.begin().await.expect("it begins");
+        let mut tx = transaction_beside(&world).await;
         let next = [commit(run, 1, vec![done("b")], Then::Continue)];
         let _ = flush::send(&mut tx, worker, Uuid::now_v7(), &next).await.expect("ours");
 
@@ -471,7 +467,7 @@ async fn a_transaction_whose_beginner_goes_away_is_over() {
         for nth in 0..200 {
             let moment = Duration::from_micros(nth * 10);
             // Whatever has become of it by then.
-            let _ = timeout(moment, connect::begin(&pool, connect::BEGIN)).await;
+            let _ = timeout(moment, connect::begin(&pool, "BEGIN")).await;
         }
         let open = "SELECT EXISTS (
             SELECT 1 FROM pg_stat_activity
@@ -489,6 +485,100 @@ async fn a_transaction_whose_beginner_goes_away_is_over() {
         };
         timeout(AT_ONCE, over).await.expect("a transaction stays open");
         pool.close().await;
+    })
+    .await;
+}
+
+/// The first change of each table is given up: the server does so when others are in the way.
+const CONFLICTS: &str = "
+    CREATE FUNCTION public.give_up() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF nextval(format('public.changes_%s', TG_RELID)) = 1 THEN
+            RAISE EXCEPTION 'others are in the way'
+                USING ERRCODE = (ARRAY['40001', '40P01'])[1 + TG_RELID::bigint % 2];
+        END IF;
+        RETURN NULL;
+    END $$;
+    DO $$
+    DECLARE
+        changed regclass;
+    BEGIN
+        FOR changed IN SELECT oid FROM pg_class
+            WHERE relnamespace = 'indelible'::regnamespace AND relkind = 'r' AND relname <> 'schema'
+        LOOP
+            EXECUTE format('CREATE SEQUENCE public.changes_%s', changed::oid);
+            EXECUTE format('CREATE TRIGGER gives_up AFTER INSERT OR UPDATE OR DELETE ON %s
+                FOR EACH STATEMENT EXECUTE FUNCTION public.give_up()', changed);
+        END LOOP;
+    END $$";
+
+#[tokio::test]
+async fn conflicts_are_tried_again_and_are_no_outage() {
+    on_postgres(|world: World| async move {
+        world.database.execute(CONFLICTS).await;
+        world.subscribe(APP, &[PLACED, PAID]).await;
+        let worker = world.worker(HOUR).await;
+        world.store.renewals().renew(worker, HOUR).await.expect("it is renewed");
+        let event = world.send(PAID, 7).await;
+        assert_ne!(event, world.send(PAID, 8).await);
+        let [run, other] = [world.claimed(worker).await, world.claimed(worker).await];
+        let waits = commit(run, 0, vec![wait("paid", 9)], Then::Park(None));
+        world.flush(worker, &[waits]).await.expect("it is committed");
+        world.send(PAID, 9).await;
+        world.store.promote(10).await.expect("it promotes");
+        let batch = only(other, 0, Then::End(End::Completed(json("1"))));
+        world.flush(worker, &[batch]).await.expect("it is committed");
+        assert!(world.store.pause(APP, ORDER).await.expect("it pauses"));
+        assert!(world.store.resume(APP, ORDER).await.expect("it resumes"));
+        assert!(world.store.cancel(run, "enough").await.expect("it is asked"));
+        world.store.leave(worker).await.expect("it leaves");
+        world.worker(Duration::ZERO).await;
+        world.take_over().await.expect("it is taken over");
+        let worker = world.worker(HOUR).await;
+        let claimed = world.claim(worker, 10).await;
+        assert_eq!(ids(&claimed), [run]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_conflict_without_end_is_called_one() {
+    on_postgres(|world: World| async move {
+        let always = "
+            CREATE FUNCTION public.give_up() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION 'others are in the way' USING ERRCODE = '40001'; END $$;
+            CREATE TRIGGER gives_up AFTER INSERT ON indelible.runs
+                FOR EACH STATEMENT EXECUTE FUNCTION public.give_up()";
+        world.database.execute(always).await;
+        let run = crate::store::NewRun::new(ORDER, None, json("{}"));
+        let error = world.store.start(APP, &[run]).await.expect_err("it cannot start");
+        assert!(matches!(error, StoreError::Conflict(_)), "{error:?}");
+        assert!(error.to_string().contains("other transactions were in its way"), "{error}");
+    })
+    .await;
+}
+
+/// A pooler gives this program's transactions sessions in which others have prepared statements, under
+/// the same names.
+#[tokio::test]
+async fn statements_that_others_have_prepared_are_not_stumbled_over() {
+    on_pooled(POOLER, |world: World| async move {
+        for number in 0..3 {
+            let other = world.another().await;
+            let Connection::Postgres(mut tx) = other.begin().await.expect("it begins") else {
+                panic!("not in Postgres")
+            };
+            let serializable = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE";
+            sqlx::query(serializable).execute(&mut *tx).await.expect("nothing has come before");
+            let same: i32 = sqlx::query_scalar("SELECT $1::integer")
+                .bind(number)
+                .fetch_one(&mut *tx)
+                .await
+                .expect("its name is free");
+            assert_eq!(same, number);
+            drop(tx);
+            other.close().await;
+        }
     })
     .await;
 }

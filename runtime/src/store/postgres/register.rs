@@ -1,6 +1,4 @@
-use sqlx::PgConnection;
-
-use super::database::Database;
+use super::database::{Database, Link};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Registration, RunStatus, Schedule, StoreError, Stranded};
 
@@ -133,15 +131,12 @@ pub(super) async fn register(
 }
 
 /// Adds what is missing of a registration: another version may have been registered since.
-pub(super) async fn complete(
-    tx: &mut PgConnection,
-    registration: &Registration,
-) -> Result<(), StoreError> {
+pub(super) async fn complete(tx: &mut Link, registration: &Registration) -> Result<(), StoreError> {
     sqlx::query(TAKE_TURNS).bind(&registration.app).execute(&mut *tx).await?;
     add(tx, registration).await
 }
 
-async fn add(tx: &mut PgConnection, registration: &Registration) -> Result<(), StoreError> {
+async fn add(tx: &mut Link, registration: &Registration) -> Result<(), StoreError> {
     let Registration { app, workflows, subscriptions, schedules } = registration;
     let (events, parts): (Vec<&str>, Vec<&str>) =
         subscriptions.iter().map(|own| (&*own.event, &*own.part)).unzip();

@@ -1,9 +1,9 @@
 //! Runs that begin anew.
 
 use jiff::Timestamp;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::database::Link;
 use super::value::Time;
 use crate::store::StoreError;
 use crate::store::effects::Restart;
@@ -55,7 +55,7 @@ pub(super) const RESTART: &str = "
 
 /// Begins the next generations; gives the children that were asked to cancel.
 pub(super) async fn restart(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     restarts: &[Restart<'_>],
     at: Timestamp,
     since: i64,

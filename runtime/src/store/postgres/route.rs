@@ -1,7 +1,7 @@
-use sqlx::{PgConnection, Row as _};
+use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::database::Database;
+use super::database::{Database, Link};
 use super::value::{Columns as _, Time};
 use super::waits::{EventKeys, RunWaits};
 use super::{OVERDUE, batches, inbox, runs};
@@ -142,11 +142,7 @@ impl Others {
         self.parts.extend(parts);
     }
 
-    async fn pass_on(
-        self,
-        connection: &mut PgConnection,
-        app: &str,
-    ) -> Result<Stirred, StoreError> {
+    async fn pass_on(self, connection: &mut Link, app: &str) -> Result<Stirred, StoreError> {
         let Self { events, parts } = self;
         if parts.is_empty() {
             return Ok(Stirred::nothing());
@@ -158,7 +154,7 @@ impl Others {
 
 /// Keeps events for the workflows that cannot tell what to make of them.
 async fn block(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     app: &str,
     worker: WorkerId,
     blocked: &[(EventId, Blocked)],
@@ -182,11 +178,7 @@ async fn block(
     Ok(())
 }
 
-async fn remove(
-    connection: &mut PgConnection,
-    app: &str,
-    deliveries: &[i64],
-) -> Result<(), StoreError> {
+async fn remove(connection: &mut Link, app: &str, deliveries: &[i64]) -> Result<(), StoreError> {
     if !deliveries.is_empty() {
         sqlx::query(REMOVE).bind(app).bind(deliveries).execute(connection).await?;
     }

@@ -1,10 +1,11 @@
 //! Runs to be started, as one array a column.
 
+use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{PgConnection, Postgres};
 use uuid::Uuid;
 
+use super::database::Link;
 use super::value::Time;
 use super::waits::last_event;
 use crate::store::hints::{Stirred, Work};
@@ -83,7 +84,7 @@ impl<'a> FromIterator<&'a NewRun> for RunArrays<'a> {
 
 /// Starts runs whose triggers were accepted at the given times.
 pub(super) async fn insert(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     app: &str,
     runs: &[(NewRun, Time)],
 ) -> Result<Stirred, StoreError> {

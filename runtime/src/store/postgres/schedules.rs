@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use sqlx::{PgConnection, Row as _};
+use sqlx::Row as _;
 
-use super::database::Database;
+use super::database::{Database, Link};
 use super::register::columns;
 use super::runs;
 use super::value::{Columns as _, Time};
@@ -84,7 +84,7 @@ impl Moved {
         self.last.push(firing.last().map(Time));
     }
 
-    async fn write(self, connection: &mut PgConnection, app: &str) -> Result<(), StoreError> {
+    async fn write(self, connection: &mut Link, app: &str) -> Result<(), StoreError> {
         if !self.workflows.is_empty() {
             sqlx::query(MOVE_ON)
                 .bind(app)

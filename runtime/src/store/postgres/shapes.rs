@@ -1,5 +1,6 @@
-use sqlx::{PgPool, Row as _};
+use sqlx::Row as _;
 
+use super::database::Database;
 use super::value::Columns as _;
 use crate::store::{Recorded, RunStatus, StoreError};
 
@@ -20,7 +21,7 @@ const RECORDED: &str = "
     GROUP BY line.key";
 
 pub(super) async fn reshape(
-    pool: &PgPool,
+    database: &Database,
     app: &str,
     workflow: &str,
     shape: &str,
@@ -29,19 +30,23 @@ pub(super) async fn reshape(
         .bind(app)
         .bind(workflow)
         .bind(shape)
-        .fetch_optional(pool)
+        .fetch_optional(&mut database.acquire().await?)
         .await?;
     Ok(before.flatten())
 }
 
 pub(super) async fn recorded(
-    pool: &PgPool,
+    database: &Database,
     app: &str,
     workflow: &str,
 ) -> Result<Vec<Recorded>, StoreError> {
     let unfinished: Vec<&str> = RunStatus::unfinished().collect();
-    let rows =
-        sqlx::query(RECORDED).bind(app).bind(unfinished).bind(workflow).fetch_all(pool).await?;
+    let rows = sqlx::query(RECORDED)
+        .bind(app)
+        .bind(unfinished)
+        .bind(workflow)
+        .fetch_all(&mut database.acquire().await?)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(Recorded {

@@ -3,20 +3,41 @@
 
 use std::slice;
 
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::connect::{self, SETTINGS};
-use super::database::Database;
+use super::database::{Database, Link, Reach};
 use super::flush::{landed, send};
 use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord};
 use crate::step::{Connection, Rollback, conflicts};
-use crate::store::hints::{Hints, Stirred};
+use crate::store::hints::Stirred;
 use crate::store::{Concluded, Flushed, RunCommit, StoreError};
 
-/// The setting is gone with its transaction, so it tells whether that is still the same.
-const BEGIN: &str = "BEGIN; SET LOCAL indelible.transaction = 'open'";
+/// At the isolation level that the user's database is set to. The first setting is gone with its
+/// transaction, so it tells whether that is still the same; with the other, a transaction that is
+/// forgotten has an end.
+const BEGIN: &str = "
+    BEGIN;
+    SET LOCAL indelible.transaction = 'open';
+    SET LOCAL idle_in_transaction_session_timeout = '1min'";
+
+/// The same in a session that others have used. Statements that they prepared are there under names that
+/// this program gives, too. The transaction that removes them has run a statement, after which nobody
+/// can set the level of isolation; so the user's is another.
+const BEGIN_BEHIND_OTHERS: &str = "
+    BEGIN;
+    DO $$
+    DECLARE left_over text;
+    BEGIN
+        FOR left_over IN SELECT name FROM pg_prepared_statements WHERE name LIKE 'sqlx\\_s\\_%' LOOP
+            EXECUTE format('DEALLOCATE %I', left_over);
+        END LOOP;
+    END $$;
+    COMMIT AND CHAIN;
+    SET LOCAL indelible.transaction = 'open';
+    SET LOCAL idle_in_transaction_session_timeout = '1min'";
 
 /// From here on the engine's settings hold and the commit is a synchronous one, and the rows of the
 /// worker and of the run, locked in the order in which a take-over wants them, stay so until the
@@ -37,33 +58,37 @@ const HOLD: &str = "
 /// Waits until a transaction of which nothing more was heard is over. Served by the primary key.
 const AWAIT: &str = "SELECT 1 FROM indelible.runs WHERE id = $1 FOR UPDATE";
 
-pub(super) async fn begin(pool: &PgPool) -> Result<Connection, StoreError> {
-    Ok(Connection::Postgres(connect::begin(pool, BEGIN).await?))
+pub(super) async fn begin(lent: &PgPool, reach: Reach) -> Result<Connection, StoreError> {
+    let begin = match reach {
+        Reach::Session => BEGIN,
+        Reach::Transaction => BEGIN_BEHIND_OTHERS,
+    };
+    Ok(Connection::Postgres(connect::begin(lent, begin).await?))
 }
 
 pub(super) async fn conclude(
-    hints: &Hints,
-    mut tx: Transaction<'static, Postgres>,
+    database: &Database,
+    tx: Transaction<'static, Postgres>,
     worker: WorkerId,
     commit: Uuid,
     run: &RunCommit,
 ) -> Result<Concluded, StoreError> {
-    let (flushed, stirred) = match write(&mut tx, worker, commit, run).await {
+    let mut link = database.link(tx);
+    let (flushed, stirred) = match write(&mut link, worker, commit, run).await {
         Ok(Some(written)) => written,
         Ok(None) => return Ok(Concluded::RolledBack(ended_by_itself())),
-        Err(StoreError::Unavailable(error)) => {
+        Err(StoreError::Unavailable(error) | StoreError::Conflict(error)) => {
             return Ok(Concluded::RolledBack(before_the_commit(&error)));
         }
         Err(error) => return Err(error),
     };
     if !flushed.evicted.is_empty() {
-        // Whether the server hears of it or not, nothing is committed.
-        let _ = tx.rollback().await;
+        // It is rolled back as it is dropped.
         return Ok(Concluded::Committed(flushed));
     }
-    match tx.commit().await {
+    match link.commit().await {
         Ok(()) => {
-            hints.stir(stirred);
+            database.committed(stirred);
             Ok(Concluded::Committed(flushed))
         }
         Err(error) if conflicts(&error) => Ok(Concluded::RolledBack(undeserved(&error))),
@@ -81,7 +106,7 @@ pub(super) async fn conclude(
 
 /// Adds the outcome to a transaction; `None` if it is no longer the one that was begun.
 pub(super) async fn write(
-    tx: &mut PgConnection,
+    tx: &mut Link,
     worker: WorkerId,
     commit: Uuid,
     run: &RunCommit,
@@ -110,7 +135,7 @@ pub(super) async fn concluded(
     commit: Uuid,
     run: &RunCommit,
 ) -> Result<Option<Flushed>, StoreError> {
-    sqlx::query(AWAIT).bind(run.run.as_uuid()).execute(database.pool()).await?;
+    sqlx::query(AWAIT).bind(run.run.as_uuid()).execute(&mut database.acquire().await?).await?;
     landed(database, commit, slice::from_ref(run)).await
 }
 

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
-use super::database::Database;
+use super::database::{Database, Isolation, Link};
 use super::value::Columns as _;
 use super::waits::RunWaits;
 use crate::journal::RunId;
@@ -159,10 +159,13 @@ const INTERVENTIONS: &str = "
     SELECT at, verb, source, state FROM indelible.interventions WHERE run_id = $1 ORDER BY at";
 
 pub(super) async fn interventions(
-    pool: &PgPool,
+    database: &Database,
     run: RunId,
 ) -> Result<Vec<Intervention>, StoreError> {
-    let rows = sqlx::query(INTERVENTIONS).bind(run.as_uuid()).fetch_all(pool).await?;
+    let rows = sqlx::query(INTERVENTIONS)
+        .bind(run.as_uuid())
+        .fetch_all(&mut database.acquire().await?)
+        .await?;
     rows.iter()
         .map(|row| {
             InterventionColumns {
@@ -226,7 +229,7 @@ pub(super) async fn fork(
     cancels: Cancels<'_>,
 ) -> Result<Result<(), Refusal>, StoreError> {
     // What is read is what is copied, whatever the run's worker commits meanwhile.
-    let mut tx = database.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+    let mut tx = database.begin_with(Isolation::RepeatableRead).await?;
     let source = fork.source.as_uuid();
     let rows = sqlx::query(LINES).bind(vec![source]).fetch_all(&mut *tx).await?;
     let lines = rows.iter().map(line).collect::<Result<Vec<_>, _>>()?;
@@ -301,7 +304,7 @@ pub(super) const BEGUN: &str = "
 
 /// Makes the waits for what cancels these runs.
 async fn begin_waits(
-    tx: &mut PgConnection,
+    tx: &mut Link,
     runs: &[Uuid],
     cancels: Cancels<'_>,
 ) -> Result<RunWaits, StoreError> {

@@ -4,10 +4,9 @@
 //! can miss the other; both may find it, and the inbox has it once. Whoever finds tells the runs in
 //! the same order, so that two that find the same wait for one another and never in a circle.
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::database::Database;
+use super::database::{Database, Link};
 use super::{OVERDUE, inbox};
 use crate::event::EventId;
 use crate::journal::{CancelKey, MatchKey, RunId};
@@ -125,7 +124,7 @@ pub(super) const FIND: &str = "
     SELECT DISTINCT run_id FROM found";
 
 pub(super) async fn begin(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     waits: &[NewWait<'_>],
     since: i64,
 ) -> Result<(), StoreError> {
@@ -143,10 +142,7 @@ pub(super) async fn begin(
     Ok(())
 }
 
-pub(super) async fn end(
-    connection: &mut PgConnection,
-    waits: &[(RunId, &str)],
-) -> Result<(), StoreError> {
+pub(super) async fn end(connection: &mut Link, waits: &[(RunId, &str)]) -> Result<(), StoreError> {
     if waits.is_empty() {
         return Ok(());
     }
@@ -158,7 +154,7 @@ pub(super) async fn end(
 
 /// Lets new waits look for their events; gives the runs that were told of one.
 pub(super) async fn look(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     runs: Vec<Uuid>,
     keys: Vec<&str>,
 ) -> Result<Vec<Uuid>, StoreError> {
@@ -200,7 +196,7 @@ impl RunWaits {
     /// known by now: a run that is cancelled before it begins is told so before anybody drives it.
     pub(super) async fn begin(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Link,
         from_trigger: bool,
     ) -> Result<(), StoreError> {
         if self.are_none() {
@@ -218,10 +214,7 @@ impl RunWaits {
     }
 
     /// Lets them look again, once they are committed; gives the runs that were told something.
-    pub(super) async fn look(
-        &self,
-        connection: &mut PgConnection,
-    ) -> Result<Vec<Uuid>, StoreError> {
+    pub(super) async fn look(&self, connection: &mut Link) -> Result<Vec<Uuid>, StoreError> {
         match self.are_none() {
             true => Ok(Vec::new()),
             false => self.find(connection, true).await,
@@ -240,11 +233,7 @@ impl RunWaits {
         Ok(())
     }
 
-    async fn find(
-        &self,
-        connection: &mut PgConnection,
-        committed: bool,
-    ) -> Result<Vec<Uuid>, StoreError> {
+    async fn find(&self, connection: &mut Link, committed: bool) -> Result<Vec<Uuid>, StoreError> {
         let found = sqlx::query_scalar(LOOK).bind(&self.runs).bind(&self.keys);
         let found = found.bind(EVENT).bind(CANCEL).bind(committed);
         Ok(found.fetch_all(connection).await?)
@@ -253,7 +242,7 @@ impl RunWaits {
 
 /// Lets up to `limit` waits look that nobody else will; gives the runs that were told of an event.
 pub(super) async fn look_late(
-    connection: &mut PgConnection,
+    connection: &mut Link,
     limit: usize,
 ) -> Result<Vec<Uuid>, StoreError> {
     let waits: Vec<(Uuid, String)> = sqlx::query_as(LATE)
@@ -282,11 +271,7 @@ impl EventKeys {
     }
 
     /// Writes them, to be found by later waits.
-    pub(super) async fn know(
-        &self,
-        connection: &mut PgConnection,
-        app: &str,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn know(&self, connection: &mut Link, app: &str) -> Result<(), StoreError> {
         let known = sqlx::query(KNOW).bind(app).bind(&self.events).bind(&self.hashes);
         known.execute(connection).await?;
         Ok(())
@@ -295,7 +280,7 @@ impl EventKeys {
     /// Tells the runs that wait for them; gives those.
     pub(super) async fn find(
         &self,
-        connection: &mut PgConnection,
+        connection: &mut Link,
         app: &str,
     ) -> Result<Vec<Uuid>, StoreError> {
         let found = sqlx::query_scalar(FIND).bind(app).bind(&self.events).bind(&self.hashes);

@@ -133,7 +133,7 @@ mod tests {
     use crate::store::conformance::{World, on_sqlite};
 
     async fn refusal(url: &str) -> String {
-        crate::store::open(url).await.err().expect("it cannot be opened").to_string()
+        crate::store::open(url, None).await.err().expect("it cannot be opened").to_string()
     }
 
     #[tokio::test]
