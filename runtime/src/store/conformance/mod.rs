@@ -246,6 +246,7 @@ behaviours! {
         two_retries_at_once_are_one,
         different_verbs_at_once_each_do_what_they_say,
         a_retried_child_can_fail_again,
+        verbs_of_one_microsecond_are_listed_in_their_order,
         a_fork_has_the_journal_before_a_state,
         a_fork_goes_back_to_where_a_loop_began,
         a_fork_has_taken_what_its_part_of_the_journal_has,

@@ -156,7 +156,7 @@ pub(super) const REPLAY: &str = "
 
 /// Served by the primary key.
 const INTERVENTIONS: &str = "
-    SELECT at, verb, source, state FROM indelible.interventions WHERE run_id = $1 ORDER BY at";
+    SELECT at, verb, source, state FROM indelible.interventions WHERE run_id = $1 ORDER BY seq";
 
 pub(super) async fn interventions(
     pool: &PgPool,

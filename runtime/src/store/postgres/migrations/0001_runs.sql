@@ -231,15 +231,16 @@ CREATE TABLE indelible.journal (
     PRIMARY KEY (run_id, seq)
 );
 
--- What operators did to runs: to one that was retried, to one that is made of another.
+-- What operators did to runs, in that order: to one that was retried, to one that is made of another.
 CREATE TABLE indelible.interventions (
     run_id uuid        NOT NULL,
+    seq    bigint      GENERATED ALWAYS AS IDENTITY,
     at     timestamptz NOT NULL,
     verb   text        NOT NULL,
     -- The run that it was made of, and the state before which it begins.
     source uuid,
     state  text,
-    PRIMARY KEY (run_id, at)
+    PRIMARY KEY (run_id, seq)
 );
 
 -- What runs wait for: the hash of an event's name and some of its fields.

@@ -226,16 +226,17 @@ CREATE TABLE indelible_journal (
     PRIMARY KEY (run_id, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What operators did to runs: to one that was retried, to one that is made of another.
+-- What operators did to runs, in that order: to one that was retried, to one that is made of another.
 CREATE TABLE indelible_interventions (
+    seq    INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT    NOT NULL,
     at     INTEGER NOT NULL,
     verb   TEXT    NOT NULL,
     -- The run that it was made of, and the state before which it begins.
     source TEXT,
-    state  TEXT,
-    PRIMARY KEY (run_id, at)
-) STRICT, WITHOUT ROWID;
+    state  TEXT
+) STRICT;
+CREATE INDEX indelible_interventions_in_order ON indelible_interventions (run_id, seq);
 
 -- What runs wait for: the hash of an event's name and some of its fields.
 CREATE TABLE indelible_waits (
