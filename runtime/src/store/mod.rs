@@ -459,7 +459,8 @@ pub enum RunStatus {
     Failed,
     /// It was asked to stop before its end.
     Cancelled,
-    /// It and the program contradict one another; a fixed program resumes it.
+    /// It and the program contradict one another; a fixed program resumes it. It is tried again when a
+    /// program starts, and when the worker leaves that could not go on with it.
     Held,
 }
 

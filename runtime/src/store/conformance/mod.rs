@@ -122,6 +122,7 @@ behaviours! {
         a_run_that_has_ended_is_over,
         a_held_run_keeps_its_reason,
         a_held_run_is_tried_again_by_the_next_program,
+        a_held_run_is_tried_again_when_its_holder_leaves,
         a_held_run_is_cancelled_before_it_is_tried_again,
         what_leaves_no_trace_is_not_taken_for_evicted,
         runs_are_listed_and_counted,

@@ -18,7 +18,7 @@ const LISTED: &str =
     "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
 
 /// Name, statement, types of its parameters.
-pub(super) const STATEMENTS: [(&str, &str, &str); 54] = [
+pub(super) const STATEMENTS: [(&str, &str, &str); 55] = [
     (
         "flush",
         flush::FLUSH,
@@ -47,6 +47,7 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 54] = [
     ("cohorts", lease::COHORTS, "text"),
     ("what is about to begin", flush::BEGINNING, "uuid[], text[]"),
     ("try blocked events again", lease::UNBLOCK, "uuid[]"),
+    ("try held runs again", lease::TRY_HELD, "uuid[], text"),
     ("promote", promote::PROMOTE, "bigint, text, text, float8"),
     ("route", route::TAKE, "text, bigint, float8, text[]"),
     (

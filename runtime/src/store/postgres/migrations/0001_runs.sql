@@ -157,6 +157,8 @@ CREATE TABLE indelible.runs (
     error       json,
     cancelled   text,
     held        text,
+    -- The worker that could not go on with it, of a run that is held.
+    held_by     uuid,
     -- Of the program that drove it last: what its journal rests on.
     shape       uuid,
     -- Who holds it; only they write this row and its journal.
@@ -178,6 +180,7 @@ CREATE TABLE indelible.runs (
     commit_at   timestamptz
 );
 CREATE INDEX runs_of_worker ON indelible.runs (worker) WHERE worker IS NOT NULL;
+CREATE INDEX runs_held_by ON indelible.runs (held_by) WHERE held_by IS NOT NULL;
 CREATE INDEX runs_by_status ON indelible.runs (app, status, workflow, id);
 CREATE INDEX runs_of_parent ON indelible.runs (parent, id) WHERE parent IS NOT NULL;
 CREATE INDEX runs_of_event ON indelible.runs (event_id, id) WHERE event_id IS NOT NULL;

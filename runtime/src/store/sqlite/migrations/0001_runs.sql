@@ -152,6 +152,8 @@ CREATE TABLE indelible_runs (
     error       TEXT,
     cancelled   TEXT,
     held        TEXT,
+    -- The worker that could not go on with it, of a run that is held.
+    held_by     TEXT,
     -- Of the program that drove it last: what its journal rests on.
     shape       TEXT,
     -- Who holds it; only they write this row and its journal.
@@ -173,6 +175,7 @@ CREATE TABLE indelible_runs (
     commit_at   INTEGER
 ) STRICT;
 CREATE INDEX indelible_runs_of_worker ON indelible_runs (worker) WHERE worker IS NOT NULL;
+CREATE INDEX indelible_runs_held_by ON indelible_runs (held_by) WHERE held_by IS NOT NULL;
 CREATE INDEX indelible_runs_by_status ON indelible_runs (app, status, workflow, id);
 CREATE INDEX indelible_runs_of_parent ON indelible_runs (parent, id) WHERE parent IS NOT NULL;
 CREATE INDEX indelible_runs_of_event ON indelible_runs (event_id, id) WHERE event_id IS NOT NULL;
