@@ -211,7 +211,7 @@ impl Program {
             if part != name && part != asked() {
                 continue;
             }
-            if let Err(reason) = start(definition, name, event, data, &mut routing) {
+            if let Err(reason) = start(definition, name, event, data, self.limits, &mut routing) {
                 routing.blocked.push(Blocked { part: asked(), reason });
             }
         }
@@ -261,6 +261,7 @@ fn start(
     name: &str,
     event: EventId,
     data: &Payload,
+    limits: Limits,
     routing: &mut Routing,
 ) -> Result<(), String> {
     for filter in workflow.filters.iter().filter(|filter| filter.event == name) {
@@ -271,7 +272,8 @@ fn start(
     if let Some(batch) = workflow.config.batch {
         let key = workflow.batch_key.map(|key| key.of(data)).transpose()?.unwrap_or_default();
         let (workflow, max, timeout) = (workflow.id.to_owned(), batch.max(), batch.timeout());
-        routing.batched.push(Batched { workflow, key, max, timeout });
+        let limit = limits.event;
+        routing.batched.push(Batched { workflow, key, max, limit, timeout });
     } else {
         let data = workflow.form.data(name, data);
         let cancels = CancelKey::all(workflow.cancels, &data);

@@ -144,6 +144,7 @@ behaviours! {
     ],
     batches: [
         a_full_batch_starts_one_run,
+        a_batch_is_complete_before_it_is_too_long,
         a_batch_starts_when_its_first_event_has_waited,
         events_of_different_keys_are_not_mixed,
         each_event_is_in_one_batch_whoever_routes_it,

@@ -96,13 +96,13 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 55] = [
     ("rouse", inbox::ROUSE, "uuid[], text, text, text, text, uuid[]"),
     ("sweep", inbox::TOLD, "uuid, bigint"),
     ("empty inboxes", inbox::EMPTY, "uuid[]"),
-    ("add to batches", batches::OPEN, "text, text[], text[], bigint[], timestamptz[]"),
+    ("add to batches", batches::OPEN, "text, text[], text[], bigint[], bigint[], timestamptz[]"),
     ("due batches", batches::DUE, "text, bigint"),
     ("next batch", batches::NEXT, "text"),
     ("events of batches", batches::EVENTS, "text, text[], text[]"),
     ("take from batches", batches::TAKE, "text, text[], text[], bigint[]"),
     ("close batches", batches::CLOSE, "text, text[], text[]"),
-    ("keep batches", batches::KEEP, "text, text[], text[], bigint[], timestamptz[]"),
+    ("keep batches", batches::KEEP, "text, text[], text[], bigint[], bigint[], timestamptz[]"),
     ("cancel", inbox::ASK, "uuid[], uuid[], text, text"),
 ];
 
@@ -121,8 +121,8 @@ const GROW: &str = "
     INSERT INTO indelible.timers (run_id, due_at) SELECT id, now() FROM indelible.runs;
     INSERT INTO indelible.deliveries (app, event_id, part)
     SELECT app, id, 'order/placed' FROM indelible.runs;
-    INSERT INTO indelible.batches (app, workflow, key, events, due_at)
-    SELECT app, workflow, id, 1, now() FROM indelible.runs;
+    INSERT INTO indelible.batches (app, workflow, key, events, bytes, due_at)
+    SELECT app, workflow, id, 1, 3, now() FROM indelible.runs;
     INSERT INTO indelible.batched (app, workflow, key, seq, event_id)
     SELECT app, workflow, id, 1, id FROM indelible.runs;
     INSERT INTO indelible.waits (run_id, key, app, hash, since, made_at, looked)

@@ -52,6 +52,8 @@ CREATE TABLE indelible.batches (
     workflow text        NOT NULL,
     key      text        NOT NULL,
     events   bigint      NOT NULL,
+    -- How much room its events take in the list that they become.
+    bytes    bigint      NOT NULL,
     -- When its first event has waited long enough.
     due_at   timestamptz NOT NULL,
     PRIMARY KEY (app, workflow, key)

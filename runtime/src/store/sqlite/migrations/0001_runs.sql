@@ -49,6 +49,8 @@ CREATE TABLE indelible_batches (
     workflow TEXT    NOT NULL,
     key      TEXT    NOT NULL,
     events   INTEGER NOT NULL,
+    -- How much room its events take in the list that they become.
+    bytes    INTEGER NOT NULL,
     -- When its first event has waited long enough.
     due_at   INTEGER NOT NULL,
     PRIMARY KEY (app, workflow, key)
