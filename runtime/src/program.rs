@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::Error;
 use crate::event::{Catalog, EventId};
+use crate::given::{LONGEST_KEY, check};
 use crate::journal::{CancelKey, Child, MatchKey, RunId};
 use crate::machine::End;
 use crate::payload::Payload;
@@ -124,12 +125,20 @@ impl Program {
     }
 
     /// An event to be accepted by this process, with the runs that it starts here.
+    ///
+    /// # Errors
+    ///
+    /// When its idempotency key is not fit to be stored.
     pub(crate) fn accept(
         &self,
         name: &'static str,
         data: Payload,
         idempotency_key: Option<String>,
-    ) -> NewEvent {
+    ) -> Result<NewEvent, Error> {
+        if let Some(Err(cause)) = idempotency_key.as_deref().map(|key| check(key, LONGEST_KEY)) {
+            let what = format!("the idempotency key of an event `{name}`");
+            return Err(Error::UnfitText { what, cause });
+        }
         let id = EventId::new();
         // An event that may be waited for is looked at behind its commit, so that neither it nor a
         // wait can miss the other.
@@ -140,7 +149,7 @@ impl Program {
             let parts = self.parts.get(name).cloned();
             Hosted { runs, parts: parts.unwrap_or_else(|| [name.to_owned()].into()) }
         });
-        NewEvent { id, name: name.to_owned(), data, idempotency_key, hosted }
+        Ok(NewEvent { id, name: name.to_owned(), data, idempotency_key, hosted })
     }
 
     /// What the app makes of an event.

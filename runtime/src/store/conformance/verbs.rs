@@ -21,9 +21,10 @@ fn failed(key: &str) -> Entry {
     Entry { change: Change::Fail { attempt: 3, error, cancelled: None }, ..done(key) }
 }
 
-/// The end of a wait that has taken an event.
+/// The end of a wait that has taken an event, in whose data is what Postgres takes no JSON apart for.
 fn received(key: &str, event: EventId) -> Entry {
-    Entry { change: done_with(key, &format!(r#"{{"id":"{event}"}}"#)).change, ..waited(key) }
+    let outcome = format!(r#"{{"id":"{event}","accepted_at":"","data":"\u0000"}}"#);
+    Entry { change: done_with(key, &outcome).change, ..waited(key) }
 }
 
 /// The end of a run because of a step.
