@@ -1,3 +1,4 @@
+use crate::given::TextError;
 use crate::journal::{ErrorRecord, RunId};
 use crate::payload::EncodeError;
 use crate::store::{OpenError, RunStatus, StoreError};
@@ -39,6 +40,14 @@ pub enum Error {
         what: String,
         /// Why not.
         cause: EncodeError,
+    },
+    /// A key, an attribute, a name or a reason cannot be stored as it is.
+    #[error("{what} is not accepted: {cause}")]
+    UnfitText {
+        /// What: ``the idempotency key of an event `ticket/created` ``.
+        what: String,
+        /// Why not.
+        cause: TextError,
     },
     /// No run has this id.
     #[error("there is no run {0}")]

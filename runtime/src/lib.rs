@@ -13,6 +13,7 @@ mod client;
 mod deploy;
 mod error;
 pub mod event;
+mod given;
 mod id;
 pub mod journal;
 mod machine;
@@ -88,6 +89,7 @@ macro_rules! race {
 pub use self::app::App;
 pub use self::client::{Client, Replaying, RunHandle, Sending, StateSpan, Timeline};
 pub use self::error::{Error, Result};
+pub use self::given::TextError;
 pub use self::payload::{EncodeError, Payload};
 pub use self::runtime::{Runtime, RuntimeBuilder};
 pub use self::step::Tx;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::Error;
 use crate::event::{Catalog, EventId};
+use crate::given::{LONGEST_KEY, check};
 use crate::journal::{CancelKey, Child, MatchKey, RunId};
 use crate::machine::End;
 use crate::payload::Payload;
@@ -124,12 +125,20 @@ impl Program {
     }
 
     /// An event to be accepted by this process, with the runs that it starts here.
+    ///
+    /// # Errors
+    ///
+    /// When its idempotency key is not fit to be stored.
     pub(crate) fn accept(
         &self,
         name: &'static str,
         data: Payload,
         idempotency_key: Option<String>,
-    ) -> NewEvent {
+    ) -> Result<NewEvent, Error> {
+        if let Some(Err(cause)) = idempotency_key.as_deref().map(|key| check(key, LONGEST_KEY)) {
+            let what = format!("the idempotency key of an event `{name}`");
+            return Err(Error::UnfitText { what, cause });
+        }
         let id = EventId::new();
         // An event that may be waited for is looked at behind its commit, so that neither it nor a
         // wait can miss the other.
@@ -140,7 +149,7 @@ impl Program {
             let parts = self.parts.get(name).cloned();
             Hosted { runs, parts: parts.unwrap_or_else(|| [name.to_owned()].into()) }
         });
-        NewEvent { id, name: name.to_owned(), data, idempotency_key, hosted }
+        Ok(NewEvent { id, name: name.to_owned(), data, idempotency_key, hosted })
     }
 
     /// What the app makes of an event.
@@ -211,7 +220,7 @@ impl Program {
             if part != name && part != asked() {
                 continue;
             }
-            if let Err(reason) = start(definition, name, event, data, &mut routing) {
+            if let Err(reason) = start(definition, name, event, data, self.limits, &mut routing) {
                 routing.blocked.push(Blocked { part: asked(), reason });
             }
         }
@@ -261,6 +270,7 @@ fn start(
     name: &str,
     event: EventId,
     data: &Payload,
+    limits: Limits,
     routing: &mut Routing,
 ) -> Result<(), String> {
     for filter in workflow.filters.iter().filter(|filter| filter.event == name) {
@@ -271,7 +281,8 @@ fn start(
     if let Some(batch) = workflow.config.batch {
         let key = workflow.batch_key.map(|key| key.of(data)).transpose()?.unwrap_or_default();
         let (workflow, max, timeout) = (workflow.id.to_owned(), batch.max(), batch.timeout());
-        routing.batched.push(Batched { workflow, key, max, timeout });
+        let limit = limits.event;
+        routing.batched.push(Batched { workflow, key, max, limit, timeout });
     } else {
         let data = workflow.form.data(name, data);
         let cancels = CancelKey::all(workflow.cancels, &data);

@@ -1,8 +1,11 @@
+use std::future::pending;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -73,16 +76,29 @@ impl Runtime {
         self.client.clone()
     }
 
-    /// Runs until Ctrl-C or SIGTERM, then [shuts down](Self::shutdown).
+    /// Runs until Ctrl-C or SIGTERM, then [shuts down](Self::shutdown). A second one ends the grace
+    /// period at once.
     ///
     /// # Errors
     ///
     /// Never at present.
     pub async fn until_ctrl_c(self) -> Result<()> {
-        asked_to_stop().await;
-        info!("stopping: no new runs are taken, steps in progress may end");
-        self.shutdown().await;
-        Ok(())
+        let mut requests = StopRequests::listen();
+        requests.next().await;
+        info!(
+            "stopping: no new runs are taken, steps in progress may end; ask again to end them now"
+        );
+        let hurrying = self.worker.hurrying();
+        let asked_again = async {
+            requests.next().await;
+            info!("asked again to stop: steps in progress are ended now");
+            hurrying.cancel();
+            pending().await
+        };
+        tokio::select! {
+            () = self.shutdown() => Ok(()),
+            never = asked_again => never,
+        }
     }
 
     /// Takes no new runs, lets steps in progress end within the grace period, and gives the rest
@@ -215,6 +231,7 @@ impl<A: App> RuntimeBuilder<A> {
             polls: Arc::default(),
             config: self.worker,
             stopping: CancellationToken::new(),
+            hurrying: CancellationToken::new(),
         })
         .await?;
         Ok(Runtime { client, worker })
@@ -234,23 +251,42 @@ async fn connect(
     Ok(Client { store, program, poll_interval })
 }
 
-/// Waits for Ctrl-C or, where there is such a thing, SIGTERM.
-async fn asked_to_stop() {
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+/// Ctrl-C and, where there is such a thing, SIGTERM. One that comes while nobody waits is not lost.
+struct StopRequests {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                () = interrupted => {}
-                _ = terminated.recv() => {}
+    signals: [Option<Signal>; 2],
+}
+
+impl StopRequests {
+    #[cfg(unix)]
+    fn listen() -> Self {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        Self { signals: kinds.map(|kind| signal(kind).ok()) }
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        let [interrupted, terminated] = self.signals.each_mut().map(|signal| async {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => pending().await,
             }
-            return;
+        });
+        tokio::select! {
+            () = interrupted => {}
+            () = terminated => {}
         }
     }
-    interrupted.await;
+
+    #[cfg(not(unix))]
+    fn listen() -> Self {
+        Self {}
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            pending().await
+        }
+    }
 }

@@ -4,6 +4,9 @@ use indelible::prelude::*;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use std::time::Duration;
 
+/// How long the workers' steps may go on when they are asked to stop.
+pub const GRACE: Duration = Duration::from_secs(60);
+
 /// Where errands leave their traces: two tables beside the runtime's own.
 pub struct Ground(PgPool);
 

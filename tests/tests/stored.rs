@@ -15,6 +15,9 @@ on_both_databases!(
     an_outcome_that_cannot_be_read_back_fails_its_step,
     an_output_that_cannot_be_read_back_fails_its_run,
     a_child_and_an_event_that_cannot_be_stored_fail_their_steps,
+    what_no_text_in_a_database_may_have_is_refused_at_the_call,
+    the_longest_keys_are_stored,
+    an_event_with_a_nul_character_is_waited_for_and_had_by_a_fork,
 );
 
 #[derive(Debug, Clone, Event, Serialize, Deserialize, JsonSchema)]
@@ -120,11 +123,27 @@ async fn pass_on((): (), step: Step) -> Result<Vec<String>, Failure> {
     Ok(reasons.map(|error| error.to_string()).collect())
 }
 
+#[derive(Debug, Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "stored/noted")]
+struct Noted {
+    note: String,
+}
+
+/// Awaits a note under a key; gives what it says.
+#[workflow(input)]
+async fn await_note(key: String, step: Step) -> Result<Option<String>, Failure> {
+    step.attribute("note", &key);
+    let noted = step.wait_for_event::<Noted>("noted").key(&key).timeout("20s").await;
+    step.run("read", async { Ok::<_, Failure>(()) }).await?;
+    Ok(noted.map(|noted| noted.data.note))
+}
+
 indelible::app! {
     Stored = "stored";
-    events: [Numbers, Priced],
+    events: [Numbers, Priced, Noted],
     workflows: [
         carry_numbers, count_changed, await_price, on_expensive, divide, give_nan, pass_on,
+        await_note,
     ],
 }
 
@@ -205,5 +224,69 @@ async fn a_child_and_an_event_that_cannot_be_stored_fail_their_steps(database: F
     assert_eq!(reasons.len(), 2);
     assert!(reasons[0].contains("the event `stored/priced` cannot be stored"), "{}", reasons[0]);
     assert!(reasons[1].contains("the input of `await-price` cannot be stored"), "{}", reasons[1]);
+    shut_down(Stored, Bench::new(), runtime).await;
+}
+
+async fn what_no_text_in_a_database_may_have_is_refused_at_the_call(database: Fresh) {
+    let runtime = open(&database).await;
+    let why =
+        "is not accepted: it has a NUL character (U+0000), which no text in the database may have";
+    let refused = |error: Error, what: &str| {
+        assert!(matches!(error, Error::UnfitText { .. }), "{error:?}");
+        assert_eq!(error.to_string(), format!("{what} {why}"));
+    };
+    let noted = || Noted { note: "\0".to_owned() };
+    let sent = runtime.send(noted()).idempotency_key("a\0").await.expect_err("it has a NUL");
+    refused(sent, "the idempotency key of an event `stored/noted`");
+    let long = runtime.send(noted()).idempotency_key("a".repeat(1025)).await;
+    let long = long.expect_err("it is too long").to_string();
+    assert!(long.ends_with("it has 1025 bytes, over the limit of 1024 bytes"), "{long}");
+
+    let run = runtime.start(await_note, "a\0".to_owned()).await.expect("its input is JSON");
+    let error = run.wait().await.expect("it ends").error.expect("it has failed");
+    assert_eq!(error.message, format!("the attribute `note` {why}"));
+    let asked = run.cancel("no\0").await.expect_err("it has a NUL");
+    refused(asked, "the reason of a cancellation");
+
+    let by = |key: &str, value: &str| RunQuery {
+        attribute: Some((key.to_owned(), value.to_owned())),
+        ..RunQuery::default()
+    };
+    let of = RunQuery { workflow: Some("a\0".to_owned()), ..RunQuery::default() };
+    let queries = [
+        (by("a\0", "a"), "the key of a query"),
+        (by("a", "a\0"), "the value of a query"),
+        (of, "the workflow of a query"),
+    ];
+    for (query, what) in queries {
+        refused(runtime.runs(&query).await.expect_err("it has a NUL"), what);
+        refused(runtime.cancel_all(&query, "no").await.expect_err("it has a NUL"), what);
+    }
+    shut_down(Stored, Bench::new(), runtime).await;
+}
+
+async fn the_longest_keys_are_stored(database: Fresh) {
+    let runtime = open(&database).await;
+    // Postgres compresses what can be.
+    let key: String = random(5).take(64).map(|bits| format!("{bits:016x}")).collect();
+    let run = runtime.start(await_note, key.clone()).await.expect("it starts");
+    for _ in 0..2 {
+        let noted = Noted { note: "once".to_owned() };
+        runtime.send(noted).idempotency_key(&key).await.expect("it is accepted");
+    }
+    assert_eq!(run.result().await.expect("it completes").as_deref(), Some("once"));
+    let attribute = Some(("note".to_owned(), key));
+    let query = RunQuery { attribute, ..RunQuery::default() };
+    assert_eq!(runtime.runs(&query).await.expect("it answers").len(), 1);
+    shut_down(Stored, Bench::new(), runtime).await;
+}
+
+async fn an_event_with_a_nul_character_is_waited_for_and_had_by_a_fork(database: Fresh) {
+    let runtime = open(&database).await;
+    let run = runtime.start(await_note, "a".to_owned()).await.expect("it starts");
+    runtime.send(Noted { note: "a\0b".to_owned() }).await.expect("it is accepted");
+    assert_eq!(run.result().await.expect("it completes").as_deref(), Some("a\0b"));
+    let fork = run.fork("read").await.expect("it is forked");
+    assert_eq!(fork.result().await.expect("it completes").as_deref(), Some("a\0b"));
     shut_down(Stored, Bench::new(), runtime).await;
 }

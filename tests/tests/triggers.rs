@@ -13,6 +13,7 @@ on_both_databases!(
     a_schedule_starts_what_was_missed,
     a_schedule_starts_a_variant_of_several_triggers,
     events_are_gathered_by_key_until_the_batch_is_full,
+    a_batch_is_no_larger_than_an_input_may_be,
     a_batch_that_does_not_fill_starts_in_time,
     a_batch_survives_its_worker,
 );
@@ -283,6 +284,20 @@ async fn events_are_gathered_by_key_until_the_batch_is_full(database: Fresh) {
     let run = runtime.start(add_up, by_hand).await.expect("it starts");
     assert_eq!(run.result().await.expect("it completes"), (9, vec![1]));
     runtime.shutdown().await;
+}
+
+async fn a_batch_is_no_larger_than_an_input_may_be(database: Fresh) {
+    let three =
+        r#"[{"account":1,"cents":100},{"account":1,"cents":101},{"account":1,"cents":102}]"#;
+    let builder = Runtime::builder(Bank).database(database.url()).event_limit(three.len());
+    let runtime = builder.start().await.expect("it starts");
+    for cents in 100..110 {
+        runtime.send(Booked { account: 1, cents }).await.expect("accepted");
+    }
+    let threes = [100, 103, 106].map(|first| (1, (first..first + 3).collect::<Vec<u32>>()));
+    let full = async || outputs_of::<(u32, Vec<u32>)>(&runtime, "add-up").await == threes;
+    eventually("three batches are full", full).await;
+    shut_down(Bank, Bench::new(), runtime).await;
 }
 
 async fn a_batch_that_does_not_fill_starts_in_time(database: Fresh) {

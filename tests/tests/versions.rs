@@ -1,17 +1,20 @@
 //! Two versions of a program side by side on one database, as in a rolling deploy.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use indelible::prelude::*;
 use indelible::{App, Client, RunQuery};
 use indelible_tests::databases::Fresh;
 use indelible_tests::{eventually, on_both_databases};
+use tokio::sync::Semaphore;
 
 on_both_databases!(
     a_canary_that_is_aborted_leaves_the_others_schedule_alone,
     each_version_fires_its_own_schedule,
     what_only_the_newer_version_has_starts_whoever_accepts_the_event,
     what_only_the_newer_version_waits_for_is_found_whoever_accepts_it,
+    what_the_older_version_could_not_go_on_with_is_left_to_the_newer_one,
 );
 
 #[derive(Debug, Event, Serialize, Deserialize, JsonSchema)]
@@ -89,6 +92,44 @@ mod new {
         events: [Placed, Paid],
         workflows: [close_the_books, ship, bill, remind],
     }
+}
+
+mod older {
+    use super::*;
+
+    /// Audits an order once it is paid.
+    #[workflow(input)]
+    pub async fn audit(order: u32, step: Step) -> Result<u32, Failure> {
+        step.wait_for_event::<Paid>("paid").matching(order = order).await;
+        step.run("close", async { Ok::<_, Failure>(order) }).await.map_err(Into::into)
+    }
+
+    indelible::app! { pub Office = "office"; events: [Paid], workflows: [audit], }
+}
+
+mod newer {
+    use super::*;
+
+    /// Looks first.
+    #[workflow(input)]
+    pub async fn audit(order: u32, step: Step) -> Result<u32, Failure> {
+        step.run("look", async { Ok::<_, Failure>(()) }).await?;
+        step.wait_for_event::<Paid>("paid").matching(order = order).await;
+        step.run("close", async { Ok::<_, Failure>(order) }).await.map_err(Into::into)
+    }
+
+    /// Keeps a worker busy until its door is open.
+    #[workflow(input)]
+    pub async fn keep_busy(
+        _input: (),
+        step: Step,
+        Resource(door): Resource<Arc<Semaphore>>,
+    ) -> Result<(), Failure> {
+        step.run("wait", async { door.acquire().await.map(drop) }).await?;
+        Ok(())
+    }
+
+    indelible::app! { pub Office = "office"; events: [Paid], workflows: [audit, keep_busy], }
 }
 
 async fn start<A: App>(app: A, database: &Fresh) -> Runtime {
@@ -190,4 +231,28 @@ async fn what_only_the_newer_version_waits_for_is_found_whoever_accepts_it(datab
     assert!(run.result().await.expect("it completes"));
     old.shutdown().await;
     new.shutdown().await;
+}
+
+async fn what_the_older_version_could_not_go_on_with_is_left_to_the_newer_one(database: Fresh) {
+    let door = Arc::new(Semaphore::new(0));
+    let newer = Runtime::builder(newer::Office).database(database.url()).concurrency(1);
+    let newer = newer.resource(door.clone()).start().await.expect("it starts");
+    let audit = newer.start(newer::audit, 7).await.expect("it starts");
+    let stands = async |status| audit.status().await.expect("it is there") == status;
+    eventually("it waits", async || stands(RunStatus::Waiting).await).await;
+
+    // The older version takes it up, as the newer one is busy.
+    let busy = newer.start(newer::keep_busy, ()).await.expect("it starts");
+    let begun = async || busy.status().await.expect("it is there") == RunStatus::Running;
+    eventually("the newer version is busy", begun).await;
+    let older = start(older::Office, &database).await;
+    older.send(Paid { order: 7 }).await.expect("accepted");
+    eventually("it is held", async || stands(RunStatus::Held).await).await;
+    door.add_permits(1);
+    busy.result().await.expect("it completes");
+
+    older.shutdown().await;
+    eventually("it goes on", async || stands(RunStatus::Completed).await).await;
+    assert_eq!(audit.result().await.expect("it has completed"), 7);
+    newer.shutdown().await;
 }

@@ -1,7 +1,7 @@
 //! Several worker processes on one Postgres.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,9 @@ use indelible::prelude::*;
 use indelible::testing::Bench;
 use indelible::{Client, RunQuery};
 use indelible_tests::eventually;
-use indelible_tests::fleet::{Errand, Fleet, Ground, errand, laps, pitfall, retreat, tumble};
+use indelible_tests::fleet::{
+    Errand, Fleet, GRACE, Ground, errand, laps, pitfall, retreat, tumble,
+};
 use indelible_tests::postgres::Database;
 use indelible_tests::process::Process;
 
@@ -231,6 +233,33 @@ async fn a_worker_that_is_asked_to_stop_gives_its_runs_back_at_once() {
     let gates = scene.traces("wait-at-gate").await;
     assert_eq!(gates, HashMap::from([(i64::from(first.pid()), RUNS as i64)]));
     drop(successor);
+}
+
+#[tokio::test]
+async fn a_worker_that_is_asked_to_stop_twice_does_not_wait_for_its_steps() {
+    const RUNS: usize = 10;
+    let scene = Scene::set().await;
+    let mut hurried = Process::start(scene.worker_with(LEASE).stderr(Stdio::piped()));
+    let mut log = BufReader::new(hurried.stderr()).lines();
+    let runs = scene.send_out(RUNS, Some("bridge")).await;
+    eventually("every run waits at the gate", async || {
+        scene.traces("wait-at-gate").await.values().sum::<i64>() == RUNS as i64
+    })
+    .await;
+    let since = Instant::now();
+    hurried.signal("TERM");
+    let said = log.find(|line| line.as_ref().is_ok_and(|line| line.contains("stopping")));
+    assert!(said.is_some(), "it says that it stops");
+    hurried.signal("INT");
+    assert!(log.any(|line| line.is_ok_and(|line| line.contains("asked again"))));
+    assert!(hurried.wait().success(), "it stops of its own accord");
+    assert!(since.elapsed() < GRACE / 2, "it took {:?}", since.elapsed());
+    assert_eq!(scene.lives().await, 0, "it has given its runs back");
+
+    let _successor = scene.worker();
+    scene.ground.open_gate("bridge").await.expect("the gate opens");
+    scene.all_complete(RUNS).await;
+    scene.assert_each_outcome_once(&runs).await;
 }
 
 /// The database is away for longer than `lease`, or not, with runs in progress.

@@ -57,7 +57,7 @@ impl<T> RunHandle<T> {
     ///
     /// # Errors
     ///
-    /// When the database does not answer.
+    /// As there.
     pub async fn cancel(&self, reason: &str) -> Result<bool> {
         self.client.cancel(self.run, reason).await
     }

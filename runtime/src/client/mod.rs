@@ -17,6 +17,7 @@ pub use self::verbs::Replaying;
 
 use crate::error::{Error, Result};
 use crate::event::{Catalog, Event, EventId, UntypedEvent};
+use crate::given::{LONGEST_KEY, LONGEST_REASON, check};
 use crate::journal::{CancelKey, Row, RunId};
 use crate::payload::Payload;
 use crate::program::Program;
@@ -87,7 +88,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the event is too large, or the database does not answer.
+    /// When the event or its idempotency key is too large, the key has a NUL character (U+0000), or the
+    /// database does not answer.
     pub fn send<E: Event>(&self, event: E) -> Sending<'_> {
         Sending::new(self, E::NAME, Payload::encode(&event, self.program.limits.event))
     }
@@ -97,15 +99,16 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the database does not answer; batches before that are accepted.
+    /// [`Error::UnfitText`] if a key is longer than 1 KiB or has a NUL character (U+0000): no event is
+    /// accepted then. When the database does not answer; batches before that are accepted.
     pub async fn send_all(
         &self,
         events: impl IntoIterator<Item = (UntypedEvent, Option<String>)>,
     ) -> Result<Vec<EventId>> {
-        let events: Vec<_> = events
+        let events = events
             .into_iter()
             .map(|(event, key)| self.program.accept(event.name, event.data, key))
-            .collect();
+            .collect::<Result<Vec<_>>>()?;
         let mut ids = Vec::with_capacity(events.len());
         for batch in events.chunks(BATCH) {
             ids.extend(self.store.accept(Some(self.program.app), batch).await?);
@@ -133,8 +136,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the database does not answer.
+    /// [`Error::UnfitText`] if the reason is longer than 16 KiB or has a NUL character (U+0000); or when
+    /// the database does not answer.
     pub async fn cancel(&self, run: RunId, reason: &str) -> Result<bool> {
+        check_reason(reason)?;
         let asked = self.store.cancel(run, reason).await?;
         Ok(asked)
     }
@@ -179,12 +184,40 @@ impl Client {
     }
 
     /// The app's runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnfitText`] if the query has a name or an attribute that no run can have, as it is too long
+    /// or has a NUL character (U+0000); or when the database does not answer.
     pub async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
+        check_query(query)?;
         Ok(self.store.runs(self.program.app, query).await?)
     }
 
     /// How many of the app's runs stand where.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
     pub async fn counts(&self) -> Result<Vec<RunCount>> {
         Ok(self.store.counts(self.program.app).await?)
     }
+}
+
+fn check_reason(reason: &str) -> Result<()> {
+    check(reason, LONGEST_REASON).map_err(|cause| Error::UnfitText {
+        what: "the reason of a cancellation".to_owned(),
+        cause,
+    })
+}
+
+fn check_query(query: &RunQuery) -> Result<()> {
+    let workflow = query.workflow.as_deref().map(|workflow| ("workflow", workflow));
+    let attribute = query.attribute.iter();
+    let attribute = attribute.flat_map(|(key, value)| [("key", &**key), ("value", &**value)]);
+    for (what, text) in workflow.into_iter().chain(attribute) {
+        check(text, LONGEST_KEY)
+            .map_err(|cause| Error::UnfitText { what: format!("the {what} of a query"), cause })?;
+    }
+    Ok(())
 }

@@ -25,7 +25,7 @@ impl<'c> Sending<'c> {
     }
 
     /// Sends the event only if none of its name was sent with this key in the last 24 hours; the
-    /// earlier one's id is given if one was.
+    /// earlier one's id is given if one was. A key has at most 1 KiB and no NUL character (U+0000).
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
         self
@@ -35,7 +35,7 @@ impl<'c> Sending<'c> {
         let Self { client, name, data, idempotency_key } = self;
         let data = data
             .map_err(|cause| Error::NotStorable { what: format!("the event `{name}`"), cause })?;
-        let event = client.program.accept(name, data, idempotency_key);
+        let event = client.program.accept(name, data, idempotency_key)?;
         let id = event.id;
         let ids = client.store.accept(Some(client.program.app), &[event]).await?;
         Ok(ids.first().copied().unwrap_or(id))

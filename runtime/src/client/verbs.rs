@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use uuid::Uuid;
 
-use super::Client;
+use super::{Client, check_reason};
 use crate::error::{Error, Result};
 use crate::journal::{CancelKey, RunId};
 use crate::payload::{EncodeError, Payload};
@@ -118,9 +118,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the database does not answer; batches before that are done. So it is with the methods
-    /// below.
+    /// As [`runs`](Self::runs), and for the reason as [`cancel`](Self::cancel); if the database does not
+    /// answer, batches before that are done. So it is with the methods below.
     pub async fn cancel_all(&self, query: &RunQuery, reason: &str) -> Result<u64> {
+        check_reason(reason)?;
         let query = RunQuery { over: Some(false), ..query.clone() };
         self.for_all(query, async |runs| Ok(self.store.cancel_all(runs, reason).await?)).await
     }

@@ -26,7 +26,8 @@ pub struct ErrorRecord {
     /// The error itself as JSON, where the step keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<String>,
-    /// Of a run that failed: what became of the undos of its steps, in the order in which they ran.
+    /// Of a run that failed: what became of the undos of its steps, in the order in which they ran. Up
+    /// to 100 of them are kept, those that failed first; the journal has all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<Undone>,
 }
@@ -102,6 +103,23 @@ impl ErrorRecord {
             .collect();
         Self { causes, ..Self::new(kind, error.to_string()) }
     }
+
+    /// Says what became of the undos, as far as there is room.
+    pub(crate) fn with_undone(self, mut undone: Vec<Undone>) -> Self {
+        let failed = undone.iter().filter(|undone| undone.error.is_some()).count();
+        let mut failures = failed.min(MAX_UNDONE);
+        let (mut successes, mut text) = (MAX_UNDONE - failures, 0);
+        undone.retain(|undone| {
+            let room = if undone.error.is_some() { &mut failures } else { &mut successes };
+            let has_room = *room > 0 && text < MAX_UNDONE_TEXT;
+            if has_room {
+                *room -= 1;
+                text += undone.error.as_ref().map_or(0, Self::size);
+            }
+            has_room
+        });
+        Self { undone, ..self }
+    }
 }
 
 impl ErrorRecord {
@@ -123,6 +141,9 @@ impl ErrorRecord {
 
 const MAX_MESSAGE: usize = 16 * 1024;
 const MAX_CAUSES: usize = 32;
+const MAX_UNDONE: usize = 100;
+/// With so many bytes of errors there is room for no further undo.
+const MAX_UNDONE_TEXT: usize = MAX_CAUSES * MAX_MESSAGE;
 
 /// Cuts a message that is too long to keep.
 fn bounded(mut message: String) -> String {
@@ -144,5 +165,28 @@ impl fmt::Display for ErrorRecord {
             Some(error) => write!(f, "; `{step}` was not undone: {error}"),
             None => Ok(()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_errors_of_undos_have_a_bound() {
+        let error = ErrorRecord {
+            causes: vec!["x".repeat(MAX_MESSAGE); MAX_CAUSES],
+            ..ErrorRecord::new(ErrorKind::Error, "it cannot be taken back")
+        };
+        let undone = Undone { step: "refuse".into(), error: Some(error) };
+        let failed = ErrorRecord::new(ErrorKind::Error, "no").with_undone(vec![undone; 50]);
+        assert_eq!(failed.undone.len(), 1);
+        let small = |step: usize| Undone {
+            step: step.to_string().as_str().into(),
+            error: Some(ErrorRecord::new(ErrorKind::Error, "no")),
+        };
+        let failed = failed.with_undone((0..200).map(small).collect());
+        assert_eq!(failed.undone.len(), MAX_UNDONE);
+        assert_eq!(failed.undone[0].step.as_str(), "0");
     }
 }

@@ -124,9 +124,9 @@ impl Done {
             (true, true) => End::Cancelled(why.message),
             (true, false) => {
                 let message = format!("the run was cancelled: {}", why.message);
-                End::Failed(ErrorRecord { message, undone, ..why })
+                End::Failed(ErrorRecord { message, ..why }.with_undone(undone))
             }
-            (false, _) => End::Failed(ErrorRecord { undone, ..why }),
+            (false, _) => End::Failed(why.with_undone(undone)),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::durable::Durable;
 use super::undo::Undo;
 use super::{Failure, Step};
+use crate::given::{LONGEST_KEY, must_be_fit};
 use crate::journal::StateKey;
 use crate::workflow::{Awaits, Called, Graph, Workflow};
 
@@ -27,6 +28,11 @@ impl<F: Future> Call<F> {
 
     /// Tells this call from others of the helper by a name: needed where several are in progress at
     /// once. Its steps are then kept under that: `notify[mary]/send-mail`.
+    ///
+    /// # Panics
+    ///
+    /// If the name is longer than 1 KiB or has a NUL character (U+0000): that fails the run.
+    #[track_caller]
     pub fn key(self, name: impl std::fmt::Display) -> Self {
         self.entered.rename(&name);
         self
@@ -60,6 +66,7 @@ impl<F> Helper for Call<F> {}
 
 impl<F: Future> Seen<Call<F>> {
     /// Tells this call from others of the helper by a name: see [`Call::key`].
+    #[track_caller]
     pub fn key(self, name: impl std::fmt::Display) -> Self {
         Self(self.0.key(name))
     }
@@ -125,10 +132,12 @@ impl Step {
 
     /// Takes a name of the user's in place of the call's occurrence. The body of a helper begins only
     /// when it is awaited, so nothing was claimed under the path yet.
+    #[track_caller]
     fn rename(&self, name: &dyn std::fmt::Display) {
         let Some((outer, helper)) = &self.path.0.call else { return };
         // The user's `Display` may do anything, also with the step handle.
         let name = name.to_string();
+        must_be_fit(&name, LONGEST_KEY, format_args!("the key of the helper `{helper}`"));
         let call = self.operations.lock().keys.rename(outer, helper, &name);
         self.path.set(&call);
     }

@@ -95,6 +95,11 @@ impl<T> Invoke<T> {
 
     /// Tells this step from others of its id by a name: needed where several are in progress at
     /// once.
+    ///
+    /// # Panics
+    ///
+    /// If the name is longer than 1 KiB or has a NUL character (U+0000): that fails the run.
+    #[track_caller]
     pub fn key(mut self, name: impl std::fmt::Display) -> Self {
         self.held.rename(&name);
         self

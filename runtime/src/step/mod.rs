@@ -57,6 +57,7 @@ pub(crate) use self::panic::catch as catch_panic;
 pub(crate) use self::transaction::{Connection, Database, Open, Rollback, conflicts};
 pub(crate) use self::undoing::{UndoingFuture, undoing};
 
+use crate::given::{LONGEST_ATTRIBUTE, LONGEST_KEY, must_be_fit};
 use crate::workflow::State;
 
 /// The handle through which a workflow's body performs its steps: the parameter `step: Step`.
@@ -86,7 +87,8 @@ impl Step {
     ///
     /// # Panics
     ///
-    /// If the key is longer than 128 bytes or the value's text longer than 1 KiB: that fails the run.
+    /// If the key is longer than 128 bytes or the value's text longer than 1 KiB, or one of them has a NUL
+    /// character (U+0000): that fails the run.
     ///
     /// ```
     /// # use indelible::RunQuery;
@@ -106,20 +108,10 @@ impl Step {
     /// ```
     #[track_caller]
     pub fn attribute(&self, key: &str, value: impl std::fmt::Display) {
-        // Postgres has no NUL in text.
-        let [key, value] =
-            [key.to_owned(), value.to_string()].map(|text| text.replace('\0', "\u{fffd}"));
-        assert!(
-            key.len() <= 128,
-            "an attribute's key has at most 128 bytes, and not {}",
-            key.len()
-        );
-        assert!(
-            value.len() <= 1024,
-            "the attribute `{key}` has at most 1024 bytes, and not {}",
-            value.len()
-        );
-        self.operations.lock().set_attribute(key, value);
+        must_be_fit(key, LONGEST_ATTRIBUTE, format_args!("the key of an attribute"));
+        let value = value.to_string();
+        must_be_fit(&value, LONGEST_KEY, format_args!("the attribute `{key}`"));
+        self.operations.lock().set_attribute(key.to_owned(), value);
     }
 
     /// A UUID (version 5) derived from the run's seed and this step's place: different for each run

@@ -176,6 +176,11 @@ impl<'s, T, E> Run<'s, T, E> {
     /// Tells this step from others of its id by a name: needed where several are in progress at once,
     /// as in [`join_all`](Step::join_all). The name is part of the key in the journal, so it has to be
     /// the same on every resume.
+    ///
+    /// # Panics
+    ///
+    /// If the name is longer than 1 KiB or has a NUL character (U+0000): that fails the run.
+    #[track_caller]
     pub fn key(mut self, name: impl std::fmt::Display) -> Self {
         self.held.rename(&name);
         self

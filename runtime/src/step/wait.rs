@@ -144,6 +144,11 @@ impl<'s, E: Event> WaitForEvent<'s, E> {
 
     /// Tells this wait from others of its id by a name: needed where several are in progress at
     /// once.
+    ///
+    /// # Panics
+    ///
+    /// If the name is longer than 1 KiB or has a NUL character (U+0000): that fails the run.
+    #[track_caller]
     pub fn key(mut self, name: impl std::fmt::Display) -> Self {
         self.held.rename(&name);
         self
@@ -206,6 +211,7 @@ impl<E> WaitForEvent<'_, E> {
         // The data goes into the journal as it came: what is decoded from it later is what a workflow
         // that the event starts would see.
         let data = data.as_str();
+        // The store looks for the id at this place.
         let outcome = format!(r#"{{"id":"{id}","accepted_at":"{accepted_at}","data":{data}}}"#);
         operations.take_event(key, message.id, Payload::stored(outcome));
     }

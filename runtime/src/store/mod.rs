@@ -104,6 +104,9 @@ pub(crate) struct Batched {
     pub(crate) key: String,
     /// With so many events it is complete.
     pub(crate) max: u32,
+    /// It is complete before it would be a longer list than this, in bytes of JSON. An event that is
+    /// longer by itself is a batch of its own.
+    pub(crate) limit: usize,
     /// How long its first event waits.
     pub(crate) timeout: Duration,
 }
@@ -459,7 +462,8 @@ pub enum RunStatus {
     Failed,
     /// It was asked to stop before its end.
     Cancelled,
-    /// It and the program contradict one another; a fixed program resumes it.
+    /// It and the program contradict one another; a fixed program resumes it. It is tried again when a
+    /// program starts, and when the worker leaves that could not go on with it.
     Held,
 }
 

@@ -47,7 +47,7 @@ pub(crate) async fn claim(driver: Driver, worker: WorkerId, runs: Runs) {
             break;
         }
     }
-    claimer.runs.drain(env.config.grace).await;
+    env.hurrying.run_until_cancelled(claimer.runs.drain(env.config.grace)).await;
 }
 
 struct Claimer {

@@ -40,8 +40,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// Commits what of a run is about to begin; `false` if it is not this worker's any more.
     async fn announce(&self, run: RunId, what: String) -> bool {
-        let beginning = Some(what.replace('\0', "\u{fffd}"));
-        let about = RunCommit { beginning, ..nothing(run, Then::Continue) };
+        let about = RunCommit { beginning: Some(what), ..nothing(run, Then::Continue) };
         matches!(self.committer.submit(about).await, Ok(Commitment::Committed(_)))
     }
 

@@ -78,6 +78,8 @@ pub(crate) struct Env {
     pub(crate) config: WorkerConfig,
     /// Set when the process is asked to stop.
     pub(crate) stopping: CancellationToken,
+    /// Set when it is asked again: the grace period is over.
+    pub(crate) hurrying: CancellationToken,
 }
 
 impl Env {
@@ -90,6 +92,7 @@ impl Env {
 pub(crate) struct Worker {
     /// Stops the worker when this is dropped.
     stopping: DropGuard,
+    hurrying: CancellationToken,
     lives: JoinHandle<()>,
 }
 
@@ -100,9 +103,14 @@ impl Worker {
         let env = Arc::new(env);
         env.store.listen(env.program.app, env.config.poll_interval).await;
         let lease = Lease::take(&env).await?;
-        let stopping = env.stopping.clone().drop_guard();
+        let (stopping, hurrying) = (env.stopping.clone().drop_guard(), env.hurrying.clone());
         let lives = tokio::spawn(live(env, lease));
-        Ok(Self { stopping, lives })
+        Ok(Self { stopping, hurrying, lives })
+    }
+
+    /// What ends the grace period, once the worker is being stopped.
+    pub(crate) fn hurrying(&self) -> CancellationToken {
+        self.hurrying.clone()
     }
 
     /// Claims nothing more, lets steps in progress end within the grace period, and gives back what

@@ -10,8 +10,10 @@ use crate::payload::{EncodeError, Payload, Undecodable};
 
 /// How events are gathered into one run: `batch(max = 100, timeout = "5s", key = event.user_id)`.
 ///
-/// A batch is complete when it has `max` events, or when its first has waited for `timeout`. Its
-/// events are those of one key, in order of acceptance; each is in exactly one batch.
+/// A batch is complete when it has `max` events, when its first has waited for `timeout`, or when
+/// another event would make it larger than a run's input may be
+/// ([`event_limit`](crate::RuntimeBuilder::event_limit)). Its events are those of one key, in order of
+/// acceptance; each is in exactly one batch.
 ///
 /// ```
 /// use std::time::Duration;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use indelible::Runtime;
-use indelible_tests::fleet::{Fleet, Ground};
+use indelible_tests::fleet::{Fleet, GRACE, Ground};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .concurrency(50)
         .lease(lease)
         .poll_interval(Duration::from_millis(100))
-        .grace(Duration::from_secs(5))
+        .grace(GRACE)
         .start()
         .await?;
     runtime.until_ctrl_c().await?;

@@ -199,6 +199,23 @@ fn an_undo_is_tried_again_and_one_that_fails_for_good_leaves_the_others_their_tu
 }
 
 #[test]
+fn of_many_undos_the_error_keeps_those_that_failed() {
+    effects();
+    let begin = workflow!(async |step| {
+        durable(step.run(At("refuse"), || effect("refuse", 2)).undo(refuse)).await?;
+        for no in 0..150 {
+            durable(step.run(At("reserve"), || effect("reserve", no)).undo(take_back)).await?;
+        }
+        ship(&step).await
+    });
+    let mut bench = Bench::new(begin);
+    let error = failed(bench.finish());
+    assert_eq!(error.undone.len(), 100);
+    assert_eq!(undone(&error)[98..], [("reserve#51", true), ("refuse", false)]);
+    assert_eq!(effects().iter().filter(|effect| effect.starts_with("take back")).count(), 150);
+}
+
+#[test]
 fn a_cancelled_run_with_something_that_cannot_be_undone_has_failed() {
     let begin = workflow!(async |step| {
         durable(step.run(At("refuse"), || effect("refuse", 2)).undo(refuse)).await?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::{Entering, Fault, Instruction, Operations, Resolution, Shared};
+use crate::given::{LONGEST_KEY, must_be_fit};
 use crate::journal::{Change, ErrorRecord, StateKey};
 use crate::payload::{EncodeError, Outcome, Payload};
 use crate::step::{Open, Step, StepError};
@@ -55,9 +56,11 @@ impl Held {
     }
 
     /// Takes a name of the user's in place of the occurrence.
+    #[track_caller]
     pub(crate) fn rename(&mut self, name: &dyn fmt::Display) {
         // The user's `Display` may do anything, also with the step handle.
         let name = name.to_string();
+        must_be_fit(&name, LONGEST_KEY, format_args!("the key of the step `{}`", self.id));
         self.key = self.operations.lock().keys.rename(&self.path, self.id, &name);
     }
 

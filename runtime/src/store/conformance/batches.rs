@@ -6,12 +6,12 @@ use super::World;
 use super::world::{APP, HOUR, ORDER, PLACED, deliveries, event};
 use crate::store::{Batched, Deliveries, Promoted, Routing, Store, StoredEvent};
 
-/// Gathers events by their `key`, three at a time.
+/// Gathers events by their `key`, three at a time, as lists of up to 100 bytes.
 fn gather(timeout: Duration) -> impl Fn(&StoredEvent) -> Routing {
     move |event| {
         let data: serde_json::Value = event.data.decode().expect("it is JSON");
         let (workflow, key) = (ORDER.to_owned(), data["key"].to_string());
-        let batch = Batched { workflow, key, max: 3, timeout };
+        let batch = Batched { workflow, key, max: 3, limit: 100, timeout };
         Routing { batched: vec![batch], ..Routing::default() }
     }
 }
@@ -59,6 +59,40 @@ pub(super) async fn a_full_batch_starts_one_run(world: World) {
     let left = complete(&world).await;
     assert_eq!(left.runs, 0, "the seventh has time");
     assert!(left.next.is_some_and(|next| next > Duration::from_secs(3500)), "{left:?}");
+}
+
+pub(super) async fn a_batch_is_complete_before_it_is_too_long(world: World) {
+    world.subscribe(APP, &[PLACED]).await;
+    // An event of this number takes so many bytes.
+    let send = async |no: u64, bytes: usize| {
+        let rest = r#"{"key":"a","no":,"x":""}"#.len() + no.to_string().len();
+        let data = format!(r#"{{"key":"a","no":{no},"x":"{}"}}"#, "x".repeat(bytes - rest));
+        assert_eq!(data.len(), bytes);
+        world.store.accept(None, &[event(PLACED, &data)]).await.expect("it is accepted");
+    };
+    let no = |batch: &[u64]| ("a".to_owned(), batch.to_vec());
+    // With the brackets and the comma two of them are as long as may be, and one byte longer.
+    for (no, bytes) in [(1, 48), (2, 49), (3, 49)] {
+        send(no, bytes).await;
+        route(&*world.store, HOUR).await;
+    }
+    assert_eq!(started(&world).await, [no(&[1, 2])]);
+    for (no, bytes) in [(4, 49), (5, 49)] {
+        send(no, bytes).await;
+    }
+    route(&*world.store, HOUR).await;
+    assert_eq!(started(&world).await, [no(&[3]), no(&[4])]);
+    // One that is too long by itself waits for no other, and no other waits for it.
+    send(6, 150).await;
+    route(&*world.store, HOUR).await;
+    assert_eq!(started(&world).await, [no(&[5]), no(&[6])]);
+    assert_eq!(complete(&world).await, Promoted { runs: 0, next: None, late: None });
+
+    for number in 7..=9 {
+        send(number, 30).await;
+    }
+    route(&*world.store, HOUR).await;
+    assert_eq!(started(&world).await, [no(&[7, 8, 9])], "what went counts no more");
 }
 
 pub(super) async fn a_batch_starts_when_its_first_event_has_waited(world: World) {

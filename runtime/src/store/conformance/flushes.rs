@@ -6,14 +6,15 @@ use uuid::Uuid;
 
 use super::World;
 use super::world::{
-    APP, HOUR, ORDER, commit, deliveries, done, done_with, ids, json, numbered, only, step,
-    wait_for,
+    APP, HOUR, ORDER, commit, counted, deliveries, done, done_with, ids, json, numbered, only,
+    step, wait_for,
 };
 use crate::event::EventId;
 use crate::journal::{
     Change, Child, Content, Due, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId, Transition,
 };
 use crate::machine::End;
+use crate::store::hints::Work;
 use crate::store::{
     Routing, RunCommit, RunCount, RunQuery, RunStatus, StoreError, StoredEvent, Then,
 };
@@ -355,6 +356,32 @@ pub(super) async fn a_held_run_is_tried_again_by_the_next_program(world: World) 
     world.flush(worker, &[only(run, 0, Then::Hold("no".to_owned()))]).await.expect("ours");
     world.subscribe(APP, &[]).await;
     assert_eq!(ids(&world.claim(worker, 10).await), [run]);
+}
+
+pub(super) async fn a_held_run_is_tried_again_when_its_holder_leaves(world: World) {
+    let [older, newer, other] =
+        [world.worker(HOUR).await, world.worker(HOUR).await, world.worker(HOUR).await];
+    let run = world.claimed(older).await;
+    world.flush(older, &[only(run, 0, Then::Hold("no".to_owned()))]).await.expect("ours");
+    world.rung();
+    world.store.leave(other).await.expect("it leaves");
+    assert_eq!(ids(&world.claim(newer, 10).await), [], "another of the older version may be there");
+    assert!(!world.rung().contains(Work::READY));
+    world.store.leave(older).await.expect("it leaves");
+    assert!(world.rung().contains(Work::READY));
+    assert_eq!(ids(&world.claim(newer, 10).await), [run]);
+
+    // It was only tried, and is not tried twice.
+    world.flush(newer, &[only(run, 0, Then::Hold("no".to_owned()))]).await.expect("ours");
+    world.subscribe(APP, &[]).await;
+    let newest = world.worker(HOUR).await;
+    world.store.forfeit(newer, &counted).await.expect("it has lost its lease");
+    assert_eq!(ids(&world.claim(newest, 10).await), [run]);
+    let end = only(run, 0, Then::End(End::Completed(json("null"))));
+    world.flush(newest, &[end]).await.expect("it is ours");
+    world.store.leave(newest).await.expect("it leaves");
+    let last = world.worker(HOUR).await;
+    assert_eq!(ids(&world.claim(last, 10).await), []);
 }
 
 pub(super) async fn a_held_run_is_cancelled_before_it_is_tried_again(world: World) {

@@ -103,7 +103,8 @@ pub(super) async fn whoever_routes_says_whom_it_has_told_what(world: World) {
     world.store.accept(None, &[order(1)]).await.expect("accepted");
     let gather = |_: &StoredEvent| {
         let (workflow, key) = (ORDER.to_owned(), String::new());
-        let batched = vec![Batched { workflow, key, max: 3, timeout: Duration::ZERO }];
+        let batched =
+            vec![Batched { workflow, key, max: 3, limit: 1_000, timeout: Duration::ZERO }];
         Routing { batched, ..Routing::default() }
     };
     let (_, stirred) = world.stirs(world.store.route(deliveries(APP, 10), &gather)).await;

@@ -133,6 +133,7 @@ behaviours! {
         a_run_that_has_ended_is_over,
         a_held_run_keeps_its_reason,
         a_held_run_is_tried_again_by_the_next_program,
+        a_held_run_is_tried_again_when_its_holder_leaves,
         a_held_run_is_cancelled_before_it_is_tried_again,
         what_leaves_no_trace_is_not_taken_for_evicted,
         runs_are_listed_and_counted,
@@ -154,6 +155,7 @@ behaviours! {
     ],
     batches: [
         a_full_batch_starts_one_run,
+        a_batch_is_complete_before_it_is_too_long,
         a_batch_starts_when_its_first_event_has_waited,
         events_of_different_keys_are_not_mixed,
         each_event_is_in_one_batch_whoever_routes_it,
@@ -257,6 +259,7 @@ behaviours! {
         two_retries_at_once_are_one,
         different_verbs_at_once_each_do_what_they_say,
         a_retried_child_can_fail_again,
+        verbs_of_one_microsecond_are_listed_in_their_order,
         a_fork_has_the_journal_before_a_state,
         a_fork_goes_back_to_where_a_loop_began,
         a_fork_has_taken_what_its_part_of_the_journal_has,

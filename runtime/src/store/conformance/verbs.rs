@@ -1,27 +1,30 @@
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::World;
 use super::world::{
     APP, HOUR, ORDER, PAID, claim, commit, done, done_with, ids, json, only, route, seeded, step,
     uncancelled, wait, waited,
 };
+use super::{StoppedClock, World};
 use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
 use crate::machine::End;
-use crate::store::{Fork, NewEvent, NewRun, Refusal, Replay, RunCommit, RunQuery, RunStatus, Then};
+use crate::store::{
+    Fork, NewEvent, NewRun, Refusal, Replay, RunCommit, RunQuery, RunStatus, Then, Verb,
+};
 
 fn failed(key: &str) -> Entry {
     let error = ErrorRecord::new(ErrorKind::Error, "no");
     Entry { change: Change::Fail { attempt: 3, error, cancelled: None }, ..done(key) }
 }
 
-/// The end of a wait that has taken an event.
+/// The end of a wait that has taken an event, in whose data is what Postgres takes no JSON apart for.
 fn received(key: &str, event: EventId) -> Entry {
-    Entry { change: done_with(key, &format!(r#"{{"id":"{event}"}}"#)).change, ..waited(key) }
+    let outcome = format!(r#"{{"id":"{event}","accepted_at":"","data":"\u0000"}}"#);
+    Entry { change: done_with(key, &outcome).change, ..waited(key) }
 }
 
 /// The end of a run because of a step.
@@ -223,6 +226,28 @@ pub(super) async fn a_retried_child_can_fail_again(world: World) {
         assert_eq!(world.inbox(worker, parent).await.len(), 1, "the parent is told once");
         assert_eq!(world.store.retry(&[id], &uncancelled).await.expect("it answers"), [Ok(())]);
     }
+}
+
+pub(super) async fn verbs_of_one_microsecond_are_listed_in_their_order(world: World) {
+    let clock = StoppedClock::of(&world.database, Timestamp::now()).await;
+    let world = World { store: world.another().await, ..world };
+    let worker = world.worker(HOUR).await;
+    let run = world.driven(worker, vec![failed("a")], failing("a")).await;
+    let replay = replay(run);
+    let id = replay.id;
+    let replayed = world.store.replay(&[replay], &uncancelled).await.expect("it answers");
+    assert_eq!(replayed, [Ok(())]);
+    for _ in 0..2 {
+        assert_eq!(ids(&world.claim(worker, 10).await), [id]);
+        world.flush(worker, &[commit(id, 0, vec![failed("a")], failing("a"))]).await.expect("ours");
+        assert_eq!(world.store.retry(&[id], &uncancelled).await.expect("it answers"), [Ok(())]);
+    }
+    let known = world.store.interventions(id).await.expect("it answers");
+    assert!(known.iter().all(|intervention| intervention.at == known[0].at), "{known:?}");
+    let verbs: Vec<_> = known.into_iter().map(|intervention| intervention.verb).collect();
+    assert_eq!(verbs, [Verb::Replayed { source: run }, Verb::Retried, Verb::Retried]);
+    world.store.close().await;
+    clock.release().await;
 }
 
 pub(super) async fn a_fork_has_the_journal_before_a_state(world: World) {

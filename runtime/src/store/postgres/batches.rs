@@ -7,20 +7,21 @@ use uuid::Uuid;
 use super::database::{Database, Link};
 use super::runs;
 use super::value::{Columns as _, Time};
-use crate::store::gathered::{self, Added, Addition, BatchId, Completed, Gathered};
+use crate::store::gathered::{self, Addition, BatchId, Completed, Gathered, Rest};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Promoted, StoreError};
 
 /// Served by the primary key. One that another transaction is about to complete is waited for, and
 /// begun anew.
 pub(super) const OPEN: &str = "
-    INSERT INTO indelible.batches AS known (app, workflow, key, events, due_at)
-    SELECT $1, workflow, key, events, due_at
-    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
-        AS batch (workflow, key, events, due_at)
+    INSERT INTO indelible.batches AS known (app, workflow, key, events, bytes, due_at)
+    SELECT $1, workflow, key, events, bytes, due_at
+    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[])
+        AS batch (workflow, key, events, bytes, due_at)
     ON CONFLICT (app, workflow, key) DO UPDATE SET
-        events = known.events + excluded.events, due_at = least(known.due_at, excluded.due_at)
-    RETURNING workflow, key, events";
+        events = known.events + excluded.events, bytes = known.bytes + excluded.bytes,
+        due_at = least(known.due_at, excluded.due_at)
+    RETURNING workflow, key, events, bytes";
 
 pub(super) const ADD: &str = "
     INSERT INTO indelible.batched (app, workflow, key, seq, event_id)
@@ -63,9 +64,10 @@ pub(super) const CLOSE: &str = "
 
 /// Served by the primary key.
 pub(super) const KEEP: &str = "
-    UPDATE indelible.batches batch SET events = kept.events, due_at = kept.due_at
-    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
-        AS kept (workflow, key, events, due_at)
+    UPDATE indelible.batches batch SET
+        events = kept.events, bytes = kept.bytes, due_at = kept.due_at
+    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[])
+        AS kept (workflow, key, events, bytes, due_at)
     WHERE batch.app = $1 AND batch.workflow = kept.workflow AND batch.key = kept.key";
 
 /// Adds events to their batches, and starts the runs of those that are full.
@@ -80,12 +82,14 @@ pub(super) async fn gather(
     let added = gathered::added(additions);
     let (workflows, keys): (Vec<&str>, Vec<&str>) = added.keys().copied().unzip();
     let events: Vec<i64> = added.values().map(|added| added.events).collect();
+    let bytes: Vec<i64> = added.values().map(|added| added.bytes).collect();
     let due: Vec<Time> = added.values().map(|added| Time(added.due)).collect();
-    let counts: Vec<(String, String, i64)> = sqlx::query_as(OPEN)
+    let counts: Vec<(String, String, i64, i64)> = sqlx::query_as(OPEN)
         .bind(app)
         .bind(workflows)
         .bind(keys)
         .bind(events)
+        .bind(bytes)
         .bind(due)
         .fetch_all(&mut *tx)
         .await?;
@@ -104,14 +108,13 @@ pub(super) async fn gather(
         .execute(&mut *tx)
         .await?;
 
-    let full = counts.into_iter().filter_map(|(workflow, key, events)| {
-        let Added { max, .. } = added.get(&(&*workflow, &*key))?;
-        (events >= *max as i64).then_some((workflow, key))
+    let full = counts.into_iter().filter_map(|(workflow, key, events, bytes)| {
+        let added = added.get(&(&*workflow, &*key))?;
+        added.is_full(events, bytes).then_some((workflow, key))
     });
     let full: Vec<BatchId> = full.collect();
     let started = start(tx, app, &full, |(workflow, key), events| {
-        let Added { max, timeout, .. } = added.get(&(&**workflow, &**key))?;
-        gathered::full(workflow, events, *max, *timeout)
+        gathered::full(workflow, events, added.get(&(&**workflow, &**key))?)
     });
     let (_, stirred) = started.await?;
     Ok(stirred.and(Stirred::of(app, Work::BATCHES)))
@@ -154,9 +157,10 @@ async fn start(
         started.extend(completed.runs.into_iter().map(|run| (run, at)));
         last.push(completed.last);
         match completed.rest {
-            Some((events, due)) => {
+            Some(Rest { events, bytes, due }) => {
                 kept.ids.push(&batch);
                 kept.events.push(events);
+                kept.bytes.push(bytes);
                 kept.due.push(Time(due));
             }
             None => closed.push(&batch),
@@ -166,7 +170,13 @@ async fn start(
     let stirred = runs::insert(tx, app, &started).await?;
     taken.bind(app, TAKE).bind(last).execute(&mut *tx).await?;
     closed.bind(app, CLOSE).execute(&mut *tx).await?;
-    kept.ids.bind(app, KEEP).bind(kept.events).bind(kept.due).execute(&mut *tx).await?;
+    kept.ids
+        .bind(app, KEEP)
+        .bind(kept.events)
+        .bind(kept.bytes)
+        .bind(kept.due)
+        .execute(&mut *tx)
+        .await?;
     Ok((started.len(), stirred))
 }
 
@@ -195,6 +205,7 @@ async fn events(
 struct Kept {
     ids: Ids,
     events: Vec<i64>,
+    bytes: Vec<i64>,
     due: Vec<Time>,
 }
 

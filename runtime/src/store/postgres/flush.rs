@@ -76,6 +76,7 @@ macro_rules! flush {
         UPDATE indelible.runs run SET
             worker = NULL, status = leaving.status, output = leaving.output::json,
             error = leaving.error::json, cancelled = leaving.cancelled, held = leaving.held,
+            held_by = CASE WHEN leaving.held IS NOT NULL THEN run.worker END,
             ended_at = CASE WHEN leaving.over THEN clock.at END, commit_id = $2,
             commit_at = clock.at, beginning = NULL,
             suspects = CASE WHEN leaving.status = $26 THEN run.suspects ELSE 0 END

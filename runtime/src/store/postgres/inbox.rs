@@ -15,7 +15,6 @@ use super::database::{Database, Link};
 use super::value::Columns as _;
 use crate::id::WorkerId;
 use crate::journal::{Message, MessageId, RunId};
-use crate::store::columns::reason_text;
 use crate::store::effects::{Cancel, Settled};
 use crate::store::hints::{Stirred, Work};
 use crate::store::message::{CANCEL, EVENT, MessageColumns, readable};
@@ -160,7 +159,7 @@ pub(super) async fn cancel(
         .bind(runs.iter().map(|run| run.as_uuid()).collect::<Vec<_>>())
         .bind(runs.iter().map(|_| MessageId::new().as_uuid()).collect::<Vec<_>>())
         .bind(CANCEL)
-        .bind(reason_text(reason))
+        .bind(reason)
         .fetch_all(&mut connection)
         .await?;
     database.committed(rouse(&mut connection, &asked, &[]).await?.stirred);

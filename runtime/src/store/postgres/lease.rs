@@ -93,6 +93,22 @@ pub(super) const UNBLOCK: &str = "
     )
     SELECT app FROM freed";
 
+/// Runs that workers that are gone could not go on with: another version may. One that is claimed at this
+/// moment, as it was ready already, is left to that claim. Served by `runs_held_by`.
+pub(super) const TRY_HELD: &str = "
+    WITH held AS MATERIALIZED (
+        SELECT id, app, workflow, rank FROM indelible.runs
+        WHERE held_by = ANY ($1) AND status = $2
+        FOR NO KEY UPDATE SKIP LOCKED
+    ),
+    tried AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank)
+        SELECT id, app, workflow, rank FROM held
+        ON CONFLICT DO NOTHING
+        RETURNING app
+    )
+    SELECT app FROM tried";
+
 pub(super) async fn join(
     database: &Database,
     worker: &Worker,
@@ -219,8 +235,8 @@ fn orphan(row: &PgRow) -> Result<Orphan, StoreError> {
     })
 }
 
-/// Lets others look at what workers that are gone could not tell what to make of, and at what these
-/// looked after. Gives their ids.
+/// Lets others look at what workers that are gone could not tell what to make of or go on with, and at
+/// what these looked after. Gives their ids.
 async fn bury(
     connection: &mut Link,
     gone: Vec<(Uuid, String)>,
@@ -229,8 +245,16 @@ async fn bury(
     if gone.is_empty() {
         return Ok((gone, Stirred::nothing()));
     }
-    let freed: Vec<String> = sqlx::query_scalar(UNBLOCK).bind(&gone).fetch_all(connection).await?;
-    let stirred = Stirred::each(&apps, Work::GONE).and(Stirred::each(&freed, Work::DELIVERIES));
+    let freed: Vec<String> =
+        sqlx::query_scalar(UNBLOCK).bind(&gone).fetch_all(&mut *connection).await?;
+    let tried: Vec<String> = sqlx::query_scalar(TRY_HELD)
+        .bind(&gone)
+        .bind(RunStatus::Held.name())
+        .fetch_all(connection)
+        .await?;
+    let stirred = Stirred::each(&apps, Work::GONE)
+        .and(Stirred::each(&freed, Work::DELIVERIES))
+        .and(Stirred::each(&tried, Work::READY));
     Ok((gone, stirred))
 }
 

@@ -18,7 +18,7 @@ const LISTED: &str =
     "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
 
 /// Name, statement, types of its parameters.
-pub(super) const STATEMENTS: [(&str, &str, &str); 54] = [
+pub(super) const STATEMENTS: [(&str, &str, &str); 55] = [
     (
         "flush",
         flush::FLUSH,
@@ -47,6 +47,7 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 54] = [
     ("cohorts", lease::COHORTS, "text"),
     ("what is about to begin", flush::BEGINNING, "uuid[], text[]"),
     ("try blocked events again", lease::UNBLOCK, "uuid[]"),
+    ("try held runs again", lease::TRY_HELD, "uuid[], text"),
     ("promote", promote::PROMOTE, "bigint, text, text, float8"),
     ("route", route::TAKE, "text, bigint, float8, text[]"),
     (
@@ -95,13 +96,13 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 54] = [
     ("rouse", inbox::ROUSE, "uuid[], text, text, text, text, uuid[]"),
     ("sweep", inbox::TOLD, "uuid, bigint"),
     ("empty inboxes", inbox::EMPTY, "uuid[]"),
-    ("add to batches", batches::OPEN, "text, text[], text[], bigint[], timestamptz[]"),
+    ("add to batches", batches::OPEN, "text, text[], text[], bigint[], bigint[], timestamptz[]"),
     ("due batches", batches::DUE, "text, bigint"),
     ("next batch", batches::NEXT, "text"),
     ("events of batches", batches::EVENTS, "text, text[], text[]"),
     ("take from batches", batches::TAKE, "text, text[], text[], bigint[]"),
     ("close batches", batches::CLOSE, "text, text[], text[]"),
-    ("keep batches", batches::KEEP, "text, text[], text[], bigint[], timestamptz[]"),
+    ("keep batches", batches::KEEP, "text, text[], text[], bigint[], bigint[], timestamptz[]"),
     ("cancel", inbox::ASK, "uuid[], uuid[], text, text"),
 ];
 
@@ -120,8 +121,8 @@ const GROW: &str = "
     INSERT INTO indelible.timers (run_id, due_at) SELECT id, now() FROM indelible.runs;
     INSERT INTO indelible.deliveries (app, event_id, part)
     SELECT app, id, 'order/placed' FROM indelible.runs;
-    INSERT INTO indelible.batches (app, workflow, key, events, due_at)
-    SELECT app, workflow, id, 1, now() FROM indelible.runs;
+    INSERT INTO indelible.batches (app, workflow, key, events, bytes, due_at)
+    SELECT app, workflow, id, 1, 3, now() FROM indelible.runs;
     INSERT INTO indelible.batched (app, workflow, key, seq, event_id)
     SELECT app, workflow, id, 1, id FROM indelible.runs;
     INSERT INTO indelible.waits (run_id, key, app, hash, since, made_at, looked)

@@ -42,11 +42,16 @@ const STRANDED: &str = "
     WHERE app = $1 AND status = ANY ($2) AND workflow <> ALL ($3)
     GROUP BY workflow ORDER BY workflow";
 
-/// Runs that an earlier program could not go on with: this one may. Served by `runs_by_status`.
+/// Runs that an earlier program could not go on with: this one may. One that is claimed at this moment, as
+/// it was ready already, is left to that claim. Served by `runs_by_status`.
 const TRY_HELD: &str = "
+    WITH held AS MATERIALIZED (
+        SELECT id, app, workflow, rank FROM indelible.runs
+        WHERE app = $1 AND status = $2 AND workflow = ANY ($3)
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
     INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM indelible.runs
-    WHERE app = $1 AND status = $2 AND workflow = ANY ($3)
+    SELECT id, app, workflow, rank FROM held
     ON CONFLICT DO NOTHING";
 
 /// Events that an earlier program could not tell what to make of: this one may. Served by the primary

@@ -7,7 +7,7 @@ use super::waits::{EventKeys, RunWaits};
 use super::{OVERDUE, batches, inbox, runs};
 use crate::event::EventId;
 use crate::id::WorkerId;
-use crate::store::gathered::Addition;
+use crate::store::gathered::{Addition, room};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Blocked, Deliveries, Router, StoreError, StoredEvent};
 
@@ -93,9 +93,9 @@ pub(super) async fn route(
             started.extend(routing.runs.into_iter().map(|run| (run, at)));
             blocked.extend(routing.blocked.into_iter().map(|blocked| (event.id, blocked)));
             others.push(event.id, row.try_get("others")?);
-            let (event, accepted_at) = (event.id, event.accepted_at);
+            let (event, bytes, accepted_at) = (event.id, room(&event.data), event.accepted_at);
             let batches = routing.batched.into_iter();
-            batched.extend(batches.map(|batch| Addition { seq, event, accepted_at, batch }));
+            batched.extend(batches.map(|batch| Addition { seq, event, bytes, accepted_at, batch }));
         }
         if routing.keys.is_empty() {
             done.push(seq)

@@ -9,17 +9,19 @@ use super::SqliteStore;
 use super::runs;
 use super::value::{Columns as _, batch, micros, now};
 use crate::payload::Payload;
-use crate::store::gathered::{self, Added, Addition, BatchId, Completed, Gathered};
+use crate::store::gathered::{self, Addition, BatchId, Completed, Gathered, Rest};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Promoted, StoreError};
 
 /// Served by the primary key.
 const OPEN: &str = "
-    INSERT INTO indelible_batches (app, workflow, key, events, due_at)
-    SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?2) WHERE true
+    INSERT INTO indelible_batches (app, workflow, key, events, bytes, due_at)
+    SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
+    FROM json_each(?2) WHERE true
     ON CONFLICT (app, workflow, key) DO UPDATE SET
-        events = events + excluded.events, due_at = min(due_at, excluded.due_at)
-    RETURNING workflow, key, events";
+        events = events + excluded.events, bytes = bytes + excluded.bytes,
+        due_at = min(due_at, excluded.due_at)
+    RETURNING workflow, key, events, bytes";
 
 const ADD: &str = "
     INSERT INTO indelible_batched (app, workflow, key, seq, event_id)
@@ -61,7 +63,8 @@ pub(super) const CLOSE: &str = "
 
 /// Served by the primary key.
 const KEEP: &str = "
-    UPDATE indelible_batches AS batch SET events = kept.value ->> 2, due_at = kept.value ->> 3
+    UPDATE indelible_batches AS batch SET
+        events = kept.value ->> 2, bytes = kept.value ->> 3, due_at = kept.value ->> 4
     FROM json_each(?2) kept
     WHERE batch.app = ?1 AND batch.workflow = kept.value ->> 0 AND batch.key = kept.value ->> 1";
 
@@ -75,24 +78,23 @@ pub(super) async fn gather(
         return Ok(Stirred::nothing());
     }
     let added = gathered::added(additions);
-    let rows = added
-        .iter()
-        .map(|((workflow, key), added)| (*workflow, *key, added.events, micros(added.due)));
-    let counts: Vec<(String, String, i64)> =
+    let rows = added.iter().map(|((workflow, key), added)| {
+        (*workflow, *key, added.events, added.bytes, micros(added.due))
+    });
+    let counts: Vec<(String, String, i64, i64)> =
         sqlx::query_as(OPEN).bind(app).bind(batch(rows)).fetch_all(&mut *tx).await?;
     let rows = additions
         .iter()
         .map(|Addition { seq, event, batch, .. }| (&batch.workflow, &batch.key, *seq, event));
     sqlx::query(ADD).bind(app).bind(batch(rows)).execute(&mut *tx).await?;
 
-    let full = counts.into_iter().filter_map(|(workflow, key, events)| {
-        let Added { max, .. } = added.get(&(&*workflow, &*key))?;
-        (events >= *max as i64).then_some((workflow, key))
+    let full = counts.into_iter().filter_map(|(workflow, key, events, bytes)| {
+        let added = added.get(&(&*workflow, &*key))?;
+        added.is_full(events, bytes).then_some((workflow, key))
     });
     let full: Vec<BatchId> = full.collect();
     let started = start(tx, app, &full, now(), |(workflow, key), events| {
-        let Added { max, timeout, .. } = added.get(&(&**workflow, &**key))?;
-        gathered::full(workflow, events, *max, *timeout)
+        gathered::full(workflow, events, added.get(&(&**workflow, &**key))?)
     });
     let (_, stirred) = started.await?;
     Ok(stirred.and(Stirred::here(Work::BATCHES)))
@@ -141,7 +143,9 @@ async fn start(
         started.extend(completed.runs);
         taken.push((workflow.clone(), key.clone(), completed.last));
         match completed.rest {
-            Some((events, due)) => kept.push((workflow, key, events, micros(due))),
+            Some(Rest { events, bytes, due }) => {
+                kept.push((workflow, key, events, bytes, micros(due)));
+            }
             None => closed.push((workflow, key)),
         }
     }

@@ -38,6 +38,7 @@ const LEAVE: &str = "
         worker = NULL, status = l.value ->> 'status', output = l.value ->> 'output',
         error = l.value ->> 'error', cancelled = l.value ->> 'cancelled',
         held = l.value ->> 'held',
+        held_by = CASE WHEN l.value ->> 'held' IS NOT NULL THEN worker END,
         ended_at = CASE WHEN l.value ->> 'over' THEN ?3 END, commit_id = ?2, commit_at = ?3,
         beginning = NULL,
         suspects = CASE WHEN l.value ->> 'status' = ?4 THEN suspects ELSE 0 END

@@ -13,7 +13,6 @@ use super::runs;
 use super::value::{Columns as _, batch, micros, now};
 use crate::id::WorkerId;
 use crate::journal::{Message, MessageId, RunId};
-use crate::store::columns::reason_text;
 use crate::store::effects::{Cancel, Settled};
 use crate::store::hints::{Stirred, Work};
 use crate::store::message::{CANCEL, CHILD_ENDED, EVENT, MessageColumns, readable};
@@ -203,7 +202,7 @@ pub(super) async fn cancel(
         .bind(batch(runs.iter().map(|run| AskRow { run: *run, id: MessageId::new() })))
         .bind(CANCEL)
         .bind(micros(now()))
-        .bind(reason_text(reason))
+        .bind(reason)
         .fetch_all(&mut *tx)
         .await?;
     let stirred = rouse(&mut tx, &asked, &[]).await?;

@@ -89,6 +89,14 @@ pub(super) const UNBLOCK: &str = "
 const FORGET_BLOCKED: &str = "
     DELETE FROM indelible_blocked WHERE worker IN (SELECT value FROM json_each(?1))";
 
+/// Runs that workers that are gone could not go on with: another version may. Served by
+/// `indelible_runs_held_by`.
+pub(super) const TRY_HELD: &str = "
+    INSERT INTO indelible_ready (run_id, app, workflow, rank)
+    SELECT id, app, workflow, rank FROM indelible_runs
+    WHERE held_by IN (SELECT value FROM json_each(?1)) AND status = ?2
+    ON CONFLICT DO NOTHING";
+
 pub(super) async fn join(
     store: &SqliteStore,
     worker: &Worker,
@@ -237,8 +245,8 @@ async fn inherit(
     Ok((released, stirred.and(Stirred::here(Work::READY).if_any(released))))
 }
 
-/// Lets others look at what workers that are gone could not tell what to make of, and at what these
-/// looked after.
+/// Lets others look at what workers that are gone could not tell what to make of or go on with, and at
+/// what these looked after.
 async fn bury(tx: &mut SqliteConnection, gone: &[String]) -> Result<Stirred, StoreError> {
     if gone.is_empty() {
         return Ok(Stirred::nothing());
@@ -246,8 +254,11 @@ async fn bury(tx: &mut SqliteConnection, gone: &[String]) -> Result<Stirred, Sto
     let gone = batch(gone);
     let freed = sqlx::query(UNBLOCK).bind(&gone).execute(&mut *tx).await?;
     sqlx::query(FORGET_BLOCKED).bind(&gone).execute(&mut *tx).await?;
+    let tried =
+        sqlx::query(TRY_HELD).bind(&gone).bind(RunStatus::Held.name()).execute(&mut *tx).await?;
     let freed = Stirred::here(Work::DELIVERIES).if_any(freed.rows_affected());
-    Ok(freed.and(Stirred::here(Work::GONE)))
+    let tried = Stirred::here(Work::READY).if_any(tried.rows_affected());
+    Ok(freed.and(tried).and(Stirred::here(Work::GONE)))
 }
 
 pub(super) async fn disown(

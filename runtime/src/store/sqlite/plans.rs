@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection};
 use super::{batches, flush, inbox, lease, query, route, waits};
 use crate::store::conformance::{World, on_sqlite};
 
-const STATEMENTS: [(&str, &str); 19] = [
+const STATEMENTS: [(&str, &str); 20] = [
     ("begin waits", waits::BEGIN),
     ("end waits", waits::END),
     ("look for events", waits::LOOK),
@@ -29,6 +29,7 @@ const STATEMENTS: [(&str, &str); 19] = [
     ("close batches", batches::CLOSE),
     ("route", route::OLDEST),
     ("try blocked events again", lease::UNBLOCK),
+    ("try held runs again", lease::TRY_HELD),
 ];
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use super::value::{Columns as _, batch};
 use super::waits::EventKey;
 use super::{batches, inbox, runs, waits};
 use crate::payload::Payload;
-use crate::store::gathered::Addition;
+use crate::store::gathered::{Addition, room};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Deliveries, Router, StoreError, StoredEvent};
 
@@ -73,9 +73,10 @@ pub(super) async fn route(
         blocked.extend(kept.map(|kept| (kept.part, event.id, kept.reason)));
         // A delivery's own number is given again once it is gone.
         let (seq, accepted_at) = (row.try_get("place")?, event.accepted_at);
+        let (event, bytes) = (event.id, room(&event.data));
         let batches = routing.batched.into_iter();
-        batched.extend(batches.map(|batch| Addition { seq, event: event.id, accepted_at, batch }));
-        started.extend(routing.runs.into_iter().map(|run| (run, event.accepted_at)));
+        batched.extend(batches.map(|batch| Addition { seq, event, bytes, accepted_at, batch }));
+        started.extend(routing.runs.into_iter().map(|run| (run, accepted_at)));
     }
     sqlx::query(REMOVE).bind(batch(routed)).execute(&mut *tx).await?;
     let mut stirred = Stirred::here(Work::DELIVERIES).if_any(others.len() as u64);

@@ -124,9 +124,9 @@ struct ReplayRow<'a> {
     input: Option<&'a str>,
 }
 
-/// Served by the primary key.
+/// Served by `indelible_interventions_in_order`.
 const INTERVENTIONS: &str = "
-    SELECT at, verb, source, state FROM indelible_interventions WHERE run_id = ?1 ORDER BY at";
+    SELECT at, verb, source, state FROM indelible_interventions WHERE run_id = ?1 ORDER BY seq";
 
 pub(super) async fn interventions(
     store: &SqliteStore,

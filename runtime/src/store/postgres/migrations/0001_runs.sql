@@ -52,6 +52,8 @@ CREATE TABLE indelible.batches (
     workflow text        NOT NULL,
     key      text        NOT NULL,
     events   bigint      NOT NULL,
+    -- How much room its events take in the list that they become.
+    bytes    bigint      NOT NULL,
     -- When its first event has waited long enough.
     due_at   timestamptz NOT NULL,
     PRIMARY KEY (app, workflow, key)
@@ -157,6 +159,8 @@ CREATE TABLE indelible.runs (
     error       json,
     cancelled   text,
     held        text,
+    -- The worker that could not go on with it, of a run that is held.
+    held_by     uuid,
     -- Of the program that drove it last: what its journal rests on.
     shape       uuid,
     -- Who holds it; only they write this row and its journal.
@@ -178,6 +182,7 @@ CREATE TABLE indelible.runs (
     commit_at   timestamptz
 );
 CREATE INDEX runs_of_worker ON indelible.runs (worker) WHERE worker IS NOT NULL;
+CREATE INDEX runs_held_by ON indelible.runs (held_by) WHERE held_by IS NOT NULL;
 CREATE INDEX runs_by_status ON indelible.runs (app, status, workflow, id);
 CREATE INDEX runs_of_parent ON indelible.runs (parent, id) WHERE parent IS NOT NULL;
 CREATE INDEX runs_of_event ON indelible.runs (event_id, id) WHERE event_id IS NOT NULL;
@@ -231,15 +236,16 @@ CREATE TABLE indelible.journal (
     PRIMARY KEY (run_id, seq)
 );
 
--- What operators did to runs: to one that was retried, to one that is made of another.
+-- What operators did to runs, in that order: to one that was retried, to one that is made of another.
 CREATE TABLE indelible.interventions (
     run_id uuid        NOT NULL,
+    seq    bigint      GENERATED ALWAYS AS IDENTITY,
     at     timestamptz NOT NULL,
     verb   text        NOT NULL,
     -- The run that it was made of, and the state before which it begins.
     source uuid,
     state  text,
-    PRIMARY KEY (run_id, at)
+    PRIMARY KEY (run_id, seq)
 );
 
 -- What runs wait for: the hash of an event's name and some of its fields.

@@ -49,6 +49,8 @@ CREATE TABLE indelible_batches (
     workflow TEXT    NOT NULL,
     key      TEXT    NOT NULL,
     events   INTEGER NOT NULL,
+    -- How much room its events take in the list that they become.
+    bytes    INTEGER NOT NULL,
     -- When its first event has waited long enough.
     due_at   INTEGER NOT NULL,
     PRIMARY KEY (app, workflow, key)
@@ -152,6 +154,8 @@ CREATE TABLE indelible_runs (
     error       TEXT,
     cancelled   TEXT,
     held        TEXT,
+    -- The worker that could not go on with it, of a run that is held.
+    held_by     TEXT,
     -- Of the program that drove it last: what its journal rests on.
     shape       TEXT,
     -- Who holds it; only they write this row and its journal.
@@ -173,6 +177,7 @@ CREATE TABLE indelible_runs (
     commit_at   INTEGER
 ) STRICT;
 CREATE INDEX indelible_runs_of_worker ON indelible_runs (worker) WHERE worker IS NOT NULL;
+CREATE INDEX indelible_runs_held_by ON indelible_runs (held_by) WHERE held_by IS NOT NULL;
 CREATE INDEX indelible_runs_by_status ON indelible_runs (app, status, workflow, id);
 CREATE INDEX indelible_runs_of_parent ON indelible_runs (parent, id) WHERE parent IS NOT NULL;
 CREATE INDEX indelible_runs_of_event ON indelible_runs (event_id, id) WHERE event_id IS NOT NULL;
@@ -226,16 +231,17 @@ CREATE TABLE indelible_journal (
     PRIMARY KEY (run_id, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What operators did to runs: to one that was retried, to one that is made of another.
+-- What operators did to runs, in that order: to one that was retried, to one that is made of another.
 CREATE TABLE indelible_interventions (
+    seq    INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT    NOT NULL,
     at     INTEGER NOT NULL,
     verb   TEXT    NOT NULL,
     -- The run that it was made of, and the state before which it begins.
     source TEXT,
-    state  TEXT,
-    PRIMARY KEY (run_id, at)
-) STRICT, WITHOUT ROWID;
+    state  TEXT
+) STRICT;
+CREATE INDEX indelible_interventions_in_order ON indelible_interventions (run_id, seq);
 
 -- What runs wait for: the hash of an event's name and some of its fields.
 CREATE TABLE indelible_waits (
