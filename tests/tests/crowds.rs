@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use indelible::journal::ErrorKind;
 use indelible::prelude::*;
-use indelible::{Client, Direct, RunQuery, WorkflowFn};
+use indelible::workflow::Direct;
+use indelible::{Client, RunQuery, WorkflowFn};
 use indelible_tests::crowd::{Crowd, block, block_in_transaction, poison, work};
 use indelible_tests::databases::Fresh;
 use indelible_tests::process::Process;

@@ -79,7 +79,8 @@ impl<'c> Batch<'c> {
             Some(worker) => worker.lab().clone(),
             None => Lab::default(),
         };
-        self.workers.push(Simulated::join(self.database.clone(), self.store.clone(), lab, faults).await);
+        self.workers
+            .push(Simulated::join(self.database.clone(), self.store.clone(), lab, faults).await);
     }
 
     /// Drives all cases to their end, and tells what became of them.

@@ -16,10 +16,10 @@ use crate::id::WorkerId;
 use crate::journal::{Message, RunId};
 use crate::machine::{Commit, End, Machine, Turn};
 use crate::step::{Limits, Resources};
+use crate::store::conformance::TestDatabase;
 use crate::store::{
     self, Claim, Flushed, Orphan, RunCommit, Standing, Store, StoreError, Then, Worker,
 };
-use crate::store::conformance::TestDatabase;
 use crate::workflow::Workflow;
 
 /// A worker without tasks: each of its rounds claims what is ready, polls all machines and commits

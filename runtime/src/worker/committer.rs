@@ -191,7 +191,9 @@ impl Flusher {
                 // Without a store there is nothing to be done under the lease either.
                 Err(StoreError::LeaseLost | StoreError::Closed) => return Err(LeaseLost),
                 // If the database is gone, the worker ends.
-                Err(error @ (StoreError::Unavailable(_) | StoreError::Gone(_))) => self.env.outages.outage(&error),
+                Err(error @ (StoreError::Unavailable(_) | StoreError::Gone(_))) => {
+                    self.env.outages.outage(&error)
+                }
             }
             in_doubt = true;
             sleep(wait).await;

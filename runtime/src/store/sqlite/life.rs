@@ -2,8 +2,9 @@
 //! lets go of it however the process ends, so that the runs of one that was killed are taken over at
 //! once. Until then the worker lives, whatever blocks it: it writes nothing to show that it does.
 //!
-//! All processes that use the database are on one machine. After that was started anew nothing is
-//! locked, and beside a copy of the database there is no file: so what stands in either is taken over.
+//! All processes that use the database are on one machine. Once that was restarted, nothing is locked any
+//! more; beside a copy of the database there is no such file. So the workers in either are taken for
+//! gone.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -30,7 +31,7 @@ impl Lives {
         let path = self.path(worker);
         let file = lock_new(&path).map_err(|error| {
             let path = path.display();
-            let message = format!("the file {path}, which shows that a worker lives: {error}");
+            let message = format!("cannot lock {path}, which shows that a worker lives: {error}");
             io::Error::new(error.kind(), message)
         })?;
         self.held().insert(worker, file);

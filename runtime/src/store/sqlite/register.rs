@@ -121,7 +121,12 @@ pub(super) async fn register(
     let unblocked = sqlx::query(UNBLOCK).bind(app).bind(&parts).execute(&mut *tx).await?;
     sqlx::query(FORGET_BLOCKED).bind(app).bind(&parts).execute(&mut *tx).await?;
     complete(&mut tx, registration).await?;
-    sqlx::query(FORGET_SCHEDULES).bind(app).bind(&schedules).bind(&living).execute(&mut *tx).await?;
+    sqlx::query(FORGET_SCHEDULES)
+        .bind(app)
+        .bind(&schedules)
+        .bind(&living)
+        .execute(&mut *tx)
+        .await?;
     let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
         .bind(app)
         .bind(batch(RunStatus::unfinished()))
