@@ -75,9 +75,9 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Gone`] if the database's file was deleted, moved or replaced meanwhile: then nothing
-    /// can be driven any more, and the program has to be started again. An outage of a database server
-    /// is no error: it is waited out.
+    /// [`StoreError::Gone`](crate::StoreError::Gone) if the database's file was deleted, moved or replaced
+    /// meanwhile: then nothing can be driven any more, and the program has to be started again. An outage
+    /// of a database server is no error: it is waited out.
     pub async fn until_ctrl_c(self) -> Result<()> {
         let stopped = tokio::select! {
             () = asked_to_stop() => {

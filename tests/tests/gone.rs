@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use indelible::prelude::*;
 use indelible::{Client, Error, RunQuery, StoreError};
@@ -11,6 +12,7 @@ use indelible_tests::crowd::{Crowd, work};
 use indelible_tests::databases::Fresh;
 use indelible_tests::eventually;
 use indelible_tests::process::Process;
+use tokio::time::timeout;
 
 /// What happens to the file.
 #[derive(Clone, Copy)]
@@ -67,7 +69,8 @@ async fn a_client_stops(fate: Fate) {
         assert_says(&client.start(work, number).await.expect_err("it is not accepted"), what);
     }
     assert_says(&client.runs(&RunQuery::default()).await.expect_err("it is not read"), what);
-    assert_says(&waiting.await.expect_err("nobody will tell of it"), what);
+    let told = timeout(Duration::from_secs(30), waiting).await.expect("it is told at once");
+    assert_says(&told.expect_err("nobody drives it any more"), what);
 }
 
 #[tokio::test]
