@@ -81,13 +81,21 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// Never at present.
+    /// [`StoreError::Gone`](crate::StoreError::Gone) if the database's file was deleted, moved or replaced
+    /// meanwhile: then nothing can be driven any more, and the program has to be started again. An outage
+    /// of a database server is no error: it is waited out.
     pub async fn until_ctrl_c(self) -> Result<()> {
         let mut requests = StopRequests::listen();
-        requests.next().await;
-        info!(
-            "stopping: no new runs are taken, steps in progress may end; ask again to end them now"
-        );
+        let stopped = tokio::select! {
+            () = requests.next() => Ok(()),
+            gone = self.worker.failed() => Err(gone.into()),
+        };
+        if stopped.is_ok() {
+            info!(
+                "stopping: no new runs are taken, steps in progress may end; ask again to end them \
+                 now"
+            );
+        }
         let hurrying = self.worker.hurrying();
         let asked_again = async {
             requests.next().await;
@@ -96,7 +104,7 @@ impl Runtime {
             pending().await
         };
         tokio::select! {
-            () = self.shutdown() => Ok(()),
+            () = self.shutdown() => stopped,
             never = asked_again => never,
         }
     }
@@ -152,7 +160,11 @@ impl<A: App> RuntimeBuilder<A> {
     }
 
     /// How long the runs of a worker that died stay with it before others take them over (10 s; from
-    /// 500 ms to a day). A worker that the database hears nothing of for so long stops by itself.
+    /// 500 ms to a day). A worker that cannot reach the database for so long drops what it drives.
+    ///
+    /// On SQLite nobody waits for that: the operating system says whether a worker's process is there.
+    /// Others look each quarter of this time. The runs of a process that is there, and stopped or
+    /// hanging, stay with it until it ends.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.worker.lease = lease.clamp(Duration::from_millis(500), MAX_LEASE);
         self
@@ -218,11 +230,8 @@ impl<A: App> RuntimeBuilder<A> {
         }
         let mut resources = self.resources;
         let outages = Arc::new(Outages::default());
-        resources.transact_in(Arc::new(StoreTransactions::new(
-            client.store.clone(),
-            outages.clone(),
-            self.worker.lease,
-        )));
+        let transactions = StoreTransactions::new(client.store.clone(), outages.clone());
+        resources.transact_in(Arc::new(transactions));
         let worker = Worker::start(Env {
             store: client.store.clone(),
             program,

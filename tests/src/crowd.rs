@@ -40,9 +40,20 @@ pub async fn block(millis: u64, step: Step) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The same while a transaction is open.
+#[workflow(input)]
+pub async fn block_in_transaction(millis: u64, step: Step) -> Result<(), Failure> {
+    step.transaction("block", async |_| {
+        std::thread::sleep(Duration::from_millis(millis));
+        Ok::<_, Failure>(())
+    })
+    .await?;
+    Ok(())
+}
+
 indelible::app! {
     /// The app.
     pub Crowd = "crowd";
     events: [],
-    workflows: [work, poison, block],
+    workflows: [work, poison, block, block_in_transaction],
 }

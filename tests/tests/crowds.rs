@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use indelible::journal::ErrorKind;
 use indelible::prelude::*;
-use indelible::{Client, RunQuery};
-use indelible_tests::crowd::{Crowd, block, poison, work};
+use indelible::workflow::Direct;
+use indelible::{Client, RunQuery, WorkflowFn};
+use indelible_tests::crowd::{Crowd, block, block_in_transaction, poison, work};
 use indelible_tests::databases::Fresh;
 use indelible_tests::process::Process;
 use indelible_tests::{eventually, on_both_databases};
@@ -16,6 +17,8 @@ use indelible_tests::{eventually, on_both_databases};
 on_both_databases!(
     innocent_runs_get_on_after_five_kills,
     the_run_that_takes_its_workers_down_is_found_among_many,
+    a_blocked_thread_does_not_lose_the_lease,
+    a_thread_that_is_blocked_in_a_transaction_does_not_lose_the_lease,
 );
 
 const LEASE: Duration = Duration::from_secs(2);
@@ -103,32 +106,47 @@ async fn the_run_that_takes_its_workers_down_is_found_among_many(database: Fresh
     assert!(worker.ended().is_none(), "the last worker lives");
 }
 
+async fn a_blocked_thread_does_not_lose_the_lease(database: Fresh) {
+    for (threads, runs) in [(1, 1), (2, 4)] {
+        do_not_lose_the_lease(&database, threads, block, runs).await;
+    }
+}
+
+/// On SQLite nobody else can write meanwhile, so that the transactions take turns.
+async fn a_thread_that_is_blocked_in_a_transaction_does_not_lose_the_lease(database: Fresh) {
+    for (threads, runs) in [(1, 1), (2, 2)] {
+        do_not_lose_the_lease(&database, threads, block_in_transaction, runs).await;
+    }
+}
+
 /// Each thread of the worker is blocked for several times the length of its lease, while another worker
 /// is there to take over.
-#[tokio::test]
-async fn a_blocked_thread_does_not_lose_the_lease() {
-    let database = Fresh::postgres().await;
+async fn do_not_lose_the_lease<W: Workflow<Input = Direct<u64>, Output = ()>>(
+    database: &Fresh,
+    threads: u32,
+    block: impl WorkflowFn<W>,
+    runs: usize,
+) {
     const LEASE: Duration = Duration::from_secs(1);
-    for (threads, runs) in [(1, 1), (2, 4)] {
-        let scene = Scene::set(&database).await;
-        let mut blocked = Process::start(scene.command(LEASE, threads).stderr(Stdio::piped()));
-        let mut log = blocked.stderr();
-        let runs = scene.client.start_all(block, vec![4_000; runs]).await.expect("they start");
-        let claimed = async || {
-            let driven = RunQuery { status: Some(RunStatus::Running), ..RunQuery::default() };
-            scene.client.runs(&driven).await.expect("the runs").len() == runs.len()
-        };
-        eventually("all are claimed", claimed).await;
-        let _other = Process::start(scene.command(LEASE, 1).stderr(Stdio::null()));
-        for run in &runs {
-            run.result().await.expect("it completes");
-        }
-        blocked.signal("TERM");
-        let mut said = String::new();
-        log.read_to_string(&mut said).expect("it logs text");
-        assert!(!said.contains("the lease was lost"), "{said}");
-        let warnings = said.matches("a thread is kept busy by this run").count();
-        assert_eq!(warnings, runs.len(), "{said}");
-        assert!(said.contains("step=\"block\"") && said.contains("spawn_blocking"), "{said}");
+    let scene = Scene::set(database).await;
+    let mut blocked = Process::start(scene.command(LEASE, threads).stderr(Stdio::piped()));
+    let mut log = blocked.stderr();
+    let runs = scene.client.start_all(block, vec![4_000; runs]).await.expect("they start");
+    let claimed = async || {
+        let driven = RunQuery { status: Some(RunStatus::Running), ..RunQuery::default() };
+        scene.client.runs(&driven).await.expect("the runs").len() == runs.len()
+    };
+    eventually("all are claimed", claimed).await;
+    let mut other = Process::start(scene.command(LEASE, 1).stderr(Stdio::null()));
+    for run in &runs {
+        run.result().await.expect("it completes");
     }
+    assert!(other.ended().is_none(), "the other worker lives");
+    blocked.signal("TERM");
+    let mut said = String::new();
+    log.read_to_string(&mut said).expect("it logs text");
+    assert!(!said.contains("the lease was lost"), "{said}");
+    let warnings = said.matches("a thread is kept busy by this run").count();
+    assert_eq!(warnings, runs.len(), "{said}");
+    assert!(said.contains("step=\"block\"") && said.contains("spawn_blocking"), "{said}");
 }

@@ -94,7 +94,7 @@ impl<T> RunHandle<T> {
     ///
     /// # Errors
     ///
-    /// When there is no such run.
+    /// When there is no such run, or the database's file is gone ([`StoreError::Gone`]).
     pub async fn wait(&self) -> Result<RunRecord> {
         let Client { store, program, poll_interval, .. } = &self.client;
         store.listen(program.app, *poll_interval).await;

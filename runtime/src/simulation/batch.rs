@@ -31,7 +31,7 @@ const MESSAGES: &str = "inbox WHERE NOT taken";
 /// Some cases, driven together on one database.
 pub(super) struct Batch<'c> {
     cases: &'c [Case],
-    database: TestDatabase,
+    database: Arc<TestDatabase>,
     store: Arc<dyn Store>,
     clock: StoppedClock,
     now: Timestamp,
@@ -70,6 +70,7 @@ impl<'c> Batch<'c> {
         let store = open(&database.url(), None).await.expect("the database can be opened");
         store.register(&registration()).await.expect("an app can register");
         let (workers, operators, bustle) = (Vec::new(), Operators::none(), None);
+        let database = Arc::new(database);
         Self { cases, database, store, clock, now, workers, operators, bustle }
     }
 
@@ -78,7 +79,8 @@ impl<'c> Batch<'c> {
             Some(worker) => worker.lab().clone(),
             None => Lab::default(),
         };
-        self.workers.push(Simulated::join(self.store.clone(), lab, faults).await);
+        self.workers
+            .push(Simulated::join(self.database.clone(), self.store.clone(), lab, faults).await);
     }
 
     /// Drives all cases to their end, and tells what became of them.
@@ -109,7 +111,9 @@ impl<'c> Batch<'c> {
         drop(self.bustle);
         self.store.close().await;
         self.clock.release().await;
-        self.database.remove().await;
+        drop(self.workers);
+        let database = Arc::into_inner(self.database).expect("only its workers had it besides");
+        database.remove().await;
         stories
     }
 

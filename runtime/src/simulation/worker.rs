@@ -16,6 +16,7 @@ use crate::id::WorkerId;
 use crate::journal::{Message, RunId};
 use crate::machine::{Commit, End, Machine, Turn};
 use crate::step::{Limits, Resources};
+use crate::store::conformance::TestDatabase;
 use crate::store::{
     self, Claim, Flushed, Orphan, RunCommit, Standing, Store, StoreError, Then, Worker,
 };
@@ -24,6 +25,7 @@ use crate::workflow::Workflow;
 /// A worker without tasks: each of its rounds claims what is ready, polls all machines and commits
 /// what they ask for, and in each something may go wrong.
 pub(super) struct Simulated {
+    database: Arc<TestDatabase>,
     store: Arc<dyn Store>,
     lab: Lab,
     resources: Arc<Resources>,
@@ -57,12 +59,17 @@ impl Wake for Woken {
 }
 
 impl Simulated {
-    pub(super) async fn join(store: Arc<dyn Store>, lab: Lab, faults: Faults) -> Self {
+    pub(super) async fn join(
+        database: Arc<TestDatabase>,
+        store: Arc<dyn Store>,
+        lab: Lab,
+        faults: Faults,
+    ) -> Self {
         let mut resources = Resources::default();
         resources.insert(lab.clone());
         let resources = Arc::new(resources);
         let id = join(&*store).await;
-        Self { store, lab, resources, id, runs: BTreeMap::new(), faults, torn: false }
+        Self { database, store, lab, resources, id, runs: BTreeMap::new(), faults, torn: false }
     }
 
     pub(super) fn lab(&self) -> &Lab {
@@ -301,6 +308,7 @@ impl Simulated {
 
     async fn taken_over(&mut self) {
         self.runs.clear();
+        self.database.end_process(self.id);
         // A lease that has run out. The one of a flush that still goes on is left alone until then.
         while self.store.renewals().renew(self.id, Duration::ZERO).await.is_ok() {
             self.store.take_over(&judge).await.expect("the store answers");

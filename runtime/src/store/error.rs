@@ -25,6 +25,10 @@ pub enum StoreError {
     /// This program has closed its connections: its runtime was shut down.
     #[error("the runtime has been shut down")]
     Closed,
+    /// The database's file was deleted, moved or replaced while the program used it. Nothing more is read
+    /// or written until the program is started again. The message says what to do.
+    #[error("{0}")]
+    Gone(String),
     /// What was read is not what this program writes.
     #[error("the store holds something that this program does not understand: {0}")]
     Corrupt(String),

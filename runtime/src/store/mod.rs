@@ -734,6 +734,11 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Registers a worker, and adds what is missing of what its program subscribes to and of its
     /// schedules, for which it may have to wait. Its lease runs out `lease` after the time that is given,
     /// or later.
+    ///
+    /// On Postgres a lease runs out by the database's clock if it is not renewed. On SQLite it lasts as
+    /// long as the process keeps a file locked, whatever the time; so a process that has died loses it at
+    /// once, and one that hangs does not. On both it ends with [`leave`](Self::leave) and
+    /// [`forfeit`](Self::forfeit), also where these fail on SQLite.
     async fn join(&self, worker: &Worker, lease: Duration) -> Result<Instant, StoreError>;
 
     /// What renews leases on a connection of its own.
@@ -908,7 +913,7 @@ pub(crate) trait Store: Send + Sync + 'static {
 }
 
 /// Renews leases on a connection of its own, which is made in the async runtime that first uses it: so
-/// it does not wait for another one that is blocked.
+/// it does not wait for another one that is blocked, nor for a transaction that is open in that one.
 #[async_trait]
 pub(crate) trait Renewals: Send {
     /// Renews a worker's lease. What is broken off is done on another connection the next time.

@@ -190,7 +190,12 @@ impl Flusher {
                 Err(StoreError::Corrupt(reason)) => return Ok(Err(reason)),
                 // Without a store there is nothing to be done under the lease either.
                 Err(StoreError::LeaseLost | StoreError::Closed) => return Err(LeaseLost),
-                Err(error @ (StoreError::Unavailable(_) | StoreError::Conflict(_))) => {
+                // If the database is gone, the worker ends.
+                Err(
+                    error @ (StoreError::Unavailable(_)
+                    | StoreError::Conflict(_)
+                    | StoreError::Gone(_)),
+                ) => {
                     self.env.outages.outage(&error);
                 }
             }

@@ -33,7 +33,8 @@ impl Lease {
         Ok(Self { worker: worker.id, valid_until: asked + env.config.lease })
     }
 
-    /// Takes a new lease as soon as the database lets it; `None` if the worker is stopped meanwhile.
+    /// Takes a new lease as soon as the database lets it; `None` if the worker is stopped meanwhile, or
+    /// the database is gone.
     pub(crate) async fn take_when_possible(env: &Env) -> Option<Self> {
         loop {
             match Self::take(env).await {
@@ -46,6 +47,7 @@ impl Lease {
             tokio::select! {
                 () = sleep(env.config.poll_interval) => {}
                 () = env.stopping.cancelled() => return None,
+                _ = env.outages.gone() => return None,
             }
         }
     }
@@ -54,8 +56,8 @@ impl Lease {
         self.worker
     }
 
-    /// Keeps the lease until it is lost. It counts as lost somewhat before it runs out by this process's
-    /// clock, so that nothing runs under a lease that another worker may have ended.
+    /// Keeps the lease until it is lost. It counts as lost somewhat before it may run out by this
+    /// process's clock, so that nothing runs under a lease that another worker may have ended.
     pub(crate) async fn keep(self, env: &Env) {
         let lease = env.config.lease;
         let margin = lease / 5;
@@ -79,7 +81,7 @@ impl Lease {
     }
 }
 
-/// Ends the lives of workers that have shown no sign of life for the length of their lease.
+/// Ends the lives of workers whose leases are over.
 pub(crate) async fn take_over(env: Arc<Env>) {
     loop {
         match env.store.take_over(&judge).await {

@@ -51,7 +51,7 @@ use crate::store::{Store, StoreError};
 pub(crate) struct WorkerConfig {
     /// How many runs it drives at once.
     pub(crate) concurrency: usize,
-    /// How long its runs stay its own without a sign of life.
+    /// How long its runs stay its own without a sign of life; see [`Store::join`].
     pub(crate) lease: Duration,
     /// How long work may go unnoticed when no hint of it arrives.
     pub(crate) poll_interval: Duration,
@@ -93,6 +93,7 @@ pub(crate) struct Worker {
     /// Stops the worker when this is dropped.
     stopping: DropGuard,
     hurrying: CancellationToken,
+    outages: Arc<Outages>,
     lives: JoinHandle<()>,
 }
 
@@ -104,13 +105,19 @@ impl Worker {
         env.store.listen(env.program.app, env.config.poll_interval).await;
         let lease = Lease::take(&env).await?;
         let (stopping, hurrying) = (env.stopping.clone().drop_guard(), env.hurrying.clone());
+        let outages = env.outages.clone();
         let lives = tokio::spawn(live(env, lease));
-        Ok(Self { stopping, hurrying, lives })
+        Ok(Self { stopping, hurrying, outages, lives })
     }
 
     /// What ends the grace period, once the worker is being stopped.
     pub(crate) fn hurrying(&self) -> CancellationToken {
         self.hurrying.clone()
+    }
+
+    /// Returns if the worker drives nothing any more as its database is gone.
+    pub(crate) async fn failed(&self) -> StoreError {
+        self.outages.gone().await
     }
 
     /// Claims nothing more, lets steps in progress end within the grace period, and gives back what
@@ -123,14 +130,14 @@ impl Worker {
     }
 }
 
-/// Lives one life after the other until the worker is stopped.
+/// Lives one life after the other until the worker is stopped, or its database is gone.
 async fn live(env: Arc<Env>, first: Lease) {
     let mut lease = first;
     loop {
         let worker = lease.worker();
         let over = live_once(&env, lease).await;
         leave(&env, worker, over).await;
-        if env.stopping.is_cancelled() {
+        if env.stopping.is_cancelled() || matches!(over, Over::Gone) {
             return;
         }
         warn!(%worker, "the lease was lost: the runs are taken up again under a new one");
@@ -139,7 +146,8 @@ async fn live(env: Arc<Env>, first: Lease) {
     }
 }
 
-/// One life: ends when its lease is lost, or when the worker is stopped and its runs have left.
+/// One life: ends when its lease is lost, when the worker is stopped and its runs have left, or when
+/// the database is gone.
 async fn live_once(env: &Arc<Env>, lease: Lease) -> Over {
     let worker = lease.worker();
     let clock = Arc::new(DatabaseClock::default());
@@ -161,6 +169,7 @@ async fn live_once(env: &Arc<Env>, lease: Lease) -> Over {
     let runs = Runs::default();
     let mut claiming = Box::pin(claimer::claim(driver, worker, runs.clone()));
     let over = tokio::select! {
+        _ = env.outages.gone() => Over::Gone,
         () = lease.keep(env) => Over::Lost,
         () = &mut committing => Over::Lost,
         () = &mut claiming => {
@@ -183,22 +192,26 @@ enum Over {
     Stopped,
     /// Its lease was lost, maybe as one of its runs has blocked it.
     Lost,
+    /// So is its database.
+    Gone,
 }
 
-/// Gives back what a life still held. Its lease runs out by itself if the database does not answer.
+/// Gives back what a life still held. Others take over by themselves if the database does not answer.
 async fn leave(env: &Env, worker: WorkerId, over: Over) {
     const PATIENCE: Duration = Duration::from_secs(2);
     let leaving = async {
         match over {
             Over::Stopped => env.store.leave(worker).await,
-            Over::Lost => env.store.forfeit(worker, &quarantine::judge).await,
+            Over::Lost | Over::Gone => env.store.forfeit(worker, &quarantine::judge).await,
         }
     };
     match timeout(PATIENCE, leaving).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(()) | Err(StoreError::Gone(_))) => {}
         Ok(Err(error)) => {
-            warn!(%worker, %error, "could not give back the lease; it runs out by itself");
+            warn!(%worker, %error, "could not give back the lease; others take over by themselves");
         }
-        Err(_) => warn!(%worker, "could not give back the lease in time; it runs out by itself"),
+        Err(_) => {
+            warn!(%worker, "could not give back the lease in time; others take over by themselves");
+        }
     }
 }

@@ -1,14 +1,18 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::SetOnce;
 use tracing::{error, info, warn};
 
 use crate::store::StoreError;
 
-/// Says when the database goes away and when it is there again, once each.
+/// Says when the database goes away and when it is there again, once each; and whether it is gone for
+/// good.
 #[derive(Default)]
 pub(crate) struct Outages {
     /// Whether the database was away when it was last asked.
     away: AtomicBool,
+    /// Why it does not come back, if so.
+    gone: SetOnce<String>,
 }
 
 impl Outages {
@@ -18,11 +22,22 @@ impl Outages {
         match error {
             StoreError::Unavailable(_) => {}
             StoreError::Conflict(_) => return warn!(%error, "the worker asks again"),
+            StoreError::Gone(why) => {
+                if self.gone.set(why.clone()).is_ok() {
+                    error!("{why}");
+                }
+                return;
+            }
             _ => return error!(%error, "the store did not do what the worker asked of it"),
         }
         if !self.away.swap(true, Ordering::Relaxed) {
             warn!(%error, "the database does not answer: runs wait, nothing is lost");
         }
+    }
+
+    /// Returns once the database is gone for good, with the error that everybody gets from then on.
+    pub(crate) async fn gone(&self) -> StoreError {
+        StoreError::Gone(self.gone.wait().await.clone())
     }
 
     /// The database has answered.

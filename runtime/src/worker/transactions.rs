@@ -14,21 +14,18 @@ use crate::journal::{ErrorKind, ErrorRecord};
 use crate::step::{Connection, Database, Rollback};
 use crate::store::{Concluded, RunCommit, Store, StoreError};
 
-/// How long a transaction may take where it keeps everybody else from writing, and the part of the
-/// lease that it may take: the lease has to be renewed in the meantime.
-const LIMIT: (Duration, u32) = (Duration::from_secs(2), 4);
+/// How long a transaction may take where it keeps everybody else from writing.
+const LIMIT: Duration = Duration::from_secs(2);
 
 /// Where the transactions of a worker's runs begin: in its store.
 pub(crate) struct StoreTransactions {
     store: Arc<dyn Store>,
     outages: Arc<Outages>,
-    limit: Option<Duration>,
 }
 
 impl StoreTransactions {
-    pub(crate) fn new(store: Arc<dyn Store>, outages: Arc<Outages>, lease: Duration) -> Self {
-        let limit = store.has_one_writer().then(|| LIMIT.0.min(lease / LIMIT.1));
-        Self { store, outages, limit }
+    pub(crate) fn new(store: Arc<dyn Store>, outages: Arc<Outages>) -> Self {
+        Self { store, outages }
     }
 }
 
@@ -47,7 +44,7 @@ impl Database for StoreTransactions {
     }
 
     fn limit(&self) -> Option<Duration> {
-        self.limit
+        self.store.has_one_writer().then_some(LIMIT)
     }
 }
 
@@ -86,6 +83,7 @@ impl Transactions {
             Err(
                 StoreError::LeaseLost
                 | StoreError::Closed
+                | StoreError::Gone(_)
                 | StoreError::Unavailable(_)
                 | StoreError::Conflict(_),
             ) => None,

@@ -62,6 +62,7 @@ impl Watchdog {
                 let held = match renewed {
                     Ok(Ok(())) => Held::Until(asked + lease),
                     Ok(Err(StoreError::LeaseLost)) => Held::Lost,
+                    // Among them that the database is gone, which ends the worker.
                     Ok(Err(error)) => {
                         outages.outage(&error);
                         continue;

@@ -7,6 +7,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
+use crate::id::WorkerId;
+
 /// The environment variable with the URL of the Postgres server to test on.
 const SERVER: &str = "INDELIBLE_TEST_DATABASE_URL";
 
@@ -142,6 +144,14 @@ impl TestDatabase {
                     .unwrap_or_else(|error| panic!("{sql}: {error}"));
                 connection.close().await.expect("the file can be closed");
             }
+        }
+    }
+
+    /// Ends the lease of a worker where it lasts as long as its process: to others that looks gone.
+    pub(crate) fn end_process(&self, worker: WorkerId) {
+        if let Kind::Sqlite { folder } = &self.0 {
+            // It may have left meanwhile.
+            let _ = std::fs::remove_file(folder.join(format!("test.db-worker-{worker}")));
         }
     }
 

@@ -174,7 +174,6 @@ pub(super) async fn whoever_takes_over_says_that_there_is_more_to_look_after(wor
     assert_eq!(stirred, looked_after | Work::READY);
 
     let dead = world.worker(Duration::ZERO).await;
-    world.database.update("workers", "expires_at = expires_at").await;
     let (_, stirred) = world.stirs(world.take_over()).await;
     assert_eq!(stirred, looked_after, "{dead} is gone");
     let (_, stirred) = world.stirs(world.take_over()).await;

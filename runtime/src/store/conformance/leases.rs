@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::World;
-use super::world::{HOUR, claim, ids, step};
+use super::world::{HOUR, claim, ids, program, step, worker};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::{RunStatus, StoreError};
@@ -30,7 +30,9 @@ pub(super) async fn a_lost_lease_cannot_claim_or_renew(world: World) {
 }
 
 pub(super) async fn a_live_lease_is_not_taken_over(world: World) {
-    let worker = world.worker(Duration::ZERO).await;
+    let worker = worker(program(&[]));
+    world.store.join(&worker, Duration::ZERO).await.expect("a worker can join");
+    let worker = worker.id;
     let run = world.claimed(worker).await;
     world.store.renewals().renew(worker, HOUR).await.expect("nobody has taken over yet");
     assert_eq!(world.take_over().await.expect("there is nothing to do"), 0);

@@ -94,7 +94,8 @@ impl World {
         self.store.register(&registration).await.expect("an app can register");
     }
 
-    /// A worker with a lease of this length, of a program that subscribes to nothing.
+    /// A worker with a lease of this length, of a program that subscribes to nothing. One with a lease of
+    /// no length is taken over as soon as somebody looks.
     pub(in crate::store) async fn worker(&self, lease: Duration) -> WorkerId {
         self.worker_of(lease, driven(1, false)).await
     }
@@ -103,6 +104,9 @@ impl World {
     pub(in crate::store) async fn worker_of(&self, lease: Duration, driven: Driven) -> WorkerId {
         let worker = Worker { drives: vec![driven], ..worker(program(&[])) };
         self.store.join(&worker, lease).await.expect("a worker can join");
+        if lease.is_zero() {
+            self.database.end_process(worker.id);
+        }
         worker.id
     }
 

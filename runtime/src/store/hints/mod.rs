@@ -151,6 +151,12 @@ impl Hints {
         self.remind();
     }
 
+    /// Nothing is heard any more: whoever waits for something asks and learns why.
+    pub(in crate::store) fn fall_silent(&self) {
+        self.ring(Work::all());
+        self.waiting.ended(&self.awaited());
+    }
+
     /// Tells others now and then that somebody waits here, as long as that is so.
     pub(in crate::store) fn remind(&self) {
         if self.waiting.is_time() {

@@ -3,14 +3,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::SqliteStore;
+use super::file::DatabaseFile;
 use super::life::Lives;
 use super::listen::Listening;
 use super::migrate::{self, MigrateError};
@@ -30,7 +29,6 @@ pub(super) async fn connect(url: &str) -> Result<SqliteStore, Problem> {
     }
     let options = SqliteConnectOptions::from_str(url)
         .map_err(|error| Problem::new(error.to_string(), "write it as `sqlite://file.db`"))?
-        .create_if_missing(true)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging();
@@ -55,13 +53,17 @@ pub(super) async fn connect(url: &str) -> Result<SqliteStore, Problem> {
                 })
             })
     };
-    let writer = pool(1).connect_lazy_with(options.clone().journal_mode(SqliteJournalMode::Wal));
-    migrate_patiently(&writer).await.map_err(|error| problem(error, options.get_filename()))?;
-    let file = options.get_filename().to_owned();
-    let lives = Lives::beside(&file);
+    let writing = options.clone().journal_mode(SqliteJournalMode::Wal);
+    migrate_patiently(&writing.clone().create_if_missing(true))
+        .await
+        .map_err(|error| problem(error, options.get_filename()))?;
+    let file = DatabaseFile::opened(options.get_filename()).map_err(Problem::other)?;
+    let lives = Lives::beside(file.path());
+    let writer = pool(1).connect_lazy_with(writing);
     let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "on"));
     let turn = Arc::new(Semaphore::new(1));
     let (hints, listening) = (Arc::default(), Listening::default());
+    let file = Arc::new(file);
     Ok(SqliteStore { file, writer, readers, turn, lives, hints, listening })
 }
 
@@ -73,10 +75,10 @@ fn is_in_memory(url: &str) -> bool {
 
 /// Migrates, waiting for processes that do the same at this moment. Turning a new file's WAL on
 /// fails as busy at once, whatever the busy timeout says.
-async fn migrate_patiently(writer: &SqlitePool) -> Result<(), MigrateError> {
+async fn migrate_patiently(options: &SqliteConnectOptions) -> Result<(), MigrateError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match migrate::migrate(writer).await {
+        match migrate::migrate(options).await {
             Err(MigrateError::Database(error)) if is_busy(&error) && Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

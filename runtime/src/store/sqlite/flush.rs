@@ -282,7 +282,7 @@ pub(super) async fn landed(
     let rows = sqlx::query(LANDED)
         .bind(batch(runs.iter().map(Sought::of)))
         .bind(commit.to_string())
-        .fetch_all(&store.readers)
+        .fetch_all(store.readers()?)
         .await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let at = time(first.try_get("at")?)?;

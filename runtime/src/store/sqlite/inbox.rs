@@ -239,7 +239,7 @@ pub(super) async fn messages(
     worker: WorkerId,
 ) -> Result<Vec<(RunId, Message)>, StoreError> {
     let rows = sqlx::query(MESSAGES).bind(worker.to_string()).bind(EVENT);
-    let rows = rows.fetch_all(&store.readers).await?;
+    let rows = rows.fetch_all(store.readers()?).await?;
     let told = rows.iter().map(|row| Ok((row.uuid("run_id")?.into(), message(row))));
     told.filter_map(readable).collect()
 }

@@ -3,12 +3,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
-use sqlx::{Connection as _, Row as _};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteExecutor};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::SqliteStore;
+use super::file::DatabaseFile;
+use super::life::Lives;
 use super::value::{Columns as _, batch, micros, now, uuid};
 use super::{register, runs};
 use crate::id::WorkerId;
@@ -18,24 +20,18 @@ use crate::store::{Driven, Judge, Orphan, Renewals, RunStatus, Standing, StoreEr
 
 const JOIN: &str = "
     INSERT INTO indelible_workers
-        (id, app, host, pid, joined_at, expires_at, drives, parts, schedules)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-
-const RENEW: &str = "UPDATE indelible_workers SET expires_at = ?2 WHERE id = ?1";
+        (id, app, host, pid, joined_at, drives, parts, schedules)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// Served by the primary key.
 const IS_ALIVE: &str = "SELECT EXISTS (SELECT 1 FROM indelible_workers WHERE id = ?1)";
 
-const LEAVE: &str = "DELETE FROM indelible_workers WHERE id = ?1 RETURNING id";
-
-/// Goes over all workers, as does the next: there is one row a process.
+/// Goes over all workers: there is one row a process.
 const WORKERS: &str = "SELECT id FROM indelible_workers";
 
-/// Those whose lease has run out, and those that are known to be dead.
-const EXPIRE: &str = "
-    DELETE FROM indelible_workers
-    WHERE expires_at <= ?1 OR id IN (SELECT value FROM json_each(?2))
-    RETURNING id";
+/// Served by the primary key.
+const REMOVE: &str = "
+    DELETE FROM indelible_workers WHERE id IN (SELECT value FROM json_each(?1)) RETURNING id";
 
 /// What workers that are gone held. Served by `indelible_runs_of_worker` and the primary key of the
 /// journal.
@@ -97,23 +93,17 @@ pub(super) const TRY_HELD: &str = "
     WHERE held_by IN (SELECT value FROM json_each(?1)) AND status = ?2
     ON CONFLICT DO NOTHING";
 
-pub(super) async fn join(
-    store: &SqliteStore,
-    worker: &Worker,
-    lease: Duration,
-) -> Result<Instant, StoreError> {
-    let life = store.lives.begin(worker.id);
+pub(super) async fn join(store: &SqliteStore, worker: &Worker) -> Result<Instant, StoreError> {
+    let life = store.lives.begin(worker.id).map_err(sqlx::Error::Io)?;
     let mut tx = store.write().await?;
     register::complete(&mut tx, &worker.registration).await?;
-    let now = micros(now());
     let asked = Instant::now();
     sqlx::query(JOIN)
         .bind(worker.id.to_string())
         .bind(&worker.app)
         .bind(&worker.host)
         .bind(worker.pid)
-        .bind(now)
-        .bind(now.saturating_add(lease.as_micros() as i64))
+        .bind(micros(now()))
         .bind(batch(worker.drives.iter().map(DriveRow::of)))
         .bind(batch(worker.registration.parts()))
         .bind(batch(worker.registration.schedule_names()))
@@ -124,52 +114,67 @@ pub(super) async fn join(
     Ok(asked)
 }
 
-/// See [`Renewals`].
+async fn workers(from: impl SqliteExecutor<'_>) -> Result<Vec<WorkerId>, StoreError> {
+    let workers: Vec<String> = sqlx::query_scalar(WORKERS).fetch_all(from).await?;
+    workers.iter().map(|id| uuid(id).map(WorkerId::from)).collect()
+}
+
+/// The workers whose processes live.
+pub(super) async fn living(
+    lives: &Lives,
+    from: impl SqliteExecutor<'_>,
+) -> Result<Vec<WorkerId>, StoreError> {
+    let mut workers = workers(from).await?;
+    workers.retain(|worker| !lives.is_dead(*worker));
+    Ok(workers)
+}
+
+/// See [`Renewals`]. The lock is the lease, so this only reads, and readers wait for nobody: neither for
+/// a transaction of this process that is blocked nor for one of another.
 pub(super) struct OwnConnection {
+    file: Arc<DatabaseFile>,
     options: Arc<SqliteConnectOptions>,
     connection: Option<SqliteConnection>,
 }
 
 impl OwnConnection {
-    pub(super) fn like(writer: &SqlitePool) -> Self {
-        Self { options: writer.connect_options(), connection: None }
+    pub(super) fn of(store: &SqliteStore) -> Self {
+        let (file, options) = (store.file.clone(), store.readers.connect_options());
+        Self { file, options, connection: None }
     }
 }
 
 #[async_trait]
 impl Renewals for OwnConnection {
-    async fn renew(&mut self, worker: WorkerId, lease: Duration) -> Result<(), StoreError> {
+    async fn renew(&mut self, worker: WorkerId, _: Duration) -> Result<(), StoreError> {
+        self.file.check()?;
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => SqliteConnection::connect_with(&self.options).await?,
         };
-        let renewed = sqlx::query(RENEW)
-            .bind(worker.to_string())
-            .bind(micros(now()).saturating_add(lease.as_micros() as i64))
-            .execute(&mut connection)
-            .await?;
+        hold(&mut connection, worker).await?;
         self.connection = Some(connection);
-        if renewed.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
+        Ok(())
     }
 }
 
-/// Fails unless the worker's row is there. The write lock keeps it there until the commit.
-pub(super) async fn hold(tx: &mut SqliteConnection, worker: WorkerId) -> Result<(), StoreError> {
-    let alive: bool = sqlx::query_scalar(IS_ALIVE).bind(worker.to_string()).fetch_one(tx).await?;
+/// Fails unless the worker's row is there. In a transaction that writes it stays there until the commit.
+pub(super) async fn hold(
+    connection: &mut SqliteConnection,
+    worker: WorkerId,
+) -> Result<(), StoreError> {
+    let alive = sqlx::query_scalar(IS_ALIVE).bind(worker.to_string()).fetch_one(connection).await?;
     if alive { Ok(()) } else { Err(StoreError::LeaseLost) }
 }
 
 pub(super) async fn leave(store: &SqliteStore, worker: WorkerId) -> Result<(), StoreError> {
     // Whatever comes of this, it drives nothing any more.
-    store.lives.let_go(worker);
+    store.lives.end(worker);
     let mut tx = store.write().await?;
-    let gone: Vec<String> =
-        sqlx::query_scalar(LEAVE).bind(worker.to_string()).fetch_all(&mut *tx).await?;
+    let gone = remove(&mut tx, &[worker]).await?;
     let stirred = bury(&mut tx, &gone).await?;
     let (_, released) = release(&mut tx, &gone, &[]).await?;
-    tx.commit(stirred.and(released)).await?;
-    store.lives.end(worker);
-    Ok(())
+    tx.commit(stirred.and(released)).await
 }
 
 pub(super) async fn forfeit(
@@ -177,35 +182,38 @@ pub(super) async fn forfeit(
     worker: WorkerId,
     judge: Judge<'_>,
 ) -> Result<(), StoreError> {
-    store.lives.let_go(worker);
-    let mut tx = store.write().await?;
-    let gone: Vec<String> =
-        sqlx::query_scalar(LEAVE).bind(worker.to_string()).fetch_all(&mut *tx).await?;
-    let (_, stirred) = inherit(&mut tx, &gone, judge).await?;
-    tx.commit(stirred).await?;
     store.lives.end(worker);
-    Ok(())
+    let mut tx = store.write().await?;
+    let gone = remove(&mut tx, &[worker]).await?;
+    let (_, stirred) = inherit(&mut tx, &gone, judge).await?;
+    tx.commit(stirred).await
 }
 
 pub(super) async fn cohorts(store: &SqliteStore, app: &str) -> Result<Vec<u32>, StoreError> {
-    Ok(sqlx::query_scalar(COHORTS).bind(app).fetch_all(&store.readers).await?)
+    Ok(sqlx::query_scalar(COHORTS).bind(app).fetch_all(store.readers()?).await?)
 }
 
 pub(super) async fn take_over(store: &SqliteStore, judge: Judge<'_>) -> Result<u64, StoreError> {
-    let mut tx = store.write().await?;
-    let workers: Vec<String> = sqlx::query_scalar(WORKERS).fetch_all(&mut *tx).await?;
-    let workers = workers.iter().map(|id| uuid(id).map(WorkerId::from));
-    let mut dead = workers.collect::<Result<Vec<_>, _>>()?;
+    let mut dead = workers(store.readers()?).await?;
+    // None of these comes back to life.
     dead.retain(|worker| store.lives.is_dead(*worker));
-    let gone: Vec<String> = sqlx::query_scalar(EXPIRE)
-        .bind(micros(now()))
-        .bind(batch(&dead))
-        .fetch_all(&mut *tx)
-        .await?;
+    if dead.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = store.write().await?;
+    let gone = remove(&mut tx, &dead).await?;
     let (runs, stirred) = inherit(&mut tx, &gone, judge).await?;
     tx.commit(stirred).await?;
     dead.into_iter().for_each(|worker| store.lives.end(worker));
     Ok(runs)
+}
+
+/// Removes workers; gives those that were there.
+async fn remove(
+    tx: &mut SqliteConnection,
+    workers: &[WorkerId],
+) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar(REMOVE).bind(batch(workers)).fetch_all(tx).await?)
 }
 
 /// Puts back what workers that are gone held; gives how many runs.

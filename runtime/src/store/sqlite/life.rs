@@ -1,15 +1,16 @@
-//! Signs of life that need no clock: each worker keeps a lock on a file of its own beside the
-//! database. The operating system lets go of it however the process ends, so that the runs of one
-//! that was killed are taken over at once. A lease still runs out by time, for a process that is
-//! there and does nothing.
+//! The leases: each worker keeps a lock on a file of its own beside the database. The operating system
+//! lets go of it however the process ends, so that the runs of one that was killed are taken over at
+//! once. Until then the worker lives, whatever blocks it: it writes nothing to show that it does.
+//!
+//! All processes that use the database are on one machine. Once that was restarted, nothing is locked any
+//! more; beside a copy of the database there is no such file. So the workers in either are taken for
+//! gone.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-
-use tracing::warn;
 
 use crate::id::WorkerId;
 
@@ -25,24 +26,16 @@ impl Lives {
         Self { database: database.to_owned(), held: Mutex::default() }
     }
 
-    /// Begins to show that a worker lives. Where no file can be locked, its lease alone shows it.
-    pub(super) fn begin(&self, worker: WorkerId) -> Beginning<'_> {
-        match lock_new(&self.path(worker)) {
-            Ok(file) => {
-                self.held().insert(worker, file);
-            }
-            Err(error) => warn!(
-                %worker, %error,
-                "cannot lock a file beside the database: if this process dies, its runs wait for \
-                 its lease to run out"
-            ),
-        }
-        Beginning { lives: self, worker, is_known: false }
-    }
-
-    /// A worker of this process is over. Its file stays until nothing is held in its name any more.
-    pub(super) fn let_go(&self, worker: WorkerId) {
-        drop(self.held().remove(&worker));
+    /// Begins to show that a worker lives.
+    pub(super) fn begin(&self, worker: WorkerId) -> io::Result<Beginning<'_>> {
+        let path = self.path(worker);
+        let file = lock_new(&path).map_err(|error| {
+            let path = path.display();
+            let message = format!("cannot lock {path}, which shows that a worker lives: {error}");
+            io::Error::new(error.kind(), message)
+        })?;
+        self.held().insert(worker, file);
+        Ok(Beginning { lives: self, worker, is_known: false })
     }
 
     /// A worker of this process is over, or one that was found dead has been taken over.
@@ -53,9 +46,13 @@ impl Lives {
         drop(file);
     }
 
-    /// Whether the process of a worker is gone. A worker that never had a file is not known to be.
+    /// Whether the process of a worker is gone, or was told to go. A worker has a locked file before the
+    /// database knows of it.
     pub(super) fn is_dead(&self, worker: WorkerId) -> bool {
-        File::open(self.path(worker)).is_ok_and(|file| file.try_lock().is_ok())
+        match File::open(self.path(worker)) {
+            Ok(file) => file.try_lock().is_ok(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
     }
 
     fn path(&self, worker: WorkerId) -> PathBuf {
@@ -101,11 +98,18 @@ fn lock_new(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
-    use crate::store::conformance::{HOUR, World, on_sqlite, program, worker};
+    use tokio::time::timeout;
+
+    use crate::store::conformance::{HOUR, World, counted, on_sqlite, program, step, worker};
+    use crate::store::open;
+
+    /// Less than a connection waits for another to finish its transaction.
+    const AT_ONCE: Duration = Duration::from_secs(5);
 
     #[tokio::test]
-    async fn the_runs_of_a_process_that_is_gone_are_taken_over_before_their_lease_is_over() {
+    async fn the_runs_of_a_process_that_is_gone_are_taken_over_at_once() {
         on_sqlite(a_process_that_is_gone_is_noticed).await;
     }
 
@@ -122,6 +126,40 @@ mod tests {
         let next = world.worker(HOUR).await;
         let claimed = world.claim(next, 10).await;
         assert_eq!(claimed[0].origin.trigger.run, run);
+    }
+
+    /// Others see it live, however long ago it joined, and by whatever name they have opened the file.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_lease_lasts_as_long_as_its_process() {
+        on_sqlite(|world: World| async move {
+            let worker = worker(program(&[]));
+            world.store.join(&worker, Duration::ZERO).await.expect("a worker can join");
+            let run = world.claimed(worker.id).await;
+            let file = world.database.url().replace("sqlite://", "");
+            let link = file.replace("test.db", "link.db");
+            std::os::unix::fs::symlink(file, &link).expect("it can be linked");
+            let other = open(&format!("sqlite://{link}"), None).await.expect("it opens");
+            assert_eq!(other.take_over(&counted).await.expect("nobody is gone"), 0);
+            world.flush(worker.id, &[step(run, 0, "a")]).await.expect("it lives");
+            other.close().await;
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_lease_is_renewed_and_looked_at_while_the_file_is_locked() {
+        on_sqlite(|world: World| async move {
+            let worker = world.worker(HOUR).await;
+            let transaction = world.store.begin().await.expect("it begins");
+            let mut renewals = world.store.renewals();
+            let renewed = timeout(AT_ONCE, renewals.renew(worker, HOUR)).await;
+            renewed.expect("it does not wait").expect("it lives");
+            let taken = timeout(AT_ONCE, world.take_over()).await.expect("it does not wait");
+            assert_eq!(taken.expect("nobody is gone"), 0);
+            drop(transaction);
+        })
+        .await;
     }
 
     /// The files beside a database that show that workers live.

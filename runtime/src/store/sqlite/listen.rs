@@ -1,6 +1,7 @@
 //! How a process notices what others have committed: it looks whether the write-ahead log was written
 //! to, asks whether others have done that, and then what there is to do. While nothing happens, that
-//! costs a look at the log's time and length.
+//! costs a look at the log's time and length, and one at the database's file, which has to be there
+//! still.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::debug;
 
 use super::SqliteStore;
+use super::file::DatabaseFile;
 use super::value::{batch, micros, now, uuid};
 use crate::id::RunId;
 use crate::store::StoreError;
@@ -71,7 +73,8 @@ impl Listening {
     pub(super) async fn begin(&self, store: &SqliteStore, app: &str, poll: Duration) {
         let begin = async || {
             let mut changes = Changes {
-                log: Log::of(&store.file),
+                file: store.file.clone(),
+                log: Log::of(store.file.path()),
                 writer: store.writer.clone(),
                 readers: store.readers.clone(),
                 hints: store.hints.clone(),
@@ -99,6 +102,7 @@ impl Drop for Listening {
 }
 
 struct Changes {
+    file: Arc<DatabaseFile>,
     log: Log,
     writer: SqlitePool,
     readers: SqlitePool,
@@ -145,6 +149,10 @@ impl Changes {
         let mut asked = Instant::now();
         while !self.writer.is_closed() {
             interval.tick().await;
+            if let Err(error) = self.file.check() {
+                debug!(%error, "nothing more is listened for");
+                return self.hints.fall_silent();
+            }
             let looked = if asked.elapsed() >= poll {
                 asked = Instant::now();
                 self.look().await.and(self.ask(true).await)

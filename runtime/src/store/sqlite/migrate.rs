@@ -1,4 +1,5 @@
-use sqlx::{Connection, SqliteConnection, SqlitePool};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
 
 use crate::store::migration::{Migration, Recorded, TooOld, pending};
 
@@ -33,9 +34,9 @@ impl From<sqlx::Error> for MigrateError {
 }
 
 /// Brings the schema up to date. The write lock of the file makes processes take turns.
-pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), MigrateError> {
+pub(super) async fn migrate(options: &SqliteConnectOptions) -> Result<(), MigrateError> {
     // The pool hides why a connection failed behind its own time-out; a connection of its own says.
-    let mut connection = SqliteConnection::connect_with(&writer.connect_options()).await?;
+    let mut connection = SqliteConnection::connect_with(options).await?;
     let migrated = apply(&mut connection).await;
     connection.close().await?;
     migrated

@@ -8,6 +8,7 @@ mod accept;
 mod batches;
 mod claim;
 mod connect;
+mod file;
 mod flush;
 mod inbox;
 mod lease;
@@ -31,7 +32,6 @@ mod verbs;
 mod waits;
 
 use std::ops::{Deref, DerefMut};
-use std::path::PathBuf;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::file::DatabaseFile;
 use self::life::Lives;
 use self::listen::Listening;
 use super::hints::{Hints, Stirred};
@@ -59,7 +60,7 @@ use crate::step::Connection;
 
 /// See the [module](self).
 pub(super) struct SqliteStore {
-    file: PathBuf,
+    file: Arc<DatabaseFile>,
     /// Has one connection.
     writer: SqlitePool,
     readers: SqlitePool,
@@ -74,11 +75,13 @@ pub(super) struct SqliteStore {
 /// A transaction that tells what it has stirred.
 struct Write {
     tx: Transaction<'static, Sqlite>,
+    file: Arc<DatabaseFile>,
     hints: Arc<Hints>,
 }
 
 impl Write {
     async fn commit(self, stirred: Stirred) -> Result<(), StoreError> {
+        self.file.check()?;
         self.tx.commit().await?;
         self.hints.stir(stirred);
         Ok(())
@@ -109,11 +112,20 @@ impl SqliteStore {
     }
 
     async fn write(&self) -> Result<Write, StoreError> {
-        Ok(Write { tx: self.begin_immediate().await?, hints: self.hints.clone() })
+        let tx = self.begin_immediate().await?;
+        Ok(Write { tx, file: self.file.clone(), hints: self.hints.clone() })
     }
 
     async fn begin_immediate(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        // Only now: it may have waited long for its turn.
+        self.file.check()?;
+        Ok(begun?)
+    }
+
+    fn readers(&self) -> Result<&SqlitePool, StoreError> {
+        self.file.check()?;
+        Ok(&self.readers)
     }
 }
 
@@ -177,12 +189,12 @@ impl Store for SqliteStore {
         promote::promote(self, limit).await
     }
 
-    async fn join(&self, worker: &Worker, lease: Duration) -> Result<Instant, StoreError> {
-        lease::join(self, worker, lease).await
+    async fn join(&self, worker: &Worker, _: Duration) -> Result<Instant, StoreError> {
+        lease::join(self, worker).await
     }
 
     fn renewals(&self) -> Box<dyn Renewals> {
-        Box::new(lease::OwnConnection::like(&self.writer))
+        Box::new(lease::OwnConnection::of(self))
     }
 
     async fn leave(&self, worker: WorkerId) -> Result<(), StoreError> {
@@ -244,7 +256,7 @@ impl Store for SqliteStore {
         let Connection::Sqlite(tx, turn) = transaction else {
             unreachable!("it was begun in this store");
         };
-        let concluded = transaction::conclude(&self.hints, tx, worker, commit, run).await;
+        let concluded = transaction::conclude(self, tx, worker, commit, run).await;
         drop(turn);
         concluded
     }

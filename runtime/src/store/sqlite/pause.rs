@@ -3,6 +3,7 @@
 use sqlx::Row as _;
 
 use super::SqliteStore;
+use super::lease;
 use super::value::{Columns as _, batch, micros, now};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Paused, RunStatus, StoreError, StrandedRuns};
@@ -23,7 +24,7 @@ const STRANDED: &str = "
     WITH driven AS MATERIALIZED (
         SELECT DISTINCT d.value ->> 'workflow' AS workflow, d.value ->> 'shape' AS shape
         FROM indelible_workers w, json_each(w.drives) d
-        WHERE w.app = ?1 AND w.expires_at > ?3
+        WHERE w.app = ?1 AND w.id IN (SELECT value FROM json_each(?3))
     ),
     standing AS (
         SELECT workflow, shape, count(*) AS runs, min(id) AS example
@@ -63,7 +64,7 @@ pub(super) async fn resume(
 }
 
 pub(super) async fn paused(store: &SqliteStore, app: &str) -> Result<Vec<Paused>, StoreError> {
-    let rows = sqlx::query(PAUSED).bind(app).fetch_all(&store.readers).await?;
+    let rows = sqlx::query(PAUSED).bind(app).fetch_all(store.readers()?).await?;
     rows.iter()
         .map(|row| Ok(Paused { workflow: row.try_get("workflow")?, since: row.time("at")? }))
         .collect()
@@ -73,11 +74,12 @@ pub(super) async fn stranded(
     store: &SqliteStore,
     app: &str,
 ) -> Result<Vec<StrandedRuns>, StoreError> {
+    let living = lease::living(&store.lives, store.readers()?).await?;
     let rows = sqlx::query(STRANDED)
         .bind(app)
         .bind(batch(RunStatus::unfinished()))
-        .bind(micros(now()))
-        .fetch_all(&store.readers)
+        .bind(batch(living))
+        .fetch_all(store.readers()?)
         .await?;
     rows.iter()
         .map(|row| {

@@ -70,12 +70,12 @@ const COUNTS: &str = "
     WHERE app = ?1 GROUP BY workflow, status ORDER BY workflow, status";
 
 pub(super) async fn run(store: &SqliteStore, id: RunId) -> Result<Option<RunRecord>, StoreError> {
-    let row = sqlx::query(RUN).bind(id.to_string()).fetch_optional(&store.readers).await?;
+    let row = sqlx::query(RUN).bind(id.to_string()).fetch_optional(store.readers()?).await?;
     row.as_ref().map(record).transpose()
 }
 
 pub(super) async fn journal(store: &SqliteStore, id: RunId) -> Result<Vec<Row>, StoreError> {
-    let rows = sqlx::query(JOURNAL).bind(id.to_string()).fetch_all(&store.readers).await?;
+    let rows = sqlx::query(JOURNAL).bind(id.to_string()).fetch_all(store.readers()?).await?;
     rows.iter().map(journal_row).collect()
 }
 
@@ -103,13 +103,13 @@ pub(super) async fn runs(
         .bind(attribute.map(|(_, value)| value))
         .bind(query.since.map(micros))
         .bind(query.before.map(micros));
-    let rows = listed.fetch_all(&store.readers).await?;
+    let rows = listed.fetch_all(store.readers()?).await?;
     rows.iter().map(record).collect()
 }
 
 pub(super) async fn counts(store: &SqliteStore, app: &str) -> Result<Vec<RunCount>, StoreError> {
     let rows: Vec<(String, String, i64)> =
-        sqlx::query_as(COUNTS).bind(app).fetch_all(&store.readers).await?;
+        sqlx::query_as(COUNTS).bind(app).fetch_all(store.readers()?).await?;
     rows.into_iter()
         .map(|(workflow, status, runs)| {
             Ok(RunCount { workflow, status: parse(&status)?, runs: runs.unsigned_abs() })

@@ -1,6 +1,7 @@
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
+use super::lease;
 use super::value::{batch, micros, now};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Registration, RunStatus, StoreError, Stranded};
@@ -11,7 +12,7 @@ const FORGET_DELIVERIES: &str = "
     WHERE app = ?1 AND part NOT IN (SELECT value FROM json_each(?2))
       AND part NOT IN (
         SELECT part.value FROM indelible_workers worker, json_each(worker.parts) part
-        WHERE worker.app = ?1 AND worker.expires_at > ?3
+        WHERE worker.app = ?1 AND worker.id IN (SELECT value FROM json_each(?3))
     )";
 
 /// What this program does not want, nor another version of it that is alive.
@@ -20,7 +21,7 @@ const UNSUBSCRIBE: &str = "
     WHERE app = ?1 AND part NOT IN (SELECT value FROM json_each(?2))
       AND part NOT IN (
         SELECT part.value FROM indelible_workers worker, json_each(worker.parts) part
-        WHERE worker.app = ?1 AND worker.expires_at > ?3
+        WHERE worker.app = ?1 AND worker.id IN (SELECT value FROM json_each(?3))
     )";
 
 const SUBSCRIBE: &str = "
@@ -32,7 +33,8 @@ const SUBSCRIBE: &str = "
 const FORGET_WORKFLOWS: &str = "
     DELETE FROM indelible_workflows
     WHERE app = ?1 AND id NOT IN (SELECT value FROM json_each(?2)) AND NOT EXISTS (
-        SELECT 1 FROM indelible_workers WHERE app = ?1 AND expires_at > ?3
+        SELECT 1 FROM indelible_workers
+        WHERE app = ?1 AND id IN (SELECT value FROM json_each(?3))
     )";
 
 const INSERT_WORKFLOWS: &str = "
@@ -74,17 +76,18 @@ const FORGET_SCHEDULES: &str = "
     WHERE app = ?1 AND workflow || ' ' || rule NOT IN (SELECT value FROM json_each(?2))
       AND workflow || ' ' || rule NOT IN (
         SELECT own.value FROM indelible_workers worker, json_each(worker.schedules) own
-        WHERE worker.app = ?1 AND worker.expires_at > ?3
+        WHERE worker.app = ?1 AND worker.id IN (SELECT value FROM json_each(?3))
     )";
 
 /// A schedule begins anew if workers lived lately of which none had it: what was due is not missed.
 const BEGIN_ANEW: &str = "
     UPDATE indelible_schedules SET due_at = NULL
     WHERE app = ?1 AND workflow || ' ' || rule IN (SELECT value FROM json_each(?2))
-      AND EXISTS (SELECT 1 FROM indelible_workers WHERE app = ?1 AND expires_at > ?3)
+      AND EXISTS (SELECT 1 FROM indelible_workers
+        WHERE app = ?1 AND id IN (SELECT value FROM json_each(?3)))
       AND workflow || ' ' || rule NOT IN (
         SELECT own.value FROM indelible_workers worker, json_each(worker.schedules) own
-        WHERE worker.app = ?1 AND worker.expires_at > ?3
+        WHERE worker.app = ?1 AND worker.id IN (SELECT value FROM json_each(?3))
     )";
 
 /// A new rule of a workflow knows the last tick of the one before.
@@ -105,7 +108,7 @@ pub(super) async fn register(
     let parts = batch(registration.parts());
     let schedules = batch(registration.schedule_names());
     let mut tx = store.write().await?;
-    let at = micros(now());
+    let living = batch(lease::living(&store.lives, &mut *tx).await?);
     let before = [
         (FORGET_DELIVERIES, &parts),
         (UNSUBSCRIBE, &parts),
@@ -113,12 +116,17 @@ pub(super) async fn register(
         (BEGIN_ANEW, &schedules),
     ];
     for (statement, own) in before {
-        sqlx::query(statement).bind(app).bind(own).bind(at).execute(&mut *tx).await?;
+        sqlx::query(statement).bind(app).bind(own).bind(&living).execute(&mut *tx).await?;
     }
     let unblocked = sqlx::query(UNBLOCK).bind(app).bind(&parts).execute(&mut *tx).await?;
     sqlx::query(FORGET_BLOCKED).bind(app).bind(&parts).execute(&mut *tx).await?;
     complete(&mut tx, registration).await?;
-    sqlx::query(FORGET_SCHEDULES).bind(app).bind(&schedules).bind(at).execute(&mut *tx).await?;
+    sqlx::query(FORGET_SCHEDULES)
+        .bind(app)
+        .bind(&schedules)
+        .bind(&living)
+        .execute(&mut *tx)
+        .await?;
     let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
         .bind(app)
         .bind(batch(RunStatus::unfinished()))

@@ -41,7 +41,7 @@ pub(super) async fn recorded(
         .bind(app)
         .bind(batch(RunStatus::unfinished()))
         .bind(workflow)
-        .fetch_all(&store.readers)
+        .fetch_all(store.readers()?)
         .await?;
     rows.iter()
         .map(|row| {

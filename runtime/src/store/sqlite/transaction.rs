@@ -10,7 +10,6 @@ use super::flush::flush_in;
 use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord};
 use crate::step::{Connection, Rollback};
-use crate::store::hints::Hints;
 use crate::store::{Concluded, RunCommit, StoreError};
 
 pub(super) async fn begin(store: &SqliteStore) -> Result<Connection, StoreError> {
@@ -22,12 +21,13 @@ pub(super) async fn begin(store: &SqliteStore) -> Result<Connection, StoreError>
 }
 
 pub(super) async fn conclude(
-    hints: &Hints,
+    store: &SqliteStore,
     mut tx: Transaction<'static, Sqlite>,
     worker: WorkerId,
     commit: Uuid,
     run: &RunCommit,
 ) -> Result<Concluded, StoreError> {
+    store.file.check()?;
     if let Err(error) = sqlx::query("RELEASE indelible").execute(&mut *tx).await {
         if !error.to_string().contains("no such savepoint") {
             return Ok(Concluded::RolledBack(failed(&error)));
@@ -48,7 +48,7 @@ pub(super) async fn conclude(
     }
     match tx.commit().await {
         Ok(()) => {
-            hints.stir(stirred);
+            store.hints.stir(stirred);
             Ok(Concluded::Committed(flushed))
         }
         Err(error) => Ok(Concluded::RolledBack(failed(&error))),

@@ -132,7 +132,7 @@ pub(super) async fn interventions(
     store: &SqliteStore,
     run: RunId,
 ) -> Result<Vec<Intervention>, StoreError> {
-    let rows = sqlx::query(INTERVENTIONS).bind(run.to_string()).fetch_all(&store.readers).await?;
+    let rows = sqlx::query(INTERVENTIONS).bind(run.to_string()).fetch_all(store.readers()?).await?;
     rows.iter()
         .map(|row| {
             InterventionColumns {

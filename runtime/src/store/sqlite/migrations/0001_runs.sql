@@ -99,14 +99,14 @@ CREATE TABLE indelible_schedules (
     PRIMARY KEY (app, workflow, rule)
 ) STRICT, WITHOUT ROWID;
 
--- Lives of workers. Whoever deletes a row takes over what it held.
+-- Lives of workers: each lasts as long as its process has a file beside the database locked. Whoever
+-- deletes a row takes over what it held.
 CREATE TABLE indelible_workers (
     id         TEXT    NOT NULL PRIMARY KEY,
     app        TEXT    NOT NULL,
     host       TEXT    NOT NULL,
     pid        INTEGER NOT NULL,
     joined_at  INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL,
     -- What it drives: with a shape only runs of that shape.
     drives     TEXT    NOT NULL,
     -- What its program subscribes to, and its schedules, each as its workflow and its rule: nobody
