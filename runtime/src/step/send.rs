@@ -132,6 +132,7 @@ impl<Ids: SentIds> SendEvent<Ids> {
                     }
                     Err(error) => Change::Fail {
                         attempt,
+                        of: 1,
                         error: ErrorRecord::new(
                             ErrorKind::Unstorable,
                             format!("the event `{name}` cannot be stored: {error}"),

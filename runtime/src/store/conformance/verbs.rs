@@ -16,7 +16,7 @@ use crate::store::{Fork, NewEvent, NewRun, Refusal, Replay, RunCommit, RunQuery,
 
 fn failed(key: &str) -> Entry {
     let error = ErrorRecord::new(ErrorKind::Error, "no");
-    Entry { change: Change::Fail { attempt: 3, error, cancelled: None }, ..done(key) }
+    Entry { change: Change::Fail { attempt: 3, of: 3, error, cancelled: None }, ..done(key) }
 }
 
 /// The end of a wait that has taken an event.
