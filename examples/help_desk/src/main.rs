@@ -66,12 +66,13 @@ async fn main() -> ExitCode {
 /// Logs what `RUST_LOG` asks for, past the bar.
 fn log_to(progress: &Progress) {
     let wanted = env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());
-    // Runs that fail stand in the summary, and the runtime says once that the database is away.
+    // Runs that fail or are held stand in the summary, and the runtime says once that the database
+    // is away.
     let usual = || {
         Targets::new()
             .with_default(LevelFilter::WARN)
             .with_target("sqlx", LevelFilter::ERROR)
-            .with_target("indelible::worker::driver", LevelFilter::ERROR)
+            .with_target("indelible::worker::log", LevelFilter::ERROR)
     };
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(progress.log())

@@ -154,6 +154,8 @@ pub enum Change {
     Retry {
         /// How many attempts have been made.
         attempt: u32,
+        /// How many are made at most.
+        of: u32,
         /// How long the next one waits, from the commit.
         after: Duration,
         /// Why the last one failed.
@@ -209,6 +211,8 @@ pub enum Change {
     Fail {
         /// How many attempts were made.
         attempt: u32,
+        /// How many would have been made at most.
+        of: u32,
         /// Why the last one failed.
         error: ErrorRecord,
         /// The child that is asked to cancel, where its end was waited for too long.
@@ -285,7 +289,7 @@ impl Change {
     pub fn committed(self, at: Timestamp) -> Transition {
         match self {
             Self::Sleep(due) => Transition::Sleeping { due: due.from(at) },
-            Self::Retry { attempt, after, error } => {
+            Self::Retry { attempt, after, error, .. } => {
                 Transition::Retrying { attempt, due: Due::After(after).from(at), error }
             }
             Self::Succeed { attempt, outcome, undo, .. } => {

@@ -39,10 +39,11 @@ impl Trail {
             Mismatch::NotEntered if ended => "its end".to_owned(),
             Mismatch::NotEntered => waiting.to_owned(),
         };
-        Fault::Nondeterminism(format!(
+        let message = format!(
             "the body no longer does what its journal says that it did\n  journal: {agreed}`{}` ({}, \
              line {})\n  body:    {agreed}{body}",
             row.key, row.kind, row.seq
-        ))
+        );
+        Fault::nondeterminism(Some(&row.key), message)
     }
 }

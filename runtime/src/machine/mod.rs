@@ -58,6 +58,8 @@ pub(crate) struct Machine {
     done: Done,
     /// Committed lines that the body has not seen yet.
     backlog: VecDeque<Row>,
+    /// How many of them it has seen before, when another machine drove the run.
+    recorded: usize,
     /// What was given out to be committed, until the driver says that it was.
     in_flight: Option<Vec<Entry>>,
     next_seq: u32,
@@ -179,6 +181,7 @@ impl Machine {
             phase: Phase::Over,
             done: Done::default(),
             backlog: VecDeque::new(),
+            recorded: 0,
             in_flight: None,
             next_seq,
             lines,
@@ -208,6 +211,7 @@ impl Machine {
             self.backlog = seen.into();
             self.phase = Phase::Body((definition.begin)(self.context()));
         }
+        self.recorded = self.backlog.len();
     }
 
     fn context(&self) -> BodyContext {
@@ -243,10 +247,7 @@ impl Machine {
                 self.operations.lock().fire(was_told || !self.inbox.is_empty());
                 self.keep_time(clock);
             }
-            self.poll_body(cx);
-            while self.operations.lock().has_passed_on() {
-                self.poll_body(cx);
-            }
+            self.run_body(cx);
             let fault = self.operations.lock().fault().cloned();
             if let Some(fault) = fault {
                 if !self.cancelled_at_fault() {
@@ -261,6 +262,26 @@ impl Machine {
             } else if !was_told {
                 return self.turn();
             }
+        }
+    }
+
+    /// Whether the body has yet to do again what the journal says that it did.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.recorded > 0
+    }
+
+    /// Has the body do so, up to where the last line of the journal is handed to it: what it does until
+    /// then is nothing new. [`poll`](Self::poll) goes on from there, and does this too where it was
+    /// not done before. A fault is left to it.
+    pub(crate) fn catch_up(&mut self, clock: Timestamp, cx: &mut Context<'_>) {
+        self.operations.lock().set_clock(clock);
+        while self.is_behind() {
+            self.run_body(cx);
+            if self.operations.lock().fault().is_some() {
+                return;
+            }
+            let Some(row) = self.backlog.pop_front() else { return };
+            self.deliver(row);
         }
     }
 
@@ -329,7 +350,6 @@ impl Machine {
     }
 
     /// What the body waits for, for a message.
-    #[cfg(feature = "testing")]
     pub(crate) fn waiting(&self) -> String {
         self.operations.lock().waiting()
     }
@@ -350,6 +370,14 @@ impl Machine {
             && *deadline <= clock
         {
             self.ended(End::Cancelled(reason.clone()));
+        }
+    }
+
+    /// Runs the body until it waits again.
+    fn run_body(&mut self, cx: &mut Context<'_>) {
+        self.poll_body(cx);
+        while self.operations.lock().has_passed_on() {
+            self.poll_body(cx);
         }
     }
 
@@ -417,6 +445,7 @@ impl Machine {
     /// begun, it goes no further: `left` says why.
     pub(crate) fn give_up(&mut self, end: End, left: &str) {
         let unseen: Vec<_> = self.backlog.drain(..).collect();
+        self.recorded = 0;
         unseen.iter().for_each(|row| self.done.note(row));
         if self.done.is_being_undone() {
             self.ended(self.done.end(Some(left)));
@@ -485,6 +514,7 @@ impl Machine {
     }
 
     fn deliver(&mut self, row: Row) {
+        self.recorded = self.recorded.saturating_sub(1);
         self.done.note(&row);
         if let Transition::Undoing { .. } = row.transition {
             self.phase = Phase::Undoing(self.undoing());
@@ -567,9 +597,8 @@ impl Machine {
         }
         let mut operations = self.operations.lock();
         if operations.is_empty() {
-            let fault = Fault::Nondeterminism(
-                "the body waits, but for no step: it awaits something that never comes".to_owned(),
-            );
+            let message = "the body waits, but for no step: it awaits something that never comes";
+            let fault = Fault::nondeterminism(None, message);
             operations.fail(fault.clone());
             return Poll::Ready(Turn::Held(fault));
         }

@@ -157,7 +157,9 @@ impl Simulated {
             }
             let waker = Waker::from(driven.woken.clone());
             let lag = std::mem::take(&mut driven.lag);
-            let turn = driven.machine.poll(clock - lag, &mut Context::from_waker(&waker));
+            let mut cx = Context::from_waker(&waker);
+            driven.machine.catch_up(clock - lag, &mut cx);
+            let turn = driven.machine.poll(clock - lag, &mut cx);
             if !lag.is_zero() && matches!(turn, Poll::Ready(Turn::Idle { .. })) {
                 driven.woken.0.store(true, Ordering::Relaxed);
                 stirred = true;

@@ -137,7 +137,7 @@ impl<T: DeserializeOwned> Invoke<T> {
                         let message =
                             format!("the input of `{workflow}` cannot be stored: {error}");
                         let error = ErrorRecord::new(ErrorKind::Unstorable, message);
-                        Change::Fail { attempt, error, cancelled: None }
+                        Change::Fail { attempt, of: 1, error, cancelled: None }
                     }
                 };
                 held.hand_in(change);

@@ -4,6 +4,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tracing::error_span;
+use tracing::instrument::{Instrument, Instrumented};
 
 use super::durable::{Durable, StepFuture};
 use super::error::{BoxError, Caught, Failure, Permanent, RetryAfter, StepError, caught, find};
@@ -313,7 +315,7 @@ impl<'s, T: 's, E: 's> IntoFuture for Run<'s, T, E> {
 /// A [`Run`] that is awaited.
 struct Running<'s, T, E> {
     run: Run<'s, T, E>,
-    current: Option<(u32, Attempt<'s, T, E>)>,
+    current: Option<(u32, Instrumented<Attempt<'s, T, E>>)>,
     /// What the last attempt has handed in.
     written: Option<Written>,
     /// How often in a row its transaction was in the way of another.
@@ -380,8 +382,10 @@ impl<T, E> Running<'_, T, E> {
     }
 
     fn begin(&mut self, attempt: u32) {
-        match panic::catch(|| (self.run.attempt)()) {
-            Ok(future) => self.current = Some((attempt, future)),
+        // Whatever is logged at any level is to say which attempt it comes from.
+        let span = error_span!("attempt", step = %self.run.held.key(), attempt);
+        match panic::catch(|| span.in_scope(&mut self.run.attempt)) {
+            Ok(future) => self.current = Some((attempt, future.instrument(span))),
             Err(record) => self.end(attempt, Err(Unsuccessful { record, again: Again::Backoff })),
         }
     }
@@ -396,7 +400,7 @@ impl<T, E> Running<'_, T, E> {
             return Poll::Pending;
         };
         let attempt = *attempt;
-        let polled = panic::catch(|| future.as_mut().poll(cx));
+        let polled = panic::catch(|| Pin::new(future).poll(cx));
         if let Some(open) = &self.run.open
             && open.has_begun()
         {
@@ -491,6 +495,7 @@ impl<T, E> Running<'_, T, E> {
             Ok(outcome) => Change::succeeded(attempt, outcome),
             Err(Unsuccessful { record, again }) => {
                 let error = *record;
+                let of = self.run.retries.saturating_add(1);
                 let wait = match again {
                     _ if attempt > self.run.retries => None,
                     Again::Never | Again::Anew => None,
@@ -500,8 +505,8 @@ impl<T, E> Running<'_, T, E> {
                     }
                 };
                 match wait {
-                    Some(after) => Change::Retry { attempt, after, error },
-                    None => Change::Fail { attempt, error, cancelled: None },
+                    Some(after) => Change::Retry { attempt, of, after, error },
+                    None => Change::Fail { attempt, of, error, cancelled: None },
                 }
             }
         };

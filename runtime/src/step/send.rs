@@ -137,6 +137,7 @@ impl<Ids: SentIds> SendEvent<Ids> {
                     }
                     Err(error) => Change::Fail {
                         attempt,
+                        of: 1,
                         error: ErrorRecord::new(
                             ErrorKind::Unstorable,
                             format!("the event `{name}` cannot be stored: {error}"),

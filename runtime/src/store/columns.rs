@@ -56,7 +56,7 @@ impl<'a> EntryColumns<'a> {
         };
         match &entry.change {
             Change::Sleep(due) => Self { due: Some(*due), ..columns },
-            Change::Retry { attempt, after, error } => Self {
+            Change::Retry { attempt, after, error, .. } => Self {
                 transition: RETRYING,
                 attempt: Some(*attempt),
                 due: Some(Due::After(*after)),

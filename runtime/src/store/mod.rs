@@ -347,6 +347,8 @@ pub(crate) type Judge<'a> = &'a (dyn Fn(&[Orphan]) -> Vec<Standing> + Send + Syn
 #[derive(Debug)]
 pub(crate) struct ClaimedRun {
     pub(crate) workflow: String,
+    /// Whether no worker has taken it up before.
+    pub(crate) is_new: bool,
     pub(crate) origin: Origin,
     /// What waits in its inbox, oldest first.
     pub(crate) inbox: Vec<Message>,

@@ -5,6 +5,7 @@
 //! begins it anew.
 
 use std::collections::{BTreeSet, HashSet};
+use std::fmt;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -42,6 +43,16 @@ pub enum Verb {
         /// That run.
         source: RunId,
     },
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Retried => f.write_str("retried"),
+            Self::Forked { source, state } => write!(f, "forked from {source} before `{state}`"),
+            Self::Replayed { source } => write!(f, "replayed from {source}"),
+        }
+    }
 }
 
 /// An intervention as it was read.

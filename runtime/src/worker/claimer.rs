@@ -6,9 +6,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{Instrument, warn};
 
 use super::driver::{self, Driver};
+use super::log;
 use super::lookout::{Looked, Lookout, Next};
 use super::quarantine::{Quarantine, Trial};
 use crate::id::WorkerId;
@@ -123,11 +124,14 @@ impl Claimer {
 
     fn drive(&self, run: ClaimedRun, slot: Option<OwnedSemaphorePermit>, trial: Option<Trial>) {
         let driver = self.driver.clone();
-        let inbox = driver.inboxes.open(run.origin.trigger.run);
-        self.runs.spawn(async move {
+        let id = run.origin.trigger.run;
+        let inbox = driver.inboxes.open(id);
+        let span = log::span(id, &run.workflow);
+        let driven = async move {
             driver::drive(driver, run, inbox, trial).await;
             drop(slot);
-        });
+        };
+        self.runs.spawn(driven.instrument(span));
     }
 }
 

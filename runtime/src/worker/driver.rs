@@ -7,12 +7,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tracing::{debug, error, info, warn};
+use tracing::{error, warn};
 
 use super::Env;
 use super::clock::DatabaseClock;
 use super::committer::{Commitment, Committer};
 use super::inbox::{Inbox, Inboxes};
+use super::log::{News, Quiet, taken_up};
 use super::pauses::Paused;
 use super::quarantine::{Caution, Trial};
 use super::transactions::Transactions;
@@ -23,7 +24,8 @@ use crate::payload::Payload;
 use crate::step::{Open, catch_panic};
 use crate::store::{ClaimedRun, RunCommit, Then};
 
-/// A run whose next timer is no further away than this is kept in memory.
+/// A run whose next timer is no further away than this is kept in memory. One that waits longer parks,
+/// and the log says so.
 const KEPT: SignedDuration = SignedDuration::from_secs(2);
 
 /// What a run is driven with.
@@ -35,6 +37,8 @@ pub(crate) struct Driver {
     pub(crate) transactions: Transactions,
     pub(crate) inboxes: Arc<Inboxes>,
     pub(crate) paused: Paused,
+    /// Where bodies do again what they did.
+    pub(crate) quiet: Arc<Quiet>,
 }
 
 impl Driver {
@@ -64,16 +68,17 @@ impl Driver {
 pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, trial: Option<Trial>) {
     let Some(definition) = driver.env.program.workflow(&claimed.workflow) else {
         // The claim names the workflows that this program has.
-        error!(workflow = claimed.workflow, "a run was claimed that this program cannot drive");
+        error!("a run was claimed that this program cannot drive");
         return;
     };
     let (run, generation) = (claimed.origin.trigger.run, claimed.origin.generation);
     let input = claimed.origin.trigger.data.clone();
     if let Some(reason) = &claimed.unreadable {
-        let then = unreadable(&claimed, reason, !definition.undos.is_empty());
-        let handlers = handlers(&driver, &claimed.workflow, run, &input, &then);
-        return let_go(&driver.committer, run, then, handlers).await;
+        let last = unreadable(&claimed, reason, !definition.undos.is_empty());
+        let handlers = handlers(&driver, &claimed.workflow, run, &input, &last.then);
+        return let_go(&driver.committer, run, last, handlers).await;
     }
+    taken_up(claimed.is_new);
     let caution = Caution::towards(claimed.standing);
     if caution == Caution::Hesitate && !driver.announce(run, "its body".to_owned()).await {
         return;
@@ -90,7 +95,6 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, tri
     }
     if caution == Caution::GiveUp {
         let error = crash_loop(claimed.standing.take_overs, claimed.suspected.as_deref());
-        error!(%run, workflow, "the run failed: {error}");
         let left = error.message.clone();
         let cancelled = claimed.inbox.iter().find_map(Message::cancellation).map(str::to_owned);
         machine.give_up(cancelled.map_or(End::Failed(error), End::Cancelled), &left);
@@ -107,6 +111,7 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, tri
         machine,
         inbox,
         commit: None,
+        news: Vec::new(),
         hesitates,
         trial,
         watched,
@@ -130,22 +135,34 @@ async fn asked_to_rest(env: &Env, paused: &mut Paused, workflow: &str) {
     }
 }
 
+/// What becomes of a run with the last commit of a worker.
+struct Last {
+    then: Then,
+    news: Option<News>,
+}
+
+impl Last {
+    fn end(end: End) -> Self {
+        let news = Some(News::of_end(&end));
+        Self { then: Then::End(end), news }
+    }
+}
+
 /// What becomes of a run of which no machine can be made.
-fn unreadable(claimed: &ClaimedRun, reason: &str, may_undo: bool) -> Then {
-    let (run, workflow) = (claimed.origin.trigger.run, &claimed.workflow);
+fn unreadable(claimed: &ClaimedRun, reason: &str, may_undo: bool) -> Last {
     match claimed.inbox.iter().find_map(Message::cancellation) {
         Some(asked) if may_undo => {
             let message = format!(
                 "the run was cancelled: {asked}; what it did is not undone, as what is stored of it \
                  cannot be read: {reason}"
             );
-            error!(%run, workflow, "{message}");
-            Then::End(End::Failed(ErrorRecord::new(ErrorKind::Cancelled, message)))
+            Last::end(End::Failed(ErrorRecord::new(ErrorKind::Cancelled, message)))
         }
-        Some(asked) => Then::End(End::Cancelled(asked.to_owned())),
+        Some(asked) => Last::end(End::Cancelled(asked.to_owned())),
         None => {
-            error!(%run, workflow, reason, "the run is held: what is stored of it cannot be read");
-            Then::Hold(reason.to_owned())
+            let what = format!("what is stored of it cannot be read: {reason}");
+            let news = Some(News::Held { step: None, reason: what });
+            Last { then: Then::Hold(reason.to_owned()), news }
         }
     }
 }
@@ -181,6 +198,8 @@ struct Drive {
     inbox: Inbox,
     /// The commit under way, if there is one.
     commit: Option<BoxFuture<'static, Option<Commitment>>>,
+    /// What there is to tell once it is made.
+    news: Vec<News>,
     /// Whether it is to be said what begins before it does, as a worker went down with the run.
     hesitates: bool,
     /// Of a suspect, until it gets on.
@@ -191,7 +210,7 @@ struct Drive {
 impl Drive {
     /// Polls the machine until it comes to rest, and says what the run's last commit by this worker
     /// is to be; `None` if there is none to make.
-    async fn until_rest(&mut self) -> Option<Then> {
+    async fn until_rest(&mut self) -> Option<Last> {
         let env = self.driver.env.clone();
         let mut draining = false;
         let mut paused = self.driver.paused.clone();
@@ -201,7 +220,7 @@ impl Drive {
             let clock = &self.driver.clock;
             let machine = &mut self.machine;
             let commit = &mut self.commit;
-            let watched = &self.watched;
+            let (watched, quiet) = (&self.watched, &self.driver.quiet);
             let turn = tokio::select! {
                 commitment = async { commit.as_mut().expect("checked").await }, if commit.is_some() => {
                     self.commit = None;
@@ -209,13 +228,14 @@ impl Drive {
                         Some(Commitment::Committed(at)) => self.committed(at),
                         Some(Commitment::RolledBack(rollback)) => machine.rolled_back(rollback),
                         Some(Commitment::Evicted) => {
-                            warn!(run = %self.run, workflow = self.workflow, "the run is another worker's now");
+                            warn!("the run is another worker's now");
                             return None;
                         }
                         Some(Commitment::Refused(reason)) => {
-                            let error = self.refused(reason);
+                            self.news.clear();
+                            let error = refused(&reason);
                             if !self.machine.refused(error.clone()) {
-                                return Some(Then::End(End::Failed(error)));
+                                return Some(Last::end(End::Failed(error)));
                             }
                         }
                         // The lease is lost; so is the run.
@@ -233,7 +253,7 @@ impl Drive {
                     continue;
                 }
                 turn = poll_fn(|cx| {
-                    watched.poll(|| poll(machine, clock, timer.as_mut(), cx))
+                    watched.poll(|| poll(machine, quiet, clock, timer.as_mut(), cx))
                 }) => turn,
             };
             match turn {
@@ -247,9 +267,8 @@ impl Drive {
                         end,
                         transaction,
                     } = *commit;
-                    if let Some(end) = &end {
-                        self.log_end(end);
-                    }
+                    self.news = entries.iter().filter_map(News::of_entry).collect();
+                    self.news.extend(end.as_ref().map(News::of_end));
                     let handlers = end.as_ref().map_or_else(Vec::new, |end| {
                         self.driver.env.program.handlers(&self.workflow, self.run, &self.input, end)
                     });
@@ -277,7 +296,8 @@ impl Drive {
                     let wait = until.map(|until| until.duration_since(clock.now()));
                     let kept = wait.is_some_and(|wait| wait <= KEPT);
                     if draining || !kept {
-                        return Some(Then::Park(until));
+                        let news = Some(News::of_parking(&self.machine, until));
+                        return Some(Last { then: Then::Park(until), news });
                     }
                     tokio::select! {
                         () = sleep_until(clock.instant_of(until.unwrap_or(Timestamp::MAX))) => {}
@@ -293,27 +313,28 @@ impl Drive {
                     self.hesitates = false;
                     self.machine.go_ahead();
                 }
-                Turn::Drained => return Some(Then::Release),
+                Turn::Drained => return Some(Last { then: Then::Release, news: None }),
                 Turn::Ended => return None,
                 Turn::Held(fault) => {
-                    error!(run = %self.run, workflow = self.workflow, "the run is held: {fault}");
-                    return Some(Then::Hold(fault.to_string()));
+                    let news = Some(News::of_fault(&fault));
+                    return Some(Last { then: Then::Hold(fault.to_string()), news });
                 }
             }
         }
     }
 
     /// Makes the run's last commit by this worker.
-    async fn settle(self, then: Option<Then>) {
-        let Some(then) = then else { return };
+    async fn settle(self, last: Option<Last>) {
+        let Some(last) = last else { return };
         // The machine goes first: nothing of it may run on once the run is another's.
         let Self { driver, run, workflow, input, machine, inbox: _inbox, .. } = self;
         let _ = catch_panic(|| drop(machine));
-        let handlers = handlers(&driver, &workflow, run, &input, &then);
-        let_go(&driver.committer, run, then, handlers).await;
+        let handlers = handlers(&driver, &workflow, run, &input, &last.then);
+        let_go(&driver.committer, run, last, handlers).await;
     }
 
     fn committed(&mut self, at: Timestamp) {
+        self.news.drain(..).for_each(|news| news.tell(at));
         let before = self.machine.lines();
         self.machine.committed(at);
         let lines = self.machine.lines();
@@ -326,32 +347,19 @@ impl Drive {
         let limit = self.driver.env.program.limits.lines;
         if (before + 1..=lines).contains(&(limit / 5)) {
             warn!(
-                run = %self.run, workflow = self.workflow, lines, limit,
+                lines,
+                limit,
                 "the run's journal grows long: beyond the limit the run fails; carry the variables of \
                  its loop with `#[carried(..)]`"
             );
         }
     }
+}
 
-    /// The database does not accept what a step gave: the run fails visibly.
-    fn refused(&self, reason: String) -> ErrorRecord {
-        error!(run = %self.run, workflow = self.workflow, reason, "the database refused a row of this run");
-        let message = format!("the database refused to store what a step gave: {reason}");
-        ErrorRecord::new(ErrorKind::Unstorable, message.replace('\0', "\u{fffd}"))
-    }
-
-    fn log_end(&self, end: &End) {
-        match end {
-            End::Completed(_) => debug!(run = %self.run, workflow = self.workflow, "completed"),
-            End::Restarted(_) => debug!(run = %self.run, workflow = self.workflow, "begins anew"),
-            End::Cancelled(reason) => {
-                info!(run = %self.run, workflow = self.workflow, reason, "cancelled");
-            }
-            End::Failed(error) => {
-                warn!(run = %self.run, workflow = self.workflow, %error, "the run failed");
-            }
-        }
-    }
+/// The database does not accept what a step gave: the run fails visibly.
+fn refused(reason: &str) -> ErrorRecord {
+    let message = format!("the database refused to store what a step gave: {reason}");
+    ErrorRecord::new(ErrorKind::Unstorable, message.replace('\0', "\u{fffd}"))
 }
 
 /// The runs that are started when a run has not completed.
@@ -384,20 +392,29 @@ fn nothing(run: RunId, then: Then) -> RunCommit {
 }
 
 /// Makes a run's last commit by this worker.
-async fn let_go(committer: &Committer, run: RunId, then: Then, handlers: Vec<Child>) {
+async fn let_go(committer: &Committer, run: RunId, last: Last, handlers: Vec<Child>) {
+    let Last { then, news } = last;
     let commit = RunCommit { handlers, ..nothing(run, then) };
-    if let Ok(Commitment::Refused(reason)) = committer.submit(commit).await {
-        error!(%run, reason, "the database refuses to let the run go; it stays where it is");
+    match committer.submit(commit).await {
+        Ok(Commitment::Committed(at)) => news.into_iter().for_each(|news| news.tell(at)),
+        Ok(Commitment::Refused(reason)) => {
+            error!(reason, "the database refuses to let the run go; it stays where it is");
+        }
+        _ => {}
     }
 }
 
 /// Polls a machine, again whenever a timer of its own is due: a poll may set another one.
 fn poll(
     machine: &mut Machine,
+    quiet: &Quiet,
     clock: &DatabaseClock,
     mut timer: Pin<&mut Sleep>,
     cx: &mut Context<'_>,
 ) -> Poll<Turn> {
+    if machine.is_behind() {
+        quiet.during(|| machine.catch_up(clock.now(), cx));
+    }
     loop {
         if let Poll::Ready(turn) = machine.poll(clock.now(), cx) {
             return Poll::Ready(turn);

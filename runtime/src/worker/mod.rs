@@ -11,6 +11,7 @@ mod committer;
 mod driver;
 mod inbox;
 mod lease;
+mod log;
 mod lookout;
 mod outages;
 mod pauses;
@@ -165,7 +166,9 @@ async fn live_once(env: &Arc<Env>, lease: Lease) -> Over {
     let transactions = Transactions { env: env.clone(), worker, clock: clock.clone() };
     let (pausing, paused) = watch::channel(BTreeSet::new());
     services.spawn(pauses::follow(env.clone(), pausing));
-    let driver = Driver { env: env.clone(), clock, committer, transactions, inboxes, paused };
+    let quiet = Arc::default();
+    let driver =
+        Driver { env: env.clone(), clock, committer, transactions, inboxes, paused, quiet };
     let runs = Runs::default();
     let mut claiming = Box::pin(claimer::claim(driver, worker, runs.clone()));
     let over = tokio::select! {

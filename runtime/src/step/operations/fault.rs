@@ -4,22 +4,27 @@ use crate::journal::StateKey;
 use crate::payload::{EncodeError, Payload};
 use crate::workflow::StepKind;
 
-/// Why a run can go no further with this program.
+/// Why a run can go no further with this program: body and journal contradict one another, or
+/// something stored does not fit the type that the code has now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Body and journal contradict one another.
-    Nondeterminism(String),
-    /// Something stored does not fit the type that the code has now.
-    Undecodable(String),
+pub(crate) struct Fault {
+    /// The step that it is about, if it is about one.
+    pub(crate) step: Option<StateKey>,
+    message: String,
 }
 
 impl Fault {
+    /// Body and journal contradict one another.
+    pub(crate) fn nondeterminism(step: Option<&StateKey>, message: impl Into<String>) -> Self {
+        Self { step: step.cloned(), message: message.into() }
+    }
+
     pub(crate) fn undecodable_input(
         type_name: &str,
         error: &dyn fmt::Display,
         data: &Payload,
     ) -> Self {
-        Self::undecodable("the run's input", type_name, error, data)
+        Self::undecodable(None, "the run's input", type_name, error, data)
     }
 
     pub(crate) fn undecodable_outcome(
@@ -28,7 +33,8 @@ impl Fault {
         error: &dyn fmt::Display,
         data: &Payload,
     ) -> Self {
-        Self::undecodable(&format!("the committed outcome of step `{key}`"), type_name, error, data)
+        let what = format!("the committed outcome of step `{key}`");
+        Self::undecodable(Some(key), &what, type_name, error, data)
     }
 
     pub(crate) fn undecodable_error(
@@ -37,7 +43,8 @@ impl Fault {
         error: &dyn fmt::Display,
         data: &Payload,
     ) -> Self {
-        Self::undecodable(&format!("the error of step `{key}`"), type_name, error, data)
+        let what = format!("the error of step `{key}`");
+        Self::undecodable(Some(key), &what, type_name, error, data)
     }
 
     pub(crate) fn undecodable_event(
@@ -46,38 +53,46 @@ impl Fault {
         error: &dyn fmt::Display,
         data: &Payload,
     ) -> Self {
-        Self::undecodable(&format!("an event that step `{key}` waits for"), type_name, error, data)
+        let what = format!("an event that step `{key}` waits for");
+        Self::undecodable(Some(key), &what, type_name, error, data)
     }
 
     pub(crate) fn unstorable(key: &StateKey, error: &EncodeError) -> Self {
-        Self::Undecodable(format!("the variables of the loop `{key}` cannot be stored: {error}"))
+        let message = format!("the variables of the loop `{key}` cannot be stored: {error}");
+        Self { step: Some(key.clone()), message }
     }
 
     pub(crate) fn no_undo(key: &StateKey) -> Self {
-        Self::Nondeterminism(format!(
+        let message = format!(
             "step `{key}` was committed with an undo, and the program has none for it\n  keep \
              `.undo(function)` in the expression that makes the step, as long as there are \
              unfinished runs"
-        ))
+        );
+        Self { step: Some(key.clone()), message }
     }
 
-    fn undecodable(what: &str, type_name: &str, error: &dyn fmt::Display, data: &Payload) -> Self {
+    fn undecodable(
+        step: Option<&StateKey>,
+        what: &str,
+        type_name: &str,
+        error: &dyn fmt::Display,
+        data: &Payload,
+    ) -> Self {
         const SHOWN: usize = 200;
         let text = data.as_str();
         let shown: String = text.chars().take(SHOWN).collect();
         let more = if shown.len() < text.len() { " …" } else { "" };
-        Self::Undecodable(format!(
+        let message = format!(
             "{what} no longer fits the type that the code gives it\n  type:    {type_name}\n  \
              reason:  {error}\n  stored:  {shown}{more}"
-        ))
+        );
+        Self { step: step.cloned(), message }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nondeterminism(message) | Self::Undecodable(message) => f.write_str(message),
-        }
+        f.write_str(&self.message)
     }
 }
 

@@ -26,7 +26,7 @@ impl Operations {
                 let Some(key) = key else { return self.discarded.push(message.id) };
                 let change = match result.clone() {
                     Ok(outcome) => Change::succeeded(1, outcome),
-                    Err(error) => Change::Fail { attempt: 1, error, cancelled: None },
+                    Err(error) => Change::Fail { attempt: 1, of: 1, error, cancelled: None },
                 };
                 self.taken.push(message.id);
                 self.hand_in(&key, change);

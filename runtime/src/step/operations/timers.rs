@@ -35,7 +35,11 @@ impl Operations {
                     let cancelled = (!operation.entering.detached).then_some(child);
                     let message = "the invoked run did not end in time";
                     let error = ErrorRecord::new(ErrorKind::Timeout, message);
-                    over.push((due, key.clone(), Change::Fail { attempt: 1, error, cancelled }));
+                    over.push((
+                        due,
+                        key.clone(),
+                        Change::Fail { attempt: 1, of: 1, error, cancelled },
+                    ));
                 }
                 _ => {}
             }

@@ -176,7 +176,7 @@ pub(super) async fn an_abandoned_child_is_asked_to_cancel(world: World) {
     let error = ErrorRecord::new(ErrorKind::Timeout, "it takes too long");
     let entries = vec![
         entry("lost", Change::Abandon { cancelled: Some(lost.id) }),
-        entry("late", Change::Fail { attempt: 1, error, cancelled: Some(late.id) }),
+        entry("late", Change::Fail { attempt: 1, of: 1, error, cancelled: Some(late.id) }),
     ];
     world.rung();
     let flushed = world.flush(worker, &[commit(parent, 2, entries, Then::Continue)]).await;
@@ -213,7 +213,7 @@ pub(super) async fn a_childs_end_at_the_same_time_as_a_time_out_leaves_nothing_b
         });
         jitter.pass().await;
         let error = ErrorRecord::new(ErrorKind::Timeout, "it takes too long");
-        let change = Change::Fail { attempt: 1, error, cancelled: Some(id) };
+        let change = Change::Fail { attempt: 1, of: 1, error, cancelled: Some(id) };
         let late = commit(parent, 1, vec![entry("late", change)], Then::Continue);
         world.flush(worker, &[late]).await.expect("it is ours");
         let ended = ending.await.expect("it does not panic").expect("the worker lives");

@@ -193,7 +193,7 @@ pub(super) async fn operators_say_what_they_did(world: World) {
 
     let failed = world.claimed(worker).await;
     let error = ErrorRecord { step: Some("a".into()), ..ErrorRecord::new(ErrorKind::Error, "no") };
-    let change = Change::Fail { attempt: 1, error: error.clone(), cancelled: None };
+    let change = Change::Fail { attempt: 1, of: 1, error: error.clone(), cancelled: None };
     let entries = vec![done("first"), Entry { change, ..done("a") }];
     let end = commit(failed, 0, entries, Then::End(End::Failed(error)));
     world.flush(worker, &[end]).await.expect("it is ours");

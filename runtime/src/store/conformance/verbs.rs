@@ -18,7 +18,7 @@ use crate::store::{
 
 fn failed(key: &str) -> Entry {
     let error = ErrorRecord::new(ErrorKind::Error, "no");
-    Entry { change: Change::Fail { attempt: 3, error, cancelled: None }, ..done(key) }
+    Entry { change: Change::Fail { attempt: 3, of: 3, error, cancelled: None }, ..done(key) }
 }
 
 /// The end of a wait that has taken an event, in whose data is what Postgres takes no JSON apart for.

@@ -217,6 +217,7 @@ fn ranked(run: RunId, row: &PgRow) -> Result<Ranked, StoreError> {
     let origin = Origin { trigger, seed, retries, generation, started_at, journal: Vec::new() };
     let run = ClaimedRun {
         workflow: row.try_get("workflow")?,
+        is_new: started_at == row.time("at")?,
         origin,
         inbox: Vec::new(),
         standing: Standing { take_overs: number("take_overs")?, suspects: number("suspects")? },

@@ -346,7 +346,7 @@ async fn a_transaction_whose_connection_breaks_is_not_committed() {
 /// The commit of a step that has failed, and of its run with it.
 fn failing(run: RunId, first_seq: u32) -> RunCommit {
     let error = ErrorRecord::new(ErrorKind::Error, "no");
-    let change = Change::Fail { attempt: 1, error: error.clone(), cancelled: None };
+    let change = Change::Fail { attempt: 1, of: 1, error: error.clone(), cancelled: None };
     let entry = Entry { change, ..done("b") };
     let error = ErrorRecord { step: Some("b".into()), ..error };
     commit(run, first_seq, vec![entry], Then::End(End::Failed(error)))

@@ -119,10 +119,12 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
         let journal = journals.remove(&run).unwrap_or_default();
         let last_seq: Option<u32> = row.try_get("last_seq")?;
         let got_on = journal.last().map(|row| row.seq) != last_seq;
+        let started_at = row.time("started_at")?;
         let (take_overs, suspects) = (row.try_get("take_overs")?, row.try_get("suspects")?);
         let standing = if got_on { Standing::default() } else { Standing { take_overs, suspects } };
         runs.push(ClaimedRun {
             workflow: row.try_get("workflow")?,
+            is_new: micros(started_at) == micros(at),
             origin: Origin {
                 trigger: TriggerData {
                     run,
@@ -133,7 +135,7 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
                 seed: row.uuid("seed")?,
                 retries: row.try_get("retries")?,
                 generation: row.try_get("generation")?,
-                started_at: row.time("started_at")?,
+                started_at,
                 journal,
             },
             inbox: inboxes.remove(&run).unwrap_or_default(),
