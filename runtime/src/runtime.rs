@@ -162,9 +162,10 @@ impl<A: App> RuntimeBuilder<A> {
     /// How long the runs of a worker that died stay with it before others take them over (10 s; from
     /// 500 ms to a day). A worker that cannot reach the database for so long drops what it drives.
     ///
-    /// On SQLite nobody waits for that: the operating system says whether a worker's process is there.
-    /// Others look each quarter of this time. The runs of a process that is there, and stopped or
-    /// hanging, stay with it until it ends.
+    /// On the same machine nobody waits for that: the operating system says whether a worker's process is
+    /// there (for Postgres, so far as it is Linux and both are in the same container). Others look when
+    /// they start, and each quarter of this time. On SQLite the runs of a process that is there, and
+    /// stopped or hanging, stay with it until it ends.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.worker.lease = lease.clamp(Duration::from_millis(500), MAX_LEASE);
         self

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::database::{Database, Link, again};
-use super::register;
 use super::value::Columns as _;
+use super::{neighbours, register};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::hints::{Stirred, Work};
@@ -16,9 +16,9 @@ use crate::store::{Judge, Orphan, Renewals, RunStatus, Standing, StoreError, Wor
 
 const JOIN: &str = "
     INSERT INTO indelible.workers
-        (id, app, host, pid, joined_at, expires_at, workflows, shapes, parts, schedules)
+        (id, app, host, pid, joined_at, expires_at, workflows, shapes, parts, schedules, machine)
     VALUES ($1, $2, $3, $4, clock_timestamp(), clock_timestamp() + $5 * interval '1 second',
-            $6, $7, $8, $9)";
+            $6, $7, $8, $9, $10)";
 
 /// Served by the primary key. Changes no key, so it does not wait for a flush.
 const RENEW: &str = "
@@ -27,11 +27,12 @@ const RENEW: &str = "
 /// Waits for a flush of this worker's that is under way.
 const LEAVE: &str = "DELETE FROM indelible.workers WHERE id = $1 RETURNING id, app";
 
-/// Goes over all workers: there is one row a process. A worker whose flush is under way is left for
-/// the next time.
+/// Deletes workers that are known to be gone, and those whose leases have run out. Goes over all: there is
+/// one row a process. A worker whose flush is under way is left for the next time.
 pub(super) const EXPIRE: &str = "
     DELETE FROM indelible.workers WHERE id IN (
-        SELECT id FROM indelible.workers WHERE expires_at <= now() FOR UPDATE SKIP LOCKED
+        SELECT id FROM indelible.workers WHERE expires_at <= now() OR id = ANY ($1)
+        FOR UPDATE SKIP LOCKED
     )
     RETURNING id, app";
 
@@ -133,6 +134,7 @@ pub(super) async fn join(
         )
         .bind(worker.registration.parts())
         .bind(worker.registration.schedule_names())
+        .bind(neighbours::machine())
         .execute(&mut *tx)
         .await?;
     tx.commit(Stirred::nothing()).await?;
@@ -191,8 +193,9 @@ pub(super) async fn cohorts(database: &Database, app: &str) -> Result<Vec<u32>, 
 }
 
 pub(super) async fn take_over(database: &Database, judge: Judge<'_>) -> Result<u64, StoreError> {
+    let gone = neighbours::gone(&mut database.acquire().await?).await?;
     let mut tx = database.begin().await?;
-    let expired = sqlx::query_as(EXPIRE).fetch_all(&mut *tx).await?;
+    let expired = sqlx::query_as(EXPIRE).bind(gone).fetch_all(&mut *tx).await?;
     let (runs, stirred) = inherit(&mut tx, expired, judge).await?;
     tx.commit(stirred).await?;
     Ok(runs)

@@ -17,6 +17,7 @@ mod lease;
 #[cfg(test)]
 mod looks;
 mod migrate;
+mod neighbours;
 mod notify;
 mod pause;
 #[cfg(test)]

@@ -24,6 +24,9 @@ async fn connection(world: &World) -> PgConnection {
     PgConnection::connect(&world.database.url()).await.expect("the server answers")
 }
 
+/// The workers that are known to be gone.
+const NONE: &[Uuid] = &[];
+
 /// A transaction of another process.
 async fn transaction_beside(world: &World) -> Link {
     let pool = PgPool::connect(&world.database.url()).await.expect("the server answers");
@@ -79,7 +82,7 @@ async fn a_flush_that_comes_during_a_take_over_is_refused() {
         let run = world.claimed(worker).await;
         let mut tx = transaction_beside(&world).await;
         let gone: Vec<(Uuid, String)> =
-            sqlx::query_as(lease::EXPIRE).fetch_all(&mut tx).await.expect("it is over");
+            sqlx::query_as(lease::EXPIRE).bind(NONE).fetch_all(&mut tx).await.expect("it is over");
         assert_eq!(gone, [(worker.as_uuid(), APP.to_owned())]);
 
         let late = tokio::spawn({
@@ -105,7 +108,7 @@ async fn a_claim_that_comes_during_a_take_over_is_refused() {
         let worker = world.worker(Duration::ZERO).await;
         let run = world.start(1).await[0];
         let mut tx = transaction_beside(&world).await;
-        sqlx::query(lease::EXPIRE).execute(&mut tx).await.expect("it is over");
+        sqlx::query(lease::EXPIRE).bind(NONE).execute(&mut tx).await.expect("it is over");
 
         let late = tokio::spawn({
             let world = world.clone();
@@ -384,7 +387,8 @@ async fn a_run_that_is_retried_during_a_take_over_is_ready_once() {
         let run = world.claimed(worker).await;
         world.flush(worker, &[failing(run, 0)]).await.expect("nobody has taken over yet");
         let mut tx = transaction_beside(&world).await;
-        let gone = sqlx::query_as(lease::EXPIRE).fetch_all(&mut tx).await.expect("it is over");
+        let gone =
+            sqlx::query_as(lease::EXPIRE).bind(NONE).fetch_all(&mut tx).await.expect("it is over");
 
         let retried = timeout(AT_ONCE, world.store.retry(&[run], &uncancelled))
             .await

@@ -109,6 +109,8 @@ CREATE TABLE indelible.workers (
     app        text        NOT NULL,
     host       text        NOT NULL,
     pid        bigint      NOT NULL,
+    -- Where that is the id of a process, if it is known.
+    machine    text,
     joined_at  timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     -- What it drives: with a shape only runs of that shape.
