@@ -36,7 +36,8 @@ pub use crate::payload::{EncodeError, Payload};
 pub use crate::step::{
     Body, BodyFuture, Branch, Call, Caught, Context, Definition, Dropped, Durable, DurableFn,
     Failure, FromContext, NoUndo, Ordered, Passes, Race2, Race3, Race4, Race5, Race6, Race7, Race8,
-    Requirement, Returns, Tx, Undo, UndoOf, Undoes, begin, caught, join, race, seen, try_join,
+    Requirement, Returns, Tx, Undo, UndoOf, Undoes, begin, caught, join, race, refused, seen,
+    try_join,
 };
 use crate::text;
 pub use crate::workflow::fits::*;
@@ -222,11 +223,6 @@ pub fn requirements<const N: usize>(found: [Option<Requirement>; N]) -> Vec<Requ
 /// is none is called none.
 pub const fn definition<W: Body>(_: impl WorkflowFn<W>) -> Definition {
     Definition::of::<W>()
-}
-
-/// Stands in the place of a body that was refused.
-pub fn refused<T>() -> T {
-    unreachable!("a program with a refused body does not compile")
 }
 
 /// Stands in the place of an undo that was refused.

@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo run -p xtask -- test`.
 
 mod cargo;
+mod layers;
 mod macro_cost;
 mod postgres;
 
@@ -42,6 +43,9 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Fails if a module imports from one that is not on a floor below its own, or files do so in a circle.
+    /// CONTRIBUTING.md tells the floors.
+    Layers,
     /// Measures what the macros cost: `cargo check` of workflows against plain functions.
     MacroCost {
         /// How often each is checked.
@@ -101,6 +105,7 @@ async fn run(command: Command) -> Result<(), Stopped> {
         Command::FuzzMacros { seconds, seed } => {
             cargo::fuzz_macros(seconds, seed, &mut interrupts).await
         }
+        Command::Layers => layers::check(),
         Command::MacroCost { repetitions } => macro_cost::measure(repetitions),
     }
 }

@@ -4,7 +4,7 @@ mod declared;
 mod shapes;
 
 pub use self::declared::Declared;
-use crate::event::EventDef;
+use crate::event::{Catalog, EventDef};
 use crate::step::Definition;
 use crate::workflow::Handlers;
 
@@ -24,4 +24,11 @@ pub trait App: Send + Sync + 'static {
     /// Its workflows.
     #[doc(hidden)]
     fn workflows() -> Vec<Definition>;
+}
+
+impl Catalog {
+    /// The event types of an app.
+    pub fn of<A: App>() -> Self {
+        Self::new(A::events())
+    }
 }

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::Event;
-use crate::app::App;
 use crate::payload::{EncodeError, Payload};
 
 /// One event type of an app, without its Rust type.
@@ -113,11 +112,6 @@ impl Catalog {
     /// Gathers event types; `app!` has seen to it that no two have one name.
     pub(crate) fn new(events: impl IntoIterator<Item = EventDef>) -> Self {
         Self(events.into_iter().map(|event| (event.name, event)).collect())
-    }
-
-    /// The event types of an app.
-    pub fn of<A: App>() -> Self {
-        Self::new(A::events())
     }
 
     /// The event types, in order of name.

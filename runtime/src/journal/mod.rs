@@ -1,8 +1,6 @@
 //! What is persisted of a run, as types: where a step stands ([`StateKey`]), what happened to it
 //! ([`Transition`]), and the errors that a resumed run must see again exactly as they were.
 
-mod error;
-mod key;
 mod message;
 
 use std::time::Duration;
@@ -11,11 +9,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use self::error::{Attempt, ErrorKind, ErrorRecord, Undone};
-pub use self::key::StateKey;
 pub(crate) use self::message::Awaited;
 pub use self::message::{CancelKey, Content, MatchKey, Message, MessageId};
+pub use crate::error_record::{Attempt, ErrorKind, ErrorRecord, Undone};
 pub use crate::id::RunId;
+pub use crate::key::StateKey;
 
 use crate::id::EventId;
 use crate::payload::Payload;

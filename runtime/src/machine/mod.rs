@@ -26,10 +26,11 @@ pub(crate) use self::prefixes::replay_prefixes;
 use crate::journal::{
     Change, Entry, ErrorKind, ErrorRecord, Message, MessageId, Row, StateKey, Transition,
 };
+use crate::panic;
 use crate::payload::Payload;
 use crate::step::{
     Again, BodyFuture, Context as BodyContext, Definition, Fault, HandedIn, Keys, Limits, Open,
-    Operations, Resources, Rollback, Shared, Undo, UndoingFuture, catch_panic, undoing,
+    Operations, Resources, Rollback, Shared, Undo, UndoingFuture, undoing,
 };
 use crate::workflow::{Config, StepKind, TriggerData};
 
@@ -384,7 +385,7 @@ impl Machine {
     fn poll_body(&mut self, cx: &mut Context<'_>) {
         let end = match &mut self.phase {
             Phase::Over => return,
-            Phase::Body(body) => match catch_panic(|| body.as_mut().poll(cx)) {
+            Phase::Body(body) => match panic::catch(|| body.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => return,
                 Ok(Poll::Ready(Ok(output))) => End::Completed(output),
                 Ok(Poll::Ready(Err(failure))) => match self.operations.lock().restarted() {
@@ -459,7 +460,7 @@ impl Machine {
         // Steps that the body held are dropped with it, and with them their futures.
         let body = std::mem::replace(&mut self.phase, Phase::Over);
         // A panic in a destructor changes nothing about how the body ended.
-        let _ = catch_panic(|| drop(body));
+        let _ = panic::catch(|| drop(body));
         self.end = EndState::Reached(end);
     }
 

@@ -10,7 +10,6 @@ mod invoke;
 mod join;
 mod join_all;
 mod operations;
-mod panic;
 mod probes;
 mod race;
 mod restart;
@@ -38,7 +37,7 @@ pub use self::send::{SendEvent, SentIds};
 pub use self::sleep::Sleep;
 pub use self::transaction::Tx;
 pub use self::undo::{
-    BeginUndo, Lent, NoUndo, UndecodableOutput, Undo, UndoAttempt, UndoFn, UndoOf, Undoes,
+    BeginUndo, Lent, NoUndo, UndecodableOutput, Undo, UndoAttempt, UndoFn, UndoOf, Undoes, refused,
 };
 pub use crate::payload::Outcome;
 
@@ -53,7 +52,6 @@ pub(crate) use self::call::Path;
 pub(crate) use self::operations::{
     Again, Fault, HandedIn, Keys, Limits, Mismatch, Operations, Shared,
 };
-pub(crate) use self::panic::catch as catch_panic;
 pub(crate) use self::transaction::{Connection, Database, Open, Rollback, conflicts};
 pub(crate) use self::undoing::{UndoingFuture, undoing};
 

@@ -7,15 +7,16 @@ use futures_util::FutureExt;
 use tracing::error_span;
 use tracing::instrument::{Instrument, Instrumented};
 
+use super::Step;
 use super::durable::{Durable, StepFuture};
 use super::error::{BoxError, Caught, Failure, Permanent, RetryAfter, StepError, caught, find};
 use super::operations::{Held, Instruction, Resolution, Written};
 use super::transaction::{Open, Rollback, is_conflict};
 use super::undo::UndoFn;
-use super::{Step, panic};
 #[cfg(test)]
 use crate::journal::StateKey;
 use crate::journal::{Change, ErrorKind, ErrorRecord};
+use crate::panic;
 use crate::payload::{EncodeError, Outcome, Payload};
 use crate::workflow::{Backoff, State, StepKind};
 

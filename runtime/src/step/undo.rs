@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 use super::context::{Context, FromContext, Requirement, Resource};
 use super::error::BoxError;
 use super::operations::Fault;
-use crate::__private::refused;
 use crate::journal::StateKey;
 use crate::payload::{Payload, Undecodable};
 
@@ -148,6 +147,11 @@ pub trait NoUndo: Sized {
 }
 
 impl<F> NoUndo for &UndoOf<F> {}
+
+/// Stands in the place of a body that was refused.
+pub fn refused<T>() -> T {
+    unreachable!("a program with a refused body does not compile")
+}
 
 impl Undo {
     /// What has to be lent for all of them.

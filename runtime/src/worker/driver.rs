@@ -20,8 +20,9 @@ use super::transactions::Transactions;
 use super::watchdog::Watched;
 use crate::journal::{Child, ErrorKind, ErrorRecord, Message, RunId, StateKey};
 use crate::machine::{Commit, End, Machine, Turn};
+use crate::panic;
 use crate::payload::Payload;
-use crate::step::{Open, catch_panic};
+use crate::step::Open;
 use crate::store::{ClaimedRun, RunCommit, Then};
 
 /// A run whose next timer is no further away than this is kept in memory. One that waits longer parks,
@@ -328,7 +329,7 @@ impl Drive {
         let Some(last) = last else { return };
         // The machine goes first: nothing of it may run on once the run is another's.
         let Self { driver, run, workflow, input, machine, inbox: _inbox, .. } = self;
-        let _ = catch_panic(|| drop(machine));
+        let _ = panic::catch(|| drop(machine));
         let handlers = handlers(&driver, &workflow, run, &input, &last.then);
         let_go(&driver.committer, run, last, handlers).await;
     }

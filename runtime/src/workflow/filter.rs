@@ -1,8 +1,8 @@
 use std::fmt;
 
 use crate::event::Event;
+use crate::panic;
 use crate::payload::{Payload, Undecodable};
-use crate::step::catch_panic;
 
 /// Which events of a name start a workflow: `on(E, if = condition)`.
 #[doc(hidden)]
@@ -74,7 +74,7 @@ fn asked<T>(
     data: &Payload,
     what: &dyn fmt::Display,
 ) -> Result<T, String> {
-    match catch_panic(|| question(data)) {
+    match panic::catch(|| question(data)) {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(format!("{what} cannot read the event: {error}")),
         Err(panic) => Err(format!("{what} panicked: {panic}")),

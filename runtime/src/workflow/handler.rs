@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Direct, Input, Workflow, WorkflowFn};
+use crate::error_record::ErrorRecord;
 use crate::id::RunId;
-use crate::journal::ErrorRecord;
 
 /// What a workflow is started with that handles failures: `on_failure = handler`.
 ///

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::StateKey;
+use crate::key::StateKey;
 
 /// An error as it is committed: what a resumed run sees again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

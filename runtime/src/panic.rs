@@ -3,7 +3,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
-use crate::journal::{ErrorKind, ErrorRecord};
+use crate::error_record::{ErrorKind, ErrorRecord};
 
 thread_local! {
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
