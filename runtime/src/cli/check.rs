@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use similar::{Algorithm, ChangeTag, DiffOp, capture_diff_slices, group_diff_ops};
 
-use super::Answer;
+use super::answer::Answer;
 use crate::workflow::shape::{Change, ParseError, Shapes, Subject};
 
 const PREFACE: &str = "\

@@ -1,6 +1,6 @@
 use clap::ValueEnum;
 
-use super::Answer;
+use super::answer::Answer;
 use crate::step::Definition;
 
 /// A language for graphs.

@@ -101,6 +101,7 @@
 //! workflow, trigger, event or optional field, with another schedule, batch or condition,
 //! with a type that reads all that it read before. Then `lock` records it.
 
+mod answer;
 mod check;
 mod draw;
 #[cfg(all(test, feature = "testing"))]
@@ -108,7 +109,6 @@ mod survival;
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -211,26 +211,6 @@ fn asked<A: App>(
 ) -> Result<Option<Command>, clap::Error> {
     let matches = Arguments::command().name(A::NAME).try_get_matches_from(arguments)?;
     Ok(Arguments::from_arg_matches(&matches)?.command)
-}
-
-/// What a command has to say; to standard error unless the code is 0.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Answer {
-    code: u8,
-    text: String,
-}
-
-impl Answer {
-    fn failed(code: u8) -> Self {
-        Self { code, text: String::new() }
-    }
-
-    /// Adds a line.
-    #[must_use]
-    fn line(mut self, line: impl std::fmt::Display) -> Self {
-        let _ = writeln!(self.text, "{line}");
-        self
-    }
 }
 
 #[cfg(test)]

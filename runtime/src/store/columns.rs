@@ -6,9 +6,10 @@ use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use uuid::Uuid;
 
+use super::error_column::{error_record, error_text};
 use super::verbs::Line;
 use super::{StoreError, Then};
-use crate::journal::{Change, Due, Entry, ErrorRecord, Row, Transition, TransitionKind};
+use crate::journal::{Change, Due, Entry, Row, Transition, TransitionKind};
 use crate::machine::End;
 use crate::payload::Payload;
 
@@ -255,13 +256,4 @@ impl<'a> LeaveColumns<'a> {
 /// ever be refused.
 pub(super) fn reason_text(reason: &str) -> String {
     reason.replace('\0', "\u{fffd}")
-}
-
-pub(super) fn error_text(error: &ErrorRecord) -> String {
-    serde_json::to_string(error).expect("an error record is made of strings and names")
-}
-
-pub(super) fn error_record(text: &str) -> Result<ErrorRecord, StoreError> {
-    serde_json::from_str(text)
-        .map_err(|reason| StoreError::Corrupt(format!("an error record: {reason}")))
 }

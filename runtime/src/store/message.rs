@@ -8,7 +8,7 @@ use tracing::error;
 use uuid::Uuid;
 
 use super::StoreError;
-use super::columns::error_record;
+use super::error_column::error_record;
 use crate::journal::{Content, ErrorKind, ErrorRecord, Message, RunId};
 use crate::payload::Payload;
 

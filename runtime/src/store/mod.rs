@@ -10,6 +10,7 @@ pub(crate) mod conformance;
 mod dedupe;
 mod effects;
 mod error;
+mod error_column;
 #[cfg(test)]
 mod flush_cost;
 mod gathered;
@@ -18,6 +19,7 @@ mod message;
 mod migration;
 mod open;
 mod postgres;
+mod problem;
 mod sqlite;
 mod verbs;
 

@@ -1,16 +1,11 @@
 //! From a URL to a store.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::migration::TooOld;
 use super::postgres::PostgresStore;
+use super::problem::Problem;
 use super::sqlite::SqliteStore;
 use super::{OpenError, Store};
-
-/// Opening a database gives up after this.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens the database that a URL names, and brings its schema up to date.
 ///
@@ -41,36 +36,6 @@ pub(crate) async fn open(url: &str, hints_url: Option<&str>) -> Result<Arc<dyn S
 
 const KNOWN_SCHEMES: &str =
     "use `postgres://user@host/database` or `sqlite://file.db` (a file on this machine)";
-
-/// An [`OpenError`] that does not know its URL yet.
-#[derive(Debug)]
-pub(super) struct Problem {
-    pub(super) cause: String,
-    pub(super) remedy: String,
-}
-
-impl Problem {
-    pub(super) fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { cause: cause.into(), remedy: remedy.into() }
-    }
-
-    /// Something that has no remedy of its own.
-    pub(super) fn other(cause: impl fmt::Display) -> Self {
-        Self::new(cause.to_string(), "see the database's log for more")
-    }
-}
-
-impl From<TooOld> for Problem {
-    fn from(TooOld { schema, needs, program }: TooOld) -> Self {
-        Self::new(
-            format!(
-                "its schema (version {schema}) is for programs of schema version {needs} or newer, \
-                 and this one has {program}"
-            ),
-            "deploy a program that is built with a newer version of indelible",
-        )
-    }
-}
 
 /// The URL without its password, wherever it stands.
 pub(super) fn redacted(url: &str) -> String {

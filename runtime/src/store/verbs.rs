@@ -10,7 +10,7 @@ use std::fmt;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::columns::error_record;
+use super::error_column::error_record;
 use super::{RunStatus, StoreError};
 use crate::journal::{ErrorKind, ErrorRecord, RunId, StateKey, TransitionKind};
 use crate::payload::Payload;

@@ -1,12 +1,12 @@
-//! The imports in a crate's source, from file to file. What a module passes on from another one
-//! (`pub use`) is taken for an import from there.
+//! The imports in a crate's source, from file to file. A name that a module has from another one is taken
+//! to be imported from there. With `pub use` alone a module imports nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use syn::visit::{self, Visit};
-use syn::{Attribute, Item, ItemMod, ItemUse, UseTree};
+use syn::{Attribute, Item, ItemMod, ItemUse, UseTree, Visibility};
 
 /// A file that names something of another one; both by their paths in the crate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +22,7 @@ type ModulePath = Vec<String>;
 struct Module {
     /// The paths that it names, from the crate's root.
     named: BTreeSet<ModulePath>,
-    /// What it passes on: a name, and where it has it from.
+    /// The names that it has from elsewhere, which those below it may use, and where it has them from.
     passed_on: BTreeMap<String, ModulePath>,
 }
 
@@ -143,11 +143,10 @@ impl Reader<'_> {
             path.push(name.to_string());
         }
         let Some(resolved) = self.resolve(&path) else { return };
-        if passes_on {
-            self.found.passed_on.insert(new.to_string(), resolved);
-        } else {
-            self.found.named.insert(resolved);
+        if !passes_on {
+            self.found.named.insert(resolved.clone());
         }
+        self.found.passed_on.insert(new.to_string(), resolved);
     }
 
     fn named(&mut self, path: &[String]) {
@@ -172,9 +171,12 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_item_mod(&mut self, _: &'ast ItemMod) {}
 
     fn visit_item_use(&mut self, import: &'ast ItemUse) {
-        let passes_on = !matches!(import.vis, syn::Visibility::Inherited);
+        let passes_on = !matches!(import.vis, Visibility::Inherited);
         self.tree(&import.tree, &mut ModulePath::new(), passes_on);
     }
+
+    /// `pub(in crate::store)` imports nothing.
+    fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names: ModulePath =

@@ -84,8 +84,12 @@ fn judge(name: &str, floors: &BTreeMap<String, usize>, imports: &[Import]) -> Ve
         gone.map(|module| format!("{name}: {PLAN} speaks of `{module}`, which is not there")),
     );
     for circle in circles(imports) {
-        let circle: Vec<String> = circle.iter().map(|module| format!("`{module}`")).collect();
-        faults.push(format!("{name}: a circle of {}", circle.join(", ")));
+        let is_within =
+            |import: &&Import| circle.contains(&import.from) && circle.contains(&import.to);
+        let arrows = imports.iter().filter(is_within);
+        let arrows: Vec<String> =
+            arrows.map(|Import { from, to }| format!("`{from}` from `{to}`")).collect();
+        faults.push(format!("{name}: these go round: {}", arrows.join(", ")));
     }
     faults.sort();
     faults.dedup();

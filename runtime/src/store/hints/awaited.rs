@@ -1,56 +1,18 @@
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 
 use super::Hints;
 use crate::id::RunId;
 
-/// Those of a process who wait for the ends of runs.
-#[derive(Default)]
-pub(super) struct Waiting(Mutex<Waiters>);
-
-#[derive(Default)]
-struct Waiters {
-    bells: HashMap<RunId, Vec<Arc<Notify>>>,
-    /// When others were last told that somebody waits here.
-    told: Option<Instant>,
-}
-
-impl Waiting {
-    /// Whether somebody waits here and it is time to tell others.
-    pub(super) fn is_time(&self) -> bool {
-        let mut waiters = self.lock();
-        let now = Instant::now();
-        let is_time = !waiters.bells.is_empty()
-            && waiters.told.is_none_or(|told| now.duration_since(told) >= Hints::REMIND);
-        if is_time {
-            waiters.told = Some(now);
-        }
-        is_time
-    }
-
-    /// Others do not know, whatever they were told.
-    pub(super) fn forget_telling(&self) {
-        self.lock().told = None;
-    }
-
-    pub(super) fn runs(&self) -> Vec<RunId> {
-        self.lock().bells.keys().copied().collect()
-    }
-
-    pub(super) fn ended<'r>(&self, runs: impl IntoIterator<Item = &'r RunId>) {
-        let waiters = self.lock();
-        if waiters.bells.is_empty() {
-            return;
-        }
-        let bells = runs.into_iter().filter_map(|run| waiters.bells.get(run)).flatten();
-        bells.for_each(|bell| bell.notify_one());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiters> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Hints {
+    /// Begins to wait for the end of a run. Whoever does so before it looks where the run stands misses
+    /// nothing.
+    pub(crate) fn await_end(self: &Arc<Self>, run: RunId) -> Awaited {
+        let awaited = Awaited::new(self.clone(), run);
+        self.remind();
+        awaited
     }
 }
 
@@ -62,7 +24,7 @@ pub(crate) struct Awaited {
 }
 
 impl Awaited {
-    pub(super) fn new(hints: Arc<Hints>, run: RunId) -> Self {
+    fn new(hints: Arc<Hints>, run: RunId) -> Self {
         let bell = Arc::new(Notify::new());
         hints.waiting.lock().bells.entry(run).or_default().push(bell.clone());
         Self { hints, run, bell }

@@ -11,20 +11,21 @@
 mod awaited;
 mod outgoing;
 mod stirred;
+mod waiting;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tracing::warn;
 
-pub(crate) use self::awaited::Awaited;
 pub(in crate::store) use self::awaited::Rounds;
-use self::awaited::Waiting;
 pub(in crate::store) use self::outgoing::Hint;
 use self::outgoing::Outgoing;
 pub(crate) use self::stirred::{Stirred, Work};
+pub(in crate::store) use self::waiting::REMIND;
+use self::waiting::Waiting;
 use crate::id::RunId;
 
 /// At most one line in the log for each so much time.
@@ -57,9 +58,6 @@ pub(crate) struct Hints {
 }
 
 impl Hints {
-    /// How often others are told that somebody waits here: twice in the time for which they remember it.
-    pub(in crate::store) const REMIND: Duration = Duration::from_secs(5);
-
     /// Something is committed that has stirred this.
     pub(in crate::store) fn stir(&self, stirred: Stirred) {
         self.ring(stirred.work());
@@ -95,14 +93,6 @@ impl Hints {
         rung.filter(|(_, bell)| bell.notified().now_or_never().is_some())
             .map(|(kind, _)| kind)
             .collect()
-    }
-
-    /// Begins to wait for the end of a run. Whoever does so before it looks where the run stands misses
-    /// nothing.
-    pub(crate) fn await_end(self: &Arc<Self>, run: RunId) -> Awaited {
-        let awaited = Awaited::new(self.clone(), run);
-        self.remind();
-        awaited
     }
 
     /// Other processes cannot be heard: what only a poll finds is found as it has to be.

@@ -5,19 +5,17 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnectionMetadata;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool, PgPoolOptions};
-use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Executor as _, Postgres, Row as _, SqlSafeStr,
-    Transaction,
-};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor as _, Row as _};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::database::{Database, Reach};
 use super::migrate::{self, MigrateError};
+use super::pool::{SETTINGS, pool, pool_of_one};
 use crate::store::StoreError;
 use crate::store::hints::Hints;
-use crate::store::open::{PATIENCE, Problem};
+use crate::store::problem::{PATIENCE, Problem};
 
 /// 13 brought what is used here, and is the oldest that its makers supported when this was written.
 const OLDEST_SERVER: i32 = 130_000;
@@ -27,30 +25,6 @@ const SERVER: &str = "
     SELECT current_setting('server_version_num'), current_setting('server_version'),
            current_setting('synchronous_commit'), pg_postmaster_start_time()::text || ' ' || oid
     FROM pg_database WHERE datname = current_database()";
-
-/// A connection that has been idle for longer is asked whether it still works.
-const TRUSTED: Duration = Duration::from_secs(5);
-
-/// What every connection is set to, as the server spells it.
-///
-/// The tables grow from nothing while statements that were planned early stay in use, so the plans
-/// are held to the indexes: a plan that scans or hashes an empty table is the best there is, and a
-/// disaster an hour later. Every statement is written to be served by indexes.
-pub(super) const SETTINGS: [(&str, &str); 9] = [
-    ("enable_seqscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-    // A look-up for each row of a batch is always better than going over a table once.
-    ("random_page_cost", "0.1"),
-    // Where there is no way around a scan, it counts as so expensive that the server would compile the
-    // statement: for a second, to go over a table of ten rows.
-    ("jit", "off"),
-    ("statement_timeout", "30s"),
-    ("lock_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "1min"),
-    // For the statements that are transactions by themselves.
-    ("default_transaction_isolation", "read committed"),
-];
 
 /// The connections of a store.
 pub(super) struct Connected {
@@ -189,40 +163,6 @@ async fn check_direct(options: &PgConnectOptions, which: &str) -> Result<(), Pro
         ));
     }
     Ok(())
-}
-
-fn pool(connections: u32) -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(PATIENCE)
-        .idle_timeout(Duration::from_secs(10 * 60))
-        // A busy connection has just shown that it works; asking each time would cost each statement
-        // a second round trip.
-        .test_before_acquire(false)
-        .before_acquire(|connection, known| {
-            Box::pin(async move { Ok(known.idle_for < TRUSTED || connection.ping().await.is_ok()) })
-        })
-}
-
-/// For whoever needs a connection that nobody else has to wait for.
-pub(super) fn pool_of_one(options: PgConnectOptions) -> PgPool {
-    pool(1).connect_lazy_with(options)
-}
-
-/// Begins a transaction, by a statement.
-///
-/// One whose caller goes away meanwhile is still begun, and rolled back then. Left half way, it would
-/// go back to the pool open, and take with it what the next one to use its connection writes.
-pub(super) async fn begin(
-    pool: &PgPool,
-    statement: impl SqlSafeStr + Send + 'static,
-) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    let pool = pool.clone();
-    match tokio::spawn(async move { pool.begin_with(statement).await }).await {
-        Ok(begun) => begun,
-        // Nobody aborts it: the runtime is shutting down.
-        Err(_) => Err(sqlx::Error::WorkerCrashed),
-    }
 }
 
 async fn within<T>(

@@ -14,7 +14,7 @@ use sqlx::{
 use tokio::time::sleep;
 use tracing::debug;
 
-use super::connect::{self, SETTINGS};
+use super::pool::{self, SETTINGS};
 use crate::store::StoreError;
 use crate::store::hints::{Hints, Stirred};
 
@@ -95,7 +95,7 @@ impl Database {
     /// The same, on a connection that nobody else uses.
     pub(super) fn with_own_connection(&self) -> Self {
         let options = self.pool.connect_options();
-        Self { pool: connect::pool_of_one((*options).clone()), ..self.clone() }
+        Self { pool: pool::pool_of_one((*options).clone()), ..self.clone() }
     }
 
     pub(super) async fn begin(&self) -> Result<Write, StoreError> {
@@ -103,7 +103,7 @@ impl Database {
     }
 
     pub(super) async fn begin_with(&self, isolation: Isolation) -> Result<Write, StoreError> {
-        let tx = connect::begin(&self.pool, isolation.begin(self.reach)).await?;
+        let tx = pool::begin(&self.pool, isolation.begin(self.reach)).await?;
         Ok(Write { link: self.link(tx), hints: self.hints.clone() })
     }
 
@@ -254,7 +254,7 @@ where
     E: 'q + Execute<'q, Postgres>,
 {
     let begin = Isolation::ReadCommitted.begin(Reach::Transaction);
-    let mut tx = connect::begin(pool, begin).await?;
+    let mut tx = pool::begin(pool, begin).await?;
     let replies = tx.fetch_many(Unnamed(query)).try_collect().await?;
     tx.commit().await?;
     Ok(replies)

@@ -22,6 +22,7 @@ mod notify;
 mod pause;
 #[cfg(test)]
 mod plans;
+mod pool;
 mod promote;
 mod query;
 #[cfg(test)]
@@ -53,7 +54,7 @@ use self::database::{Database, again};
 use self::inbox::Broom;
 use self::notify::Telling;
 use super::hints::Hints;
-use super::open::Problem;
+use super::problem::Problem;
 use super::{
     Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, Judge, NewEvent,
     NewRun, Paused, Promoted, Recorded, Refusal, Registration, Renewals, Replay, Router, RunCommit,
@@ -64,9 +65,6 @@ use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::journal::{Message, Row, RunId};
 use crate::step::Connection;
-
-/// How long the look that follows a commit may take before another process makes it good.
-const OVERDUE: Duration = Duration::from_secs(2);
 
 /// See the [module](self).
 pub(super) struct PostgresStore {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::database::Database;
 use crate::id::RunId;
 use crate::store::StoreError;
-use crate::store::hints::{Hint, Hints, Rounds};
+use crate::store::hints::{Hint, REMIND, Rounds};
 
 /// One channel for all apps; each hint names its app.
 const CHANNEL: &str = "indelible";
@@ -149,7 +149,7 @@ async fn hear(
     };
     let asking = async {
         let mut rounds = Rounds::default();
-        let mut interval = interval(poll.min(Hints::REMIND));
+        let mut interval = interval(poll.min(REMIND));
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut asked = tokio::time::Instant::now();
         loop {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::connect::SETTINGS;
+use super::pool::SETTINGS;
 use super::{
     accept, batches, children, claim, flush, inbox, lease, pause, promote, query, route, runs,
     verbs, waits,

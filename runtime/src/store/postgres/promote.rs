@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::database::Database;
 use super::inbox::{self, Broom};
-use super::{OVERDUE, waits};
+use super::waits::{self, OVERDUE};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Promoted, RunStatus, StoreError};
 

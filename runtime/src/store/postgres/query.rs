@@ -6,7 +6,8 @@ use super::value::{Columns as _, Time};
 use crate::event::EventId;
 use crate::journal::{Row, RunId};
 use crate::payload::Payload;
-use crate::store::columns::{RowColumns, error_record};
+use crate::store::columns::RowColumns;
+use crate::store::error_column::error_record;
 use crate::store::{RunCount, RunQuery, RunRecord, RunStatus, StoreError};
 
 /// Served by the primary key.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::database::{Link, Reach};
-use super::{connect, flush, lease, pause, transaction};
+use super::{flush, lease, pause, pool, transaction};
 use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
 use crate::machine::End;
 use crate::step::{Connection, Rollback};
@@ -471,7 +471,7 @@ async fn a_transaction_whose_beginner_goes_away_is_over() {
         for nth in 0..200 {
             let moment = Duration::from_micros(nth * 10);
             // Whatever has become of it by then.
-            let _ = timeout(moment, connect::begin(&pool, "BEGIN")).await;
+            let _ = timeout(moment, pool::begin(&pool, "BEGIN")).await;
         }
         let open = "SELECT EXISTS (
             SELECT 1 FROM pg_stat_activity

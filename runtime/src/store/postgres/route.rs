@@ -3,8 +3,9 @@ use uuid::Uuid;
 
 use super::database::{Database, Link};
 use super::value::{Columns as _, Time};
+use super::waits::OVERDUE;
 use super::waits::{EventKeys, RunWaits};
-use super::{OVERDUE, batches, inbox, runs};
+use super::{batches, inbox, runs};
 use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::store::gathered::{Addition, room};

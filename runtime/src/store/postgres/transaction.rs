@@ -6,9 +6,9 @@ use std::slice;
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
-use super::connect::{self, SETTINGS};
 use super::database::{Database, Link, Reach};
 use super::flush::{landed, send};
+use super::pool::{self, SETTINGS};
 use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord};
 use crate::step::{Connection, Rollback, conflicts};
@@ -63,7 +63,7 @@ pub(super) async fn begin(lent: &PgPool, reach: Reach) -> Result<Connection, Sto
         Reach::Session => BEGIN,
         Reach::Transaction => BEGIN_BEHIND_OTHERS,
     };
-    Ok(Connection::Postgres(connect::begin(lent, begin).await?))
+    Ok(Connection::Postgres(pool::begin(lent, begin).await?))
 }
 
 pub(super) async fn conclude(

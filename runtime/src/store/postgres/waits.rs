@@ -4,15 +4,20 @@
 //! can miss the other; both may find it, and the inbox has it once. Whoever finds tells the runs in
 //! the same order, so that two that find the same wait for one another and never in a circle.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::database::{Database, Link};
-use super::{OVERDUE, inbox};
+use super::inbox;
 use crate::event::EventId;
 use crate::journal::{CancelKey, MatchKey, RunId};
 use crate::store::StoreError;
 use crate::store::effects::NewWait;
 use crate::store::message::{CANCEL, EVENT, cancel_key};
+
+/// How long the look that follows a commit may take before another process makes it good.
+pub(super) const OVERDUE: Duration = Duration::from_secs(2);
 
 /// The position of the last event that a statement sees. What comes behind it was accepted later, or
 /// at the same time. Served by `events_in_order`.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::value::{batch, micros, now, uuid};
 use super::{runs, waits};
 use crate::event::EventId;

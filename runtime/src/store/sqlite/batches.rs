@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::runs;
 use super::value::{Columns as _, batch, micros, now};
 use crate::payload::Payload;

@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::value::{Columns as _, batch, micros, now};
 use super::{inbox, lease, query};
 use crate::journal::{Row, RunId};

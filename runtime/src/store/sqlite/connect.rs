@@ -8,12 +8,12 @@ use sqlx::{ConnectOptions, Connection as _};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::SqliteStore;
+use super::database::Listening;
+use super::database::SqliteStore;
 use super::file::DatabaseFile;
 use super::life::Lives;
-use super::listen::Listening;
 use super::migrate::{self, MigrateError};
-use crate::store::open::{PATIENCE, Problem};
+use crate::store::problem::{PATIENCE, Problem};
 
 /// How long a connection waits for another process to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

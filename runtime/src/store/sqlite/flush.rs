@@ -6,8 +6,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::SqliteStore;
 use super::accept::{self, EventRow};
+use super::database::SqliteStore;
 use super::value::{Columns as _, batch, micros, now, time, uuid};
 use super::{inbox, lease, restart, runs, waits};
 use crate::id::WorkerId;

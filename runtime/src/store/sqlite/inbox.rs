@@ -8,7 +8,7 @@ use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::runs;
 use super::value::{Columns as _, batch, micros, now};
 use crate::id::WorkerId;

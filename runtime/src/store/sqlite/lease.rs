@@ -4,15 +4,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection as _, Row as _, SqliteExecutor};
+use sqlx::{Connection as _, Row as _};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::file::DatabaseFile;
-use super::life::Lives;
-use super::value::{Columns as _, batch, micros, now, uuid};
-use super::{register, runs};
+use super::value::{Columns as _, batch, micros, now};
+use super::{register, runs, workers};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::hints::{Stirred, Work};
@@ -25,9 +24,6 @@ const JOIN: &str = "
 
 /// Served by the primary key.
 const IS_ALIVE: &str = "SELECT EXISTS (SELECT 1 FROM indelible_workers WHERE id = ?1)";
-
-/// Goes over all workers: there is one row a process.
-const WORKERS: &str = "SELECT id FROM indelible_workers";
 
 /// Served by the primary key.
 const REMOVE: &str = "
@@ -114,21 +110,6 @@ pub(super) async fn join(store: &SqliteStore, worker: &Worker) -> Result<Instant
     Ok(asked)
 }
 
-async fn workers(from: impl SqliteExecutor<'_>) -> Result<Vec<WorkerId>, StoreError> {
-    let workers: Vec<String> = sqlx::query_scalar(WORKERS).fetch_all(from).await?;
-    workers.iter().map(|id| uuid(id).map(WorkerId::from)).collect()
-}
-
-/// The workers whose processes live.
-pub(super) async fn living(
-    lives: &Lives,
-    from: impl SqliteExecutor<'_>,
-) -> Result<Vec<WorkerId>, StoreError> {
-    let mut workers = workers(from).await?;
-    workers.retain(|worker| !lives.is_dead(*worker));
-    Ok(workers)
-}
-
 /// See [`Renewals`]. The lock is the lease, so this only reads, and readers wait for nobody: neither for
 /// a transaction of this process that is blocked nor for one of another.
 pub(super) struct OwnConnection {
@@ -194,7 +175,7 @@ pub(super) async fn cohorts(store: &SqliteStore, app: &str) -> Result<Vec<u32>, 
 }
 
 pub(super) async fn take_over(store: &SqliteStore, judge: Judge<'_>) -> Result<u64, StoreError> {
-    let mut dead = workers(store.readers()?).await?;
+    let mut dead = workers::all(store.readers()?).await?;
     // None of these comes back to life.
     dead.retain(|worker| store.lives.is_dead(*worker));
     if dead.is_empty() {

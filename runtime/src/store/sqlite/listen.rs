@@ -8,12 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sqlx::{Row as _, SqlitePool};
-use tokio::sync::OnceCell;
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::debug;
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::file::DatabaseFile;
 use super::value::{batch, micros, now, uuid};
 use crate::id::RunId;
@@ -65,40 +63,27 @@ impl ToDo {
     }
 }
 
-/// Listens once it is asked to, as long as the store is there.
-#[derive(Default)]
-pub(super) struct Listening(OnceCell<AbortHandle>);
-
-impl Listening {
-    pub(super) async fn begin(&self, store: &SqliteStore, app: &str, poll: Duration) {
-        let begin = async || {
-            let mut changes = Changes {
-                file: store.file.clone(),
-                log: Log::of(store.file.path()),
-                writer: store.writer.clone(),
-                readers: store.readers.clone(),
-                hints: store.hints.clone(),
-                app: app.to_owned(),
-                version: None,
-                to_do: ToDo::default(),
-                rounds: Rounds::default(),
-            };
-            // What was there before is looked at by whoever begins.
-            if let Err(error) = changes.look().await {
-                debug!(%error, "the file could not be asked whether it has changed");
-            }
-            tokio::spawn(changes.follow(poll)).abort_handle()
+/// Begins to listen for an app, once.
+pub(super) async fn begin(store: &SqliteStore, app: &str, poll: Duration) {
+    let begin = async || {
+        let mut changes = Changes {
+            file: store.file.clone(),
+            log: Log::of(store.file.path()),
+            writer: store.writer.clone(),
+            readers: store.readers.clone(),
+            hints: store.hints.clone(),
+            app: app.to_owned(),
+            version: None,
+            to_do: ToDo::default(),
+            rounds: Rounds::default(),
         };
-        self.0.get_or_init(begin).await;
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        if let Some(task) = self.0.get() {
-            task.abort();
+        // What was there before is looked at by whoever begins.
+        if let Err(error) = changes.look().await {
+            debug!(%error, "the file could not be asked whether it has changed");
         }
-    }
+        tokio::spawn(changes.follow(poll)).abort_handle()
+    };
+    store.listening.0.get_or_init(begin).await;
 }
 
 struct Changes {

@@ -8,6 +8,7 @@ mod accept;
 mod batches;
 mod claim;
 mod connect;
+mod database;
 mod file;
 mod flush;
 mod inbox;
@@ -30,23 +31,19 @@ mod transaction;
 mod value;
 mod verbs;
 mod waits;
+mod workers;
 
-use std::ops::{Deref, DerefMut};
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::file::DatabaseFile;
-use self::life::Lives;
-use self::listen::Listening;
-use super::hints::{Hints, Stirred};
-use super::open::Problem;
+pub(super) use self::database::SqliteStore;
+use super::hints::Hints;
+use super::problem::Problem;
 use super::{
     Cancels, Claim, Claimed, Concluded, Deliveries, Flushed, Fork, Intervention, Judge, NewEvent,
     NewRun, Paused, Promoted, Recorded, Refusal, Registration, Renewals, Replay, Router, RunCommit,
@@ -58,74 +55,9 @@ use crate::id::WorkerId;
 use crate::journal::{Message, Row, RunId};
 use crate::step::Connection;
 
-/// See the [module](self).
-pub(super) struct SqliteStore {
-    file: Arc<DatabaseFile>,
-    /// Has one connection.
-    writer: SqlitePool,
-    readers: SqlitePool,
-    /// The turn of the user's transactions: one at a time waits for the writer, so that they do not
-    /// keep it from the store's own work.
-    turn: Arc<Semaphore>,
-    lives: Lives,
-    hints: Arc<Hints>,
-    listening: Listening,
-}
-
-/// A transaction that tells what it has stirred.
-struct Write {
-    tx: Transaction<'static, Sqlite>,
-    file: Arc<DatabaseFile>,
-    hints: Arc<Hints>,
-}
-
-impl Write {
-    async fn commit(self, stirred: Stirred) -> Result<(), StoreError> {
-        self.file.check()?;
-        self.tx.commit().await?;
-        self.hints.stir(stirred);
-        Ok(())
-    }
-
-    async fn rollback(self) -> Result<(), StoreError> {
-        Ok(self.tx.rollback().await?)
-    }
-}
-
-impl Deref for Write {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.tx
-    }
-}
-
-impl DerefMut for Write {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.tx
-    }
-}
-
 impl SqliteStore {
     pub(super) async fn open(url: &str) -> Result<Self, Problem> {
         connect::connect(url).await
-    }
-
-    async fn write(&self) -> Result<Write, StoreError> {
-        let tx = self.begin_immediate().await?;
-        Ok(Write { tx, file: self.file.clone(), hints: self.hints.clone() })
-    }
-
-    async fn begin_immediate(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
-        // Only now: it may have waited long for its turn.
-        self.file.check()?;
-        Ok(begun?)
-    }
-
-    fn readers(&self) -> Result<&SqlitePool, StoreError> {
-        self.file.check()?;
-        Ok(&self.readers)
     }
 }
 
@@ -342,7 +274,7 @@ impl Store for SqliteStore {
     }
 
     async fn listen(&self, app: &str, poll: Duration) {
-        self.listening.begin(self, app, poll).await;
+        listen::begin(self, app, poll).await;
     }
 
     async fn close(&self) {

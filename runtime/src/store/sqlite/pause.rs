@@ -2,9 +2,9 @@
 
 use sqlx::Row as _;
 
-use super::SqliteStore;
-use super::lease;
+use super::database::SqliteStore;
 use super::value::{Columns as _, batch, micros, now};
+use super::workers;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Paused, RunStatus, StoreError, StrandedRuns};
 
@@ -74,7 +74,7 @@ pub(super) async fn stranded(
     store: &SqliteStore,
     app: &str,
 ) -> Result<Vec<StrandedRuns>, StoreError> {
-    let living = lease::living(&store.lives, store.readers()?).await?;
+    let living = workers::living(&store.lives, store.readers()?).await?;
     let rows = sqlx::query(STRANDED)
         .bind(app)
         .bind(batch(RunStatus::unfinished()))

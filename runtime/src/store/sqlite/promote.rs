@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::runs;
 use super::value::{batch, micros, now};
 use crate::store::hints::{Stirred, Work};

@@ -1,11 +1,12 @@
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::value::{Columns as _, batch, micros};
 use crate::journal::{Row, RunId};
 use crate::payload::Payload;
-use crate::store::columns::{RowColumns, error_record};
+use crate::store::columns::RowColumns;
+use crate::store::error_column::error_record;
 use crate::store::{RunCount, RunQuery, RunRecord, RunStatus, StoreError};
 
 /// Served by the primary key.

@@ -1,8 +1,8 @@
 use sqlx::sqlite::SqliteConnection;
 
-use super::SqliteStore;
-use super::lease;
+use super::database::SqliteStore;
 use super::value::{batch, micros, now};
+use super::workers;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Registration, RunStatus, StoreError, Stranded};
 
@@ -108,7 +108,7 @@ pub(super) async fn register(
     let parts = batch(registration.parts());
     let schedules = batch(registration.schedule_names());
     let mut tx = store.write().await?;
-    let living = batch(lease::living(&store.lives, &mut *tx).await?);
+    let living = batch(workers::living(&store.lives, &mut *tx).await?);
     let before = [
         (FORGET_DELIVERIES, &parts),
         (UNSUBSCRIBE, &parts),

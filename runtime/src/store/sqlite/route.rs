@@ -1,6 +1,6 @@
 use sqlx::Row as _;
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::value::{Columns as _, batch};
 use super::waits::EventKey;
 use super::{batches, inbox, runs, waits};

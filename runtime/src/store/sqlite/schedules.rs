@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use sqlx::Row as _;
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::runs;
 use super::value::{Columns as _, batch, micros, now};
 use crate::store::{DueSchedule, Promoted, Schedule, StoreError, Timetable};

@@ -5,7 +5,7 @@ use std::slice;
 use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::flush::flush_in;
 use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord};

@@ -7,7 +7,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::SqliteStore;
+use super::database::SqliteStore;
 use super::value::{Columns as _, batch, micros, now};
 use super::{runs, waits};
 use crate::journal::RunId;

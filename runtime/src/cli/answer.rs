@@ -1,0 +1,21 @@
+use std::fmt::Write as _;
+
+/// What a command has to say; to standard error unless the code is 0.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) code: u8,
+    pub(super) text: String,
+}
+
+impl Answer {
+    pub(super) fn failed(code: u8) -> Self {
+        Self { code, text: String::new() }
+    }
+
+    /// Adds a line.
+    #[must_use]
+    pub(super) fn line(mut self, line: impl std::fmt::Display) -> Self {
+        let _ = writeln!(self.text, "{line}");
+        self
+    }
+}
