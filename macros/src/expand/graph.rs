@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote};
 
-use super::{helper, waits};
+use super::{called, waits};
 use crate::model::{Method, Step, WorkflowModel, line};
 
 /// The graph as a constant: mostly text, which the runtime reads.
@@ -12,7 +12,7 @@ pub(super) fn constant(workflow: &WorkflowModel) -> TokenStream {
     for (place, step) in workflow.states().enumerate() {
         write_state(step, &mut states);
         let place = Literal::usize_unsuffixed(place);
-        if let Some(graph) = helper::known("GRAPH", step) {
+        if let Some(graph) = called::helper("GRAPH", step) {
             helpers.push(quote!((#place, #graph)));
         }
         let waits = step.method == Method::WaitForEvent;

@@ -5,6 +5,7 @@
 mod app;
 mod attempt;
 mod body;
+mod called;
 mod cancels;
 mod concurrency;
 mod event;

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::LitStr;
 use syn::spanned::Spanned as _;
 
-use super::helper;
+use super::called;
 use crate::model::{Step, StepId, WorkflowModel};
 
 /// What undoes the steps of a body, for a constant: it is called when the body is gone.
@@ -13,7 +13,7 @@ pub(super) fn of(workflow: &WorkflowModel) -> Vec<TokenStream> {
     let mut helpers = HashSet::new();
     let undos = workflow.steps.iter().filter_map(|step| {
         let StepId::Literal(id, name) = &step.id else { return None };
-        match helper::known("UNDOS", step) {
+        match called::helper("UNDOS", step) {
             Some(undos) => helpers
                 .insert(name)
                 .then(|| quote!(__private::Undo::Helper { id: #id, undos: #undos })),

@@ -3,7 +3,7 @@ use quote::quote;
 
 use syn::Type;
 
-use super::helper;
+use super::called;
 use crate::model::{Method, Step, WorkflowModel};
 
 /// What a body waits for, for a constant: the program subscribes to it before any run begins.
@@ -11,7 +11,7 @@ pub(super) fn of(workflow: &WorkflowModel) -> Vec<TokenStream> {
     let waits = workflow.steps.iter().filter_map(|step| match step.method {
         Method::WaitForEvent => event(workflow, step),
         _ => {
-            let waits = helper::known("WAITS", step)?;
+            let waits = called::helper("WAITS", step)?;
             Some(quote!(__private::Awaits::Helper(#waits)))
         }
     });

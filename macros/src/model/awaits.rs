@@ -3,7 +3,8 @@
 use syn::{Expr, ExprMethodCall, Ident};
 
 use super::Handle;
-use super::step::{Method, Step, ungrouped};
+use super::step::{Method, Step};
+use super::ungrouped::ungrouped;
 use crate::parse::concurrency;
 
 /// What stands before an `.await` in place of an operation.

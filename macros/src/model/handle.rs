@@ -2,7 +2,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::{Expr, Ident, Local, Pat};
 
 use super::bindings::bindings;
-use super::step::is_handle;
+use super::ungrouped::ungrouped;
 
 /// The parameter through which a body performs its steps.
 pub(crate) struct Handle {
@@ -53,5 +53,14 @@ impl Handle {
     /// Whether a name is the handle's.
     pub(super) fn is_named(&self, name: &Ident) -> bool {
         name == self.text.as_str() || self.others.iter().any(|other| name == other)
+    }
+}
+
+/// Whether an argument is the handle, borrowed or cloned.
+pub(super) fn is_handle(argument: &Expr, handle: &Handle) -> bool {
+    match ungrouped(argument) {
+        Expr::Reference(reference) => is_handle(&reference.expr, handle),
+        Expr::MethodCall(call) if call.method == "clone" => is_handle(&call.receiver, handle),
+        other => handle.is(other),
     }
 }

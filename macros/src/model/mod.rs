@@ -20,6 +20,7 @@ mod occurrences;
 mod restart;
 mod step;
 mod triggers;
+mod ungrouped;
 mod walk;
 mod workflow;
 

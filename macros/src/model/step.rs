@@ -5,8 +5,9 @@ use syn::{
     Path, PathArguments, Type,
 };
 
+use super::handle::{Handle, is_handle};
 use super::occurrences::occurrences;
-use super::{Handle, WorkflowModel};
+use super::ungrouped::ungrouped;
 use crate::parse::{to_kebab_case, variant_name};
 
 /// The methods of `Step` that are durable operations.
@@ -149,14 +150,6 @@ impl Step {
         }
     }
 
-    /// What is waited for, unless that is known in the body alone or by the caller of a helper, which
-    /// was reported.
-    pub(crate) fn known_event(&self, workflow: &WorkflowModel) -> Option<&Type> {
-        let is_known =
-            |event: &&Type| !workflow.is_generic_over(event) && workflow.own_item(event).is_none();
-        self.event.as_ref().filter(is_known)
-    }
-
     /// The arguments of the options of a name.
     pub(crate) fn arguments_of(&self, name: &str) -> impl Iterator<Item = &Expr> {
         let options = self.options.iter().filter(move |option| option.name == name);
@@ -212,25 +205,6 @@ impl Step {
 /// The id that a function has from its name: `notify_owner` gives `notify-owner`.
 pub(crate) fn id_of(name: &Ident) -> String {
     to_kebab_case(name.to_string().trim_start_matches("r#"))
-}
-
-/// Whether an argument is the handle, borrowed or cloned.
-pub(super) fn is_handle(argument: &Expr, handle: &Handle) -> bool {
-    match ungrouped(argument) {
-        Expr::Reference(reference) => is_handle(&reference.expr, handle),
-        Expr::MethodCall(call) if call.method == "clone" => is_handle(&call.receiver, handle),
-        other => handle.is(other),
-    }
-}
-
-/// An expression without parentheses, and without the invisible groups in which comes what a
-/// `macro_rules!` macro was given.
-pub(super) fn ungrouped(expression: &Expr) -> &Expr {
-    match expression {
-        Expr::Group(group) => ungrouped(&group.expr),
-        Expr::Paren(group) => ungrouped(&group.expr),
-        other => other,
-    }
 }
 
 /// The line on which a span begins.

@@ -315,6 +315,16 @@ pub(crate) fn step_handle(parameter: &PatType) -> Option<Ident> {
     }
 }
 
+impl Step {
+    /// What is waited for, unless that is known in the body alone or by the caller of a helper, which
+    /// was reported.
+    pub(crate) fn known_event(&self, workflow: &WorkflowModel) -> Option<&Type> {
+        let is_known =
+            |event: &&Type| !workflow.is_generic_over(event) && workflow.own_item(event).is_none();
+        self.event.as_ref().filter(is_known)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use quote::quote;

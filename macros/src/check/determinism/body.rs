@@ -12,12 +12,10 @@ use syn::{
 use super::known::Known;
 use super::names::Names;
 use super::order::{
-    Order, collected_into_a_list, collects, filled_by, is_asked_whether_there_is_one, is_of_sets,
-    is_sorted_next, iterates, only_inserts, takes_items,
+    Order, collected_into_a_list, collects, filled_by, goes_through, is_asked_whether_there_is_one,
+    is_of_sets, is_sorted_next, iterates, only_inserts, takes_items,
 };
-use super::paths::unqualified;
-use super::sources::Source;
-use super::tables::goes_through;
+use super::sources::{Source, unqualified};
 use crate::check::scopes::{self, Scoped};
 use crate::model::{Handle, Method};
 use crate::parse::{MacroArguments, concurrency};

@@ -5,6 +5,7 @@ mod known;
 mod names;
 mod order;
 mod paths;
+mod seen;
 mod sources;
 mod tables;
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Where the order shows in which something is iterated over.
 
 use quote::ToTokens;
-use syn::{BinOp, Expr, ExprBinary, ExprForLoop, ExprMethodCall, Ident, Local, Pat, Stmt, Type};
+use syn::{
+    BinOp, Expr, ExprBinary, ExprForLoop, ExprMethodCall, Ident, Local, Pat, Path, Stmt, Type,
+};
 
-use super::known::{Known, turbofish};
+use super::known::Known;
 use super::names::Names;
+use super::seen::turbofish;
 use crate::model::occurrences;
 
 /// What a method makes of the order in which its receiver comes.
@@ -248,4 +251,23 @@ fn variable(value: &Expr) -> Option<&Ident> {
 
 fn mentions(code: &impl ToTokens, name: &Ident) -> bool {
     occurrences(&code.to_token_stream(), name) > 0
+}
+
+/// Whether a function goes through what it is given: to gather it, or to write it down.
+pub(super) fn goes_through(function: &Path) -> bool {
+    let name = function.segments.last().map(|name| name.ident.to_string());
+    matches!(
+        name.as_deref(),
+        Some(
+            "from_iter"
+                | "zip"
+                | "chain"
+                | "to_string"
+                | "to_string_pretty"
+                | "to_vec"
+                | "to_vec_pretty"
+                | "to_value"
+                | "to_writer"
+        )
+    )
 }

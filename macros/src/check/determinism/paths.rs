@@ -1,10 +1,8 @@
 //! Clocks, chance and the world around, as paths and methods lead to them.
 
-use std::borrow::Cow;
-
 use quote::ToTokens as _;
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprMethodCall, ExprPath, Path, Token, Type};
+use syn::{Expr, ExprMethodCall, Path, Token};
 
 use super::body::{Body, Found};
 use super::known::Known;
@@ -55,17 +53,5 @@ impl Body<'_> {
             let place = call.method.to_token_stream();
             self.found.push(Found::seen(source, place, name.to_owned(), true));
         }
-    }
-}
-
-/// `<Type>::function` as `Type::function`.
-pub(super) fn unqualified(path: &ExprPath) -> Cow<'_, Path> {
-    match path.qself.as_ref().map(|of| (&*of.ty, of.position)) {
-        Some((Type::Path(of), 0)) => {
-            let mut full = of.path.clone();
-            full.segments.extend(path.path.segments.iter().cloned());
-            Cow::Owned(full)
-        }
-        _ => Cow::Borrowed(&path.path),
     }
 }

@@ -1,4 +1,6 @@
-use syn::Ident;
+use std::borrow::Cow;
+
+use syn::{ExprPath, Ident, Path, Type};
 
 /// A way for a body to do something else the next time.
 pub(super) struct Source {
@@ -260,5 +262,17 @@ fn matches(path: &str, known: &str) -> bool {
         path.starts_with(known)
     } else {
         path.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
+    }
+}
+
+/// `<Type>::function` as `Type::function`.
+pub(super) fn unqualified(path: &ExprPath) -> Cow<'_, Path> {
+    match path.qself.as_ref().map(|of| (&*of.ty, of.position)) {
+        Some((Type::Path(of), 0)) => {
+            let mut full = of.path.clone();
+            full.segments.extend(path.path.segments.iter().cloned());
+            Cow::Owned(full)
+        }
+        _ => Cow::Borrowed(&path.path),
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::visit::{self, Visit as _};
-use syn::{Expr, Ident, Macro, Pat, Path};
+use syn::{Expr, Ident, Macro, Pat};
 
 use super::body::{Body, Finding, Found};
 use super::known::Known;
@@ -121,23 +121,4 @@ fn may_be_a_table(value: &Expr) -> bool {
         Expr::Range(_) | Expr::Array(_) | Expr::Repeat(_) | Expr::Lit(_) | Expr::Macro(_) => false,
         _ => true,
     }
-}
-
-/// Whether a function goes through what it is given: to gather it, or to write it down.
-pub(super) fn goes_through(function: &Path) -> bool {
-    let name = function.segments.last().map(|name| name.ident.to_string());
-    matches!(
-        name.as_deref(),
-        Some(
-            "from_iter"
-                | "zip"
-                | "chain"
-                | "to_string"
-                | "to_string_pretty"
-                | "to_vec"
-                | "to_vec_pretty"
-                | "to_value"
-                | "to_writer"
-        )
-    )
 }

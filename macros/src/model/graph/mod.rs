@@ -6,11 +6,13 @@
 mod flow;
 mod link;
 mod lower;
+mod parts;
 mod source;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+pub(crate) use self::parts::{Edge, Node};
 pub(super) use self::source::as_written;
 use syn::Block;
 
@@ -20,36 +22,6 @@ use super::Handle;
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     pub(crate) edges: Vec<Edge>,
-}
-
-/// One state may follow another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Edge {
-    pub(crate) from: Node,
-    pub(crate) to: Node,
-    /// As it stands in the source; empty if there is none.
-    pub(crate) condition: String,
-}
-
-/// A place in the graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Node {
-    /// Where the run begins.
-    Start,
-    /// A step, by its place among the states.
-    State(usize),
-    /// Where the branches of a `join!` or a `race!` begin.
-    Fork(usize),
-    /// Where they have all ended.
-    Join(usize),
-    /// The run has its output.
-    End,
-    /// The body gives an error of its own.
-    Failed,
-    /// The run begins anew.
-    Restarted,
-    /// A place where ways meet; none is left when the graph is finished.
-    Junction(usize),
 }
 
 impl Graph {

@@ -19,7 +19,8 @@ use super::carried::{self, CarriedLoop};
 use super::macros::MacroCall;
 use super::occurrences::occurrences;
 use super::restart::is_restart;
-use super::step::{Method, Step, StepOption, matched, ungrouped};
+use super::step::{Method, Step, StepOption, matched};
+use super::ungrouped::ungrouped;
 use crate::parse::{MacroArguments, concurrency};
 
 /// What the rules have to know of a body, gathered on one way through it.

@@ -7,7 +7,7 @@ use syn::{Expr, Ident, Local, Pat, Path};
 use super::names::{Closure, Value, Variable};
 use super::{Fate, Nested, Place, Unused, Walk};
 use crate::model::bindings::bindings;
-use crate::model::step::ungrouped;
+use crate::model::ungrouped::ungrouped;
 
 /// What a variable is given.
 enum Given {
