@@ -82,7 +82,7 @@ fn read(
         Some(stem) => file.with_file_name(stem),
     };
     for child in children {
-        let below = [module, &[child.clone()]].concat();
+        let below = [module, std::slice::from_ref(&child)].concat();
         let flat = folder.join(format!("{child}.rs"));
         let file = if flat.is_file() { flat } else { folder.join(&child).join("mod.rs") };
         read(&file, &below, modules)?;
