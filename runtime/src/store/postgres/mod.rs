@@ -24,6 +24,7 @@ mod pause;
 mod plans;
 mod promote;
 mod query;
+mod queue;
 #[cfg(test)]
 mod races;
 mod register;
