@@ -4,6 +4,7 @@ use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::database::{Database, Link};
+use super::queue::started;
 use super::runs::RunArrays;
 use super::waits::{RunWaits, last_event};
 use crate::event::EventId;
@@ -45,9 +46,9 @@ pub(super) const ACCEPT: &str = concat!(
             AS event (id, name, data, hosted, place)
         WHERE NOT EXISTS (SELECT 1 FROM indelible.events known WHERE known.id = event.id)
     ),
-    run AS MATERIALIZED (
-        SELECT id, workflow, event_id, input, seed, at, since,
-               (extract(epoch FROM at) * 1000000)::bigint AS rank
+    new AS (
+        SELECT id, $5 AS app, workflow, $11 AS status, event_id, input::json AS input, seed,
+               (extract(epoch FROM at) * 1000000)::bigint AS rank, at AS accepted_at, since
         FROM clock, unnest($6::uuid[], $7::text[], $8::uuid[], $9::text[], $10::uuid[])
             AS run (id, workflow, event_id, input, seed)
         WHERE NOT EXISTS (SELECT 1 FROM indelible.runs known WHERE known.id = run.id)
@@ -66,15 +67,9 @@ pub(super) const ACCEPT: &str = concat!(
         ORDER BY event.place
         RETURNING app
     ),
-    started AS (
-        INSERT INTO indelible.runs
-            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, since)
-        SELECT id, $5, workflow, $11, event_id, input::json, seed, rank, at, since FROM run
-    ),
-    released AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank)
-        SELECT id, $5, workflow, rank FROM run
-    )
+    ",
+    started!("new", "event_id"),
+    "
     SELECT DISTINCT app FROM delivered"
 );
 

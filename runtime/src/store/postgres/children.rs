@@ -4,28 +4,27 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::database::Link;
+use super::queue::started;
 use super::value::Time;
 use crate::journal::{Child, RunId};
 use crate::store::{RunStatus, StoreError};
 
 /// Starts children in the commit of their parents' lines. Served by the primary key of runs.
-pub(super) const START: &str = "
-    WITH started AS (
-        INSERT INTO indelible.runs
-            (id, app, workflow, status, parent, detached, input, seed, rank, accepted_at,
-             since)
-        SELECT child.id, parent.app, child.workflow, $7, parent.id, child.detached,
-               child.input::json, child.seed, (extract(epoch FROM $8) * 1000000)::bigint, $8, $9
+pub(super) const START: &str = concat!(
+    "
+    WITH new AS (
+        SELECT child.id, parent.app, child.workflow, $7 AS status, parent.id AS parent,
+               child.detached, child.input::json AS input, child.seed,
+               (extract(epoch FROM $8) * 1000000)::bigint AS rank, $8 AS accepted_at, $9 AS since
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::text[], $6::uuid[])
             AS child (id, parent, workflow, detached, input, seed)
         JOIN indelible.runs parent ON parent.id = child.parent
-        RETURNING id, app, workflow, rank
     ),
-    released AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank)
-        SELECT id, app, workflow, rank FROM started
-    )
-    SELECT count(*) FROM started";
+    ",
+    started!("new", "parent, detached"),
+    "
+    SELECT count(*) FROM started"
+);
 
 pub(super) async fn start(
     connection: &mut Link,

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::batch::{Events, Leaving, Lines};
 use super::database::{Database, Link};
+use super::queue::released;
 use super::value::Columns as _;
 use super::waits::{RunWaits, last_event};
 use super::{children, inbox, restart, waits};
@@ -93,10 +94,8 @@ macro_rules! flush {
         SELECT id, due_at FROM gone WHERE due_at IS NOT NULL
         ON CONFLICT (run_id) DO UPDATE SET due_at = excluded.due_at
     ),
-    released AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
-        SELECT id, app, workflow, rank, suspects FROM gone WHERE status = $26
-    )",
+    ",
+            released!("gone WHERE status = $26"),
             $more,
             "
     SELECT clock.at, clock.since, clock.app, ARRAY(SELECT DISTINCT app FROM delivered) AS delivered, ARRAY(

@@ -12,6 +12,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::database::{Database, Link};
+use super::queue::released;
 use super::value::Columns as _;
 use crate::id::WorkerId;
 use crate::journal::{Message, MessageId, RunId};
@@ -75,7 +76,8 @@ pub(super) const MESSAGES: &str = "
 /// is ready now.
 ///
 /// Served by the primary key of runs and `inbox_untaken`.
-pub(super) const ROUSE: &str = "
+pub(super) const ROUSE: &str = concat!(
+    "
     WITH resting AS MATERIALIZED (
         SELECT run.id
         FROM unnest($1::uuid[] || $6::uuid[]) AS told (run_id)
@@ -90,17 +92,16 @@ pub(super) const ROUSE: &str = "
     queued AS (
         UPDATE indelible.runs run SET status = $4, held = NULL
         FROM resting WHERE run.id = resting.id
-        RETURNING run.id, run.app, run.workflow, run.rank
+        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
     ),
-    released AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank)
-        SELECT id, app, workflow, rank FROM queued
-        ON CONFLICT (run_id) DO NOTHING
-    )
+    ",
+    released!("queued", "ON CONFLICT (run_id) DO NOTHING"),
+    "
     SELECT DISTINCT run.app, FALSE AS queued
     FROM unnest($1::uuid[]) AS told (run_id) JOIN indelible.runs run ON run.id = told.run_id
     UNION ALL
-    SELECT app, TRUE FROM queued";
+    SELECT app, TRUE FROM queued"
+);
 
 /// Runs with messages, and where they stand. Served by `inbox_untaken`, in its order from `$1` on,
 /// and the primary key of runs.

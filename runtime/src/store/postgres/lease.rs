@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::database::{Database, Link, again};
+use super::queue::released;
 use super::value::Columns as _;
 use super::{neighbours, register};
 use crate::id::WorkerId;
@@ -48,8 +49,9 @@ pub(super) const ORPHANS: &str = "
     ORDER BY run.id";
 
 /// Puts it back to be claimed, with what is held against it. Served by the primary keys.
-pub(super) const TAKE_OVER: &str = "
-    WITH released AS (
+pub(super) const TAKE_OVER: &str = concat!(
+    "
+    WITH inherited AS (
         UPDATE indelible.runs run SET
             worker = NULL, status = $5, take_overs = orphan.take_overs, suspects = orphan.suspects,
             suspected = coalesce(run.beginning, run.suspected), beginning = NULL,
@@ -59,29 +61,30 @@ pub(super) const TAKE_OVER: &str = "
         WHERE run.id = orphan.run_id AND run.worker IS NOT DISTINCT FROM orphan.worker
         RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
     ),
-    queued AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
-        SELECT id, app, workflow, rank, suspects FROM released
-    )
-    SELECT app FROM released";
+    ",
+    released!("inherited"),
+    "
+    SELECT app FROM released"
+);
 
 /// Served by `ready_by_rank`.
 pub(super) const COHORTS: &str = "
     SELECT DISTINCT suspects FROM indelible.ready WHERE app = $1 AND suspects > 0";
 
 /// Puts what a worker held back to be claimed, but for some runs. Served by `runs_of_worker`.
-pub(super) const RELEASE: &str = "
-    WITH released AS (
+pub(super) const RELEASE: &str = concat!(
+    "
+    WITH left_behind AS (
         UPDATE indelible.runs run SET worker = NULL, status = $2, beginning = NULL
         FROM unnest($1::uuid[]) AS gone (worker)
         WHERE run.worker = gone.worker AND run.id <> ALL ($3)
         RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
     ),
-    queued AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
-        SELECT id, app, workflow, rank, suspects FROM released
-    )
-    SELECT app FROM released";
+    ",
+    released!("left_behind"),
+    "
+    SELECT app FROM released"
+);
 
 /// Events that workers that are gone could not tell what to make of: another version may. Served by `blocked_by_worker`.
 pub(super) const UNBLOCK: &str = "
@@ -96,19 +99,18 @@ pub(super) const UNBLOCK: &str = "
 
 /// Runs that workers that are gone could not go on with: another version may. One that is claimed at this
 /// moment, as it was ready already, is left to that claim. Served by `runs_held_by`.
-pub(super) const TRY_HELD: &str = "
+pub(super) const TRY_HELD: &str = concat!(
+    "
     WITH held AS MATERIALIZED (
-        SELECT id, app, workflow, rank FROM indelible.runs
+        SELECT id, app, workflow, rank, suspects FROM indelible.runs
         WHERE held_by = ANY ($1) AND status = $2
         FOR NO KEY UPDATE SKIP LOCKED
     ),
-    tried AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank)
-        SELECT id, app, workflow, rank FROM held
-        ON CONFLICT DO NOTHING
-        RETURNING app
-    )
-    SELECT app FROM tried";
+    ",
+    released!("held", "ON CONFLICT (run_id) DO NOTHING"),
+    "
+    SELECT app FROM released"
+);
 
 pub(super) async fn join(
     database: &Database,

@@ -25,6 +25,7 @@ mod plans;
 mod pool;
 mod promote;
 mod query;
+mod queue;
 #[cfg(test)]
 mod races;
 mod register;

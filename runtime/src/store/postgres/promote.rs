@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::database::Database;
 use super::inbox::{self, Broom};
+use super::queue::released;
 use super::waits::{self, OVERDUE};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Promoted, RunStatus, StoreError};
@@ -9,7 +10,8 @@ use crate::store::{Promoted, RunStatus, StoreError};
 /// Served by `timers_by_time` and the primary key of runs, and `waits_unlooked`. Nobody holds a
 /// parked run, and whoever removes its timer may write it, unless a message was first. Gives how late
 /// the first of them is. The next timer is the first that this leaves behind.
-pub(super) const PROMOTE: &str = "
+pub(super) const PROMOTE: &str = concat!(
+    "
     WITH due AS MATERIALIZED (
         SELECT run_id, due_at FROM indelible.timers
         WHERE due_at <= now() ORDER BY due_at, run_id LIMIT $1
@@ -22,12 +24,11 @@ pub(super) const PROMOTE: &str = "
     queued AS (
         UPDATE indelible.runs run SET status = $2
         FROM fired WHERE run.id = fired.run_id AND run.status = $3
-        RETURNING run.id, run.app, run.workflow, run.rank
+        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
     ),
-    released AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank)
-        SELECT id, app, workflow, rank FROM queued
-    )
+    ",
+    released!("queued"),
+    "
     SELECT (SELECT count(*) FROM queued), ARRAY(SELECT DISTINCT app FROM queued), (
         SELECT extract(epoch FROM now() - min(due_at))::float8 FROM due
     ), (
@@ -36,7 +37,8 @@ pub(super) const PROMOTE: &str = "
     ), EXISTS (
         SELECT 1 FROM indelible.waits
         WHERE NOT looked AND made_at <= now() - $4 * interval '1 second'
-    )";
+    )"
+);
 
 pub(super) async fn promote(
     database: &Database,

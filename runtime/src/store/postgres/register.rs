@@ -1,4 +1,5 @@
 use super::database::{Database, Link};
+use super::queue::released;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Registration, RunStatus, Schedule, StoreError, Stranded};
 
@@ -44,15 +45,18 @@ const STRANDED: &str = "
 
 /// Runs that an earlier program could not go on with: this one may. One that is claimed at this moment, as
 /// it was ready already, is left to that claim. Served by `runs_by_status`.
-const TRY_HELD: &str = "
+const TRY_HELD: &str = concat!(
+    "
     WITH held AS MATERIALIZED (
-        SELECT id, app, workflow, rank FROM indelible.runs
+        SELECT id, app, workflow, rank, suspects FROM indelible.runs
         WHERE app = $1 AND status = $2 AND workflow = ANY ($3)
         FOR NO KEY UPDATE SKIP LOCKED
-    )
-    INSERT INTO indelible.ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM held
-    ON CONFLICT DO NOTHING";
+    ),
+    ",
+    released!("held", "ON CONFLICT (run_id) DO NOTHING"),
+    "
+    SELECT count(*) FROM released"
+);
 
 /// Events that an earlier program could not tell what to make of: this one may. Served by the primary
 /// key of blocked.
@@ -119,15 +123,15 @@ pub(super) async fn register(
         .bind(workflows)
         .fetch_all(&mut *tx)
         .await?;
-    let tried = sqlx::query(TRY_HELD)
+    let tried: i64 = sqlx::query_scalar(TRY_HELD)
         .bind(app)
         .bind(RunStatus::Held.name())
         .bind(workflows)
-        .execute(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
     let stirred = Stirred::of(app, Work::DELIVERIES)
         .if_any(unblocked.unsigned_abs())
-        .and(Stirred::of(app, Work::READY).if_any(tried.rows_affected()));
+        .and(Stirred::of(app, Work::READY).if_any(tried.unsigned_abs()));
     tx.commit(stirred).await?;
     Ok(stranded
         .into_iter()

@@ -6,6 +6,7 @@ use sqlx::query::Query;
 use uuid::Uuid;
 
 use super::database::Link;
+use super::queue::started;
 use super::value::Time;
 use super::waits::last_event;
 use crate::store::hints::{Stirred, Work};
@@ -15,26 +16,21 @@ use crate::store::{NewRun, RunStatus, StoreError};
 /// committed by an earlier attempt, and is left alone. Served by the primary keys of runs and events.
 pub(super) const INSERT: &str = concat!(
     "
-    WITH started AS (
-        INSERT INTO indelible.runs
-            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at,
-             since)
-        SELECT run.id, $1, run.workflow, $9, run.event_id, run.input::json, run.seed,
-               (extract(epoch FROM run.accepted_at) * 1000000)::bigint, run.accepted_at,
+    WITH new AS (
+        SELECT run.id, $1 AS app, run.workflow, $9 AS status, run.event_id,
+               run.input::json AS input, run.seed,
+               (extract(epoch FROM run.accepted_at) * 1000000)::bigint AS rank, run.accepted_at,
                run.scheduled_at, coalesce(event.since, ",
     last_event!(),
-    ")
+    ") AS since
         FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::timestamptz[],
                     $8::timestamptz[])
             AS run (id, workflow, event_id, input, seed, accepted_at, scheduled_at)
         LEFT JOIN indelible.events event ON event.id = run.event_id
-        ON CONFLICT (id) DO NOTHING
-        RETURNING id, app, workflow, rank
     ),
-    released AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank)
-        SELECT id, app, workflow, rank FROM started
-    )
+    ",
+    started!("new", "event_id, scheduled_at", "ON CONFLICT (id) DO NOTHING"),
+    "
     SELECT count(*) FROM started"
 );
 

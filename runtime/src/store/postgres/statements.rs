@@ -1,4 +1,5 @@
-//! What every statement keeps to, so that a distributed Postgres (Citus) accepts it as well.
+//! What every statement keeps to, so that a distributed Postgres (Citus) accepts it as well, and what
+//! is written once only, for SQLite too.
 //!
 //! The statements are read from the source files of this crate, so that nobody can forget to list one.
 //! Every string counts, also those of tests.
@@ -43,6 +44,31 @@ const VOLATILE: [&str; 10] = [
     "txid_",
 ];
 
+/// How a run is made, becomes claimable and leaves its worker, and the files where that is written, once
+/// for each time that they are named. What has to hold for every run that goes this way is said there.
+const DOORS: [(&str, &[&str]); 5] = [
+    ("INSERT INTO indelible.runs", &["store/postgres/queue.rs"]),
+    ("INSERT INTO indelible.ready", &["store/postgres/queue.rs"]),
+    ("INSERT INTO indelible_runs", &["store/sqlite/runs.rs"]),
+    ("INSERT INTO indelible_ready", &["store/sqlite/runs.rs"]),
+    // A flush lets a run go in one place, whatever becomes of it. The leases put back what is held by a
+    // worker that is gone, and what a worker holds and does not drive.
+    (
+        "worker = NULL",
+        &[
+            "store/postgres/flush.rs",
+            "store/postgres/lease.rs",
+            "store/postgres/lease.rs",
+            "store/sqlite/flush.rs",
+            "store/sqlite/lease.rs",
+            "store/sqlite/lease.rs",
+        ],
+    ),
+];
+
+/// Tests that fill tables by themselves.
+const TESTS: [&str; 2] = ["store/postgres/plans.rs", "store/postgres/looks.rs"];
+
 /// The file with statements that break the rules.
 const THIS: &str = "store/postgres/statements.rs";
 
@@ -64,6 +90,25 @@ fn fault(place: &str, text: &str) -> Option<String> {
     let sql = normal(text);
     let (said, _) = RULES.iter().find(|(_, breaks)| breaks(&sql))?;
     Some(format!("{place}: this statement {said}\n{text}"))
+}
+
+#[test]
+fn each_door_is_written_once() {
+    let (source, mut files) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), Vec::new());
+    find_files(&source, &mut files);
+    files.retain(|file| ![THIS].iter().chain(&TESTS).any(|test| file.ends_with(test)));
+    files.sort();
+    let texts =
+        files.iter().flat_map(|file| texts_in(file).into_iter().map(move |text| (file, text)));
+    let texts: Vec<_> = texts.map(|(file, parts)| (file, normal(&parts.join(" ")))).collect();
+    for (door, expected) in DOORS {
+        let door = normal(door);
+        let found = texts.iter().flat_map(|(file, text)| text.matches(&door).map(|_| *file));
+        let found: Vec<_> =
+            found.map(|file| file.strip_prefix(&source).expect("it is in there")).collect();
+        let expected: Vec<_> = expected.iter().map(Path::new).collect();
+        assert_eq!(found, expected, "{door}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::database::{Database, Isolation, Link};
+use super::queue::{released, started};
 use super::value::Columns as _;
 use super::waits::RunWaits;
 use crate::journal::RunId;
@@ -48,23 +49,24 @@ pub(super) const CUT: &str = "
     WHERE message.run_id = gone.run_id AND message.id = gone.event_id";
 
 /// Served by the primary key.
-pub(super) const REVIVE: &str = "
+pub(super) const REVIVE: &str = concat!(
+    "
     WITH revived AS (
         UPDATE indelible.runs SET
             status = $2, error = NULL, ended_at = NULL, take_overs = 0, suspects = 0, last_seq = NULL,
             retries = retries + 1
         WHERE id = ANY ($1)
-        RETURNING id, app, workflow, rank
+        RETURNING id, app, workflow, rank, suspects
     ),
     noted AS (
         INSERT INTO indelible.interventions (run_id, at, verb)
         SELECT id, clock_timestamp(), $3 FROM revived
     ),
-    released AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank)
-        SELECT id, app, workflow, rank FROM revived
-    )
-    SELECT app FROM revived";
+    ",
+    released!("revived"),
+    "
+    SELECT app FROM revived"
+);
 
 /// What waits in the journals of runs have taken is not for others of their waits. The event's id is read
 /// as in [`CUT`]. Served by the primary key of the journal.
@@ -79,17 +81,17 @@ pub(super) const HAD: &str = "
 
 /// A run with a part of another's journal, from the generation that it is in. Served by the primary
 /// keys.
-pub(super) const FORK: &str = "
-    WITH forked AS (
-        INSERT INTO indelible.runs
-            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at,
-             since, retries, generation, began_at, began)
-        SELECT $2, app, workflow, $4, event_id, input, seed,
-               (extract(epoch FROM now()) * 1000000)::bigint, accepted_at, scheduled_at, since,
-               retries + 1, generation, began_at, began
+pub(super) const FORK: &str = concat!(
+    "
+    WITH new AS (
+        SELECT $2 AS id, app, workflow, $4 AS status, event_id, input, seed,
+               (extract(epoch FROM now()) * 1000000)::bigint AS rank, accepted_at, scheduled_at,
+               since, retries + 1 AS retries, generation, began_at, began
         FROM indelible.runs WHERE id = $1
-        RETURNING id, app, workflow, rank
     ),
+    ",
+    started!("new", "event_id, scheduled_at, retries, generation, began_at, began"),
+    ",
     kept AS MATERIALIZED (
         SELECT line.* FROM indelible.journal line WHERE line.run_id = $1 AND line.seq = ANY ($3)
     ),
@@ -107,17 +109,15 @@ pub(super) const FORK: &str = "
     ),
     noted AS (
         INSERT INTO indelible.interventions (run_id, at, verb, source, state)
-        SELECT id, now(), $5, $1, $6 FROM forked
-    ),
-    released AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank)
-        SELECT id, app, workflow, rank FROM forked
+        SELECT id, now(), $5, $1, $6 FROM started
     )
-    SELECT app FROM forked";
+    SELECT app FROM started"
+);
 
 /// Runs that begin as others did: what a later generation begins with is not what its trigger said. Of
 /// those that are not over nothing is made. Served by the primary key.
-pub(super) const REPLAY: &str = "
+pub(super) const REPLAY: &str = concat!(
+    "
     WITH asked AS MATERIALIZED (
         SELECT source, id, seed, input, place
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) WITH ORDINALITY
@@ -130,15 +130,15 @@ pub(super) const REPLAY: &str = "
                coalesce(asked.input::json, run.input) AS input, run.since, run.status, run.ended_at
         FROM asked JOIN indelible.runs run ON run.id = asked.source
     ),
-    started AS (
-        INSERT INTO indelible.runs
-            (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at,
-             since)
-        SELECT id, app, workflow, $5, event_id, input, seed,
-               (extract(epoch FROM now()) * 1000000)::bigint, now(), scheduled_at, since
+    new AS (
+        SELECT id, app, workflow, $5 AS status, event_id, input, seed,
+               (extract(epoch FROM now()) * 1000000)::bigint AS rank, now() AS accepted_at,
+               scheduled_at, since
         FROM found WHERE ended_at IS NOT NULL
-        RETURNING id, app, workflow, rank
     ),
+    ",
+    started!("new", "event_id, scheduled_at"),
+    ",
     named AS (
         INSERT INTO indelible.attributes (run_id, key, app, value)
         SELECT found.id, attribute.key, attribute.app, attribute.value
@@ -148,16 +148,13 @@ pub(super) const REPLAY: &str = "
     noted AS (
         INSERT INTO indelible.interventions (run_id, at, verb, source)
         SELECT found.id, now(), $6, found.source FROM found WHERE ended_at IS NOT NULL
-    ),
-    released AS (
-        INSERT INTO indelible.ready (run_id, app, workflow, rank)
-        SELECT id, app, workflow, rank FROM started
     )
     SELECT asked.place, started.app, found.status, found.ended_at IS NOT NULL AS over
     FROM asked
     LEFT JOIN found ON found.place = asked.place
     LEFT JOIN started ON started.id = asked.id
-    ORDER BY asked.place";
+    ORDER BY asked.place"
+);
 
 /// Served by the primary key.
 const INTERVENTIONS: &str = "

@@ -84,10 +84,8 @@ const FORGET_BLOCKED: &str = "
 /// Runs that workers that are gone could not go on with: another version may. Served by
 /// `indelible_runs_held_by`.
 pub(super) const TRY_HELD: &str = "
-    INSERT INTO indelible_ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM indelible_runs
-    WHERE held_by IN (SELECT value FROM json_each(?1)) AND status = ?2
-    ON CONFLICT DO NOTHING";
+    SELECT id FROM indelible_runs
+    WHERE held_by IN (SELECT value FROM json_each(?1)) AND status = ?2";
 
 pub(super) async fn join(store: &SqliteStore, worker: &Worker) -> Result<Instant, StoreError> {
     let life = store.lives.begin(worker.id).map_err(sqlx::Error::Io)?;
@@ -243,10 +241,14 @@ async fn bury(tx: &mut SqliteConnection, gone: &[String]) -> Result<Stirred, Sto
     let gone = batch(gone);
     let freed = sqlx::query(UNBLOCK).bind(&gone).execute(&mut *tx).await?;
     sqlx::query(FORGET_BLOCKED).bind(&gone).execute(&mut *tx).await?;
-    let tried =
-        sqlx::query(TRY_HELD).bind(&gone).bind(RunStatus::Held.name()).execute(&mut *tx).await?;
+    let held: Vec<String> = sqlx::query_scalar(TRY_HELD)
+        .bind(&gone)
+        .bind(RunStatus::Held.name())
+        .fetch_all(&mut *tx)
+        .await?;
+    let tried = runs::ready(tx, &held).await?;
     let freed = Stirred::here(Work::DELIVERIES).if_any(freed.rows_affected());
-    let tried = Stirred::here(Work::READY).if_any(tried.rows_affected());
+    let tried = Stirred::here(Work::READY).if_any(tried);
     Ok(freed.and(tried).and(Stirred::here(Work::GONE)))
 }
 

@@ -2,7 +2,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::database::SqliteStore;
 use super::value::{batch, micros, now};
-use super::workers;
+use super::{runs, workers};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Registration, RunStatus, StoreError, Stranded};
 
@@ -52,10 +52,8 @@ const STRANDED: &str = "
 /// Runs that an earlier program could not go on with: this one may. Served by
 /// `indelible_runs_by_status`.
 const TRY_HELD: &str = "
-    INSERT INTO indelible_ready (run_id, app, workflow, rank)
-    SELECT id, app, workflow, rank FROM indelible_runs
-    WHERE app = ?1 AND status = ?2 AND workflow IN (SELECT value FROM json_each(?3))
-    ON CONFLICT DO NOTHING";
+    SELECT id FROM indelible_runs
+    WHERE app = ?1 AND status = ?2 AND workflow IN (SELECT value FROM json_each(?3))";
 
 /// Events that an earlier program could not tell what to make of: this one may. Served by the primary
 /// key of blocked.
@@ -133,15 +131,16 @@ pub(super) async fn register(
         .bind(batch(workflows))
         .fetch_all(&mut *tx)
         .await?;
-    let tried = sqlx::query(TRY_HELD)
+    let held: Vec<String> = sqlx::query_scalar(TRY_HELD)
         .bind(app)
         .bind(RunStatus::Held.name())
         .bind(batch(workflows))
-        .execute(&mut *tx)
+        .fetch_all(&mut *tx)
         .await?;
+    let tried = runs::ready(&mut tx, &held).await?;
     let stirred = Stirred::here(Work::DELIVERIES)
         .if_any(unblocked.rows_affected())
-        .and(Stirred::here(Work::READY).if_any(tried.rows_affected()));
+        .and(Stirred::here(Work::READY).if_any(tried));
     tx.commit(stirred).await?;
     Ok(stranded
         .into_iter()

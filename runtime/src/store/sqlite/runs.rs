@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::Sqlite;
+use sqlx::query::QueryScalar;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::value::{batch, micros};
 use super::waits;
@@ -10,29 +12,61 @@ use crate::journal::{Child, RunId};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{NewRun, RunStatus, StoreError};
 
+/// A statement for [`start`]: the rows of the `$new` query become runs.
+///
+/// Every run has the columns that are listed here, and those of `$further`. Of a run that is there
+/// already `$conflict` says what happens, and without it the statement fails.
+macro_rules! started {
+    ($new:literal, $further:literal $(, $conflict:literal)?) => {
+        concat!(
+            "
+    WITH new AS (",
+            $new,
+            "
+    )
+    INSERT INTO indelible_runs
+        (id, app, workflow, status, input, seed, rank, accepted_at, since, ",
+            $further,
+            ")
+    SELECT id, app, workflow, status, input, seed, rank, accepted_at, since, ",
+            $further,
+            "
+    FROM new WHERE true",
+            $("
+    ", $conflict,)?
+            "
+    RETURNING id"
+        )
+    };
+}
+pub(super) use started;
+
 /// A resend of what was committed before finds its rows there and adds none. Served by the unique
 /// index of events.
-const INSERT: &str = "
-    INSERT INTO indelible_runs
-        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at, since)
-    SELECT value ->> 'id', ?1, value ->> 'workflow', ?2, value ->> 'event', value ->> 'input',
-           value ->> 'seed', value ->> 'accepted_at', value ->> 'accepted_at',
-           value ->> 'scheduled_at', coalesce(
-               (SELECT e.since FROM indelible_events e WHERE e.id = value ->> 'event'),
-               (SELECT max(position) FROM indelible_events), 0
-           )
-    FROM json_each(?3) WHERE true
-    ON CONFLICT (id) DO NOTHING
-    RETURNING id";
+const INSERT: &str = started!(
+    "
+        SELECT value ->> 'id' AS id, ?1 AS app, value ->> 'workflow' AS workflow, ?2 AS status,
+               value ->> 'event' AS event_id, value ->> 'input' AS input, value ->> 'seed' AS seed,
+               value ->> 'accepted_at' AS rank, value ->> 'accepted_at' AS accepted_at,
+               value ->> 'scheduled_at' AS scheduled_at, coalesce(
+                   (SELECT e.since FROM indelible_events e WHERE e.id = value ->> 'event'),
+                   (SELECT max(position) FROM indelible_events), 0
+               ) AS since
+        FROM json_each(?3)",
+    "event_id, scheduled_at",
+    "ON CONFLICT (id) DO NOTHING"
+);
 
 /// Served by the primary key of runs.
-const START_CHILDREN: &str = "
-    INSERT INTO indelible_runs
-        (id, app, workflow, status, parent, detached, input, seed, rank, accepted_at, since)
-    SELECT c.value ->> 'id', parent.app, c.value ->> 'workflow', ?2, parent.id,
-           c.value ->> 'detached', c.value ->> 'input', c.value ->> 'seed', ?3, ?3, ?4
-    FROM json_each(?1) c JOIN indelible_runs parent ON parent.id = c.value ->> 'parent'
-    RETURNING id";
+const START_CHILDREN: &str = started!(
+    "
+        SELECT c.value ->> 'id' AS id, parent.app, c.value ->> 'workflow' AS workflow,
+               ?2 AS status, parent.id AS parent, c.value ->> 'detached' AS detached,
+               c.value ->> 'input' AS input, c.value ->> 'seed' AS seed, ?3 AS rank,
+               ?3 AS accepted_at, ?4 AS since
+        FROM json_each(?1) c JOIN indelible_runs parent ON parent.id = c.value ->> 'parent'",
+    "parent, detached"
+);
 
 /// A held one may be ready already, to be tried by another program. Served by the primary key of runs.
 const READY: &str = "
@@ -80,14 +114,12 @@ pub(super) async fn start_children(
         input: child.input.as_str(),
         seed: child.seed,
     });
-    let new: Vec<String> = sqlx::query_scalar(START_CHILDREN)
+    let children = sqlx::query_scalar(START_CHILDREN)
         .bind(batch(rows))
         .bind(RunStatus::Queued.name())
         .bind(micros(at))
-        .bind(since)
-        .fetch_all(&mut *tx)
-        .await?;
-    ready(tx, &new).await
+        .bind(since);
+    start(tx, children).await.map(drop)
 }
 
 /// Starts runs whose triggers were accepted at the given times.
@@ -113,21 +145,26 @@ pub(super) async fn insert<'a>(
     if rows.is_empty() {
         return Ok(Stirred::nothing());
     }
-    let new: Vec<String> = sqlx::query_scalar(INSERT)
-        .bind(app)
-        .bind(RunStatus::Queued.name())
-        .bind(batch(rows))
-        .fetch_all(&mut *tx)
-        .await?;
+    let new = sqlx::query_scalar(INSERT).bind(app).bind(RunStatus::Queued.name()).bind(batch(rows));
+    start(tx, new).await?;
     waits::begin_with_runs(tx, cancels, true).await?;
-    ready(tx, &new).await?;
     Ok(Stirred::here(Work::READY))
 }
 
-/// Makes runs that nobody holds ready to be claimed.
-pub(super) async fn ready(tx: &mut SqliteConnection, runs: &[String]) -> Result<(), StoreError> {
-    if !runs.is_empty() {
-        sqlx::query(READY).bind(batch(runs)).execute(tx).await?;
+/// Makes runs, by a statement of [`started`], that are ready to be claimed. Gives their ids.
+pub(super) async fn start(
+    tx: &mut SqliteConnection,
+    new: QueryScalar<'_, Sqlite, String, SqliteArguments>,
+) -> Result<Vec<String>, StoreError> {
+    let started = new.fetch_all(&mut *tx).await?;
+    ready(tx, &started).await?;
+    Ok(started)
+}
+
+/// Makes runs that nobody holds ready to be claimed. Gives how many were not ready before.
+pub(super) async fn ready(tx: &mut SqliteConnection, runs: &[String]) -> Result<u64, StoreError> {
+    if runs.is_empty() {
+        return Ok(0);
     }
-    Ok(())
+    Ok(sqlx::query(READY).bind(batch(runs)).execute(tx).await?.rows_affected())
 }

@@ -8,6 +8,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::database::SqliteStore;
+use super::runs::started;
 use super::value::{Columns as _, batch, micros, now};
 use super::{runs, waits};
 use crate::journal::RunId;
@@ -65,13 +66,14 @@ const NOTE: &str = "
     SELECT value ->> 'run', ?2, ?3, value ->> 'source', value ->> 'state' FROM json_each(?1)";
 
 /// It is in the same generation. Served by the primary key.
-const FORK: &str = "
-    INSERT INTO indelible_runs
-        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at, since,
-         retries, generation, began_at, began)
-    SELECT ?2, app, workflow, ?3, event_id, input, seed, ?4, accepted_at, scheduled_at, since,
-           retries + 1, generation, began_at, began
-    FROM indelible_runs WHERE id = ?1";
+const FORK: &str = started!(
+    "
+        SELECT ?2 AS id, app, workflow, ?3 AS status, event_id, input, seed, ?4 AS rank,
+               accepted_at, scheduled_at, since, retries + 1 AS retries, generation, began_at,
+               began
+        FROM indelible_runs WHERE id = ?1",
+    "event_id, scheduled_at, retries, generation, began_at, began"
+);
 
 /// Served by the primary key.
 const COPY: &str = "
@@ -94,14 +96,17 @@ const HAD: &str = "
 
 /// Runs that begin as others did: what a later generation begins with is not what its trigger said.
 /// Served by the primary key.
-const REPLAY: &str = "
-    INSERT INTO indelible_runs
-        (id, app, workflow, status, event_id, input, seed, rank, accepted_at, scheduled_at, since)
-    SELECT asked.value ->> 'id', app, workflow, ?2, CASE WHEN generation = 0 THEN event_id END,
-           coalesce(asked.value ->> 'input', run.input), asked.value ->> 'seed', ?3, ?3,
-           CASE WHEN generation = 0 THEN scheduled_at END, since
-    FROM json_each(?1) asked JOIN indelible_runs run ON run.id = asked.value ->> 'source'
-    WHERE run.ended_at IS NOT NULL";
+const REPLAY: &str = started!(
+    "
+        SELECT asked.value ->> 'id' AS id, app, workflow, ?2 AS status,
+               CASE WHEN generation = 0 THEN event_id END AS event_id,
+               coalesce(asked.value ->> 'input', run.input) AS input,
+               asked.value ->> 'seed' AS seed, ?3 AS rank, ?3 AS accepted_at,
+               CASE WHEN generation = 0 THEN scheduled_at END AS scheduled_at, since
+        FROM json_each(?1) asked JOIN indelible_runs run ON run.id = asked.value ->> 'source'
+        WHERE run.ended_at IS NOT NULL",
+    "event_id, scheduled_at"
+);
 
 #[derive(Serialize)]
 struct CutRow {
@@ -198,20 +203,17 @@ pub(super) async fn fork(
         }
     };
     let (source, id) = (fork.source.to_string(), fork.id.to_string());
-    sqlx::query(FORK)
+    let new = sqlx::query_scalar(FORK)
         .bind(&source)
         .bind(&id)
         .bind(RunStatus::Queued.name())
-        .bind(micros(now()))
-        .execute(&mut *tx)
-        .await?;
+        .bind(micros(now()));
+    runs::start(&mut tx, new).await?;
     sqlx::query(COPY).bind(&source).bind(&id).bind(batch(kept)).execute(&mut *tx).await?;
     sqlx::query(HAD).bind(batch([&id])).bind(EVENT).execute(&mut *tx).await?;
     let state = Some(fork.state.as_str());
     note(&mut tx, FORKED, [NoteRow { run: fork.id, source: Some(fork.source), state }]).await?;
-    let forked = [id];
-    runs::ready(&mut tx, &forked).await?;
-    begin_waits(&mut tx, &forked, cancels).await?;
+    begin_waits(&mut tx, &[id], cancels).await?;
     tx.commit(Stirred::here(Work::READY)).await?;
     Ok(Ok(()))
 }
@@ -230,27 +232,20 @@ pub(super) async fn replay(
         seed: replay.seed,
         input: replay.input.as_ref().map(|input| input.as_str()),
     });
-    sqlx::query(REPLAY)
+    let new = sqlx::query_scalar(REPLAY)
         .bind(batch(rows))
         .bind(RunStatus::Queued.name())
-        .bind(micros(now()))
-        .execute(&mut *tx)
-        .await?;
+        .bind(micros(now()));
+    let started = runs::start(&mut tx, new).await?;
     let answer = |replay: &Replay| match standing.get(&replay.source) {
         Some((status, _)) if status.is_over() => Ok(()),
         Some((status, _)) => Err(Refusal::Standing(*status)),
         None => Err(Refusal::Unknown),
     };
-    let started: Vec<_> = replays.iter().filter(|replay| answer(replay).is_ok()).collect();
+    let begun = replays.iter().filter(|replay| answer(replay).is_ok());
     let source = |replay: &Replay| Some(replay.source);
-    let notes = started.iter().map(|replay| NoteRow {
-        run: replay.id,
-        source: source(replay),
-        state: None,
-    });
+    let notes = begun.map(|replay| NoteRow { run: replay.id, source: source(replay), state: None });
     note(&mut tx, REPLAYED, notes).await?;
-    let started: Vec<_> = started.iter().map(|replay| replay.id.to_string()).collect();
-    runs::ready(&mut tx, &started).await?;
     begin_waits(&mut tx, &started, cancels).await?;
     tx.commit(Stirred::here(Work::READY).if_any(started.len() as u64)).await?;
     Ok(replays.iter().map(answer).collect())

@@ -1,0 +1,57 @@
+//! How runs are made, and how they become claimable. Each is written once, as a part of the statements
+//! that do it: what has to hold for every run that goes this way is said here.
+//!
+//! They are parts and no statements of their own, nor functions: those would see another snapshot.
+
+/// The CTEs `started` and `released`: the rows of `$new`, a CTE, become runs, which are ready to be
+/// claimed.
+///
+/// Every run has the columns that are listed here, and those of `$further`. Of a run that is there
+/// already `$conflict` says what happens, and without it the statement fails. `started` has the runs
+/// that were made, with what [`released`] takes.
+macro_rules! started {
+    ($new:literal, $further:literal $(, $conflict:literal)?) => {
+        concat!(
+            "started AS (
+        INSERT INTO indelible.runs
+            (id, app, workflow, status, input, seed, rank, accepted_at, since, ",
+            $further,
+            ")
+        SELECT id, app, workflow, status, input, seed, rank, accepted_at, since, ",
+            $further,
+            "
+        FROM ",
+            $new,
+            $("
+        ", $conflict,)?
+            "
+        RETURNING id, app, workflow, rank, suspects
+    ),
+    ",
+            $crate::store::postgres::queue::released!("started")
+        )
+    };
+}
+pub(super) use started;
+
+/// The CTE `released`: runs that nobody holds become ready to be claimed. `$runs`, a CTE, has their `id`,
+/// `app`, `workflow`, `rank` and `suspects`; it may be followed by a condition.
+///
+/// Of a run that is ready already `$conflict` says what happens, and without it the statement fails.
+/// `released` has the app of each run that was not.
+macro_rules! released {
+    ($runs:literal $(, $conflict:literal)?) => {
+        concat!(
+            "released AS (
+        INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
+        SELECT id, app, workflow, rank, suspects FROM ",
+            $runs,
+            $("
+        ", $conflict,)?
+            "
+        RETURNING app
+    )"
+        )
+    };
+}
+pub(super) use released;
