@@ -29,7 +29,7 @@ use crate::journal::{
 use crate::payload::Payload;
 use crate::step::{
     Again, BodyFuture, Context as BodyContext, Definition, Fault, HandedIn, Keys, Limits, Open,
-    Operations, Resources, Rollback, Shared, Undo, UndoingFuture, catch_panic, undoing,
+    Operations, Resources, Rollback, Shared, Terms, Undo, UndoingFuture, catch_panic, undoing,
 };
 use crate::workflow::{Config, StepKind, TriggerData};
 
@@ -82,7 +82,7 @@ pub(crate) struct InProgress(Shared);
 impl InProgress {
     /// Their keys, for a message.
     pub(crate) fn steps(&self) -> String {
-        self.0.lock().running()
+        self.0.lock().table.running()
     }
 }
 
@@ -164,20 +164,22 @@ impl Machine {
         // Who retries a run means it to go on.
         let deadline = deadline(&definition.config, &trigger, generation == 0, started_at)
             .filter(|_| retries == 0);
-        let operations = Operations::new(
-            Keys::new(trigger.run, seed, Again { retries, generation }, trigger.accepted_at),
-            definition.config,
+        let undos = definition.undos;
+        let terms = Terms {
+            config: definition.config,
             limits,
-            definition.undos,
-        );
-        let operations = Shared::new(operations.transacting_in(resources.database()));
+            has_undo: Box::new(|key| Undo::find(undos, key.as_str()).is_some()),
+            database: resources.database(),
+        };
+        let keys = Keys::new(trigger.run, seed, Again { retries, generation });
+        let operations = Shared::new(Operations::new(keys, terms, trigger.accepted_at));
         let next_seq = journal.last().map_or(0, |row| row.seq + 1);
         let lines = u32::try_from(journal.len()).unwrap_or(u32::MAX);
         let mut machine = Self {
             operations,
             resources,
             trigger,
-            undos: definition.undos,
+            undos,
             phase: Phase::Over,
             done: Done::default(),
             backlog: VecDeque::new(),
@@ -239,7 +241,7 @@ impl Machine {
     /// `Pending` means that steps' futures or a commit are in progress: poll again when the context
     /// is woken, after [`committed`](Self::committed), or at [`next_due`](Self::next_due).
     pub(crate) fn poll(&mut self, clock: Timestamp, cx: &mut Context<'_>) -> Poll<Turn> {
-        self.operations.lock().set_clock(clock);
+        self.operations.lock().clock.advance(clock);
         loop {
             let mut was_told = false;
             if self.operations.lock().is_live() {
@@ -274,7 +276,7 @@ impl Machine {
     /// then is nothing new. [`poll`](Self::poll) goes on from there, and does this too where it was
     /// not done before. A fault is left to it.
     pub(crate) fn catch_up(&mut self, clock: Timestamp, cx: &mut Context<'_>) {
-        self.operations.lock().set_clock(clock);
+        self.operations.lock().clock.advance(clock);
         while self.is_behind() {
             self.run_body(cx);
             if self.operations.lock().fault().is_some() {
@@ -342,7 +344,7 @@ impl Machine {
 
     /// The steps that would begin if it did not hesitate.
     pub(crate) fn about_to_begin(&self) -> Vec<StateKey> {
-        self.operations.lock().about_to_begin()
+        self.operations.lock().table.about_to_begin()
     }
 
     pub(crate) fn go_ahead(&mut self) {
@@ -351,12 +353,12 @@ impl Machine {
 
     /// What the body waits for, for a message.
     pub(crate) fn waiting(&self) -> String {
-        self.operations.lock().waiting()
+        self.operations.lock().table.waiting().to_string()
     }
 
     /// When the machine has to be polled again if nothing else happens.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let due = self.operations.lock().next_due();
+        let due = self.operations.lock().table.next_due();
         let deadline = match (&self.phase, &self.deadline) {
             (Phase::Body(_), Some((deadline, _))) => Some(*deadline),
             _ => None,
@@ -376,7 +378,7 @@ impl Machine {
     /// Runs the body until it waits again.
     fn run_body(&mut self, cx: &mut Context<'_>) {
         self.poll_body(cx);
-        while self.operations.lock().has_passed_on() {
+        while self.operations.lock().table.has_passed_on() {
             self.poll_body(cx);
         }
     }
@@ -387,7 +389,7 @@ impl Machine {
             Phase::Body(body) => match catch_panic(|| body.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => return,
                 Ok(Poll::Ready(Ok(output))) => End::Completed(output),
-                Ok(Poll::Ready(Err(failure))) => match self.operations.lock().restarted() {
+                Ok(Poll::Ready(Err(failure))) => match self.operations.lock().outbox.restarted() {
                     Some(input) => End::Restarted(input),
                     // What a child has undone is the child's.
                     None => End::Failed(ErrorRecord { undone: Vec::new(), ..failure.record() }),
@@ -451,7 +453,7 @@ impl Machine {
             self.ended(self.done.end(Some(left)));
         } else {
             self.ended(end);
-            self.operations.lock().record(self.done.give_up(&unseen));
+            self.operations.lock().outbox.record(self.done.give_up(&unseen));
         }
     }
 
@@ -480,7 +482,7 @@ impl Machine {
             Change::Undo { cancelled, .. } => self.done.abandoned(&cancelled),
             _ => Vec::new(),
         });
-        self.operations.lock().record(given_up.collect());
+        self.operations.lock().outbox.record(given_up.collect());
         true
     }
 
@@ -523,7 +525,7 @@ impl Machine {
         let mut operations = self.operations.lock();
         let result = operations.deliver(&row);
         if let Err(mismatch) = result {
-            let waiting = operations.waiting();
+            let waiting = operations.table.waiting().to_string();
             let ended = !matches!(self.phase, Phase::Body(_));
             operations.fail(self.trail.contradiction(&row, &mismatch, &waiting, ended));
         } else {
@@ -536,8 +538,8 @@ impl Machine {
             return Poll::Pending;
         }
         let first_seq = self.next_seq;
-        let limit = self.operations.lock().limits().lines;
-        let transaction = self.operations.lock().take_transaction();
+        let limit = self.operations.lock().terms.limits.lines;
+        let transaction = self.operations.lock().outbox.take_transaction();
         if let Some((entry, open)) = transaction {
             let entries = vec![entry];
             if self.lines_with(&entries) <= limit {
@@ -557,7 +559,8 @@ impl Machine {
         if self.operations.lock().is_locked() {
             return Poll::Pending;
         }
-        let HandedIn { mut entries, taken, discarded } = self.operations.lock().take_handed_in();
+        let HandedIn { mut entries, taken, discarded } =
+            self.operations.lock().outbox.take_handed_in();
         for message in &discarded {
             // A later wait may be told of it again.
             self.seen.remove(message);
@@ -566,7 +569,7 @@ impl Machine {
         if is_open && self.lines_with(&entries) > limit {
             entries.retain(|entry| entry.change.is_outcome());
             self.ended(End::Failed(too_long(limit)));
-            entries.extend(self.operations.lock().take_handed_in().entries);
+            entries.extend(self.operations.lock().outbox.take_handed_in().entries);
         }
         self.before_the_end(&mut entries);
         let end = match std::mem::replace(&mut self.end, EndState::Open) {
@@ -590,19 +593,19 @@ impl Machine {
                 entries,
                 taken,
                 discarded,
-                attributes: self.operations.lock().take_attributes(),
+                attributes: self.operations.lock().outbox.take_attributes(),
                 end,
                 transaction: None,
             })));
         }
         let mut operations = self.operations.lock();
-        if operations.is_empty() {
+        if operations.table.is_empty() {
             let message = "the body waits, but for no step: it awaits something that never comes";
             let fault = Fault::nondeterminism(None, message);
             operations.fail(fault.clone());
             return Poll::Ready(Turn::Held(fault));
         }
-        if operations.is_idle() {
+        if operations.table.is_idle() {
             drop(operations);
             return Poll::Ready(Turn::Idle { until: self.next_due() });
         }

@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 use super::context::{Context, FromContext, Requirement, Resource};
 use super::error::BoxError;
 use super::operations::Fault;
-use crate::__private::refused;
 use crate::journal::StateKey;
 use crate::payload::{Payload, Undecodable};
 
@@ -139,11 +138,11 @@ where
 #[doc(hidden)]
 pub trait NoUndo: Sized {
     fn requirements(self) -> Vec<Requirement> {
-        refused()
+        unreachable!("a program with a refused undo does not compile")
     }
 
     fn begin(self, _: &Context, _: &Payload) -> Result<UndoAttempt, UndecodableOutput> {
-        refused()
+        unreachable!("a program with a refused undo does not compile")
     }
 }
 

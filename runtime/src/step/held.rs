@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::{Entering, Fault, Instruction, Operations, Resolution, Shared};
+use super::operations::{Entering, Fault, Instruction, Open, Operations, Resolution, Shared};
+use super::{Step, StepError};
 use crate::given::{LONGEST_KEY, must_be_fit};
 use crate::journal::{Change, ErrorRecord, StateKey};
 use crate::payload::{EncodeError, Outcome, Payload};
-use crate::step::{Open, Step, StepError};
 use crate::workflow::{State, StepKind};
 
 /// A step that the body holds: its claimed key, and its entry once it was polled. Dropping it
