@@ -5,7 +5,6 @@
 //! body one at a time, in the order of the journal, and the body runs until it waits again between
 //! each, live and on resume alike. So what a body saw first is what it sees again.
 
-mod contradiction;
 mod done;
 #[cfg(any(test, feature = "testing"))]
 mod prefixes;
@@ -19,7 +18,6 @@ use std::task::{Context, Poll};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use self::contradiction::Trail;
 use self::done::Done;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::prefixes::replay_prefixes;
@@ -28,8 +26,9 @@ use crate::journal::{
 };
 use crate::payload::Payload;
 use crate::step::{
-    Again, BodyFuture, Context as BodyContext, Definition, Fault, HandedIn, Keys, Limits, Open,
-    Operations, Resources, Rollback, Shared, Terms, Undo, UndoingFuture, catch_panic, undoing,
+    Again, BodyFuture, Context as BodyContext, Definition, Expected, Fault, Found, HandedIn, Keys,
+    Limits, Nondeterminism, Open, Operations, Resources, Rollback, Shared, Terms, Trail, Undo,
+    UndoingFuture, catch_panic, undoing,
 };
 use crate::workflow::{Config, StepKind, TriggerData};
 
@@ -524,13 +523,14 @@ impl Machine {
         }
         let mut operations = self.operations.lock();
         let result = operations.deliver(&row);
-        if let Err(mismatch) = result {
-            let waiting = operations.table.waiting().to_string();
-            let ended = !matches!(self.phase, Phase::Body(_));
-            operations.fail(self.trail.contradiction(&row, &mismatch, &waiting, ended));
-        } else {
-            self.trail.push(&row);
-        }
+        let Err(found) = result else { return self.trail.push(&row) };
+        let found = match found {
+            Found::Waiting(_) if !matches!(self.phase, Phase::Body(_)) => Found::End,
+            found => found,
+        };
+        let (agreed, expected) = (self.trail.clone(), Expected::of(&row));
+        let contradiction = Nondeterminism { agreed, expected, found };
+        operations.fail(Fault::Nondeterminism(Box::new(contradiction)));
     }
 
     fn turn(&mut self) -> Poll<Turn> {
@@ -600,10 +600,8 @@ impl Machine {
         }
         let mut operations = self.operations.lock();
         if operations.table.is_empty() {
-            let message = "the body waits, but for no step: it awaits something that never comes";
-            let fault = Fault::nondeterminism(None, message);
-            operations.fail(fault.clone());
-            return Poll::Ready(Turn::Held(fault));
+            operations.fail(Fault::Stalled);
+            return Poll::Ready(Turn::Held(Fault::Stalled));
         }
         if operations.table.is_idle() {
             drop(operations);

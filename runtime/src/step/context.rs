@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::operations::{Database, Fault, Shared};
+use super::operations::{Database, Fault, Shared, Stored};
 use crate::workflow::{Input, TriggerData};
 
 /// What a program lends its workflows, by type.
@@ -82,7 +82,8 @@ impl Context {
         match I::decode(&self.trigger) {
             Ok(input) => input,
             Err(error) => {
-                self.operations.lock().fail(Fault::undecodable_input(
+                self.operations.lock().fail(Fault::undecodable(
+                    Stored::Input,
                     std::any::type_name::<I>(),
                     &error,
                     &self.trigger.data,

@@ -51,8 +51,8 @@ pub use self::race::{Race2, Race3, Race4, Race5, Race6, Race7, Race8, race};
 pub use self::wait::WaitForEvent;
 
 pub(crate) use self::operations::{
-    Again, Connection, Database, Fault, HandedIn, Keys, Limits, Mismatch, Open, Operations,
-    Rollback, Shared, Terms, conflicts,
+    Again, Connection, Database, Expected, Fault, Found, HandedIn, Keys, Limits, Nondeterminism,
+    Open, Operations, Rollback, Shared, Terms, Trail, conflicts,
 };
 pub(crate) use self::panic::catch as catch_panic;
 pub(crate) use self::undoing::{UndoingFuture, undoing};

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::context::{Context, FromContext, Requirement, Resource};
 use super::error::BoxError;
-use super::operations::Fault;
+use super::operations::{Fault, Stored};
 use crate::journal::StateKey;
 use crate::payload::{Payload, Undecodable};
 
@@ -187,7 +187,7 @@ impl Undo {
             Some(begin) => match begin(context, output) {
                 Ok(attempt) => return attempt,
                 Err(UndecodableOutput { type_name, error }) => {
-                    Fault::undecodable_outcome(key, type_name, &error, output)
+                    Fault::undecodable(Stored::Outcome(key.clone()), type_name, &error, output)
                 }
             },
             None => Fault::no_undo(key),

@@ -88,7 +88,7 @@ impl News {
     }
 
     pub(super) fn of_fault(fault: &Fault) -> Self {
-        Self::Held { step: fault.step.clone(), reason: fault.to_string() }
+        Self::Held { step: fault.step().cloned(), reason: fault.to_string() }
     }
 
     /// Tells it, as it was committed at `at`.

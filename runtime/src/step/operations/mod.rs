@@ -3,6 +3,7 @@
 //! hand in; the machine delivers and commits. Nothing here knows a step's types.
 
 mod clock;
+mod contradiction;
 mod database;
 mod fault;
 mod gate;
@@ -22,8 +23,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use self::clock::Clock;
+pub(crate) use self::contradiction::{Expected, Found, Nondeterminism, Trail};
 pub(crate) use self::database::{Connection, Database, Open, Rollback, conflicts};
-pub(crate) use self::fault::{Fault, Mismatch};
+pub(crate) use self::fault::{Fault, Stored};
 use self::gate::Gate;
 pub(crate) use self::keys::{Again, Keys, unit_interval};
 pub(crate) use self::outbox::{HandedIn, Outbox};
@@ -244,12 +246,14 @@ impl Operations {
     ///
     /// # Errors
     ///
-    /// When the body never entered that step, or entered it as something else.
-    pub(crate) fn deliver(&mut self, row: &Row) -> Result<(), Mismatch> {
+    /// What the body does instead, when it never entered that step, or entered it as something else.
+    pub(crate) fn deliver(&mut self, row: &Row) -> Result<(), Found> {
         let Row { seq, key, kind, started_at, at, .. } = row;
         let transition = row.transition.clone();
         let Some(operation) = self.table.get_mut(key) else {
-            let entering = self.table.dropped(key).ok_or(Mismatch::NotEntered)?.clone();
+            let Some(entering) = self.table.dropped(key).cloned() else {
+                return Err(Found::Waiting(self.table.waiting()));
+            };
             match transition {
                 Transition::Waiting { .. } => self.take_back(key, &entering, None),
                 Transition::Invoked { child, .. } => self.take_back(key, &entering, Some(child)),
@@ -258,7 +262,7 @@ impl Operations {
             return Ok(());
         };
         if operation.entering.kind != *kind {
-            return Err(Mismatch::OtherKind(operation.entering.kind));
+            return Err(Found::OtherKind(operation.entering.kind));
         }
         let failure =
             |number, error| Attempt { number, started_at: *started_at, failed_at: *at, error };
@@ -271,7 +275,7 @@ impl Operations {
                 (iteration, Status::Resolved(resolution))
             }
             // The body dropped it then, and holds it now.
-            Transition::Abandoned => return Err(Mismatch::NotAbandoned),
+            Transition::Abandoned => return Err(Found::NotAbandoned),
             // It is about no step.
             Transition::Undoing { .. } => return Ok(()),
             Transition::Sleeping { due } => (0, Status::Sleeping { due }),
