@@ -69,6 +69,7 @@ pub struct Requirement {
 
 /// What a body's parameters are made from.
 #[doc(hidden)]
+#[derive(Clone)]
 pub struct Context {
     pub(crate) operations: Shared,
     pub(crate) resources: Arc<Resources>,

@@ -204,10 +204,6 @@ impl Operations {
         self.fault.as_ref()
     }
 
-    pub(crate) fn is_live(&self) -> bool {
-        self.gate.live
-    }
-
     /// Every committed line has been delivered: new work may begin.
     pub(crate) fn go_live(&mut self) {
         self.gate.live = true;
