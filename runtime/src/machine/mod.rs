@@ -5,6 +5,7 @@
 //! body one at a time, in the order of the journal, and the body runs until it waits again between
 //! each, live and on resume alike. So what a body saw first is what it sees again.
 
+mod commit;
 mod done;
 mod inbox;
 mod phase;
@@ -21,21 +22,21 @@ use std::task::{Context, Poll};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+pub(crate) use self::commit::{End, RunCommit, Then};
 use self::done::Done;
 use self::inbox::Inbox;
 use self::phase::{Deadline, EndState, Phase};
 use self::position::Position;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use self::prefixes::replay_prefixes;
-pub(crate) use self::turn::{Commit, Turn};
+pub(crate) use self::turn::Turn;
 use crate::journal::{Change, Entry, ErrorRecord, Message, Row, StateKey, Transition};
-use crate::payload::Payload;
 use crate::step::{
     Again, Context as BodyContext, Definition, Expected, Fault, Found, Keys, Limits,
     Nondeterminism, Operations, Resources, Rollback, Shared, Terms, Trail, Undo, catch_panic,
     undoing,
 };
-use crate::workflow::{Config, TriggerData};
+use crate::workflow::{CancelOn, Config, TriggerData};
 
 /// A run as the store knows it, before a machine is made of it.
 #[derive(Debug, Clone)]
@@ -56,6 +57,9 @@ pub(crate) struct Origin {
 pub(crate) struct Machine {
     context: BodyContext,
     undos: &'static [Undo],
+    /// The events that cancel a generation.
+    cancels: &'static [CancelOn],
+    generation: u32,
     phase: Phase,
     position: Position,
     done: Done,
@@ -74,16 +78,6 @@ impl InProgress {
     pub(crate) fn steps(&self) -> String {
         self.0.lock().table.running()
     }
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum End {
-    Completed(Payload),
-    Failed(ErrorRecord),
-    Cancelled(String),
-    /// Only this generation is over: the next begins with this input.
-    Restarted(Payload),
 }
 
 impl Machine {
@@ -129,7 +123,20 @@ impl Machine {
         };
         let position = Position::resumed(seen);
         let (inbox, trail) = (Inbox::default(), Trail::default());
-        Self { context, undos, phase, position, done, next_seq, lines, inbox, trail }
+        let cancels = definition.cancels;
+        Self {
+            context,
+            undos,
+            cancels,
+            generation,
+            phase,
+            position,
+            done,
+            next_seq,
+            lines,
+            inbox,
+            trail,
+        }
     }
 
     fn operations(&self) -> MutexGuard<'_, Operations> {
@@ -194,7 +201,7 @@ impl Machine {
         }
     }
 
-    /// The driver has committed what the last [`Turn::Commit`] asked for, at `at`.
+    /// The driver has committed what the last turn asked for, at `at`.
     pub(crate) fn committed(&mut self, at: Timestamp) {
         let Some(entries) = self.position.take_back() else { return };
         let first_seq = self.next_seq;
@@ -224,7 +231,7 @@ impl Machine {
         })
     }
 
-    /// The transaction that the last [`Turn::Commit`] was to be part of was not committed, and its
+    /// The transaction that the last [`Turn::Conclude`] was to be part of was not committed, and its
     /// line neither.
     pub(crate) fn rolled_back(&mut self, rollback: Rollback) {
         let entries = self.position.take_back().unwrap_or_default();
@@ -294,20 +301,23 @@ impl Machine {
             Phase::Over { .. } => return,
             Phase::Body { body, .. } => match catch_panic(|| body.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => return,
-                Ok(Poll::Ready(Ok(output))) => End::Completed(output),
+                Ok(Poll::Ready(Ok(output))) => EndState::Reached(End::Completed(output)),
                 Ok(Poll::Ready(Err(failure))) => match self.operations().outbox.restarted() {
-                    Some(input) => End::Restarted(input),
+                    Some(input) => EndState::Restarting(input),
                     // What a child has undone is the child's.
-                    None => End::Failed(ErrorRecord { undone: Vec::new(), ..failure.record() }),
+                    None => {
+                        let error = ErrorRecord { undone: Vec::new(), ..failure.record() };
+                        EndState::Reached(End::Failed(error))
+                    }
                 },
-                Err(panic) => End::Failed(*panic),
+                Err(panic) => EndState::Reached(End::Failed(*panic)),
             },
             Phase::Undoing { undoing, .. } => match undoing.as_mut().poll(cx) {
                 Poll::Pending => return,
-                Poll::Ready(()) => self.done.end(None),
+                Poll::Ready(()) => EndState::Reached(self.done.end(None)),
             },
         };
-        self.ended(end);
+        self.over(end);
     }
 
     /// Passes on the next of what the run was told, so that what came first is seen first; whether
@@ -328,8 +338,8 @@ impl Machine {
         match &mut self.phase {
             Phase::Body { .. } => self.ended(End::Cancelled(reason)),
             // Not that the next generation would have to hear of it.
-            Phase::Over { end: EndState::Reached(end @ End::Restarted(_)), .. } => {
-                *end = End::Cancelled(reason);
+            Phase::Over { end: end @ EndState::Restarting(_), .. } => {
+                *end = EndState::Reached(End::Cancelled(reason));
             }
             // It is on its way to its end. The store tells it again whoever goes on undoing.
             Phase::Undoing { asked_to_cancel, .. } | Phase::Over { asked_to_cancel, .. } => {
@@ -362,8 +372,12 @@ impl Machine {
     }
 
     fn ended(&mut self, end: End) {
+        self.over(EndState::Reached(end));
+    }
+
+    fn over(&mut self, end: EndState) {
         // Steps that the body held are dropped with it, and with them their futures.
-        let body = self.phase.end(end);
+        let body = self.phase.over(end);
         // A panic in a destructor changes nothing about how the body ended.
         let _ = catch_panic(|| drop(body));
     }

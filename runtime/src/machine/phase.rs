@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 
 use super::End;
+use crate::payload::Payload;
 use crate::step::{BodyFuture, UndoingFuture};
 
 /// What is polled.
@@ -31,6 +32,8 @@ pub(super) struct Deadline {
 pub(super) enum EndState {
     /// Its end is to be committed.
     Reached(End),
+    /// Another generation with this input is to be committed.
+    Restarting(Payload),
     /// What it did is undone first. That was given out to be committed.
     PutOff,
     /// Its end was given out to be committed.
@@ -39,9 +42,9 @@ pub(super) enum EndState {
 
 impl Phase {
     /// Nothing is polled any more: the run comes to its end.
-    pub(super) fn end(&mut self, end: End) -> Self {
+    pub(super) fn over(&mut self, end: EndState) -> Self {
         let asked_to_cancel = self.take_request();
-        std::mem::replace(self, Self::Over { end: EndState::Reached(end), asked_to_cancel })
+        std::mem::replace(self, Self::Over { end, asked_to_cancel })
     }
 
     /// What the body did is undone.
@@ -65,18 +68,6 @@ impl Phase {
             Self::Body { .. } => None,
             Self::Undoing { asked_to_cancel, .. } | Self::Over { asked_to_cancel, .. } => {
                 asked_to_cancel.take()
-            }
-        }
-    }
-
-    /// The run's end, to be given out.
-    pub(super) fn give_out_end(&mut self) -> Option<End> {
-        let Self::Over { end: state, .. } = self else { return None };
-        match std::mem::replace(state, EndState::GivenOut) {
-            EndState::Reached(end) => Some(end),
-            other => {
-                *state = other;
-                None
             }
         }
     }

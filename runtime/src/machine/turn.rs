@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::phase::{EndState, Phase};
 use super::position::Position;
-use super::{End, Machine, done};
-use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, MessageId, StateKey};
+use super::{End, Machine, RunCommit, Then, done};
+use crate::journal::{CancelKey, Change, Entry, ErrorKind, ErrorRecord, StateKey};
 use crate::step::{Fault, HandedIn, Open};
 use crate::workflow::StepKind;
 
@@ -13,7 +13,10 @@ use crate::workflow::StepKind;
 #[derive(Debug, PartialEq)]
 pub(crate) enum Turn {
     /// Persist this, then call [`Machine::committed`].
-    Commit(Box<Commit>),
+    Commit(Box<RunCommit>),
+    /// The same, as the last statement of a step's transaction. There is one line then, its outcome, and
+    /// nothing else.
+    Conclude(Box<RunCommit>, Open),
     /// Nothing happens before this time, or before the run is told something: the machine may be
     /// dropped and made again from its journal.
     Idle { until: Option<Timestamp> },
@@ -26,25 +29,6 @@ pub(crate) enum Turn {
     Held(Fault),
 }
 
-/// What a machine asks to be persisted, all or nothing.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Commit {
-    /// The place of the first line.
-    pub(crate) first_seq: u32,
-    pub(crate) entries: Vec<Entry>,
-    /// Messages that have had their effect.
-    pub(crate) taken: Vec<MessageId>,
-    /// Messages that nothing waits for.
-    pub(crate) discarded: Vec<MessageId>,
-    /// What the run is found by from now on: keys and values.
-    pub(crate) attributes: Vec<(String, String)>,
-    /// The run's end, if this is it.
-    pub(crate) end: Option<End>,
-    /// The transaction of a step that this is the last statement of. Then there is one line, its
-    /// outcome, and nothing else.
-    pub(crate) transaction: Option<Open>,
-}
-
 /// What there is for the driver to do, once the body waits and has seen its journal.
 impl Machine {
     pub(super) fn turn(&mut self) -> Poll<Turn> {
@@ -54,25 +38,31 @@ impl Machine {
         if let Phase::Over { end: EndState::GivenOut, .. } = self.phase {
             return Poll::Ready(Turn::Ended);
         }
-        if let Some(commit) = self.transaction() {
-            return Poll::Ready(self.give_out(commit));
+        if let Some((commit, open)) = self.transaction() {
+            return Poll::Ready(Turn::Conclude(self.give_out(commit), open));
         }
         if self.operations().is_locked() {
             return Poll::Pending;
         }
         match self.handed_in() {
-            Some(commit) => Poll::Ready(self.give_out(commit)),
+            Some(commit) => Poll::Ready(Turn::Commit(self.give_out(commit))),
             None => self.rest(),
         }
     }
 
-    fn give_out(&mut self, commit: Commit) -> Turn {
+    fn give_out(&mut self, commit: RunCommit) -> Box<RunCommit> {
         self.position = Position::Ahead(commit.entries.clone());
-        Turn::Commit(Box::new(commit))
+        Box::new(commit)
+    }
+
+    /// A commit after which the run becomes this.
+    fn commit(&self, entries: Vec<Entry>, then: Then) -> RunCommit {
+        let (run, first_seq) = (self.context.trigger.run, self.next_seq);
+        RunCommit { first_seq, entries, ..RunCommit::of(run, then) }
     }
 
     /// The outcome of a transaction, which is committed with it and nothing else.
-    fn transaction(&mut self) -> Option<Commit> {
+    fn transaction(&mut self) -> Option<(RunCommit, Open)> {
         let (entry, open) = self.operations().outbox.take_transaction()?;
         let entries = vec![entry];
         let limit = self.operations().terms.limits.lines;
@@ -80,19 +70,11 @@ impl Machine {
             self.ended(End::Failed(too_long(limit)));
             return None;
         }
-        Some(Commit {
-            first_seq: self.next_seq,
-            entries,
-            taken: Vec::new(),
-            discarded: Vec::new(),
-            attributes: Vec::new(),
-            end: None,
-            transaction: Some(open),
-        })
+        Some((self.commit(entries, Then::Continue), open))
     }
 
     /// What was handed in, and the run's end if it has come.
-    fn handed_in(&mut self) -> Option<Commit> {
+    fn handed_in(&mut self) -> Option<RunCommit> {
         let HandedIn { mut entries, taken, discarded } = self.operations().outbox.take_handed_in();
         // A later wait may be told of them again.
         self.inbox.forget(&discarded);
@@ -103,22 +85,44 @@ impl Machine {
             entries.extend(self.operations().outbox.take_handed_in().entries);
         }
         self.before_the_end(&mut entries);
-        let end = self.phase.give_out_end();
-        if entries.is_empty() && taken.is_empty() && discarded.is_empty() && end.is_none() {
+        let then = self.give_out_end();
+        let commit = RunCommit { taken, discarded, ..self.commit(entries, then) };
+        if commit.is_traceless() && commit.taken.is_empty() && commit.discarded.is_empty() {
             return None;
         }
         let attributes = self.operations().outbox.take_attributes();
-        let (first_seq, transaction) = (self.next_seq, None);
-        Some(Commit { first_seq, entries, taken, discarded, attributes, end, transaction })
+        Some(RunCommit { attributes, ..commit })
+    }
+
+    /// What becomes of the run with what is given out now.
+    fn give_out_end(&mut self) -> Then {
+        let Phase::Over { end: state, .. } = &mut self.phase else { return Then::Continue };
+        match std::mem::replace(state, EndState::GivenOut) {
+            EndState::Reached(end) => Then::End(end),
+            EndState::Restarting(input) => {
+                let cancels = CancelKey::all(self.cancels, &input);
+                Then::Restart { input, cancels, generation: self.generation }
+            }
+            other => {
+                *state = other;
+                Then::Continue
+            }
+        }
     }
 
     /// Puts on record, where the body has not completed, that what it did is undone first, or else
     /// leaves out what goes with the run's end anyway.
     fn before_the_end(&mut self, entries: &mut Vec<Entry>) {
-        let Phase::Over { end: EndState::Reached(end), .. } = &self.phase else { return };
+        let Phase::Over { end, .. } = &self.phase else { return };
+        let reason = match end {
+            EndState::Reached(end) => done::reason(end),
+            // What an earlier generation did stays done.
+            EndState::Restarting(_) => None,
+            EndState::PutOff | EndState::GivenOut => return,
+        };
         let has_undo = |entry: &Entry| matches!(entry.change, Change::Succeed { undo: true, .. });
         let may_undo = self.done.has_undos(self.undos) || entries.iter().any(has_undo);
-        let error = done::reason(end).filter(|_| may_undo && !self.done.is_being_undone());
+        let error = reason.filter(|_| may_undo && !self.done.is_being_undone());
         let Some(error) = error else {
             return entries.retain(|entry| !matches!(entry.change, Change::Abandon { .. }));
         };
