@@ -189,7 +189,7 @@ impl Program {
             return Vec::new();
         };
         let (which, why): (fn(&Handlers) -> Option<&'static str>, _) = match end {
-            End::Completed(_) | End::Restarted(_) => return Vec::new(),
+            End::Completed(_) => return Vec::new(),
             End::Failed(error) => (|handlers| handlers.on_failure, ("error", json(error))),
             End::Cancelled(reason) => (|handlers| handlers.on_cancel, ("reason", json(reason))),
         };

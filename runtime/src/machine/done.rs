@@ -134,8 +134,7 @@ impl Done {
 /// Why a run does not complete, as its journal has it.
 pub(super) fn reason(end: &End) -> Option<ErrorRecord> {
     match end {
-        // What an earlier generation did stays done.
-        End::Completed(_) | End::Restarted(_) => None,
+        End::Completed(_) => None,
         End::Failed(error) => Some(error.clone()),
         End::Cancelled(reason) => Some(ErrorRecord::new(ErrorKind::Cancelled, reason.clone())),
     }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
 
-use super::{End, Machine, Origin, Turn};
+use super::{End, Machine, Origin, Then, Turn};
 use crate::journal::{Row, Transition};
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
@@ -39,15 +39,15 @@ pub(crate) fn replay_prefixes(
         machine.drain();
         // The clock stands at the beginning of time: nothing falls due.
         let turn = machine.poll(Timestamp::MIN, &mut Context::from_waker(Waker::noop()));
-        let end = match turn {
+        let then = match turn {
             Poll::Ready(Turn::Held(fault)) => return Err(format!("after {length} lines: {fault}")),
-            Poll::Ready(Turn::Commit(commit)) if length == whole => commit.end,
-            _ => None,
+            Poll::Ready(Turn::Commit(commit)) if length == whole => commit.then,
+            _ => Then::Continue,
         };
         let Some(output) = output.filter(|_| length == whole) else { continue };
-        match end {
-            Some(End::Completed(found)) if value(&found) == value(output) => {}
-            Some(End::Completed(found)) => {
+        match then {
+            Then::End(End::Completed(found)) if value(&found) == value(output) => {}
+            Then::End(End::Completed(found)) => {
                 let (found, output) = (found.as_str(), output.as_str());
                 return Err(format!("it gives {found} in the end, and has given {output}"));
             }

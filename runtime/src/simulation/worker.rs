@@ -11,15 +11,13 @@ use super::APP;
 use super::faults::{Fault, Faults};
 use super::lab::Lab;
 use super::workflow::{Steady, Unsteady, definition};
-use super::world::{cancels, registration};
+use super::world::registration;
 use crate::id::WorkerId;
 use crate::journal::{Message, RunId};
-use crate::machine::{Commit, End, Machine, Turn};
+use crate::machine::{Machine, RunCommit, Then, Turn};
 use crate::step::{Limits, Resources};
 use crate::store::conformance::TestDatabase;
-use crate::store::{
-    self, Claim, Flushed, Orphan, RunCommit, Standing, Store, StoreError, Then, Worker,
-};
+use crate::store::{self, Claim, Flushed, Orphan, Standing, Store, StoreError, Worker};
 use crate::workflow::Workflow;
 
 /// A worker without tasks: each of its rounds claims what is ready, polls all machines and commits
@@ -39,7 +37,6 @@ pub(super) struct Simulated {
 /// A run in the hands of a worker.
 struct Driven {
     machine: Machine,
-    generation: u32,
     unsteady: bool,
     /// By how much its worker's clock goes after the database's until it has found out.
     lag: SignedDuration,
@@ -121,17 +118,15 @@ impl Simulated {
             let (old, inbox) = self.lab.claimed(id, &run.origin.journal, run.inbox);
             let definition = definition(&run.origin.trigger.data);
             let resources = self.resources.clone();
-            let generation = run.origin.generation;
             let unsteady = run.workflow == Unsteady::ID;
             assert!(!(paused && unsteady), "{id} is claimed though its workflow is paused");
             let lag = if unsteady { self.faults.lag() } else { SignedDuration::ZERO };
             let mut machine = Machine::new(&definition, resources, Limits::DEFAULT, run.origin);
             old.into_iter().for_each(|message| machine.receive(message));
             let woken = Arc::new(Woken(AtomicBool::new(true)));
-            let earlier = self.runs.insert(
-                id,
-                Driven { machine, generation, unsteady, lag, drains: false, woken, inbox },
-            );
+            let earlier = self
+                .runs
+                .insert(id, Driven { machine, unsteady, lag, drains: false, woken, inbox });
             assert!(earlier.is_none(), "{id} is claimed while it is driven");
         }
         found
@@ -168,33 +163,10 @@ impl Simulated {
             if let Poll::Ready(Turn::Idle { until: Some(until) }) = turn {
                 assert!(until > clock, "{run} idles though something is due");
             }
-            let only = |then| RunCommit {
-                run: *run,
-                first_seq: 0,
-                entries: Vec::new(),
-                taken: Vec::new(),
-                discarded: Vec::new(),
-                attributes: Vec::new(),
-                beginning: None,
-                then,
-                handlers: Vec::new(),
-            };
+            let only = |then| RunCommit::of(*run, then);
             match turn {
                 Poll::Pending => stirred |= driven.woken.0.load(Ordering::Relaxed),
-                Poll::Ready(Turn::Commit(commit)) => {
-                    let Commit { first_seq, entries, taken, discarded, end, .. } = *commit;
-                    let then = match end {
-                        None => Then::Continue,
-                        Some(End::Restarted(input)) => {
-                            let (cancels, generation) =
-                                (cancels(Steady::ID, &input), driven.generation);
-                            Then::Restart { input, cancels, generation }
-                        }
-                        Some(end) => Then::End(end),
-                    };
-                    let more = RunCommit { first_seq, entries, taken, discarded, ..only(then) };
-                    batch.push(more);
-                }
+                Poll::Ready(Turn::Commit(commit)) => batch.push(*commit),
                 // What has come for it is to be passed on first.
                 Poll::Ready(Turn::Idle { until }) if driven.drains => {
                     batch.push(only(Then::Park(until)));
@@ -203,7 +175,7 @@ impl Simulated {
                 Poll::Ready(Turn::Idle { until: Some(_) }) if self.faults.keeps_in_memory() => {}
                 Poll::Ready(Turn::Idle { until }) => batch.push(only(Then::Park(until))),
                 Poll::Ready(Turn::Drained) => batch.push(only(Then::Release)),
-                Poll::Ready(turn @ (Turn::Held(_) | Turn::Ended)) => {
+                Poll::Ready(turn @ (Turn::Conclude(..) | Turn::Held(_) | Turn::Ended)) => {
                     panic!("run {run}: {turn:?}")
                 }
             }

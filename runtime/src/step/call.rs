@@ -1,11 +1,10 @@
 use std::future::{Future, IntoFuture, Ready};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::durable::Durable;
+use super::path::Path;
 use super::undo::Undo;
 use super::{Failure, Step};
 use crate::given::{LONGEST_KEY, must_be_fit};
-use crate::journal::StateKey;
 use crate::workflow::{Awaits, Called, Graph, Workflow};
 
 /// The call of a helper under `#[durable]`; await it where it is called, or give it to `join!` or
@@ -134,45 +133,11 @@ impl Step {
     /// when it is awaited, so nothing was claimed under the path yet.
     #[track_caller]
     fn rename(&self, name: &dyn std::fmt::Display) {
-        let Some((outer, helper)) = &self.path.0.call else { return };
+        let Some((outer, helper)) = self.path.call() else { return };
         // The user's `Display` may do anything, also with the step handle.
         let name = name.to_string();
         must_be_fit(&name, LONGEST_KEY, format_args!("the key of the helper `{helper}`"));
         let call = self.operations.lock().keys.rename(outer, helper, &name);
         self.path.set(&call);
-    }
-}
-
-/// Under which names the steps of a handle are kept: `notify/`. A call shares it with its body, so
-/// that a key that is given to the one is found by the other.
-#[derive(Clone)]
-pub(crate) struct Path(Arc<PathInner>);
-
-struct PathInner {
-    text: Mutex<Arc<str>>,
-    /// Where the helper was called, and its name.
-    call: Option<(Arc<str>, String)>,
-}
-
-impl Path {
-    /// That of a workflow's own steps.
-    pub(super) fn root() -> Self {
-        Self(Arc::new(PathInner { text: Mutex::new("".into()), call: None }))
-    }
-
-    fn of_call(outer: &Self, helper: &str, call: &StateKey) -> Self {
-        let called = Some((outer.get(), helper.to_owned()));
-        let path = Self(Arc::new(PathInner { text: Mutex::new("".into()), call: called }));
-        path.set(call);
-        path
-    }
-
-    pub(super) fn get(&self) -> Arc<str> {
-        self.0.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, call: &StateKey) {
-        let text = format!("{call}/").into();
-        *self.0.text.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
 }

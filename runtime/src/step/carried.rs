@@ -3,7 +3,8 @@ use std::task::{Context, Poll};
 
 use super::Step;
 use super::durable::{Durable, StepFuture};
-use super::operations::{Fault, Held, Instruction};
+use super::held::Held;
+use super::operations::{Fault, Instruction};
 use crate::payload::{EncodeError, Outcome, Payload};
 use crate::workflow::State;
 
@@ -16,7 +17,7 @@ impl Step {
     #[doc(hidden)]
     pub fn carried<S: State, T: Outcome>(&self, state: S, variables: T) -> Carried<T> {
         let held = Held::claim_loop(self, state);
-        let limit = self.operations.lock().limits().outcome;
+        let limit = self.operations.lock().terms.limits.outcome;
         Carried {
             held,
             variables: Payload::encode(&variables, limit),

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use super::Step;
 use super::durable::{Durable, StepFuture};
 use super::error::StepError;
-use super::operations::{Held, Instruction};
+use super::held::Held;
+use super::operations::Instruction;
 use super::undo::UndoFn;
 use crate::journal::{CancelKey, Change, Child, ErrorKind, ErrorRecord};
 use crate::payload::{EncodeError, Payload};
@@ -43,7 +44,7 @@ impl Step {
         _workflow: impl WorkflowFn<W>,
         input: <W::Input as Input>::Start,
     ) -> S::Of<Invoke<W::Output>> {
-        let limit = self.operations.lock().limits().event;
+        let limit = self.operations.lock().terms.limits.event;
         let invoke = Invoke {
             held: Held::claim(self, state, StepKind::Invoke),
             workflow: W::ID,

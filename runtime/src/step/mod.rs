@@ -1,15 +1,18 @@
-//! The operations of a workflow's body, as durable futures, and the table through which they speak
+//! The operations of a workflow's body, as durable futures, and below them what they have in common
 //! with the machine. Nothing here reads a clock, spawns a task or knows a store.
 
+mod body;
 mod call;
 mod carried;
 mod context;
 mod durable;
 mod error;
+mod held;
 mod invoke;
 mod join;
 mod join_all;
 mod operations;
+mod path;
 mod probes;
 mod race;
 mod restart;
@@ -24,11 +27,10 @@ mod wait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use self::body::{Body, BodyFuture, Definition, Returns, begin};
 pub use self::call::{Call, DurableFn, Seen, seen};
 pub use self::carried::Carried;
-pub use self::context::{
-    Body, BodyFuture, Context, FromContext, Requirement, Resource, Resources, Returns, begin,
-};
+pub use self::context::{Context, FromContext, Requirement, Resource, Resources};
 pub use self::durable::{Branch, Durable, StepFuture};
 pub use self::error::{BoxError, Caught, Failure, Permanent, RetryAfter, StepError, caught};
 pub use self::probes::{Dropped, Ordered, Passes};
@@ -41,20 +43,20 @@ pub use self::undo::{
 };
 pub use crate::payload::Outcome;
 
-pub use self::context::Definition;
 pub use self::invoke::Invoke;
 pub use self::join::{join, try_join};
 pub use self::join_all::{JoinAll, JoinAllFuture};
 pub use self::race::{Race2, Race3, Race4, Race5, Race6, Race7, Race8, race};
 pub use self::wait::WaitForEvent;
 
-pub(crate) use self::call::Path;
 pub(crate) use self::operations::{
-    Again, Fault, HandedIn, Keys, Limits, Mismatch, Operations, Shared,
+    Again, Connection, Database, Expected, Fault, Found, HandedIn, Keys, Limits, Nondeterminism,
+    Open, Operations, Rollback, Shared, Terms, Trail, conflicts,
 };
-pub(crate) use self::transaction::{Connection, Database, Open, Rollback, conflicts};
 pub(crate) use self::undoing::{UndoingFuture, undoing};
 
+use self::operations::unit_interval;
+use self::path::Path;
 use crate::given::{LONGEST_ATTRIBUTE, LONGEST_KEY, must_be_fit};
 use crate::workflow::State;
 
@@ -69,14 +71,10 @@ pub struct Step {
 }
 
 impl Step {
-    pub(crate) fn new(operations: Shared) -> Self {
-        Self { operations, path: Path::root() }
-    }
-
     /// The commit time of the outcome that the body saw last, by the database's clock; before any,
     /// the time at which the run was accepted. The same on every resume.
     pub fn now(&self) -> Timestamp {
-        self.operations.lock().keys.now()
+        self.operations.lock().clock.seen()
     }
 
     /// Says by what the run is to be found: [`RunQuery::attribute`](crate::RunQuery::attribute) lists
@@ -109,7 +107,7 @@ impl Step {
         must_be_fit(key, LONGEST_ATTRIBUTE, format_args!("the key of an attribute"));
         let value = value.to_string();
         must_be_fit(&value, LONGEST_KEY, format_args!("the attribute `{key}`"));
-        self.operations.lock().set_attribute(key.to_owned(), value);
+        self.operations.lock().outbox.set_attribute(key.to_owned(), value);
     }
 
     /// A UUID (version 5) derived from the run's seed and this step's place: different for each run
@@ -127,8 +125,9 @@ impl Step {
     }
 }
 
-/// Maps a hash to `0.0..1.0`: the 53 bits that a double can hold.
-pub(crate) fn unit_interval(hash: Uuid) -> f64 {
-    // The low half of a UUID holds two fixed bits at its top; the rest is hash.
-    (hash.as_u64_pair().1 & ((1 << 53) - 1)) as f64 / (1u64 << 53) as f64
+#[diagnostic::do_not_recommend]
+impl FromContext for Step {
+    fn from_context(context: &Context) -> Self {
+        Self { operations: context.operations.clone(), path: Path::root() }
+    }
 }

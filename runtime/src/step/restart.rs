@@ -30,9 +30,9 @@ impl Step {
     /// Always: that is what ends the body. An input that cannot be stored fails the run.
     pub fn restart<W: Workflow, T>(&self, input: <W::Input as Input>::Start) -> Result<T, Failure> {
         let mut operations = self.operations.lock();
-        let input = <W::Input as Input>::encode(&input, operations.limits().event)
+        let input = <W::Input as Input>::encode(&input, operations.terms.limits.event)
             .map_err(|cause| Unstorable { what: "the input of the next generation", cause })?;
-        operations.restart(input);
+        operations.outbox.restart(input);
         Err(Failure::msg("the run begins anew"))
     }
 }

@@ -10,8 +10,8 @@ use tracing::instrument::{Instrument, Instrumented};
 use super::Step;
 use super::durable::{Durable, StepFuture};
 use super::error::{BoxError, Caught, Failure, Permanent, RetryAfter, StepError, caught, find};
-use super::operations::{Held, Instruction, Resolution, Written};
-use super::transaction::{Open, Rollback, is_conflict};
+use super::held::{Held, Written};
+use super::operations::{Instruction, Open, Resolution, Rollback, conflicts};
 use super::undo::UndoFn;
 #[cfg(test)]
 use crate::journal::StateKey;
@@ -129,7 +129,7 @@ impl<'s, T, E> Run<'s, T, E> {
         T: Outcome,
         E: Into<BoxError>,
     {
-        let config = *held.operations().config();
+        let config = held.operations().terms.config;
         Self {
             held,
             retries: config.retries,
@@ -149,7 +149,7 @@ impl<'s, T, E> Run<'s, T, E> {
 
     /// Its attempts are transactions, which pass through `open`.
     pub(super) fn transacted(mut self, open: Open) -> Self {
-        self.timeout = self.held.operations().transaction_limit();
+        self.timeout = self.held.operations().terms.transaction_limit();
         self.open = Some(open);
         self
     }
@@ -171,7 +171,7 @@ impl<'s, T, E> Run<'s, T, E> {
     ///
     /// In a workflow a literal is checked at compile time: `.timeout("30s")`.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        let limit = self.open.as_ref().and(self.held.operations().transaction_limit());
+        let limit = self.open.as_ref().and(self.held.operations().terms.transaction_limit());
         self.timeout = Some(limit.map_or(timeout, |limit| limit.min(timeout)));
         self
     }
@@ -424,7 +424,7 @@ impl<T, E> Running<'_, T, E> {
     }
 
     fn encode(&mut self, value: &T) -> Result<Payload, Unsuccessful> {
-        let limit = self.run.held.operations().limits().outcome;
+        let limit = self.run.held.operations().terms.limits.outcome;
         match (self.run.conversions.encode)(value, limit) {
             Ok(written) => Ok(self.written.insert(written).payload.clone()),
             Err(error) => {
@@ -437,7 +437,7 @@ impl<T, E> Running<'_, T, E> {
 
     fn classify(&mut self, error: E) -> Unsuccessful {
         let refused = self.run.retryable.as_ref().is_some_and(|retryable| !retryable(&error));
-        let limit = self.run.held.operations().limits().outcome;
+        let limit = self.run.held.operations().terms.limits.outcome;
         let kept = self.run.conversions.keep.as_ref().map(|keep| (keep.encode)(&error, limit));
         let error = (self.run.conversions.error)(error);
         let value = match kept {
@@ -513,4 +513,9 @@ impl<T, E> Running<'_, T, E> {
         };
         held.hand_in(change);
     }
+}
+
+/// Whether a transaction's error says that another one was in its way, and nothing else is wrong.
+fn is_conflict(error: &BoxError) -> bool {
+    find(error).is_some_and(|error: &sqlx::Error| conflicts(error))
 }

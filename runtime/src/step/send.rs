@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 use super::Step;
 use super::durable::{Durable, StepFuture};
 use super::error::StepError;
-use super::operations::{Held, Instruction};
+use super::held::Held;
+use super::operations::Instruction;
 use crate::event::{Event, EventId};
 use crate::journal::{Change, ErrorKind, ErrorRecord, OutgoingEvent};
 use crate::payload::{EncodeError, Outcome, Payload};
@@ -53,7 +54,7 @@ impl Step {
         events: impl IntoIterator<Item = E>,
     ) -> SendEvent<Ids> {
         let held = Held::claim(self, state, StepKind::SendEvent);
-        let limit = self.operations.lock().limits().event;
+        let limit = self.operations.lock().terms.limits.event;
         let data = events.into_iter().map(|event| Payload::encode(&event, limit)).collect();
         SendEvent { held, name: E::NAME, data, ids: PhantomData }
     }
@@ -125,7 +126,7 @@ impl<Ids: SentIds> SendEvent<Ids> {
                             .drain(..)
                             .enumerate()
                             .map(|(nth, data)| OutgoingEvent {
-                                id: operations.keys.event_id(held.key(), nth),
+                                id: operations.event_id(held.key(), nth),
                                 name,
                                 data,
                             })

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::Step;
 use super::durable::{Durable, StepFuture};
-use super::operations::{Held, Instruction};
+use super::held::Held;
+use super::operations::Instruction;
 use crate::journal::{Change, Due};
 use crate::workflow::{State, StepKind};
 

@@ -1,17 +1,13 @@
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use futures_util::FutureExt;
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
-use tokio::sync::OwnedSemaphorePermit;
+use sqlx::{PgConnection, SqliteConnection};
 
-use super::error::{BoxError, Caught, Failure, Permanent, caught, find};
-use super::operations::Held;
+use super::error::{BoxError, Caught, Failure, Permanent, caught};
+use super::held::Held;
+use super::operations::{Connection, Open};
 use super::run::{Attempt, Run};
 use super::{Outcome, Step};
-use crate::journal::ErrorRecord;
 use crate::workflow::{State, StepKind};
 
 impl Step {
@@ -42,7 +38,7 @@ impl Step {
         T: Outcome,
         E: Into<BoxError> + Send + 's,
     {
-        let database = self.operations.lock().database();
+        let database = self.operations.lock().terms.database.clone();
         let open = Open::default();
         let work = Arc::new(Mutex::new(work.into()));
         let attempt = {
@@ -53,7 +49,7 @@ impl Step {
                     let Some(database) = database else {
                         panic!("there is no database here for a transaction");
                     };
-                    let tx = open.begin(database.begin().await);
+                    let tx = Tx::begin(open, database.begin().await);
                     // It may have panicked before; it is the user's, and is only called.
                     let future =
                         (*work.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))(tx);
@@ -132,6 +128,11 @@ pub struct Tx {
 }
 
 impl Tx {
+    fn begin(open: Open, connection: Connection) -> Self {
+        open.begin();
+        Self { open, connection: Some(connection) }
+    }
+
     /// The connection, if runs are kept in Postgres: an sqlx `Executor`.
     ///
     /// # Errors
@@ -166,96 +167,6 @@ fn other_database(wanted: &str) -> Permanent {
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        self.open.lock().connection = self.connection.take();
+        self.open.give_back(self.connection.take());
     }
-}
-
-/// A transaction, on whichever database it is.
-pub(crate) enum Connection {
-    Postgres(Transaction<'static, Postgres>),
-    /// With its turn: the next may begin when that is dropped.
-    Sqlite(Transaction<'static, Sqlite>, Option<OwnedSemaphorePermit>),
-    /// None at all: for the machine's own tests.
-    #[cfg(test)]
-    Pretended,
-}
-
-/// Where transactions begin.
-#[async_trait]
-pub(crate) trait Database: Send + Sync {
-    /// Begins one. It waits as long as there is no connection to be had.
-    async fn begin(&self) -> Connection;
-
-    /// How long one may take, where nobody else can write before it ends: not even the other branches
-    /// of its run.
-    fn limit(&self) -> Option<Duration>;
-}
-
-/// A step's transaction on its way from its closure to its checkpoint: dropping it rolls it back.
-#[derive(Clone, Default)]
-pub(crate) struct Open(Arc<Mutex<Place>>);
-
-#[derive(Default)]
-struct Place {
-    connection: Option<Connection>,
-    /// Whether one has begun since it was last asked.
-    has_begun: bool,
-}
-
-impl Open {
-    fn lock(&self) -> MutexGuard<'_, Place> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn begin(&self, connection: Connection) -> Tx {
-        self.lock().has_begun = true;
-        Tx { open: self.clone(), connection: Some(connection) }
-    }
-
-    /// Whether a transaction has begun since this was last asked.
-    pub(super) fn has_begun(&self) -> bool {
-        std::mem::take(&mut self.lock().has_begun)
-    }
-
-    /// The transaction, if its closure has given it back.
-    pub(crate) fn take(&self) -> Option<Connection> {
-        self.lock().connection.take()
-    }
-
-    pub(super) fn is_given_back(&self) -> bool {
-        self.lock().connection.is_some()
-    }
-}
-
-impl fmt::Debug for Open {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Open")
-    }
-}
-
-impl PartialEq for Open {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-/// Why nothing is left of a transaction whose closure had ended well.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Rollback {
-    /// By no fault of its own: another was in its way, or the database went away.
-    Undeserved(ErrorRecord),
-    /// The database refused to commit it.
-    Deserved(ErrorRecord),
-}
-
-/// Whether a transaction's error says that another one was in its way, and nothing else is wrong.
-pub(super) fn is_conflict(error: &BoxError) -> bool {
-    find(error).is_some_and(|error: &sqlx::Error| conflicts(error))
-}
-
-/// By Postgres' appendix "Error Codes": a serialisation failure or a deadlock. SQLite has but one
-/// writer.
-pub(crate) fn conflicts(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    matches!(code.as_deref(), Some("40001" | "40P01"))
 }

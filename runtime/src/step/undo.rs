@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::context::{Context, FromContext, Requirement, Resource};
 use super::error::BoxError;
-use super::operations::Fault;
+use super::operations::{Fault, Stored};
 use crate::journal::StateKey;
 use crate::payload::{Payload, Undecodable};
 
@@ -138,11 +138,11 @@ where
 #[doc(hidden)]
 pub trait NoUndo: Sized {
     fn requirements(self) -> Vec<Requirement> {
-        refused()
+        unreachable!("a program with a refused undo does not compile")
     }
 
     fn begin(self, _: &Context, _: &Payload) -> Result<UndoAttempt, UndecodableOutput> {
-        refused()
+        unreachable!("a program with a refused undo does not compile")
     }
 }
 
@@ -192,7 +192,7 @@ impl Undo {
             Some(begin) => match begin(context, output) {
                 Ok(attempt) => return attempt,
                 Err(UndecodableOutput { type_name, error }) => {
-                    Fault::undecodable_outcome(key, type_name, &error, output)
+                    Fault::undecodable(Stored::Outcome(key.clone()), type_name, &error, output)
                 }
             },
             None => Fault::no_undo(key),

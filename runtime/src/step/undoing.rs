@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::Run;
 use super::context::Context;
-use super::operations::{Held, Instruction};
+use super::held::Held;
+use super::operations::Instruction;
 use super::undo::Undo;
 use crate::journal::{RunId, StateKey};
 use crate::payload::Payload;

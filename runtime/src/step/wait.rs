@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::Step;
 use super::durable::{Durable, StepFuture};
 use super::error::StepError;
-use super::operations::{Fault, Held, Instruction, Resolution};
+use super::held::Held;
+use super::operations::{Fault, Instruction, Resolution, Stored};
 use crate::event::{Event, EventField, Matches, Received};
 use crate::journal::{self, Change, Content, MatchKey, Message};
 use crate::payload::{Payload, Undecodable};
@@ -198,7 +199,12 @@ impl<E> WaitForEvent<'_, E> {
         let key = self.held.key();
         let passes = match (&self.filter, (self.event.decode)(data)) {
             (_, Err(error)) => {
-                let fault = Fault::undecodable_event(key, std::any::type_name::<E>(), &error, data);
+                let fault = Fault::undecodable(
+                    Stored::Event(key.clone()),
+                    std::any::type_name::<E>(),
+                    &error,
+                    data,
+                );
                 return self.held.operations().fail(fault);
             }
             (None, Ok(_)) => true,

@@ -241,8 +241,6 @@ impl<'a> LeaveColumns<'a> {
             Then::End(End::Failed(error)) => {
                 Some(Self { error: Some(error_text(error)), ..columns(Failed) })
             }
-            // The driver makes a restart of it.
-            Then::End(End::Restarted(_)) => Some(columns(Queued)),
             Then::End(End::Cancelled(reason)) => {
                 Some(Self { cancelled: Some(reason_text(reason)), ..columns(Cancelled) })
             }

@@ -41,10 +41,8 @@ pub use self::verbs::{Intervention, Verb};
 
 use crate::event::EventId;
 use crate::id::WorkerId;
-use crate::journal::{
-    CancelKey, Child, Entry, ErrorRecord, MatchKey, Message, MessageId, Row, RunId, StateKey,
-};
-use crate::machine::{End, Origin};
+use crate::journal::{CancelKey, ErrorRecord, MatchKey, Message, Row, RunId, StateKey};
+use crate::machine::{Origin, RunCommit, Then};
 use crate::payload::Payload;
 use crate::step::{Connection, Rollback};
 #[cfg(any(test, feature = "testing"))]
@@ -359,66 +357,6 @@ pub(crate) struct ClaimedRun {
     pub(crate) suspected: Option<String>,
     /// Why its journal or its inbox cannot be read, if so: then they are not whole.
     pub(crate) unreadable: Option<String>,
-}
-
-/// What one run has to have committed.
-#[derive(Debug, Clone)]
-pub(crate) struct RunCommit {
-    pub(crate) run: RunId,
-    pub(crate) first_seq: u32,
-    pub(crate) entries: Vec<Entry>,
-    /// Messages that the run has taken: each is its once and for all.
-    pub(crate) taken: Vec<MessageId>,
-    /// Messages that nothing in the run waited for. An event among them may satisfy a later wait.
-    pub(crate) discarded: Vec<MessageId>,
-    /// What the run is found by from now on: keys and values.
-    pub(crate) attributes: Vec<(String, String)>,
-    /// Steps whose futures are about to begin, if a worker went down with the run before.
-    pub(crate) beginning: Option<String>,
-    pub(crate) then: Then,
-    /// The runs that are started because this one has not completed: its detached children.
-    pub(crate) handlers: Vec<Child>,
-}
-
-impl RunCommit {
-    /// The place of its last line. That line stays: a carried loop drops only what stands before.
-    fn last_seq(&self) -> Option<u32> {
-        let lines = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        lines.checked_sub(1).map(|last| self.first_seq.saturating_add(last))
-    }
-}
-
-impl RunCommit {
-    /// Whether it may be made twice, as nothing in the database shows that it was: what it does is only
-    /// forgotten messages and attributes, and the worker keeps the run.
-    pub(crate) fn is_traceless(&self) -> bool {
-        self.entries.is_empty() && matches!(self.then, Then::Continue)
-    }
-}
-
-/// What becomes of a run with a commit.
-#[derive(Debug, Clone)]
-pub(crate) enum Then {
-    /// The worker keeps it.
-    Continue,
-    /// It leaves the worker until a time, or until a message comes.
-    Park(Option<Timestamp>),
-    /// It is over. Its parent is told; attached children that are not over are asked to cancel.
-    End(End),
-    /// It stops where it is until a program comes that fits it.
-    Hold(String),
-    /// It is given back, to be claimed by any worker at once.
-    Release,
-    /// It begins anew: its journal, waits and taken messages are removed, its attached children asked
-    /// to cancel, and it is ready to be claimed with this input.
-    Restart {
-        /// What the next generation begins with.
-        input: Payload,
-        /// The events that cancel it.
-        cancels: Vec<CancelKey>,
-        /// The one that is over. Nothing is done to a run that is in another.
-        generation: u32,
-    },
 }
 
 /// A batch that was committed.

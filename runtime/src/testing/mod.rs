@@ -23,7 +23,7 @@ use uuid::Uuid;
 use self::clock::Clock;
 use self::transactions::Lent;
 use crate::journal::{ErrorRecord, Row, RunId, Transition};
-use crate::machine::{Commit, End, Machine, Origin, Turn};
+use crate::machine::{End, Machine, Origin, RunCommit, Then, Turn};
 use crate::payload::Payload;
 use crate::step::{Body, Definition, Limits, Resources};
 use crate::workflow::{Input, TriggerData, WorkflowFn};
@@ -191,10 +191,16 @@ impl<W: Body> TestRun<W> {
             let Self { machine, clock, .. } = self;
             match poll_fn(|cx| clock.drive(machine, cx)).await {
                 Turn::Commit(commit) => {
-                    if self.write(*commit).await {
+                    self.write(*commit);
+                    return true;
+                }
+                Turn::Conclude(commit, open) => match transactions::commit(open).await {
+                    Ok(()) => {
+                        self.write(*commit);
                         return true;
                     }
-                }
+                    Err(rollback) => self.machine.rolled_back(rollback),
+                },
                 Turn::Held(fault) => self.end = Some(Err(RunError::Held(fault.to_string()))),
                 Turn::Idle { .. } => panic!(
                     "`{}` waits for an event or for another run, and here is nobody to tell it: {}",
@@ -209,34 +215,23 @@ impl<W: Body> TestRun<W> {
         false
     }
 
-    /// Commits what the machine asks for; `false` if that was part of a transaction that was rolled
-    /// back.
-    async fn write(&mut self, commit: Commit) -> bool {
-        let Commit { first_seq, entries, end, transaction, .. } = commit;
-        if let Some(open) = transaction
-            && let Err(rollback) = transactions::commit(open).await
-        {
-            self.machine.rolled_back(rollback);
-            return false;
-        }
+    /// Commits what the machine asks for.
+    fn write(&mut self, commit: RunCommit) {
+        let RunCommit { first_seq, entries, then, .. } = commit;
         let at = self.clock.commit();
         if !entries.is_empty() {
             let rows = entries.into_iter().zip(first_seq..);
             self.history.extend(rows.map(|(entry, seq)| entry.committed(seq, at)));
             self.commits.push(self.history.len());
         }
-        self.end = match end {
-            None => None,
-            Some(End::Completed(output)) => Some(Ok(output)),
-            Some(End::Failed(error)) => Some(Err(RunError::Failed(error))),
-            Some(End::Cancelled(reason)) => Some(Err(RunError::Cancelled(reason))),
-            Some(End::Restarted(input)) => {
-                self.begin_anew(input, at);
-                return true;
-            }
+        self.end = match then {
+            Then::End(End::Completed(output)) => Some(Ok(output)),
+            Then::End(End::Failed(error)) => Some(Err(RunError::Failed(error))),
+            Then::End(End::Cancelled(reason)) => Some(Err(RunError::Cancelled(reason))),
+            Then::Restart { input, .. } => return self.begin_anew(input, at),
+            Then::Continue | Then::Park(_) | Then::Hold(_) | Then::Release => None,
         };
         self.machine.committed(at);
-        true
     }
 
     /// The next generation: nothing is left of the last one.

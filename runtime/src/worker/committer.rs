@@ -11,9 +11,9 @@ use super::Env;
 use super::clock::DatabaseClock;
 use crate::id::WorkerId;
 use crate::journal::Change;
-use crate::machine::End;
+use crate::machine::{End, RunCommit, Then};
 use crate::step::Rollback;
-use crate::store::{Flushed, RunCommit, StoreError, Then};
+use crate::store::{Flushed, StoreError};
 
 /// The most rows in one flush.
 const MAX_ROWS: usize = 1000;

@@ -19,11 +19,11 @@ use super::quarantine::{Caution, Trial};
 use super::transactions::Transactions;
 use super::watchdog::Watched;
 use crate::journal::{Child, ErrorKind, ErrorRecord, Message, RunId, StateKey};
-use crate::machine::{Commit, End, Machine, Turn};
+use crate::machine::{End, Machine, RunCommit, Then, Turn};
 use crate::panic;
 use crate::payload::Payload;
 use crate::step::Open;
-use crate::store::{ClaimedRun, RunCommit, Then};
+use crate::store::ClaimedRun;
 
 /// A run whose next timer is no further away than this is kept in memory. One that waits longer parks,
 /// and the log says so.
@@ -45,11 +45,11 @@ pub(crate) struct Driver {
 impl Driver {
     /// Commits what of a run is about to begin; `false` if it is not this worker's any more.
     async fn announce(&self, run: RunId, what: String) -> bool {
-        let about = RunCommit { beginning: Some(what), ..nothing(run, Then::Continue) };
+        let about = RunCommit { beginning: Some(what), ..RunCommit::of(run, Then::Continue) };
         matches!(self.committer.submit(about).await, Ok(Commitment::Committed(_)))
     }
 
-    /// Commits what a machine asks for; `None` if the lease is lost before that is done.
+    /// Makes a commit, as the last statement of a transaction if there is one; `None` if the lease is lost before that is done.
     fn commit(
         &self,
         commit: RunCommit,
@@ -72,7 +72,7 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, tri
         error!("a run was claimed that this program cannot drive");
         return;
     };
-    let (run, generation) = (claimed.origin.trigger.run, claimed.origin.generation);
+    let run = claimed.origin.trigger.run;
     let input = claimed.origin.trigger.data.clone();
     if let Some(reason) = &claimed.unreadable {
         let last = unreadable(&claimed, reason, !definition.undos.is_empty());
@@ -107,7 +107,6 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, tri
         driver,
         run,
         workflow,
-        generation,
         input,
         machine,
         inbox,
@@ -144,8 +143,8 @@ struct Last {
 
 impl Last {
     fn end(end: End) -> Self {
-        let news = Some(News::of_end(&end));
-        Self { then: Then::End(end), news }
+        let then = Then::End(end);
+        Self { news: News::of_end(&then), then }
     }
 }
 
@@ -193,7 +192,6 @@ struct Drive {
     driver: Driver,
     run: RunId,
     workflow: String,
-    generation: u32,
     input: Payload,
     machine: Machine,
     inbox: Inbox,
@@ -258,40 +256,8 @@ impl Drive {
                 }) => turn,
             };
             match turn {
-                Turn::Commit(commit) => {
-                    let Commit {
-                        first_seq,
-                        entries,
-                        taken,
-                        discarded,
-                        attributes,
-                        end,
-                        transaction,
-                    } = *commit;
-                    self.news = entries.iter().filter_map(News::of_entry).collect();
-                    self.news.extend(end.as_ref().map(News::of_end));
-                    let handlers = end.as_ref().map_or_else(Vec::new, |end| {
-                        self.driver.env.program.handlers(&self.workflow, self.run, &self.input, end)
-                    });
-                    let then = match end {
-                        None => Then::Continue,
-                        Some(End::Restarted(input)) => {
-                            let cancels = env.program.cancels(&self.workflow, &input);
-                            Then::Restart { input, cancels, generation: self.generation }
-                        }
-                        Some(end) => Then::End(end),
-                    };
-                    let commit = RunCommit {
-                        first_seq,
-                        entries,
-                        taken,
-                        discarded,
-                        attributes,
-                        handlers,
-                        ..nothing(self.run, then)
-                    };
-                    self.commit = Some(self.driver.commit(commit, transaction));
-                }
+                Turn::Commit(commit) => self.commit(*commit, None),
+                Turn::Conclude(commit, open) => self.commit(*commit, Some(open)),
                 Turn::Idle { until } => {
                     let clock = &self.driver.clock;
                     let wait = until.map(|until| until.duration_since(clock.now()));
@@ -322,6 +288,15 @@ impl Drive {
                 }
             }
         }
+    }
+
+    /// Begins a commit that the machine asks for. There is something to tell once it is made.
+    fn commit(&mut self, mut commit: RunCommit, transaction: Option<Open>) {
+        self.news = commit.entries.iter().filter_map(News::of_entry).collect();
+        self.news.extend(News::of_end(&commit.then));
+        commit.handlers =
+            handlers(&self.driver, &self.workflow, self.run, &self.input, &commit.then);
+        self.commit = Some(self.driver.commit(commit, transaction));
     }
 
     /// Makes the run's last commit by this worker.
@@ -377,25 +352,10 @@ fn handlers(
     }
 }
 
-/// A commit of nothing but what becomes of the run.
-fn nothing(run: RunId, then: Then) -> RunCommit {
-    RunCommit {
-        run,
-        first_seq: 0,
-        entries: Vec::new(),
-        taken: Vec::new(),
-        discarded: Vec::new(),
-        attributes: Vec::new(),
-        beginning: None,
-        then,
-        handlers: Vec::new(),
-    }
-}
-
 /// Makes a run's last commit by this worker.
 async fn let_go(committer: &Committer, run: RunId, last: Last, handlers: Vec<Child>) {
     let Last { then, news } = last;
-    let commit = RunCommit { handlers, ..nothing(run, then) };
+    let commit = RunCommit { handlers, ..RunCommit::of(run, then) };
     match committer.submit(commit).await {
         Ok(Commitment::Committed(at)) => news.into_iter().for_each(|news| news.tell(at)),
         Ok(Commitment::Refused(reason)) => {

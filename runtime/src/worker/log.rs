@@ -16,7 +16,7 @@ use tracing::{
 use tracing_core::span::Current;
 
 use crate::journal::{Change, Due, Entry, ErrorRecord, RunId, StateKey};
-use crate::machine::{End, Machine};
+use crate::machine::{End, Machine, Then};
 use crate::step::Fault;
 
 /// The span in which a run is driven: an error logged at any level is to say which run it comes from.
@@ -73,12 +73,14 @@ impl News {
         Some(Self::Failed { step, attempt, of, error, after })
     }
 
-    pub(super) fn of_end(end: &End) -> Self {
-        match end {
-            End::Completed(_) => Self::Completed,
-            End::Restarted(_) => Self::BeginsAnew,
-            End::Cancelled(reason) => Self::Cancelled { reason: reason.clone() },
-            End::Failed(error) => Self::RunFailed { error: error.clone() },
+    /// What is new with a generation's end, if this is it.
+    pub(super) fn of_end(then: &Then) -> Option<Self> {
+        match then {
+            Then::End(End::Completed(_)) => Some(Self::Completed),
+            Then::End(End::Cancelled(reason)) => Some(Self::Cancelled { reason: reason.clone() }),
+            Then::End(End::Failed(error)) => Some(Self::RunFailed { error: error.clone() }),
+            Then::Restart { .. } => Some(Self::BeginsAnew),
+            Then::Continue | Then::Park(_) | Then::Hold(_) | Then::Release => None,
         }
     }
 
@@ -88,7 +90,7 @@ impl News {
     }
 
     pub(super) fn of_fault(fault: &Fault) -> Self {
-        Self::Held { step: fault.step.clone(), reason: fault.to_string() }
+        Self::Held { step: fault.step().cloned(), reason: fault.to_string() }
     }
 
     /// Tells it, as it was committed at `at`.

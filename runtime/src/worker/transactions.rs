@@ -11,8 +11,9 @@ use super::committer::{Commitment, RETRY};
 use super::outages::Outages;
 use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord};
+use crate::machine::RunCommit;
 use crate::step::{Connection, Database, Rollback};
-use crate::store::{Concluded, RunCommit, Store, StoreError};
+use crate::store::{Concluded, Store, StoreError};
 
 /// How long a transaction may take where it keeps everybody else from writing.
 const LIMIT: Duration = Duration::from_secs(2);

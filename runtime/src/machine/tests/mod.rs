@@ -27,7 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Commit, End, Machine, Origin, Turn};
+use super::{End, Machine, Origin, RunCommit, Then, Turn};
 use crate::__private::durable;
 use crate::journal::{Change, Content, MatchKey, Message, MessageId, Row, RunId, Transition};
 use crate::payload::Payload;
@@ -122,6 +122,8 @@ struct Bench {
     taken: Vec<MessageId>,
     discarded: Vec<MessageId>,
     end: Option<End>,
+    /// What became of it in the end.
+    then: Then,
 }
 
 impl Bench {
@@ -222,7 +224,8 @@ impl Bench {
         let resources = Arc::new(resources);
         let machine = Machine::new(&definition, resources.clone(), limits, origin.clone());
         let (taken, discarded) = (Vec::new(), Vec::new());
-        Self { definition, resources, origin, machine, clock, journal, taken, discarded, end: None }
+        let (end, then) = (None, Then::Continue);
+        Self { definition, resources, origin, machine, clock, journal, taken, discarded, end, then }
     }
 
     /// Replays the journal of a run that has completed at every prefix.
@@ -244,7 +247,7 @@ impl Bench {
     /// Polls once and commits what is asked for; whether the machine has to be polled again.
     fn turn(&mut self) -> Option<Poll<Turn>> {
         match self.poll() {
-            Poll::Ready(Turn::Commit(commit)) => {
+            Poll::Ready(Turn::Commit(commit) | Turn::Conclude(commit, _)) => {
                 self.commit(commit);
                 None
             }
@@ -252,8 +255,8 @@ impl Bench {
         }
     }
 
-    fn commit(&mut self, commit: Box<Commit>) {
-        let Commit { first_seq, entries, taken, discarded, end, .. } = *commit;
+    fn commit(&mut self, commit: Box<RunCommit>) {
+        let RunCommit { first_seq, entries, taken, discarded, then, .. } = *commit;
         let next_seq = self.journal.last().map_or(0, |row| row.seq + 1);
         assert_eq!(first_seq, next_seq);
         self.taken.extend(taken);
@@ -270,7 +273,10 @@ impl Bench {
             }
             self.journal.push(entry.committed(seq, at));
         }
-        self.end = self.end.take().or(end);
+        if let Then::End(end) = &then {
+            self.end = Some(end.clone());
+        }
+        self.then = then;
         self.machine.committed(at);
     }
 
@@ -285,12 +291,20 @@ impl Bench {
 
     /// Runs to the end, letting time pass where the machine waits for it.
     fn finish(&mut self) -> End {
+        match self.finally() {
+            Then::End(end) => end,
+            then => panic!("the run did not end: {then:?}"),
+        }
+    }
+
+    /// Runs to the end of its generation.
+    fn finally(&mut self) -> Then {
         loop {
             match self.rest() {
                 Poll::Ready(Turn::Idle { until: Some(until) }) => self.clock = until,
                 Poll::Ready(Turn::Ended) => {
                     self.assert_replays();
-                    return self.end.clone().expect("it has ended");
+                    return self.then.clone();
                 }
                 turn => panic!("the machine neither ended nor waited for a time: {turn:?}"),
             }
@@ -332,7 +346,7 @@ fn without_times(journal: &[Row]) -> Vec<String> {
 fn assert_resumes_at_every_prefix(begin: Begin) {
     effects();
     let mut whole = Bench::new(begin);
-    let end = whole.finish();
+    let end = whole.finally();
     effects();
     for length in 0..=whole.journal.len() {
         // Lines of one commit stand or fall together.
@@ -347,7 +361,7 @@ fn assert_resumes_at_every_prefix(begin: Begin) {
             .map(|row| row.key.to_string())
             .collect();
         let mut resumed = Bench::resumed(begin, prefix);
-        assert_eq!(resumed.finish(), end, "resumed after {length} lines");
+        assert_eq!(resumed.finally(), end, "resumed after {length} lines");
         assert_eq!(without_times(&resumed.journal), without_times(&whole.journal));
         let again: Vec<_> = effects().into_iter().filter(|name| over.contains(name)).collect();
         assert_eq!(again, Vec::<String>::new(), "steps that were over ran again");

@@ -10,11 +10,16 @@ fn round() -> Begin {
     })
 }
 
+/// The end of a first generation that nothing cancels.
+fn restart(input: &str) -> Then {
+    Then::Restart { input: Payload::stored(input), cancels: Vec::new(), generation: 0 }
+}
+
 #[test]
 fn a_restart_ends_the_generation_and_undoes_nothing() {
     effects();
     let mut bench = Bench::new(round());
-    assert_eq!(bench.finish(), End::Restarted(Payload::stored("21")));
+    assert_eq!(bench.finally(), restart("21"));
     assert_eq!(bench.keys(), ["reserve"]);
     assert_eq!(effects(), ["reserve"]);
     assert_resumes_at_every_prefix(round());
@@ -50,7 +55,7 @@ fn what_was_handed_in_beside_a_restart_is_committed_with_it() {
         step.restart::<Child, u32>(1)
     });
     let mut bench = Bench::new(begin);
-    assert_eq!(bench.finish(), End::Restarted(Payload::stored("1")));
+    assert_eq!(bench.finally(), restart("1"));
     assert_eq!(bench.keys(), ["fails", "works"]);
 }
 
@@ -76,7 +81,7 @@ fn a_cancellation_wins_over_a_restart_that_is_not_on_its_way_yet() {
         for _ in 0..turns {
             let _ = bench.turn();
         }
-        if bench.end.is_some() {
+        if bench.then != Then::Continue {
             break;
         }
         bench.machine.receive(message());
@@ -87,7 +92,7 @@ fn a_cancellation_wins_over_a_restart_that_is_not_on_its_way_yet() {
     let mut bench = Bench::new(round());
     assert!(bench.turn().is_none());
     let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
-    assert!(matches!(commit.end, Some(End::Restarted(_))));
+    assert!(matches!(commit.then, Then::Restart { .. }));
     let cancelled = message();
     let id = cancelled.id;
     bench.machine.receive(cancelled);

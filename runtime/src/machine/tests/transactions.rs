@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::__private::{Branch, join, race};
 use crate::journal::{ErrorKind, ErrorRecord, Transition};
-use crate::step::{Connection, Database, Race2, Rollback, Tx};
+use crate::step::{Connection, Database, Open, Race2, Rollback, Tx};
 
 /// A database that only counts what begins.
 struct Pretended {
@@ -36,14 +36,22 @@ fn bench(begin: Begin, limit: Option<Duration>) -> Bench {
 const ONE_WRITER: Option<Duration> = Some(Duration::from_secs(2));
 
 /// What a turn asks to be committed.
-fn commit(turn: Poll<Turn>) -> Box<Commit> {
+fn commit(turn: Poll<Turn>) -> Box<RunCommit> {
     match turn {
         Poll::Ready(Turn::Commit(commit)) => commit,
+        turn => conclude(turn).0,
+    }
+}
+
+/// What a turn asks to be committed with a transaction.
+fn conclude(turn: Poll<Turn>) -> (Box<RunCommit>, Open) {
+    match turn {
+        Poll::Ready(Turn::Conclude(commit, open)) => (commit, open),
         turn => panic!("nothing is to be committed: {turn:?}"),
     }
 }
 
-fn keys(commit: &Commit) -> Vec<&str> {
+fn keys(commit: &RunCommit) -> Vec<&str> {
     commit.entries.iter().map(|entry| entry.key.as_str()).collect()
 }
 
@@ -66,9 +74,8 @@ fn pay_then_ship() -> Begin {
 #[test]
 fn an_outcome_is_committed_with_its_transaction_and_nothing_else() {
     let mut bench = bench(pay_then_ship(), None);
-    let pay = commit(bench.poll());
+    let (pay, open) = conclude(bench.poll());
     assert_eq!(keys(&pay), ["pay"]);
-    let open = pay.transaction.expect("it comes with its transaction");
     assert!(open.take().is_some(), "its closure has given it back");
     assert_eq!(effects(), ["begin", "pay"]);
     // Nothing goes on before the commit.
@@ -104,15 +111,14 @@ fn a_conflict_at_the_commit_runs_the_transaction_again_at_once() {
 fn a_conflict_that_does_not_end_becomes_a_failed_attempt() {
     let mut bench = bench(pay_then_ship(), None);
     for _ in 0..=10 {
-        assert!(commit(bench.poll()).transaction.is_some());
+        conclude(bench.poll());
         bench.machine.rolled_back(Rollback::Undeserved(error("another was in the way")));
     }
-    let failed = commit(bench.poll());
+    let Poll::Ready(Turn::Commit(failed)) = bench.poll() else { panic!("no commit of its own") };
     let Change::Retry { attempt: 1, error, .. } = &failed.entries[0].change else {
         panic!("{failed:?}")
     };
     assert_eq!(error.message, "another was in the way");
-    assert_eq!(failed.transaction, None);
 }
 
 #[test]

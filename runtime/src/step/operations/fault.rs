@@ -1,108 +1,122 @@
 use std::fmt;
 
+use super::contradiction::Nondeterminism;
 use crate::journal::StateKey;
 use crate::payload::{EncodeError, Payload};
-use crate::workflow::StepKind;
 
 /// Why a run can go no further with this program: body and journal contradict one another, or
 /// something stored does not fit the type that the code has now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// The step that it is about, if it is about one.
-    pub(crate) step: Option<StateKey>,
-    message: String,
+pub(crate) enum Fault {
+    Nondeterminism(Box<Nondeterminism>),
+    /// The body waits, but for no step.
+    Stalled,
+    /// Something stored does not fit.
+    Undecodable {
+        what: Stored,
+        type_name: &'static str,
+        reason: String,
+        data: Payload,
+    },
+    /// The variables of a loop cannot be stored.
+    Unstorable {
+        key: StateKey,
+        reason: String,
+    },
+    /// The program has lost a step's undo.
+    NoUndo {
+        key: StateKey,
+    },
+}
+
+/// What is stored of a run and given to its code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stored {
+    Input,
+    /// The outcome of a step.
+    Outcome(StateKey),
+    /// The error of a step.
+    Error(StateKey),
+    /// An event that a step waits for.
+    Event(StateKey),
 }
 
 impl Fault {
-    /// Body and journal contradict one another.
-    pub(crate) fn nondeterminism(step: Option<&StateKey>, message: impl Into<String>) -> Self {
-        Self { step: step.cloned(), message: message.into() }
-    }
-
-    pub(crate) fn undecodable_input(
-        type_name: &str,
+    pub(crate) fn undecodable(
+        what: Stored,
+        type_name: &'static str,
         error: &dyn fmt::Display,
         data: &Payload,
     ) -> Self {
-        Self::undecodable(None, "the run's input", type_name, error, data)
-    }
-
-    pub(crate) fn undecodable_outcome(
-        key: &StateKey,
-        type_name: &str,
-        error: &dyn fmt::Display,
-        data: &Payload,
-    ) -> Self {
-        let what = format!("the committed outcome of step `{key}`");
-        Self::undecodable(Some(key), &what, type_name, error, data)
-    }
-
-    pub(crate) fn undecodable_error(
-        key: &StateKey,
-        type_name: &str,
-        error: &dyn fmt::Display,
-        data: &Payload,
-    ) -> Self {
-        let what = format!("the error of step `{key}`");
-        Self::undecodable(Some(key), &what, type_name, error, data)
-    }
-
-    pub(crate) fn undecodable_event(
-        key: &StateKey,
-        type_name: &str,
-        error: &dyn fmt::Display,
-        data: &Payload,
-    ) -> Self {
-        let what = format!("an event that step `{key}` waits for");
-        Self::undecodable(Some(key), &what, type_name, error, data)
+        Self::Undecodable { what, type_name, reason: error.to_string(), data: data.clone() }
     }
 
     pub(crate) fn unstorable(key: &StateKey, error: &EncodeError) -> Self {
-        let message = format!("the variables of the loop `{key}` cannot be stored: {error}");
-        Self { step: Some(key.clone()), message }
+        Self::Unstorable { key: key.clone(), reason: error.to_string() }
     }
 
     pub(crate) fn no_undo(key: &StateKey) -> Self {
-        let message = format!(
-            "step `{key}` was committed with an undo, and the program has none for it\n  keep \
-             `.undo(function)` in the expression that makes the step, as long as there are \
-             unfinished runs"
-        );
-        Self { step: Some(key.clone()), message }
+        Self::NoUndo { key: key.clone() }
     }
 
-    fn undecodable(
-        step: Option<&StateKey>,
-        what: &str,
-        type_name: &str,
-        error: &dyn fmt::Display,
-        data: &Payload,
-    ) -> Self {
-        const SHOWN: usize = 200;
-        let text = data.as_str();
-        let shown: String = text.chars().take(SHOWN).collect();
-        let more = if shown.len() < text.len() { " …" } else { "" };
-        let message = format!(
-            "{what} no longer fits the type that the code gives it\n  type:    {type_name}\n  \
-             reason:  {error}\n  stored:  {shown}{more}"
-        );
-        Self { step: step.cloned(), message }
+    /// The step that it is about, if it is about one.
+    pub(crate) fn step(&self) -> Option<&StateKey> {
+        match self {
+            Self::Nondeterminism(contradiction) => Some(&contradiction.expected.key),
+            Self::Undecodable { what, .. } => what.step(),
+            Self::Unstorable { key, .. } | Self::NoUndo { key } => Some(key),
+            Self::Stalled => None,
+        }
+    }
+}
+
+impl Stored {
+    fn step(&self) -> Option<&StateKey> {
+        match self {
+            Self::Input => None,
+            Self::Outcome(key) | Self::Error(key) | Self::Event(key) => Some(key),
+        }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        match self {
+            Self::Nondeterminism(contradiction) => contradiction.fmt(f),
+            Self::Stalled => {
+                f.write_str("the body waits, but for no step: it awaits something that never comes")
+            }
+            Self::Undecodable { what, type_name, reason, data } => {
+                const SHOWN: usize = 200;
+                let text = data.as_str();
+                let shown: String = text.chars().take(SHOWN).collect();
+                let more = if shown.len() < text.len() { " …" } else { "" };
+                write!(
+                    f,
+                    "{what} no longer fits the type that the code gives it\n  type:    {type_name}\n  \
+                     reason:  {reason}\n  stored:  {shown}{more}"
+                )
+            }
+            Self::Unstorable { key, reason } => {
+                write!(f, "the variables of the loop `{key}` cannot be stored: {reason}")
+            }
+            Self::NoUndo { key } => write!(
+                f,
+                "step `{key}` was committed with an undo, and the program has none for it\n  keep \
+                 `.undo(function)` in the expression that makes the step, as long as there are \
+                 unfinished runs"
+            ),
+        }
     }
 }
 
-/// How a committed line contradicts the body.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Mismatch {
-    /// The body never came to this step.
-    NotEntered,
-    /// It came to it, and it is another kind of step now.
-    OtherKind(StepKind),
-    /// It no longer lets go of it.
-    NotAbandoned,
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input => f.write_str("the run's input"),
+            Self::Outcome(key) => write!(f, "the committed outcome of step `{key}`"),
+            Self::Error(key) => write!(f, "the error of step `{key}`"),
+            Self::Event(key) => write!(f, "an event that step `{key}` waits for"),
+        }
+    }
 }

@@ -7,7 +7,6 @@ use uuid::Uuid;
 use crate::id::EventId;
 use crate::journal::{Change, RunId, StateKey};
 use crate::payload::Payload;
-use crate::step::unit_interval;
 use crate::workflow::Backoff;
 
 /// Who is who in a run: the keys that its steps have claimed, and the values that are derived from
@@ -17,8 +16,6 @@ pub(crate) struct Keys {
     seed: Uuid,
     /// What ids and derived values rest on, too, so that they differ where a run does something again.
     again: Again,
-    /// The commit time of the outcome delivered last.
-    pub(super) now: Timestamp,
     /// How often each path and id was claimed.
     claims: HashMap<String, u32>,
     /// The carried loops that the body has come to.
@@ -56,20 +53,15 @@ struct Head {
 }
 
 impl Keys {
-    pub(crate) fn new(run: RunId, seed: Uuid, again: Again, began_at: Timestamp) -> Self {
+    pub(crate) fn new(run: RunId, seed: Uuid, again: Again) -> Self {
         Self {
             run,
             seed,
             again,
-            now: began_at,
             claims: HashMap::new(),
             loops: HashMap::new(),
             iteration: String::new(),
         }
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.now
     }
 
     /// Claims the next key of a step at a path. Called when the operation is built, in the order of
@@ -133,16 +125,16 @@ impl Keys {
         backoff.delay(attempt, jitter)
     }
 
-    /// The id of the event that a step sends: ordered by time, and the same if the step has to hand
-    /// it in again. It rests on the run's id rather than its seed, as a fork shares the seed.
-    pub(crate) fn event_id(&self, key: &StateKey, nth: usize) -> EventId {
-        self.id_of(&format!("{key} event {nth}"), self.now).into()
+    /// The id of an event that a step sends at a time: ordered by time, and the same if the step has to
+    /// hand it in again. It rests on the run's id rather than its seed, as a fork shares the seed.
+    pub(super) fn event_id(&self, key: &StateKey, nth: usize, at: Timestamp) -> EventId {
+        self.id_of(&format!("{key} event {nth}"), at).into()
     }
 
     /// The id and the seed of the run that a step starts at a time. The id is of that time, as runs
     /// are looked for by the times of their ids.
     pub(super) fn child(&self, key: &StateKey, at: Timestamp) -> (RunId, Uuid) {
-        let id = self.id_of(&format!("{key} child"), at.max(self.now));
+        let id = self.id_of(&format!("{key} child"), at);
         (id.into(), self.hash(&format!("{key} seed")))
     }
 
@@ -171,4 +163,10 @@ impl Keys {
         let name = format!("{}{}{name}", self.generation(), self.iteration);
         Uuid::new_v5(&self.seed, name.as_bytes())
     }
+}
+
+/// Maps a hash to `0.0..1.0`: the 53 bits that a double can hold.
+pub(crate) fn unit_interval(hash: Uuid) -> f64 {
+    // The low half of a UUID holds two fixed bits at its top; the rest is hash.
+    (hash.as_u64_pair().1 & ((1 << 53) - 1)) as f64 / (1u64 << 53) as f64
 }

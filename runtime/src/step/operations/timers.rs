@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 
-use super::{Operations, Status};
+use super::Operations;
+use super::table::Status;
 use crate::journal::{Change, ErrorKind, ErrorRecord, StateKey};
 use crate::payload::Payload;
 
@@ -13,33 +14,33 @@ impl Operations {
         if !is_told {
             self.fall_due();
         }
-        let clock = self.clock;
-        self.wake(|operation| match operation.status {
+        self.table.wake(|operation| match operation.status {
             // One that has to wait would be woken again at each poll, for nothing.
-            Status::Ready => !self.draining && self.may_begin(operation.entering.kind),
-            Status::Running { deadline: Some(deadline) } => deadline <= clock,
+            Status::Ready => self.may_begin(operation.entering.kind),
+            Status::Running { deadline: Some(deadline) } => self.clock.has_come(deadline),
             _ => false,
         });
     }
 
     fn fall_due(&mut self) {
-        let clock = self.clock;
+        let clock = &self.clock;
         let mut over: Vec<(Timestamp, StateKey, Change)> = Vec::new();
-        for (key, operation) in &mut self.active {
+        for (key, operation) in self.table.iter_mut() {
             match operation.status {
-                Status::BackingOff { due } if due <= clock => operation.status = Status::Ready,
-                Status::Sleeping { due } | Status::Waiting { due: Some(due) } if due <= clock => {
+                Status::BackingOff { due } if clock.has_come(due) => {
+                    operation.status = Status::Ready;
+                }
+                Status::Sleeping { due } | Status::Waiting { due: Some(due) }
+                    if clock.has_come(due) =>
+                {
                     over.push((due, key.clone(), Change::succeeded(1, Payload::null())));
                 }
-                Status::Invoked { child, due: Some(due) } if due <= clock => {
+                Status::Invoked { child, due: Some(due) } if clock.has_come(due) => {
                     let cancelled = (!operation.entering.detached).then_some(child);
                     let message = "the invoked run did not end in time";
                     let error = ErrorRecord::new(ErrorKind::Timeout, message);
-                    over.push((
-                        due,
-                        key.clone(),
-                        Change::Fail { attempt: 1, of: 1, error, cancelled },
-                    ));
+                    let change = Change::Fail { attempt: 1, of: 1, error, cancelled };
+                    over.push((due, key.clone(), change));
                 }
                 _ => {}
             }
@@ -48,32 +49,5 @@ impl Operations {
         for (_, key, change) in over {
             self.hand_in(&key, change);
         }
-    }
-
-    /// When the next timer of any kind is due.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.active
-            .values()
-            .filter_map(|operation| match operation.status {
-                Status::Sleeping { due } | Status::BackingOff { due } => Some(due),
-                Status::Running { deadline: due }
-                | Status::Waiting { due }
-                | Status::Invoked { due, .. } => due,
-                _ => None,
-            })
-            .min()
-    }
-
-    /// Whether all that is left is timers and what the world may say.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.active.values().all(|operation| {
-            matches!(
-                operation.status,
-                Status::Sleeping { .. }
-                    | Status::BackingOff { .. }
-                    | Status::Waiting { .. }
-                    | Status::Invoked { .. }
-            )
-        })
     }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::{Entering, Fault, Instruction, Operations, Resolution, Shared};
+use super::operations::{
+    Entering, Fault, Instruction, Open, Operations, Resolution, Shared, Stored,
+};
+use super::{Step, StepError};
 use crate::given::{LONGEST_KEY, must_be_fit};
 use crate::journal::{Change, ErrorRecord, StateKey};
 use crate::payload::{EncodeError, Outcome, Payload};
-use crate::step::{Open, Step, StepError};
 use crate::workflow::{State, StepKind};
 
 /// A step that the body holds: its claimed key, and its entry once it was polled. Dropping it
@@ -95,7 +97,8 @@ impl Held {
         let Some(value) = &record.value else { return true };
         let payload = Payload::stored(value.as_str());
         let Err(error) = payload.decode::<E>() else { return true };
-        let fault = Fault::undecodable_error(&self.key, type_name::<E>(), &error, &payload);
+        let fault =
+            Fault::undecodable(Stored::Error(self.key.clone()), type_name::<E>(), &error, &payload);
         self.operations.lock().fail(fault);
         false
     }
@@ -130,8 +133,12 @@ impl Held {
             Ok(payload) => match payload.decode() {
                 Ok(value) => Poll::Ready(Ok(value)),
                 Err(error) => {
-                    let fault =
-                        Fault::undecodable_outcome(&self.key, type_name::<T>(), &error, &payload);
+                    let fault = Fault::undecodable(
+                        Stored::Outcome(self.key.clone()),
+                        type_name::<T>(),
+                        &error,
+                        &payload,
+                    );
                     self.operations.lock().fail(fault);
                     Poll::Pending
                 }
