@@ -229,7 +229,7 @@ impl Program {
 
     /// Whether some workflow gathers events, so that their order matters.
     pub(crate) fn gathers(&self) -> bool {
-        self.workflows.values().any(|workflow| workflow.config.batch.is_some())
+        self.workflows.values().any(|workflow| workflow.config.flow.batch.is_some())
     }
 
     /// What a schedule of its starts.
@@ -273,13 +273,14 @@ fn start(
     limits: Limits,
     routing: &mut Routing,
 ) -> Result<(), String> {
-    for filter in workflow.filters.iter().filter(|filter| filter.event == name) {
+    let flow = workflow.config.flow;
+    for filter in flow.filters.iter().filter(|filter| filter.event == name) {
         if !filter.passes(data)? {
             return Ok(());
         }
     }
-    if let Some(batch) = workflow.config.batch {
-        let key = workflow.batch_key.map(|key| key.of(data)).transpose()?.unwrap_or_default();
+    if let Some(batch) = flow.batch {
+        let key = batch.key_of(data)?;
         let (workflow, max, timeout) = (workflow.id.to_owned(), batch.max(), batch.timeout());
         let limit = limits.event;
         routing.batched.push(Batched { workflow, key, max, limit, timeout });

@@ -12,8 +12,7 @@ use super::transaction::Database;
 use super::undo::Undo;
 use crate::payload::{Outcome, Payload};
 use crate::workflow::{
-    Awaits, CancelOn, Config, Filter, Form, Graph, Input, Key, OnChange, Trigger, TriggerData,
-    Workflow,
+    Awaits, CancelOn, Config, Form, Graph, Input, OnChange, Trigger, TriggerData, Workflow,
 };
 
 /// What a program lends its workflows, by type.
@@ -247,8 +246,6 @@ pub struct Definition {
     pub(crate) path: &'static str,
     pub(crate) triggers: &'static [Trigger],
     pub(crate) form: Form,
-    pub(crate) filters: &'static [Filter],
-    pub(crate) batch_key: Option<Key>,
     pub(crate) waits: &'static [Awaits],
     pub(crate) cancels: &'static [CancelOn],
     pub(crate) config: Config,
@@ -289,8 +286,6 @@ impl Definition {
             path: W::PATH,
             triggers: W::TRIGGERS,
             form: <W::Input as Input>::FORM,
-            filters: W::FILTERS,
-            batch_key: W::BATCH_KEY,
             waits: W::WAITS,
             cancels: W::CANCELS,
             config: W::CONFIG,
