@@ -13,6 +13,7 @@ mod client;
 mod deploy;
 mod error;
 pub mod event;
+mod flow;
 mod given;
 mod id;
 pub mod journal;
