@@ -43,7 +43,7 @@ use crate::text;
 pub use crate::workflow::fits::*;
 pub use crate::workflow::{
     Allowed, Awaits, Backoff, Batch, Batched, Called, CancelOn, CatchUp, Cause, Config, Cron,
-    Direct, Filter, Form, Graph, Handlers, Input, Key, OnChange, State, Trigger, TriggerData,
+    Direct, Filter, Flow, Form, Graph, Handlers, Input, Key, OnChange, State, Trigger, TriggerData,
     UnknownState, Workflow, WorkflowFn, compared, key_text, on_any_cancel, on_any_failure,
     on_cancel, on_failure, read,
 };

@@ -14,6 +14,7 @@ mod deploy;
 mod error;
 mod error_record;
 pub mod event;
+mod flow;
 mod given;
 mod id;
 pub mod journal;

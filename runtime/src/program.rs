@@ -9,17 +9,18 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::Error;
 use crate::event::{Catalog, EventId};
+use crate::flow::{Admission, Arrival, Firing, NewRun, at_once};
 use crate::given::{LONGEST_KEY, check};
 use crate::journal::{CancelKey, Child, MatchKey, RunId};
 use crate::machine::End;
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
-    Batched, Blocked, Driven, DueSchedule, Firing, Hosted, NewEvent, NewRun, Registration, Routing,
-    Schedule, StoredEvent, Subscription,
+    Driven, DueSchedule, Hosted, NewEvent, Registration, Routing, Schedule, StoredEvent,
+    Subscription,
 };
 use crate::workflow::shape::Shapes;
-use crate::workflow::{Awaits, Due, Handlers, Tick, Trigger};
+use crate::workflow::{Awaits, Handlers, Trigger};
 
 /// An app as a running process knows it: its workflows without their types, its events by name.
 pub(crate) struct Program {
@@ -143,9 +144,9 @@ impl Program {
         // An event that may be waited for is looked at behind its commit, so that neither it nor a
         // wait can miss the other.
         let awaited = self.awaited_on.contains_key(name);
-        let started = (!awaited).then(|| self.started(name, id, &data, name));
-        let is_whole = |routing: &Routing| routing.blocked.is_empty() && routing.batched.is_empty();
-        let hosted = started.filter(is_whole).map(|Routing { runs, .. }| {
+        let event = Arrival { id, name, data: &data };
+        let admissions = (!awaited).then(|| self.admissions(event, name));
+        let hosted = admissions.and_then(at_once).map(|runs| {
             let parts = self.parts.get(name).cloned();
             Hosted { runs, parts: parts.unwrap_or_else(|| [name.to_owned()].into()) }
         });
@@ -155,9 +156,12 @@ impl Program {
     /// What the app makes of an event.
     pub(crate) fn route(&self, event: &StoredEvent) -> Routing {
         let StoredEvent { id, name, data, part, .. } = event;
-        let started = self.started(name, *id, data, part);
-        for Blocked { part, reason } in &started.blocked {
-            error!(part, event = %id, "{reason}; the event waits for a program that can tell");
+        let admissions = self.admissions(Arrival { id: *id, name, data }, part);
+        for admission in &admissions {
+            if let Admission::Block { workflow, reason } = admission {
+                let part = Subscription::start(name, workflow).part;
+                error!(part, event = %id, "{reason}; the event waits for a program that can tell");
+            }
         }
         let sets = self.awaited_on.get(&**name).into_iter().flatten();
         let sets = sets.filter(|set| part == name || *part == Subscription::wait(name, set).part);
@@ -166,7 +170,7 @@ impl Program {
             // The store keeps nothing but JSON.
             Err(_) => Vec::new(),
         };
-        Routing { keys, ..started }
+        Routing { admissions, keys }
     }
 
     /// The events that cancel a run of a workflow with this input.
@@ -211,25 +215,21 @@ impl Program {
         handlers.collect()
     }
 
-    /// The runs that an event starts, of all workflows if the part is its name.
-    fn started(&self, name: &str, event: EventId, data: &Payload, part: &str) -> Routing {
-        let mut routing = Routing::default();
-        let workflows = self.started_by.get(name).map(Vec::as_slice).unwrap_or_default();
-        for definition in workflows.iter().filter_map(|id| self.workflows.get(id)) {
-            let asked = || Subscription::start(name, definition.id).part;
-            if part != name && part != asked() {
-                continue;
-            }
-            if let Err(reason) = start(definition, name, event, data, self.limits, &mut routing) {
-                routing.blocked.push(Blocked { part: asked(), reason });
-            }
-        }
-        routing
+    /// What workflows make of an event that is one of their triggers: all of them if the part is its
+    /// name.
+    fn admissions(&self, event: Arrival<'_>, part: &str) -> Vec<Admission> {
+        let name = event.name;
+        let workflows = self.started_by.get(name).into_iter().flatten();
+        let asked = workflows
+            .filter(|id| part == name || part == Subscription::start(name, id).part)
+            .filter_map(|id| self.workflows.get(id));
+        let limit = self.limits.event;
+        asked.map(|workflow| Admission::of(workflow, event, limit, NewRun::new)).collect()
     }
 
     /// Whether some workflow gathers events, so that their order matters.
     pub(crate) fn gathers(&self) -> bool {
-        self.workflows.values().any(|workflow| workflow.config.batch.is_some())
+        self.workflows.values().any(|workflow| workflow.config.flow.batch.is_some())
     }
 
     /// What a schedule of its starts.
@@ -239,15 +239,7 @@ impl Program {
             // Not one of its own, which the store does not ask about.
             return Firing { runs: Vec::new(), next: due.due.unwrap_or(Timestamp::MAX) };
         };
-        let Due { ticks, next } = cron.due(due.due, due.now);
-        let mut previous = due.last;
-        let runs = ticks.into_iter().map(|scheduled_at| {
-            let tick = Tick { previous: previous.replace(scheduled_at), ..Tick::at(scheduled_at) };
-            let data = Payload::stored(tick.to_json());
-            let data = definition.form.data(Trigger::Tick.name(), &data);
-            NewRun { scheduled_at: Some(scheduled_at), ..NewRun::new(definition.id, None, data) }
-        });
-        Firing { runs: runs.collect(), next }
+        Firing::of(definition, cron.due(due.due, due.now), due.last, NewRun::new)
     }
 }
 
@@ -258,37 +250,6 @@ fn schedules<'a>(workflows: impl Iterator<Item = &'a Definition>) -> Vec<Schedul
         Some(Schedule { workflow: definition.id.to_owned(), rule })
     });
     schedules.collect()
-}
-
-/// Adds what a workflow makes of an event that is one of its triggers.
-///
-/// # Errors
-///
-/// When the workflow cannot tell: a condition or a key of its fails.
-fn start(
-    workflow: &Definition,
-    name: &str,
-    event: EventId,
-    data: &Payload,
-    limits: Limits,
-    routing: &mut Routing,
-) -> Result<(), String> {
-    for filter in workflow.filters.iter().filter(|filter| filter.event == name) {
-        if !filter.passes(data)? {
-            return Ok(());
-        }
-    }
-    if let Some(batch) = workflow.config.batch {
-        let key = workflow.batch_key.map(|key| key.of(data)).transpose()?.unwrap_or_default();
-        let (workflow, max, timeout) = (workflow.id.to_owned(), batch.max(), batch.timeout());
-        let limit = limits.event;
-        routing.batched.push(Batched { workflow, key, max, limit, timeout });
-    } else {
-        let data = workflow.form.data(name, data);
-        let cancels = CancelKey::all(workflow.cancels, &data);
-        routing.runs.push(NewRun { cancels, ..NewRun::new(workflow.id, Some(event), data) });
-    }
-    Ok(())
 }
 
 /// What has a form in JSON in any case.

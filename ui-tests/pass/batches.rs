@@ -13,6 +13,6 @@ async fn all_together(events: Vec<TicketCreated>) -> Result<usize, Failure> {
 }
 
 fn main() {
-    assert_eq!(by_tens::CONFIG.batch.map(|batch| batch.max()), Some(100));
-    assert!(all_together::CONFIG.batch.is_some());
+    assert_eq!(by_tens::CONFIG.flow.batch.map(|batch| batch.max()), Some(100));
+    assert!(all_together::CONFIG.flow.batch.is_some());
 }

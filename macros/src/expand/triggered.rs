@@ -1,33 +1,42 @@
-//! What starts a workflow, as constants: conditions and keys over its events, its schedule, its
-//! batches, and that these fit its first parameter.
+//! What starts a workflow: its schedule, the conditions and keys over its events, its batches, and that
+//! these fit its first parameter.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::runtime::constant;
-use crate::model::{Batch, Configuration, Cron, Filter, WorkflowModel};
+use crate::model::{Batch, Cron, Filter, WorkflowModel};
 
-/// The constants of `impl Workflow`.
-pub(super) fn constants(workflow: &WorkflowModel) -> [Option<TokenStream>; 2] {
+/// The calls that add to its `Config`.
+pub(super) fn configured(workflow: &WorkflowModel) -> [Option<TokenStream>; 2] {
+    let cron = workflow.configuration.cron.as_ref();
+    let cron = cron.map(|Cron { expression, zone, catch_up, .. }| {
+        quote!(.cron(__private::Cron::new(#expression, #zone, __private::CatchUp::#catch_up)))
+    });
+    [cron, flow(workflow)]
+}
+
+/// What becomes of its events, if not each of them starts a run.
+fn flow(workflow: &WorkflowModel) -> Option<TokenStream> {
     let configuration = &workflow.configuration;
-    let filters = configuration.filters.iter().map(filter);
+    let conditions = configuration.filters.iter().map(filter);
     let filters = (!configuration.filters.is_empty())
-        .then(|| quote!(const FILTERS: &'static [__private::Filter] = &[#(#filters),*];));
-    [filters, batch_key(workflow)]
+        .then(|| quote!(.filters(const { &[#(#conditions),*] })));
+    let batch = configuration.batch.as_ref().map(|batch| {
+        let (max, timeout, key) = (batch.max, constant(batch.timeout), batch_key(workflow, batch));
+        quote!(.batch(__private::Batch::new(#max, #timeout) #key))
+    });
+    let methods: TokenStream = [filters, batch].into_iter().flatten().collect();
+    (!methods.is_empty()).then(|| quote!(.flow(__private::Flow::DEFAULT #methods)))
 }
 
 /// The key of its batches: a closure over the event that its list is of.
-fn batch_key(workflow: &WorkflowModel) -> Option<TokenStream> {
-    let batch = workflow.configuration.batch.as_ref()?;
+fn batch_key(workflow: &WorkflowModel, batch: &Batch) -> Option<TokenStream> {
     let (key, text, name) = (batch.key.as_ref()?, batch.key_text(), event_name());
     let list = list(workflow)?;
     let of = quote_spanned!(key.span()=> |#name: &#list::Event| __private::key_text(&(#key)));
-    Some(quote! {
-        const BATCH_KEY: __private::Option<__private::Key> = __private::Option::Some(
-            __private::Key::new(#text, |data| __private::read(data, #of))
-        );
-    })
+    Some(quote!(.key(__private::Key::new(#text, |data| __private::read(data, #of)))))
 }
 
 /// The first parameter as what a batch is given as. It is asked for with one span, so that rustc says
@@ -38,18 +47,6 @@ fn list(workflow: &WorkflowModel) -> Option<TokenStream> {
     let ty = &first.ty;
     let is_input = workflow.has_a_signature() && !configuration.direct;
     is_input.then(|| quote_spanned!(name.span()=> <#ty as __private::Batched>))
-}
-
-/// The calls that add to its `Config`.
-pub(super) fn configured(configuration: &Configuration) -> [Option<TokenStream>; 2] {
-    let cron = configuration.cron.as_ref().map(|Cron { expression, zone, catch_up, .. }| {
-        quote!(.cron(__private::Cron::new(#expression, #zone, __private::CatchUp::#catch_up)))
-    });
-    let batch = configuration.batch.as_ref().map(|Batch { max, timeout, .. }| {
-        let timeout = constant(*timeout);
-        quote!(.batch(__private::Batch::new(#max, #timeout)))
-    });
-    [cron, batch]
 }
 
 /// What is held against the first parameter, whose type only rustc knows.

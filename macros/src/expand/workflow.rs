@@ -69,7 +69,6 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>, output_span: Sp
     let cancels = cancels::constant(workflow, &input);
     let graph = graph::constant(workflow);
     let waits = constants("WAITS", quote!(__private::Awaits), waits::of(workflow));
-    let [filters, batch_key] = triggered::constants(workflow);
     let checks = triggered::checks(workflow);
     quote! {
         impl __private::Workflow for #name {
@@ -80,8 +79,6 @@ fn implementation(workflow: &WorkflowModel, states: &States<'_>, output_span: Sp
             #configuration
             const GRAPH: __private::Graph = #graph;
             #waits
-            #filters
-            #batch_key
             #cancels
         }
         #checks
@@ -126,7 +123,7 @@ fn configuration(workflow: &WorkflowModel) -> Option<TokenStream> {
         OnChange::Resume => quote!(.on_change(__private::OnChange::Resume)),
         OnChange::Pin => quote!(.on_change(__private::OnChange::Pin)),
     });
-    let [cron, batch] = triggered::configured(configuration);
+    let [cron, flow] = triggered::configured(workflow);
     let timeout = |method: TokenStream, timeout: Option<Duration>| {
         let timeout = constant(timeout?);
         Some(quote!(.#method(#timeout)))
@@ -144,7 +141,7 @@ fn configuration(workflow: &WorkflowModel) -> Option<TokenStream> {
     let on_failure = handler("on_failure", configuration.on_failure.as_ref());
     let on_cancel = handler("on_cancel", configuration.on_cancel.as_ref());
     let methods: TokenStream =
-        [retries, backoff, on_change, cron, batch, start, finish, on_failure, on_cancel]
+        [retries, backoff, on_change, cron, flow, start, finish, on_failure, on_cancel]
             .into_iter()
             .flatten()
             .collect();

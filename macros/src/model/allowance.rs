@@ -19,6 +19,8 @@ pub(crate) struct Allowance {
 const RULES: &[&str] = &["determinism", "used_outcomes"];
 
 impl Allowance {
+    pub(super) const EXAMPLE: &str = "allow(determinism, reason = \"the time is only logged\")";
+
     /// Reads the arguments of `allow(rule, reason = "..")`.
     pub(super) fn parse(name: &Ident, arguments: TokenStream, problems: &Problems) -> Option<Self> {
         let (mut rule, mut reason) = (None, None);
@@ -38,16 +40,15 @@ impl Allowance {
                 }
             }
         }
-        let example = "allow(determinism, reason = \"the time is only logged\")";
         let Some(rule) = rule else {
-            problems.report(Problem::at(name, "`allow` names a rule").help(example));
+            problems.report(Problem::at(name, "`allow` names a rule").help(Self::EXAMPLE));
             return None;
         };
         let Some(reason) = reason.filter(|reason| !reason.trim().is_empty()) else {
             problems.report(
                 Problem::at(&rule, "a rule is turned off with a reason")
                     .note("the reason is shown in the workflow's graph, to whoever has to trust it")
-                    .help(example),
+                    .help(Self::EXAMPLE),
             );
             return None;
         };

@@ -1,13 +1,12 @@
 use std::time::Duration;
 
+use proc_macro2::TokenStream;
 use syn::{Expr, ExprLit, Ident, Lit};
 
 use super::configuration::string;
 use super::graph::as_written;
 use crate::parse::{Argument, Value, did_you_mean, parse_arguments, parse_duration};
 use crate::problem::{Problem, Problems};
-
-const EXAMPLE: &str = "batch(max = 100, timeout = \"5s\", key = event.user_id)";
 
 /// The most events of one batch: all of them are one run's input.
 const MOST: u32 = 1_000;
@@ -22,22 +21,19 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    pub(super) const EXAMPLE: &str = "batch(max = 100, timeout = \"5s\", key = event.user_id)";
+
     /// The key as it stands in the source.
     pub(crate) fn key_text(&self) -> String {
         let key = &self.key;
         as_written(quote::quote!(#key))
     }
 
-    pub(super) fn parse(name: &Ident, value: Value, problems: &Problems) -> Option<Self> {
-        let Value::List(tokens) = value else {
-            problems.report(
-                Problem::at(name, "`batch` takes its arguments in parentheses").help(EXAMPLE),
-            );
-            return None;
-        };
+    /// Reads what stands in `batch(..)`.
+    pub(super) fn parse(name: &Ident, list: TokenStream, problems: &Problems) -> Option<Self> {
         let (mut max, mut timeout, mut key) = (None, None, None);
         let (mut has_max, mut has_timeout) = (false, false);
-        for Argument { name, value } in parse_arguments(tokens, problems) {
+        for Argument { name, value } in parse_arguments(list, problems) {
             match (name.to_string().as_str(), value) {
                 ("max", value) => {
                     has_max = true;
@@ -66,7 +62,7 @@ impl Batch {
                             "a batch is complete when it is full, or when its first event has \
                              waited for so long",
                         )
-                        .help(EXAMPLE),
+                        .help(Self::EXAMPLE),
                 );
             }
         }

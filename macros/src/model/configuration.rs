@@ -3,6 +3,7 @@ use std::time::Duration;
 use proc_macro2::TokenStream;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
 
+use super::arguments::{self, Known};
 use super::{Allowance, Batch, Cron, Filter};
 use crate::parse::{Argument, CancelSyntax, Value, did_you_mean, parse_arguments, parse_duration};
 use crate::problem::{Problem, Problems};
@@ -64,26 +65,6 @@ pub(crate) struct Timeout {
     pub(crate) finish: Option<Duration>,
 }
 
-const KNOWN: &[&str] = &[
-    "id",
-    "retries",
-    "backoff",
-    "on_change",
-    "on",
-    "cron",
-    "batch",
-    "cancel_on",
-    "timeout",
-    "on_failure",
-    "on_cancel",
-    "input",
-    "allow",
-    "crate",
-];
-
-/// Those that may be given several times.
-const REPEATED: &[&str] = &["allow", "on", "cancel_on"];
-
 impl Configuration {
     pub(crate) fn new(arguments: Vec<Argument>, problems: &Problems) -> Self {
         let mut configuration = Self::default();
@@ -93,10 +74,14 @@ impl Configuration {
                 problems.report(Problem::at(&argument.name, format!("`{first}` is given twice")));
                 continue;
             }
-            if !REPEATED.iter().any(|name| argument.name == name) {
+            let known = Known::named(&argument.name);
+            if !known.is_some_and(|known| known.repeats) {
                 seen.push(argument.name.clone());
             }
-            configuration.take(argument, problems);
+            match known {
+                Some(known) => known.read(&mut configuration, argument, problems),
+                None => problems.report(arguments::unknown(&argument.name)),
+            }
         }
         configuration
     }
@@ -110,77 +95,22 @@ impl Configuration {
     pub(crate) fn of_helper(arguments: Vec<Argument>, problems: &Problems) -> Self {
         let mut configuration = Self::default();
         for argument in arguments {
-            if argument.name == "allow" || argument.name == "crate" {
-                configuration.take(argument, problems);
-            } else {
-                let name = &argument.name;
-                problems.report(
+            let name = &argument.name;
+            let known = Known::named(name).filter(|_| name == "allow" || name == "crate");
+            match known {
+                Some(known) => known.read(&mut configuration, argument, problems),
+                None => problems.report(
                     Problem::at(name, format!("`#[durable]` has no argument `{name}`"))
                         .help("ids, retries and triggers are the workflow's that calls it"),
-                );
+                ),
             }
         }
         configuration
     }
-
-    fn take(&mut self, Argument { name, value }: Argument, problems: &Problems) {
-        match (name.to_string().as_str(), value) {
-            ("id", value) => self.id = problems.ok(string(&name, value, "\"on-ticket-created\"")),
-            ("retries", value) => self.retries = problems.ok(whole_number(&name, value, "2")),
-            ("backoff", Value::List(tokens)) => {
-                self.backoff = Some(Backoff::new(tokens, problems));
-            }
-            ("backoff", _) => problems.report(
-                Problem::at(&name, "`backoff` takes its arguments in parentheses")
-                    .help("backoff(initial = \"1s\", max = \"1h\")"),
-            ),
-            ("on", value) => self.filters.extend(Filter::parse(name, value, problems)),
-            ("cron", value) => {
-                self.cron = Cron::parse(&name, value, problems);
-                self.scheduled = Some(name);
-            }
-            ("batch", value) => {
-                self.batch = Batch::parse(&name, value, problems);
-                self.batched = Some(name);
-            }
-            ("on_change", value) => self.on_change = problems.ok(on_change(&name, &value)),
-            ("cancel_on", Value::List(tokens)) => {
-                self.cancels.extend(CancelSyntax::parse(&name, tokens, problems));
-            }
-            ("cancel_on", _) => problems.report(
-                Problem::at(&name, "`cancel_on` takes its arguments in parentheses")
-                    .help("cancel_on(TicketDeleted, matching = ticket_id)"),
-            ),
-            ("timeout", Value::List(tokens)) => self.timeout = Timeout::new(tokens, problems),
-            ("timeout", _) => problems.report(
-                Problem::at(&name, "`timeout` takes its arguments in parentheses")
-                    .help("timeout(start = \"1h\", finish = \"1 day\")"),
-            ),
-            ("on_failure", value) => self.on_failure = problems.ok(handler(&name, value)),
-            ("on_cancel", value) => self.on_cancel = problems.ok(handler(&name, value)),
-            ("input", Value::Flag) => self.direct = true,
-            ("input", _) => problems.report(
-                Problem::at(&name, "`input` stands alone")
-                    .help("the input's type is that of the function's first parameter"),
-            ),
-            ("allow", Value::List(arguments)) => {
-                self.allowances.extend(Allowance::parse(&name, arguments, problems));
-            }
-            ("allow", _) => problems.report(
-                Problem::at(&name, "`allow` takes a rule and a reason in parentheses")
-                    .help("allow(determinism, reason = \"the time is only logged\")"),
-            ),
-            ("crate", value) => self.krate = problems.ok(path(&name, value)),
-            (unknown, _) => problems.report(
-                Problem::at(&name, format!("`#[workflow]` has no argument `{unknown}`"))
-                    .help(did_you_mean(unknown, KNOWN)),
-            ),
-        }
-    }
 }
 
 impl Timeout {
-    fn new(tokens: TokenStream, problems: &Problems) -> Self {
+    pub(super) fn new(tokens: TokenStream, problems: &Problems) -> Self {
         let mut timeout = Self::default();
         for Argument { name, value } in parse_arguments(tokens, problems) {
             let place = match name.to_string().as_str() {
@@ -233,52 +163,15 @@ impl Backoff {
 
 /// The value of an argument that takes a string literal.
 pub(crate) fn string(name: &Ident, value: Value, example: &str) -> Result<LitStr, Problem> {
+    text(name, value).map_err(|problem| problem.help(format!("{name} = {example}")))
+}
+
+/// The same, with no word on how it is written.
+pub(super) fn text(name: &Ident, value: Value) -> Result<LitStr, Problem> {
     match value {
         Value::Expr(Expr::Lit(ExprLit { lit: Lit::Str(literal), .. })) => Ok(literal),
-        Value::Expr(other) => Err(Problem::at(&other, format!("`{name}` takes a string literal"))
-            .help(format!("{name} = {example}"))),
-        _ => Err(Problem::at(name, format!("`{name}` takes a value"))
-            .help(format!("{name} = {example}"))),
-    }
-}
-
-fn on_change(name: &Ident, value: &Value) -> Result<OnChange, Problem> {
-    let what = "`on_change` is `resume` or `pin`";
-    let problem = match value {
-        Value::Expr(Expr::Path(path)) if path.path.is_ident("resume") => {
-            return Ok(OnChange::Resume);
-        }
-        Value::Expr(Expr::Path(path)) if path.path.is_ident("pin") => return Ok(OnChange::Pin),
-        Value::Expr(other) => Problem::at(other, what),
-        _ => Problem::at(name, what),
-    };
-    Err(problem
-        .note("when a new version has changed the workflow, it resumes unfinished runs, or leaves them to workers of the version that they began with")
-        .help("on_change = pin"))
-}
-
-fn whole_number(name: &Ident, value: Value, example: &str) -> Result<u32, Problem> {
-    let problem = |place: &dyn quote::ToTokens| {
-        let what = format!("`{name}` takes a whole number from 0 to {MOST_RETRIES}");
-        Problem::at(&place.to_token_stream(), what).help(format!("{name} = {example}"))
-    };
-    match value {
-        Value::Expr(Expr::Lit(ExprLit { lit: Lit::Int(literal), .. })) => {
-            let number = literal.base10_parse().ok().filter(|number| *number <= MOST_RETRIES);
-            number.ok_or_else(|| problem(&literal))
-        }
-        Value::Expr(other) => Err(problem(&other)),
-        _ => Err(problem(name)),
-    }
-}
-
-/// The value of an argument that names a workflow.
-fn handler(name: &Ident, value: Value) -> Result<Path, Problem> {
-    match value {
-        Value::Expr(Expr::Path(path)) if path.qself.is_none() => Ok(path.path),
-        _ => Err(Problem::at(name, format!("`{name}` names a workflow"))
-            .note("it is started as a run of its own, in the commit that ends the run")
-            .help(format!("{name} = report"))),
+        Value::Expr(other) => Err(Problem::at(&other, format!("`{name}` takes a string literal"))),
+        _ => Err(Problem::at(name, format!("`{name}` takes a value"))),
     }
 }
 

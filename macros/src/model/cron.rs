@@ -7,8 +7,6 @@ use super::configuration::string;
 use crate::parse::{Argument, Value, check_cron, did_you_mean, parse_arguments, parse_zone};
 use crate::problem::{Problem, Problems};
 
-const EXAMPLE: &str = "cron(\"0 9 * * 1-5\", tz = \"Europe/Paris\", catch_up = one)";
-
 /// `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)`
 pub(crate) struct Cron {
     pub(crate) expression: LitStr,
@@ -18,21 +16,21 @@ pub(crate) struct Cron {
 }
 
 impl Cron {
-    pub(super) fn parse(name: &Ident, value: Value, problems: &Problems) -> Option<Self> {
-        let unwritten = Problem::at(name, "`cron` takes an expression in parentheses");
-        let Value::List(tokens) = value else {
-            problems.report(unwritten.help(EXAMPLE));
-            return None;
-        };
+    pub(super) const EXAMPLE: &str = "cron(\"0 9 * * 1-5\", tz = \"Europe/Paris\", catch_up = one)";
+
+    /// Reads what stands in `cron(..)`.
+    pub(super) fn parse(name: &Ident, list: TokenStream, problems: &Problems) -> Option<Self> {
         let parse = |input: ParseStream<'_>| {
             let expression: Option<LitStr> = input.parse()?;
             input.parse::<Option<Token![,]>>()?;
             Ok((expression, input.parse::<TokenStream>()?))
         };
         let (expression, rest) =
-            parse.parse2(tokens).map_err(|error| problems.report_syntax(error)).ok()?;
+            parse.parse2(list).map_err(|error| problems.report_syntax(error)).ok()?;
         let Some(expression) = expression else {
-            problems.report(unwritten.help(EXAMPLE));
+            problems.report(
+                Problem::at(name, "`cron` takes an expression in parentheses").help(Self::EXAMPLE),
+            );
             return None;
         };
         problems.ok(check_cron(&expression));

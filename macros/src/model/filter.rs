@@ -3,10 +3,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, LitStr, Token, Type};
 
 use super::graph::as_written;
-use crate::parse::Value;
 use crate::problem::{Problem, Problems};
-
-const EXAMPLE: &str = "on(PaymentReceived, if = event.amount > 1_000)";
 
 /// `on(E, if = condition)`: which events of a type start the workflow.
 pub(crate) struct Filter {
@@ -17,29 +14,24 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Reads what `on` says.
-    pub(super) fn parse(name: Ident, value: Value, problems: &Problems) -> Option<Self> {
-        let Value::List(tokens) = value else {
-            problems.report(
-                Problem::at(&name, "`on` takes an event and a condition in parentheses")
-                    .help(EXAMPLE),
-            );
-            return None;
-        };
-        let parse = |input: ParseStream<'_>| Self::parse_list(&name, input);
-        let parsed = parse.parse2(tokens).map_err(|error| problems.report_syntax(error)).ok()?;
+    pub(super) const EXAMPLE: &str = "on(PaymentReceived, if = event.amount > 1_000)";
+
+    /// Reads what stands in `on(..)`.
+    pub(super) fn parse(name: &Ident, list: TokenStream, problems: &Problems) -> Option<Self> {
+        let parse = |input: ParseStream<'_>| Self::parse_list(name, input);
+        let parsed = parse.parse2(list).map_err(|error| problems.report_syntax(error)).ok()?;
         problems.ok(parsed)
     }
 
     fn parse_list(name: &Ident, input: ParseStream<'_>) -> syn::Result<Result<Self, Problem>> {
         if input.is_empty() {
-            let nothing = Problem::at(name, "`on` names an event").help(EXAMPLE);
+            let nothing = Problem::at(name, "`on` names an event").help(Self::EXAMPLE);
             return Ok(Err(nothing));
         }
         if let Ok(named) = input.parse::<LitStr>() {
             input.parse::<TokenStream>()?;
             let untyped = Problem::at(&named, "an event is named by its type, not by a string");
-            return Ok(Err(untyped.help(EXAMPLE)));
+            return Ok(Err(untyped.help(Self::EXAMPLE)));
         }
         let event: Type = input.parse()?;
         if !input.is_empty() {
@@ -51,7 +43,7 @@ impl Filter {
         if !input.peek(Token![if]) {
             let unknown: TokenStream = input.parse()?;
             let unknown = Problem::at(&unknown, "after the event, `on` takes a condition");
-            return Ok(Err(unknown.help(EXAMPLE)));
+            return Ok(Err(unknown.help(Self::EXAMPLE)));
         }
         input.parse::<Token![if]>()?;
         input.parse::<Token![=]>()?;
@@ -73,5 +65,5 @@ impl Filter {
 fn unconditional(event: &Type) -> Problem {
     Problem::at(event, "`on` without a condition says nothing")
         .note("what starts a workflow is its first parameter; `on` says which of these events do")
-        .help(EXAMPLE)
+        .help(Filter::EXAMPLE)
 }

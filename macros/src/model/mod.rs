@@ -2,6 +2,7 @@
 //! be understood; that is for the rules in [`check`](crate::check).
 
 mod allowance;
+mod arguments;
 mod attributes;
 mod awaits;
 mod batch;

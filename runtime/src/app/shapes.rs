@@ -10,12 +10,8 @@ impl Shapes {
             let triggers = definition.triggers.iter().map(Trigger::name);
             let input = (definition.input_schema)();
             let input = input.as_ref().map(|schema| schema.as_value());
-            let mut shape = WorkflowShape::new(triggers, input, &definition.graph).started(
-                definition.form,
-                &definition.config,
-                definition.filters,
-                definition.batch_key.is_some(),
-            );
+            let mut shape = WorkflowShape::new(triggers, input, &definition.graph)
+                .started(definition.form, &definition.config);
             shape.settings.extend(settings(&definition.config, definition.cancels));
             (definition.id.to_owned(), shape)
         });

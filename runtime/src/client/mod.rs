@@ -17,11 +17,12 @@ pub use self::verbs::Replaying;
 
 use crate::error::{Error, Result};
 use crate::event::{Catalog, Event, EventId, UntypedEvent};
+use crate::flow::NewRun;
 use crate::given::{LONGEST_KEY, LONGEST_REASON, check};
 use crate::journal::{CancelKey, Row, RunId};
 use crate::payload::Payload;
 use crate::program::Program;
-use crate::store::{NewRun, RunCount, RunQuery, RunRecord, Store};
+use crate::store::{RunCount, RunQuery, RunRecord, Store};
 use crate::workflow::{Input, Workflow, WorkflowFn};
 
 /// How many events are accepted, or runs started, in one commit.

@@ -7,10 +7,11 @@ use super::plan::{Scenario, Steadiness};
 use super::random::mix;
 use super::workflow::{Signal, Steady, Stop, Unsteady};
 use crate::event::{Event as _, EventId};
+use crate::flow::{Admission, NewRun};
 use crate::id::RunId;
 use crate::journal::{CancelKey, MatchKey};
 use crate::payload::Payload;
-use crate::store::{NewEvent, NewRun, Registration, Routing, StoredEvent, Subscription};
+use crate::store::{NewEvent, Registration, Routing, StoredEvent, Subscription};
 use crate::workflow::Workflow as _;
 
 /// Starts a run by event.
@@ -21,7 +22,7 @@ pub(super) fn routing(event: &StoredEvent) -> Routing {
     if event.name == STARTED {
         let scenario: Scenario = event.data.decode().expect("it is a scenario");
         let run = new_run(&scenario, Some(event.id), event.data.clone());
-        return Routing { runs: vec![run], ..Routing::default() };
+        return Routing { admissions: vec![Admission::Start(run)], ..Routing::default() };
     }
     let data = event.data.decode().expect("it is JSON");
     let keys = vec![MatchKey::of(&event.name, &data, &["no"])];

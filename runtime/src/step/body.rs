@@ -5,9 +5,7 @@ use super::context::{Context, Requirement};
 use super::error::{Failure, Unstorable};
 use super::undo::Undo;
 use crate::payload::{Outcome, Payload};
-use crate::workflow::{
-    Awaits, CancelOn, Config, Filter, Form, Graph, Input, Key, OnChange, Trigger, Workflow,
-};
+use crate::workflow::{Awaits, CancelOn, Config, Form, Graph, Input, OnChange, Trigger, Workflow};
 
 /// What a workflow may return.
 #[doc(hidden)]
@@ -112,8 +110,6 @@ pub struct Definition {
     pub(crate) path: &'static str,
     pub(crate) triggers: &'static [Trigger],
     pub(crate) form: Form,
-    pub(crate) filters: &'static [Filter],
-    pub(crate) batch_key: Option<Key>,
     pub(crate) waits: &'static [Awaits],
     pub(crate) cancels: &'static [CancelOn],
     pub(crate) config: Config,
@@ -154,8 +150,6 @@ impl Definition {
             path: W::PATH,
             triggers: W::TRIGGERS,
             form: <W::Input as Input>::FORM,
-            filters: W::FILTERS,
-            batch_key: W::BATCH_KEY,
             waits: W::WAITS,
             cancels: W::CANCELS,
             config: W::CONFIG,

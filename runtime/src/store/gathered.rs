@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Batched, NewRun};
 use crate::event::EventId;
+use crate::flow::{Gathering, NewRun};
 use crate::payload::Payload;
 use crate::workflow::listed;
 
@@ -19,7 +19,7 @@ pub(super) struct Addition {
     pub(super) event: EventId,
     pub(super) bytes: i64,
     pub(super) accepted_at: Timestamp,
-    pub(super) batch: Batched,
+    pub(super) batch: Gathering,
 }
 
 /// What is added to one batch.

@@ -4,6 +4,7 @@
 //! **Who writes what.** Only the holder of a run's lease writes that run's row and journal. Everyone
 //! else inserts rows of their own. So there are no hot rows and no lock cycles.
 
+mod admitted;
 mod columns;
 #[cfg(test)]
 pub(crate) mod conformance;
@@ -40,6 +41,7 @@ pub(crate) use self::verbs::{Fork, Refusal, Replay};
 pub use self::verbs::{Intervention, Verb};
 
 use crate::event::EventId;
+use crate::flow::{Admission, Firing, NewRun};
 use crate::id::WorkerId;
 use crate::journal::{CancelKey, ErrorRecord, MatchKey, Message, Row, RunId, StateKey};
 use crate::machine::{Origin, RunCommit, Then};
@@ -61,7 +63,7 @@ pub(crate) struct NewEvent {
     pub(crate) hosted: Option<Hosted>,
 }
 
-/// What the process that accepts an event makes of it.
+/// What the process that accepts an event makes of it, if that does nothing but start runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Hosted {
     /// The runs that it starts.
@@ -70,57 +72,17 @@ pub(crate) struct Hosted {
     pub(crate) parts: Arc<[String]>,
 }
 
-/// A run to be started.
-#[derive(Debug, Clone)]
-pub(crate) struct NewRun {
-    pub(crate) id: RunId,
-    pub(crate) workflow: String,
-    pub(crate) event: Option<EventId>,
-    pub(crate) input: Payload,
-    pub(crate) seed: Uuid,
-    /// When it was due, if a schedule starts it.
-    pub(crate) scheduled_at: Option<Timestamp>,
-    /// The events that cancel it, if they were accepted after its trigger.
-    pub(crate) cancels: Vec<CancelKey>,
-}
-
 /// What an app makes of an event.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Routing {
-    /// The runs that it starts.
-    pub(crate) runs: Vec<NewRun>,
+    /// What each workflow makes of it that has it among its triggers.
+    pub(crate) admissions: Vec<Admission>,
     /// Its keys, for each set of fields that one of the app's workflows waits on.
     pub(crate) keys: Vec<MatchKey>,
-    /// The workflows that cannot tell what they make of it.
-    pub(crate) blocked: Vec<Blocked>,
-    /// The workflows that gather it with others.
-    pub(crate) batched: Vec<Batched>,
-}
-
-/// The batch that an event is added to.
-#[derive(Debug, Clone)]
-pub(crate) struct Batched {
-    pub(crate) workflow: String,
-    pub(crate) key: String,
-    /// With so many events it is complete.
-    pub(crate) max: u32,
-    /// It is complete before it would be a longer list than this, in bytes of JSON. An event that is
-    /// longer by itself is a batch of its own.
-    pub(crate) limit: usize,
-    /// How long its first event waits.
-    pub(crate) timeout: Duration,
-}
-
-/// A workflow whose condition fails for an event. The event is kept for it until a program registers
-/// or this worker leaves, and started for the others.
-#[derive(Debug, Clone)]
-pub(crate) struct Blocked {
-    pub(crate) part: String,
-    pub(crate) reason: String,
 }
 
 impl NewRun {
-    /// A run with a seed of its own, which no event cancels.
+    /// A run with an id and a seed of its own, which no event cancels.
     pub(crate) fn new(workflow: &str, event: Option<EventId>, input: Payload) -> Self {
         let (id, seed, workflow) = (RunId::new(), Uuid::new_v4(), workflow.to_owned());
         let (scheduled_at, cancels) = (None, Vec::new());
@@ -157,22 +119,6 @@ pub(crate) struct DueSchedule {
     pub(crate) last: Option<Timestamp>,
     /// The time in the database.
     pub(crate) now: Timestamp,
-}
-
-/// What a schedule starts.
-#[derive(Debug, Clone)]
-pub(crate) struct Firing {
-    /// In order of time.
-    pub(crate) runs: Vec<NewRun>,
-    /// When it is due again.
-    pub(crate) next: Timestamp,
-}
-
-impl Firing {
-    /// The last tick that has started a run.
-    fn last(&self) -> Option<Timestamp> {
-        self.runs.last().and_then(|run| run.scheduled_at)
-    }
 }
 
 /// What an app registers when it starts.

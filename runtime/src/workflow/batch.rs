@@ -4,7 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::trigger::{Form, Trigger};
-use super::{Input, TriggerData};
+use super::{Input, Key, TriggerData};
 use crate::event::Event;
 use crate::payload::{EncodeError, Payload, Undecodable};
 
@@ -33,20 +33,29 @@ use crate::payload::{EncodeError, Payload, Undecodable};
 ///     Ok(())
 /// }
 ///
-/// let batch = on_views::CONFIG.batch.expect("it has one");
+/// let batch = on_views::CONFIG.flow.batch.expect("it has one");
 /// assert_eq!((batch.max(), batch.timeout()), (100, Duration::from_secs(5)));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Batch {
     max: u32,
     timeout: Duration,
+    /// What tells batches apart.
+    key: Option<Key>,
 }
 
 impl Batch {
     /// `#[workflow]` has checked the bounds.
     #[doc(hidden)]
     pub const fn new(max: u32, timeout: Duration) -> Self {
-        Self { max, timeout }
+        Self { max, timeout, key: None }
+    }
+
+    /// Sets what tells batches apart.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn key(self, key: Key) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     /// With so many events a batch is full.
@@ -57,6 +66,20 @@ impl Batch {
     /// How long its first event waits for others.
     pub const fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// Whether there is a batch for each key.
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// The key of an event; the empty one if there is but one batch.
+    ///
+    /// # Errors
+    ///
+    /// When the key fails: why.
+    pub(crate) fn key_of(&self, data: &Payload) -> Result<String, String> {
+        self.key.map_or(Ok(String::new()), |key| key.of(data))
     }
 }
 

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use super::{Batch, Cron};
+use super::{Cron, Flow};
 
 /// How a workflow is run, as its attribute says.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Config {
     /// How often a failed step is tried again, unless the step says otherwise.
     pub retries: u32,
@@ -11,8 +11,8 @@ pub struct Config {
     pub backoff: Backoff,
     /// When it starts by itself, if it has a schedule.
     pub cron: Option<Cron>,
-    /// How its events are gathered, if it takes a list of them.
-    pub batch: Option<Batch>,
+    /// What becomes of the events that would start it.
+    pub flow: Flow,
     /// How long after its trigger's acceptance a run may begin; later it is cancelled.
     pub start_timeout: Option<Duration>,
     /// How long after it has begun a run may take; then it is cancelled.
@@ -49,13 +49,13 @@ pub enum OnChange {
 }
 
 impl Config {
-    /// Four retries with the default backoff, no schedule, batches or timeouts, nobody to handle an end;
-    /// a new version resumes unfinished runs.
+    /// Four retries with the default backoff, no schedule or timeouts, a run for each event, nobody to
+    /// handle an end; a new version resumes unfinished runs.
     pub const DEFAULT: Self = Self {
         retries: 4,
         backoff: Backoff::DEFAULT,
         cron: None,
-        batch: None,
+        flow: Flow::DEFAULT,
         on_change: OnChange::Resume,
         start_timeout: None,
         finish_timeout: None,
@@ -104,10 +104,10 @@ impl Config {
         Self { cron: Some(cron), ..self }
     }
 
-    /// Sets how its events are gathered.
+    /// Sets what becomes of the events that would start it.
     #[must_use]
-    pub const fn batch(self, batch: Batch) -> Self {
-        Self { batch: Some(batch), ..self }
+    pub const fn flow(self, flow: Flow) -> Self {
+        Self { flow, ..self }
     }
 
     /// Sets who goes on with unfinished runs when the workflow has changed.

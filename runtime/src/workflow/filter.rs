@@ -10,7 +10,7 @@ use crate::payload::{Payload, Undecodable};
 pub struct Filter {
     pub(crate) event: &'static str,
     /// As it stands in the source.
-    condition: &'static str,
+    pub(crate) condition: &'static str,
     passes: fn(&Payload) -> Result<bool, Undecodable>,
 }
 
@@ -65,6 +65,12 @@ impl Key {
     /// When the expression panics, or the data is not of the event's type.
     pub(crate) fn of(&self, data: &Payload) -> Result<String, String> {
         asked(self.of, data, &format_args!("the key `{}`", self.expression))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key = {}", self.expression)
     }
 }
 

@@ -52,7 +52,7 @@ pub const fn input_is_served<W: Workflow>() {
             .push("`#[workflow(cron(\"0 9 * * 1-5\", tz = \"Europe/Paris\"))]`")
             .panic();
     }
-    if matches!(<W::Input as Input>::FORM, Form::Listed) && W::CONFIG.batch.is_none() {
+    if matches!(<W::Input as Input>::FORM, Form::Listed) && W::CONFIG.flow.batch.is_none() {
         Message::EMPTY
             .push(
                 "nothing would gather events for this workflow's list: say how many and how long, ",

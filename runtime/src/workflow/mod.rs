@@ -6,6 +6,7 @@ mod cancel;
 mod config;
 mod filter;
 pub(crate) mod fits;
+mod flow;
 mod graph;
 mod handler;
 mod input;
@@ -29,6 +30,7 @@ pub use self::batch::{Batch, Batched, key_text};
 pub use self::cancel::{CancelOn, Compared, compared};
 pub use self::config::{Backoff, Config, Handlers, OnChange};
 pub use self::filter::{Filter, Key, read};
+pub use self::flow::Flow;
 pub use self::graph::{Allowed, Edge, Graph, Node, StateDef, StepKind};
 pub use self::handler::{
     OfCancellation, OfFailure, RunCancelled, RunFailed, on_any_cancel, on_any_failure, on_cancel,
@@ -64,12 +66,6 @@ pub trait Workflow: Send + Sync + 'static {
     const PATH: &'static str;
     /// What starts it by itself.
     const TRIGGERS: &'static [Trigger] = <Self::Input as Input>::TRIGGERS;
-    /// Which of its events start it.
-    #[doc(hidden)]
-    const FILTERS: &'static [Filter] = &[];
-    /// What tells its batches apart.
-    #[doc(hidden)]
-    const BATCH_KEY: Option<Key> = None;
     /// Its configuration.
     const CONFIG: Config = Config::DEFAULT;
     /// Its states and how they follow one another.

@@ -198,8 +198,6 @@ impl Bench {
             path: "tested",
             triggers: &[],
             form: crate::workflow::Form::Bare,
-            filters: &[],
-            batch_key: None,
             waits: &[],
             cancels: &[],
             config,

@@ -4,15 +4,16 @@ use futures_util::future::join_all;
 
 use super::World;
 use super::world::{APP, HOUR, ORDER, PLACED, deliveries, event};
-use crate::store::{Batched, Deliveries, Promoted, Routing, Store, StoredEvent};
+use crate::flow::{Admission, Gathering};
+use crate::store::{Deliveries, Promoted, Routing, Store, StoredEvent};
 
 /// Gathers events by their `key`, three at a time, as lists of up to 100 bytes.
 fn gather(timeout: Duration) -> impl Fn(&StoredEvent) -> Routing {
     move |event| {
         let data: serde_json::Value = event.data.decode().expect("it is JSON");
         let (workflow, key) = (ORDER.to_owned(), data["key"].to_string());
-        let batch = Batched { workflow, key, max: 3, limit: 100, timeout };
-        Routing { batched: vec![batch], ..Routing::default() }
+        let batch = Gathering { workflow, key, max: 3, limit: 100, timeout };
+        Routing { admissions: vec![Admission::Gather(batch)], ..Routing::default() }
     }
 }
 

@@ -5,6 +5,7 @@ use super::world::{
     APP, HOUR, ORDER, PAID, PLACED, commit, done, event, ids, json, numbered, only, reasons,
     uncancelled, wait,
 };
+use crate::flow::Admission;
 use crate::journal::{CancelKey, Change, Child, Entry, ErrorKind, ErrorRecord, MatchKey, RunId};
 use crate::machine::End;
 use crate::payload::Payload;
@@ -82,8 +83,8 @@ pub(super) async fn a_cancellation_that_overtakes_its_run_wins(world: World) {
         let data = event.data.decode().expect("it is JSON");
         let keys = vec![MatchKey::of(&event.name, &data, &["no"])];
         let run = || NewRun { event: Some(event.id), ..order(7) };
-        let runs = if event.name == PLACED { vec![run()] } else { vec![] };
-        Routing { runs, keys, ..Routing::default() }
+        let admissions = if event.name == PLACED { vec![Admission::Start(run())] } else { vec![] };
+        Routing { admissions, keys }
     };
     // The one after the other, so that the run is there before its cancellation.
     while world.store.route(super::world::deliveries(APP, 1), &router).await.expect("it routes") > 0

@@ -8,9 +8,9 @@ use super::world::{
     APP, HOUR, ORDER, PLACED, PLACED_STARTS_ORDER, deliveries, event, ids, json, program, worker,
 };
 use crate::event::EventId;
+use crate::flow::Admission;
 use crate::store::{
-    Blocked, Deliveries, Hosted, NewEvent, NewRun, Registration, Routing, Store, StoredEvent,
-    Subscription,
+    Deliveries, Hosted, NewEvent, NewRun, Registration, Routing, Store, StoredEvent, Subscription,
 };
 
 fn keyed(name: &str, key: &str) -> NewEvent {
@@ -26,7 +26,7 @@ fn starting(run: NewRun) -> Option<Hosted> {
 /// Starts one run for an event.
 fn one(event: &StoredEvent) -> Routing {
     let run = NewRun::new(ORDER, Some(event.id), event.data.clone());
-    Routing { runs: vec![run], ..Routing::default() }
+    Routing { admissions: vec![Admission::Start(run)], ..Routing::default() }
 }
 
 /// Routes all that waits for an app; gives the events.
@@ -200,12 +200,12 @@ pub(super) async fn two_routers_share_the_deliveries(world: World) {
 pub(super) async fn a_condition_that_fails_blocks_only_its_workflow(world: World) {
     world.store.register(&placed_starts_order()).await.expect("it registers");
     let id = world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted")[0];
-    let part = PLACED_STARTS_ORDER.to_owned();
-    let blocked = || Blocked { part: part.clone(), reason: "it panicked\0".to_owned() };
     let failing = |event: &StoredEvent| {
         assert_eq!(event.part, PLACED);
         let run = NewRun::new("another", Some(event.id), event.data.clone());
-        Routing { runs: vec![run], blocked: vec![blocked()], ..Routing::default() }
+        let (workflow, reason) = (ORDER.to_owned(), "it panicked\0".to_owned());
+        let admissions = vec![Admission::Start(run), Admission::Block { workflow, reason }];
+        Routing { admissions, ..Routing::default() }
     };
     assert_eq!(world.store.route(deliveries(APP, 10), &failing).await.expect("it routes"), 1);
     assert_eq!(world.store.route(deliveries(APP, 10), &failing).await.expect("it routes"), 0);

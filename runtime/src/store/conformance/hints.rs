@@ -10,12 +10,13 @@ use super::world::{
     only, program, route, uncancelled, wait, worker,
 };
 use crate::event::EventId;
+use crate::flow::{Admission, Firing, Gathering, NewRun};
 use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId};
 use crate::machine::End;
 use crate::store::hints::Work;
 use crate::store::{
-    Batched, Blocked, DueSchedule, Firing, Fork, Hosted, NewEvent, NewRun, Registration, Replay,
-    Routing, RunCommit, Schedule, StoredEvent, Then,
+    DueSchedule, Fork, Hosted, NewEvent, Registration, Replay, Routing, RunCommit, Schedule,
+    StoredEvent, Then,
 };
 use crate::workflow::StepKind;
 
@@ -103,9 +104,8 @@ pub(super) async fn whoever_routes_says_whom_it_has_told_what(world: World) {
     world.store.accept(None, &[order(1)]).await.expect("accepted");
     let gather = |_: &StoredEvent| {
         let (workflow, key) = (ORDER.to_owned(), String::new());
-        let batched =
-            vec![Batched { workflow, key, max: 3, limit: 1_000, timeout: Duration::ZERO }];
-        Routing { batched, ..Routing::default() }
+        let batch = Gathering { workflow, key, max: 3, limit: 1_000, timeout: Duration::ZERO };
+        Routing { admissions: vec![Admission::Gather(batch)], ..Routing::default() }
     };
     let (_, stirred) = world.stirs(world.store.route(deliveries(APP, 10), &gather)).await;
     assert_eq!(stirred, Work::BATCHES);
@@ -119,8 +119,8 @@ pub(super) async fn what_a_router_leaves_to_others_is_told(world: World) {
     world.store.join(&worker, HOUR).await.expect("it joins");
     world.store.accept(None, &[order(1)]).await.expect("accepted");
     let block = |_: &StoredEvent| {
-        let (part, reason) = (PLACED_STARTS_ORDER.to_owned(), "no".to_owned());
-        Routing { blocked: vec![Blocked { part, reason }], ..Routing::default() }
+        let (workflow, reason) = (ORDER.to_owned(), "no".to_owned());
+        Routing { admissions: vec![Admission::Block { workflow, reason }], ..Routing::default() }
     };
     let mine = crate::store::Deliveries { worker: worker.id, ..deliveries(APP, 10) };
     world.store.route(mine, &block).await.expect("it routes");

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::database::TestDatabase;
 use crate::event::EventId;
+use crate::flow::Admission;
 use crate::id::WorkerId;
 use crate::journal::{CancelKey, Change, Content, Entry, MatchKey, Message, RunId};
 use crate::payload::Payload;
@@ -238,10 +239,11 @@ pub(in crate::store) async fn claim_for(
 pub(in crate::store) async fn route(store: &dyn Store) {
     let router = |event: &StoredEvent| {
         let start = || NewRun::new(ORDER, Some(event.id), event.data.clone());
-        let runs = if event.name == PLACED { vec![start()] } else { Vec::new() };
+        let admissions =
+            if event.name == PLACED { vec![Admission::Start(start())] } else { Vec::new() };
         let data = event.data.decode().expect("it is JSON");
         let keys = vec![MatchKey::of(&event.name, &data, &["no"])];
-        Routing { runs, keys, ..Routing::default() }
+        Routing { admissions, keys }
     };
     while store.route(deliveries(APP, 100), &router).await.expect("it routes") > 0 {}
 }

@@ -8,9 +8,9 @@ use super::waits::{EventKeys, RunWaits};
 use super::{batches, inbox, runs};
 use crate::event::EventId;
 use crate::id::WorkerId;
-use crate::store::gathered::{Addition, room};
+use crate::store::admitted::{Admitted, Blocked};
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Blocked, Deliveries, Router, StoreError, StoredEvent};
+use crate::store::{Deliveries, Router, StoreError, StoredEvent};
 
 /// Makes the routers of an app take turns, until the end of the transaction.
 const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(hashtext('indelible.route'), hashtext($1))";
@@ -76,7 +76,7 @@ pub(super) async fn route(
         .bind(parts)
         .fetch_all(&mut *tx)
         .await?;
-    let (mut started, mut blocked, mut batched) = (Vec::new(), Vec::new(), Vec::new());
+    let mut admitted = Admitted::default();
     let (mut others, mut keys) = (Others::default(), EventKeys::default());
     let (mut done, mut looking) = (Vec::new(), Vec::new());
     for row in &rows {
@@ -90,13 +90,8 @@ pub(super) async fn route(
         let routing = router(&event);
         let seq = row.try_get::<i64, _>("seq")?;
         if !row.try_get::<bool, _>("routed")? {
-            let at = Time(event.accepted_at);
-            started.extend(routing.runs.into_iter().map(|run| (run, at)));
-            blocked.extend(routing.blocked.into_iter().map(|blocked| (event.id, blocked)));
+            admitted.add(&event, seq, routing.admissions);
             others.push(event.id, row.try_get("others")?);
-            let (event, bytes, accepted_at) = (event.id, room(&event.data), event.accepted_at);
-            let batches = routing.batched.into_iter();
-            batched.extend(batches.map(|batch| Addition { seq, event, bytes, accepted_at, batch }));
         }
         if routing.keys.is_empty() {
             done.push(seq)
@@ -105,10 +100,12 @@ pub(super) async fn route(
         }
         keys.push(event.id, &routing.keys);
     }
+    let Admitted { started, gathered, blocked } = admitted;
+    let started: Vec<_> = started.into_iter().map(|(run, at)| (run, Time(at))).collect();
     let stirred = runs::insert(&mut tx, app, &started)
         .await?
         .and(others.pass_on(&mut tx, app).await?)
-        .and(batches::gather(&mut tx, app, &batched).await?);
+        .and(batches::gather(&mut tx, app, &gathered).await?);
     block(&mut tx, app, worker, &blocked).await?;
     let waits = RunWaits::of(started.iter().map(|(run, _)| (run.id, &*run.cancels)));
     remove(&mut tx, app, &done).await?;
@@ -158,15 +155,15 @@ async fn block(
     connection: &mut Link,
     app: &str,
     worker: WorkerId,
-    blocked: &[(EventId, Blocked)],
+    blocked: &[Blocked],
 ) -> Result<(), StoreError> {
     if blocked.is_empty() {
         return Ok(());
     }
-    let parts: Vec<&str> = blocked.iter().map(|(_, blocked)| &*blocked.part).collect();
-    let events: Vec<Uuid> = blocked.iter().map(|(event, _)| event.as_uuid()).collect();
+    let parts: Vec<&str> = blocked.iter().map(|blocked| &*blocked.part).collect();
+    let events: Vec<Uuid> = blocked.iter().map(|blocked| blocked.event.as_uuid()).collect();
     // Postgres has no NUL in text.
-    let reasons = blocked.iter().map(|(_, blocked)| blocked.reason.replace('\0', "\u{fffd}"));
+    let reasons = blocked.iter().map(|blocked| blocked.reason.replace('\0', "\u{fffd}"));
     let reasons: Vec<String> = reasons.collect();
     sqlx::query(BLOCK)
         .bind(app)

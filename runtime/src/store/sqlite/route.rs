@@ -5,7 +5,7 @@ use super::value::{Columns as _, batch};
 use super::waits::EventKey;
 use super::{batches, inbox, runs, waits};
 use crate::payload::Payload;
-use crate::store::gathered::{Addition, room};
+use crate::store::admitted::{Admitted, Blocked};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Deliveries, Router, StoreError, StoredEvent};
 
@@ -53,9 +53,8 @@ pub(super) async fn route(
     if rows.is_empty() {
         return Ok(0);
     }
-    let (mut started, mut keys) = (Vec::new(), Vec::new());
+    let (mut admitted, mut keys) = (Admitted::default(), Vec::new());
     let (mut routed, mut others) = (Vec::new(), Vec::new());
-    let (mut blocked, mut batched) = (Vec::new(), Vec::new());
     for row in &rows {
         let event = StoredEvent {
             id: row.uuid("id")?.into(),
@@ -69,29 +68,25 @@ pub(super) async fn route(
         others.extend(left.into_iter().map(|part| (event.id, part)));
         let routing = router(&event);
         keys.extend(EventKey::all_of(event.id, &routing.keys));
-        let kept = routing.blocked.into_iter();
-        blocked.extend(kept.map(|kept| (kept.part, event.id, kept.reason)));
         // A delivery's own number is given again once it is gone.
-        let (seq, accepted_at) = (row.try_get("place")?, event.accepted_at);
-        let (event, bytes) = (event.id, room(&event.data));
-        let batches = routing.batched.into_iter();
-        batched.extend(batches.map(|batch| Addition { seq, event, bytes, accepted_at, batch }));
-        started.extend(routing.runs.into_iter().map(|run| (run, accepted_at)));
+        admitted.add(&event, row.try_get("place")?, routing.admissions);
     }
+    let Admitted { started, gathered, blocked } = admitted;
     sqlx::query(REMOVE).bind(batch(routed)).execute(&mut *tx).await?;
     let mut stirred = Stirred::here(Work::DELIVERIES).if_any(others.len() as u64);
     if !others.is_empty() {
         sqlx::query(PASS_ON).bind(app).bind(batch(others)).execute(&mut *tx).await?;
     }
     if !blocked.is_empty() {
+        let rows = blocked.iter().map(|Blocked { part, event, reason }| (part, event, reason));
         sqlx::query(BLOCK)
             .bind(app)
-            .bind(batch(&blocked))
+            .bind(batch(rows))
             .bind(worker.to_string())
             .execute(&mut *tx)
             .await?;
     }
-    stirred = stirred.and(batches::gather(&mut tx, app, &batched).await?);
+    stirred = stirred.and(batches::gather(&mut tx, app, &gathered).await?);
     // Events cancel also runs that their batch has started.
     let told = waits::find(&mut tx, app, &keys).await?;
     let started = runs::insert(&mut tx, app, started.iter().map(|(run, at)| (run, *at))).await?;

@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 pub(crate) use self::change::{Change, Subject};
 pub(crate) use self::text::ParseError;
-use super::{Batch, CancelOn, Config, Cron, Filter, Form, Graph, StepKind};
+use super::{Batch, CancelOn, Config, Cron, Form, Graph, StepKind};
 
 /// The shapes of a program's events and workflows, by their names.
 ///
@@ -172,17 +172,12 @@ impl WorkflowShape {
 
     /// The same, told in which form it takes what starts it, and when that starts it. No unfinished run
     /// notices when a new one begins, but whoever reviews a change should.
-    pub(crate) fn started(
-        mut self,
-        form: Form,
-        config: &Config,
-        filters: &[Filter],
-        is_keyed: bool,
-    ) -> Self {
+    pub(crate) fn started(mut self, form: Form, config: &Config) -> Self {
         self.form = form;
         let cron = config.cron.as_ref().map(schedule);
-        let batch = config.batch.as_ref().map(|batch| gathering(batch, is_keyed));
-        let conditions = filters.iter().map(|filter| format!("{CONDITION} on {}", filter.event));
+        let batch = config.flow.batch.as_ref().map(gathering);
+        let filters = config.flow.filters.iter();
+        let conditions = filters.map(|filter| format!("{CONDITION} on {}", filter.event));
         self.settings.extend(conditions.chain(cron).chain(batch));
         self
     }
@@ -193,7 +188,7 @@ fn schedule(cron: &Cron) -> String {
     format!("{CRON} \"{}\" in {}, catch_up {catch_up}", cron.expression(), cron.zone())
 }
 
-fn gathering(batch: &Batch, is_keyed: bool) -> String {
-    let by = if is_keyed { " by key" } else { "" };
+fn gathering(batch: &Batch) -> String {
+    let by = if batch.is_keyed() { " by key" } else { "" };
     format!("{BATCH} of {}, {:?}{by}", batch.max(), batch.timeout())
 }
