@@ -16,7 +16,7 @@ use crate::workflow::{
     Workflow,
 };
 
-/// What a program lends its workflows, by type.
+/// The resources of a program, by type.
 #[derive(Default)]
 pub struct Resources {
     lent: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
@@ -24,7 +24,7 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Lends a value; a second one of the same type takes the place of the first.
+    /// Adds a value. A second value of the same type replaces the first.
     pub fn insert<T: Send + Sync + 'static>(&mut self, resource: T) {
         self.lent.insert(TypeId::of::<T>(), Arc::new(resource));
     }
@@ -47,11 +47,11 @@ impl Resources {
     }
 }
 
-/// Something that the program lends its workflows: a pool, a client, a mailer. Found by its type,
-/// never persisted.
+/// Something that the program gives its workflows: a pool, a client, a mailer. The runtime finds it by its
+/// type, and never stores it.
 ///
-/// Lend it with [`RuntimeBuilder::resource`](crate::RuntimeBuilder::resource) and take it as a
-/// parameter: `Resource(desk): Resource<Desk>`.
+/// Add it with [`RuntimeBuilder::resource`](crate::RuntimeBuilder::resource), and take it as a parameter:
+/// `Resource(desk): Resource<Desk>`.
 pub struct Resource<T>(pub Arc<T>);
 
 impl<T> Deref for Resource<T> {
@@ -174,8 +174,8 @@ impl<T: Outcome, E> Returns for Result<T, E> {
 #[diagnostic::on_unimplemented(
     message = "a run cannot fail with `{Self}`",
     label = "expected `Failure`, or an error that becomes one",
-    note = "why a run failed is stored as the messages of a `std::error::Error + Send + Sync` and its causes",
-    note = "return `Result<_, Failure>`: `?` turns every such error into it, and `Failure::msg(\"..\")` makes one of a text"
+    note = "a failed run stores the messages of its error and its causes, so the error has to be `std::error::Error + Send + Sync`",
+    note = "return `Result<_, Failure>`: `?` turns every such error into a `Failure`, and `Failure::msg(\"..\")` makes one from a text"
 )]
 pub trait Fails {
     fn into_failure(self) -> Failure;

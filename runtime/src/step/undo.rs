@@ -10,11 +10,10 @@ use crate::__private::refused;
 use crate::journal::StateKey;
 use crate::payload::{Payload, Undecodable};
 
-/// A named `async` function that undoes a step: it takes what the step gave and, after that,
-/// resources.
+/// A named `async` function that undoes a step. Its first parameter is what the step gave; resources can follow.
 ///
-/// It outlives the body, which is gone when a run has failed: so it is a function, known to the
-/// program by the step's id, and no closure over the body's locals.
+/// It runs when the body is gone. So it is a function that the program finds by the step's id, and cannot be a
+/// closure over the body's locals.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot undo a step that gives `{Output}`",
     label = "not an undo of this step",

@@ -18,7 +18,7 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    /// What it is called where several start one workflow: an event's own name, or `tick`.
+    /// Its name among the triggers of a workflow that has several: the event's name, or `tick`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Event(name) => name,

@@ -64,9 +64,8 @@ impl Fault {
 
     pub(crate) fn no_undo(key: &StateKey) -> Self {
         let message = format!(
-            "step `{key}` was committed with an undo, and the program has none for it\n  keep \
-             `.undo(function)` in the expression that makes the step, as long as there are \
-             unfinished runs"
+            "step `{key}` was committed with an undo, but the program has no undo for it\n  keep \
+             `.undo(function)` on the step until all runs that have passed it are over"
         );
         Self { step: Some(key.clone()), message }
     }
