@@ -157,7 +157,7 @@ impl Program {
         let StoredEvent { id, name, data, part, .. } = event;
         let started = self.started(name, *id, data, part);
         for Blocked { part, reason } in &started.blocked {
-            error!(part, event = %id, "{reason}; the event waits for a program that can tell");
+            error!(part, event = %id, "{reason}; the event waits for a program in which that does not happen");
         }
         let sets = self.awaited_on.get(&**name).into_iter().flatten();
         let sets = sets.filter(|set| part == name || *part == Subscription::wait(name, set).part);

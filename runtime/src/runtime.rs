@@ -92,14 +92,14 @@ impl Runtime {
         };
         if stopped.is_ok() {
             info!(
-                "stopping: no new runs are taken, steps in progress may end; ask again to end them \
-                 now"
+                "stopping: no new runs begin, and steps in progress may end; press Ctrl-C or send \
+                 SIGTERM again to end them now"
             );
         }
         let hurrying = self.worker.hurrying();
         let asked_again = async {
             requests.next().await;
-            info!("asked again to stop: steps in progress are ended now");
+            info!("asked again to stop: steps in progress end now");
             hurrying.cancel();
             pending().await
         };
@@ -222,7 +222,8 @@ impl<A: App> RuntimeBuilder<A> {
             warn!(
                 workflow = stranded.workflow,
                 runs = stranded.runs,
-                "this program does not have a workflow with unfinished runs; they are left alone"
+                "this program does not have this workflow, but unfinished runs do; it leaves these runs \
+                 alone"
             );
         }
         for departed in deploy::reshape(&*client.store, &Shapes::of::<A>()).await? {
