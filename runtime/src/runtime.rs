@@ -167,6 +167,7 @@ impl<A: App> RuntimeBuilder<A> {
     /// same machine need not wait for the lease, because the operating system tells it that the process is
     /// gone. On Postgres this needs Linux, and both workers in the same container. On SQLite, a process
     /// that is stopped or hangs keeps its runs until it ends.
+    #[doc(alias("take-over", "takeover", "failover", "heartbeat"))]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.worker.lease = lease.clamp(Duration::from_millis(500), MAX_LEASE);
         self
@@ -264,7 +265,7 @@ async fn connect(
     Ok(Client { store, program, poll_interval })
 }
 
-/// Ctrl-C and, where there is such a thing, SIGTERM. One that comes while nobody waits is not lost.
+/// Ctrl-C and, on Unix, SIGTERM. One that comes while nobody waits is not lost.
 struct StopRequests {
     #[cfg(unix)]
     signals: [Option<Signal>; 2],

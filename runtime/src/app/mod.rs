@@ -9,6 +9,7 @@ use crate::step::Definition;
 use crate::workflow::Handlers;
 
 /// The workflows and events of one program, made with [`app!`](crate::app).
+#[doc(alias("namespace", "task queue"))]
 pub trait App: Send + Sync + 'static {
     /// The app's name. The store files its runs and deliveries under this name.
     const NAME: &'static str;

@@ -14,6 +14,7 @@ use crate::store::{RunRecord, RunStatus, StoreError};
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// A run of a workflow whose output is `T`. Dropping it does nothing to the run.
+#[doc(alias("workflow execution", "instance"))]
 pub struct RunHandle<T> {
     pub(super) client: Client,
     pub(super) run: RunId,

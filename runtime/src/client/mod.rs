@@ -92,6 +92,7 @@ impl Client {
     ///
     /// When the event or its idempotency key is too large, the key has a NUL character (U+0000), or the
     /// database does not answer.
+    #[doc(alias = "signal")]
     pub fn send<E: Event>(&self, event: E) -> Sending<'_> {
         Sending::new(self, E::NAME, Payload::encode(&event, self.program.limits.event))
     }
@@ -140,6 +141,7 @@ impl Client {
     ///
     /// [`Error::UnfitText`] if the reason is longer than 16 KiB or has a NUL character (U+0000); or when
     /// the database does not answer.
+    #[doc(alias = "terminate")]
     pub async fn cancel(&self, run: RunId, reason: &str) -> Result<bool> {
         check_reason(reason)?;
         let asked = self.store.cancel(run, reason).await?;
@@ -175,6 +177,7 @@ impl Client {
     /// # Errors
     ///
     /// When the database does not answer.
+    #[doc(alias = "history")]
     pub async fn journal(&self, id: RunId) -> Result<Vec<Row>> {
         Ok(self.store.journal(id).await?)
     }

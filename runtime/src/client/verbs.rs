@@ -30,6 +30,7 @@ impl Client {
     /// [`Error::NotFailed`] if the run has not failed, or if somebody else has retried it already;
     /// [`Error::Undone`] if it has begun to undo its steps; [`Error::NoSuchRun`]; or when the database
     /// does not answer.
+    #[doc(alias("redrive", "dead letter"))]
     pub async fn retry(&self, run: RunId) -> Result<()> {
         let refused =
             self.store.retry(&[run], &self.cancels()).await?.into_iter().find_map(Result::err);
@@ -53,6 +54,7 @@ impl Client {
     ///
     /// [`Error::NoSuchState`] if the run has not recorded that state; the error lists the states it has.
     /// [`Error::NoSuchRun`]; or when the database does not answer.
+    #[doc(alias = "reset")]
     pub async fn fork(&self, run: RunId, at_state: impl fmt::Display + Send) -> Result<RunId> {
         let fork = Fork { source: run, id: RunId::new(), state: at_state.to_string() };
         let forked = self.store.fork(&fork, &self.cancels()).await?;
@@ -72,6 +74,7 @@ impl Client {
     ///
     /// [`Error::NotOver`] if the run is not over; [`Error::NoSuchRun`]; or when the database does
     /// not answer.
+    #[doc(alias = "rerun")]
     pub fn replay(&self, run: RunId) -> Replaying<'_> {
         Replaying { client: self, run, input: None }
     }
@@ -118,6 +121,7 @@ impl Client {
     /// # Errors
     ///
     /// When the database does not answer.
+    #[doc(alias = "orphaned")]
     pub async fn stranded(&self) -> Result<Vec<StrandedRuns>> {
         Ok(self.store.stranded(self.program.app).await?)
     }

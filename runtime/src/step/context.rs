@@ -68,7 +68,7 @@ impl<T> Clone for Resource<T> {
     }
 }
 
-/// A resource that a workflow needs to be lent.
+/// A resource that a workflow needs.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub struct Requirement {
@@ -108,14 +108,14 @@ impl Context {
     }
 }
 
-/// What a workflow's parameters after the first may be.
+/// A type that can be a workflow's parameter after the first.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a workflow",
     label = "not something that a run can be given",
     note = "after what starts it, a workflow takes `step: Step` and resources: `Resource(desk): Resource<Desk>`"
 )]
 pub trait FromContext: Sized {
-    /// The resource that has to be lent for it.
+    /// The resource that it needs.
     #[doc(hidden)]
     fn requirement() -> Option<Requirement> {
         None
@@ -144,7 +144,7 @@ impl<T: Send + Sync + 'static> FromContext for Resource<T> {
     }
 }
 
-/// What a workflow may return.
+/// A type that a workflow can return: a `Result`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a workflow returns a `Result`, not `{Self}`",
@@ -169,7 +169,7 @@ impl<T: Outcome, E> Returns for Result<T, E> {
     }
 }
 
-/// Why a workflow may fail.
+/// A type that can be the error of a workflow.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a run cannot fail with `{Self}`",
@@ -275,7 +275,7 @@ impl Definition {
         self.graph
     }
 
-    /// What has to be lent for its body and for its undos.
+    /// The resources that its body and its undos need.
     pub(crate) fn requirements(&self) -> Vec<Requirement> {
         let mut requirements = (self.requirements)();
         requirements.extend(Undo::all_requirements(self.undos));

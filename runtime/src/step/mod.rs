@@ -64,7 +64,7 @@ use crate::workflow::State;
 ///
 /// Its methods take the step's id as a string literal. `#[workflow]` checks the id, and replaces it with
 /// the state of that name.
-#[doc(alias = "activity")]
+#[doc(alias("activity", "task"))]
 #[derive(Clone)]
 pub struct Step {
     operations: Shared,

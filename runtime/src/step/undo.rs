@@ -30,7 +30,8 @@ pub trait UndoFn<Output, Arguments>: Copy + Send + Sync + 'static {
 /// An attempt to undo a step.
 pub type UndoAttempt = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
-/// What an undo may take beside the step's output: no [`Step`](super::Step), as it is one itself.
+/// A parameter that an undo can take after the step's output. It cannot be a [`Step`](super::Step), because an
+/// undo is a step itself.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of an undo",
     label = "not something that an undo can be given",

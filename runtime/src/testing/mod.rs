@@ -116,7 +116,7 @@ impl Bench {
 pub struct TestRun<W> {
     resources: Arc<Resources>,
     trigger: TriggerData,
-    /// How often it has begun anew.
+    /// How often it has restarted.
     generation: u32,
     machine: Machine,
     clock: Clock,

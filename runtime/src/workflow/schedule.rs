@@ -74,7 +74,7 @@ impl Input for Tick {
     }
 }
 
-/// When a workflow starts by itself: `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)`.
+/// The schedule of a workflow: `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)`.
 ///
 /// When clocks are put forward, a time of day that does not exist on that day is due as soon as it has
 /// passed. When clocks are put back, a time of day that comes twice is due once.

@@ -8,7 +8,7 @@ use super::batch::listed;
 use crate::event::{Event, Received};
 use crate::payload::{EncodeError, Payload, Undecodable};
 
-/// What starts a workflow by itself.
+/// An event or a schedule that starts a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
     /// Every event of this name.

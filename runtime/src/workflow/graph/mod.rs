@@ -147,7 +147,7 @@ pub enum Node {
     End,
     /// The body gives an error of its own.
     Failed,
-    /// The run begins anew.
+    /// The run restarts.
     Restarted,
 }
 
