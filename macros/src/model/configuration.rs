@@ -116,7 +116,7 @@ impl Configuration {
                 let name = &argument.name;
                 problems.report(
                     Problem::at(name, format!("`#[durable]` has no argument `{name}`"))
-                        .help("ids, retries and triggers are the workflow's that calls it"),
+                        .help("the workflow that calls a helper has the ids, retries and triggers"),
                 );
             }
         }
@@ -253,7 +253,7 @@ fn on_change(name: &Ident, value: &Value) -> Result<OnChange, Problem> {
         _ => Problem::at(name, what),
     };
     Err(problem
-        .note("when a new version has changed the workflow, it resumes unfinished runs, or leaves them to workers of the version that they began with")
+        .note("when a new version changes the workflow, it either resumes unfinished runs, or leaves them to workers of the version with which they began")
         .help("on_change = pin"))
 }
 
@@ -277,7 +277,7 @@ fn handler(name: &Ident, value: Value) -> Result<Path, Problem> {
     match value {
         Value::Expr(Expr::Path(path)) if path.qself.is_none() => Ok(path.path),
         _ => Err(Problem::at(name, format!("`{name}` names a workflow"))
-            .note("it is started as a run of its own, in the commit that ends the run")
+            .note("it starts as a run of its own, in the commit that ends the run")
             .help(format!("{name} = report"))),
     }
 }
