@@ -173,7 +173,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Bench::Resuming { steps } => waking::resuming(&runtime, steps).await?,
         Bench::Carried { iteration } => waking::carried(&runtime, &database, iteration).await?,
         Bench::Latency { .. } => {}
-        Bench::Worker => return Ok(runtime.until_ctrl_c().await?),
+        Bench::Worker => return Ok(runtime.until_signal().await?),
     }
     runtime.shutdown().await;
     Ok(())

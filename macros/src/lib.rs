@@ -24,32 +24,33 @@ use proc_macro::TokenStream;
 
 /// Turns an `async fn` into a durable workflow.
 ///
-/// The function becomes a type of its name that implements `Workflow`, and its name the value by which
-/// it is started: `runtime.start(on_ticket, ..)`. Its body becomes a machine that resumes at its last
-/// checkpoint. What starts it is its first parameter.
+/// The function becomes a type of the same name that implements `Workflow`. Its name is also the value with
+/// which you start it: `runtime.start(on_ticket, ..)`. Its body becomes a state machine that resumes at its
+/// last checkpoint. The type of its first parameter decides what starts it.
 ///
 /// | argument | meaning | default |
 /// |---|---|---|
-/// | `id = "on-ticket-created"` | the name by which the store knows it | the function's name in kebab-case |
+/// | `id = "on-ticket-created"` | its name in the store | the function's name in kebab-case |
 /// | `retries = 2` | how often a failed step is tried again | 4 |
-/// | `backoff(initial = "1s", max = "1h")` | how long it waits before that, doubling | `1s`, `1h` |
-/// | `on(E, if = event.amount > 1_000)` | which events of a type start it; the condition sees the event as `event` | all |
-/// | `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)` | when it starts by itself; its first parameter is a `Tick`. What was missed while no worker lived is caught up with by a run for the last tick (`one`), for `all`, or `none` | never; `UTC`, `one` |
-/// | `batch(max = 100, timeout = "5s", key = event.user_id)` | gathers events into one run: until there are `max` of one key, or the first has waited for `timeout`; its first parameter is a `Vec<E>` | a run for each event |
-/// | `cancel_on(Deleted, matching = ticket_id)` | an event with the same field, accepted after the trigger, cancels the run; `matching(theirs = ours, ..)` for other names | |
-/// | `timeout(start = "1h", finish = "1 day")` | when a run is cancelled that has not begun after its acceptance, or not ended after it has begun | never |
-/// | `on_failure = report` | a workflow over `RunFailed<..>` of the input that is started when a run fails | |
-/// | `on_cancel = regret` | one over `RunCancelled<..>` that is started when a run is cancelled | |
-/// | `input` | the first parameter is no event: the workflow is only ever started directly | |
-/// | `allow(determinism, reason = "..")` | turns a rule off, here or above a statement of the body; the reason is shown in the graph | |
-/// | `crate = path` | where the crate `indelible` is found | found in `Cargo.toml` |
+/// | `backoff(initial = "1s", max = "1h")` | how long a failed step waits before it is tried again; the wait doubles | `1s`, `1h` |
+/// | `on(E, if = event.amount > 1_000)` | only events that meet the condition start it; the condition sees the event as `event` | all |
+/// | `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)` | its schedule; its first parameter is a `Tick`. After a time without workers, the last missed tick starts a run (`one`), or `all` missed ticks do, or `none` | never; `UTC`, `one` |
+/// | `batch(max = 100, timeout = "5s", key = event.user_id)` | gathers events with the same key into one run, until there are `max` of them, or the first one has waited for `timeout`; its first parameter is a `Vec<E>` | a run for each event |
+/// | `cancel_on(Deleted, matching = ticket_id)` | an event with the same value in this field, accepted after the trigger, cancels the run; `matching(theirs = ours, ..)` if the fields have different names | |
+/// | `timeout(start = "1h", finish = "1 day")` | cancels a run that has not begun this long after its acceptance, or not ended this long after it began | never |
+/// | `on_failure = report` | a workflow over `RunFailed<..>` of the input that starts when a run fails | |
+/// | `on_cancel = regret` | a workflow over `RunCancelled<..>` of the input that starts when a run is cancelled | |
+/// | `on_change = pin` | leaves unfinished runs to workers of the old version when a new version changes the workflow | `resume` |
+/// | `input` | the first parameter is any serialisable type, and the workflow is only started directly | |
+/// | `allow(determinism, reason = "..")` | turns a rule off, for the whole workflow or, above a statement, for that statement; the graph shows the reason | |
+/// | `crate = path` | the path of the crate `indelible` | found in `Cargo.toml` |
 ///
 /// # Loops of any length
 ///
-/// `#[carried(a, b)]` on a `loop`, `while` or `for` at the body's top level commits the loop's
-/// variables at its head and drops the journal of its earlier iterations, so that a run of a million
-/// iterations resumes as fast as one of ten. Every outer `let mut` that the loop uses is carried. Its
-/// state goes by the loop's label, `'pages` as `pages`, or as `loop`; a second one as `loop-2`.
+/// Write `#[carried(a, b)]` on a `loop`, `while` or `for` at the body's top level. At the head of each iteration
+/// the loop commits these variables and drops the journal of the iterations before, so that a run of a million
+/// iterations resumes as fast as one of ten. List every outer `let mut` that the loop uses. The loop's state is
+/// named after its label: `'pages` becomes `pages`. A loop without a label is `loop`, the second one `loop-2`.
 ///
 /// ```text
 /// let mut cursor = None;
@@ -61,6 +62,7 @@ use proc_macro::TokenStream;
 ///     }
 /// }
 /// ```
+#[doc(alias("orchestration", "continue-as-new", "schedule", "cron"))]
 #[proc_macro_attribute]
 pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::workflow(arguments.into(), item.into()).into()
@@ -69,8 +71,8 @@ pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes an `async fn` a helper with steps of its own, to be called from workflows and other
 /// helpers: `notify(&step, user).await?`.
 ///
-/// It takes the step handle, `step: &Step`, and may be generic. Its steps are kept under its name:
-/// `notify/send-mail`, of a second call `notify#1/send-mail`.
+/// It takes the step handle, `step: &Step`, and may be generic. The journal keeps its steps under its name:
+/// `notify/send-mail`, and `notify#1/send-mail` for a second call.
 #[proc_macro_attribute]
 pub fn durable(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::durable(arguments.into(), item.into()).into()
@@ -78,14 +80,14 @@ pub fn durable(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a type an event: `#[event(name = "ticket/created")]`.
 ///
-/// The type has to derive `Serialize`, `Deserialize` and `JsonSchema` too.
+/// Also derive `Serialize`, `Deserialize` and `JsonSchema`.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn derive_event(item: TokenStream) -> TokenStream {
     expand::event(item.into()).into()
 }
 
-/// Makes an enum what starts a workflow, where there are several triggers: each variant holds an event,
-/// or `Received<E>` of one, or the `Tick` of a schedule. It becomes the workflow's first parameter.
+/// Makes an enum the first parameter of a workflow that has several triggers. Each variant holds one of them: an
+/// event, a `Received<E>`, or the `Tick` of a schedule.
 ///
 /// ```text
 /// #[derive(Triggers)]
@@ -118,8 +120,8 @@ pub fn derive_triggers(item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// `on_failure: handler` and `on_cancel: handler` name workflows over `RunFailed` and `RunCancelled`
-/// that are started for the ends of all runs, beside those of their workflows.
+/// `on_failure: handler` and `on_cancel: handler` name workflows over `RunFailed` and `RunCancelled`. They start
+/// for all runs that fail or are cancelled, in addition to the handlers of the workflows.
 #[proc_macro]
 pub fn app(input: TokenStream) -> TokenStream {
     expand::app(input.into()).into()

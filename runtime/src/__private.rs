@@ -207,7 +207,7 @@ pub const fn trigger_is_unique(triggers: &[Trigger], index: usize) {
             text::Message::EMPTY
                 .push("two variants hold `")
                 .push(name)
-                .push("`; which of them it should become cannot be told from its name")
+                .push("`; its name would not tell which of them it becomes")
                 .panic();
         }
         before += 1;

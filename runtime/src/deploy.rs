@@ -26,7 +26,7 @@ impl Departed {
             state = self.state,
             runs = self.runs,
             example = %self.example,
-            "{}, and unfinished runs have recorded it: they will be held until a program fits them; {instead}",
+            "{}, but unfinished runs have recorded it; they will be held until a program fits their journals; {instead}",
             self.change
         );
     }

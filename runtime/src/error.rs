@@ -3,19 +3,19 @@ use crate::journal::{ErrorRecord, RunId};
 use crate::payload::EncodeError;
 use crate::store::{OpenError, RunStatus, StoreError};
 
-/// What can go wrong between a program and its workflows.
+/// What can go wrong when a program sends events, or starts and asks about runs.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The database could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The database did not do what it was asked.
+    /// The database failed or refused a request.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A workflow takes a resource that the program does not lend.
+    /// A workflow takes a resource that the runtime's builder was not given.
     #[error(
-        "the workflow `{workflow}` ({function}) takes a `Resource<{resource}>` and none is lent; add `.resource(..)` with a value of that type to the runtime's builder"
+        "the workflow `{workflow}` ({function}) takes a `Resource<{resource}>`, but the program has none; add `.resource(..)` with a value of that type to the runtime's builder"
     )]
     MissingResource {
         /// The workflow's id.
@@ -25,7 +25,7 @@ pub enum Error {
         /// The resource's type.
         resource: &'static str,
     },
-    /// A workflow was started that the app does not list.
+    /// The program tried to start a workflow that its app does not list.
     #[error("the workflow `{workflow}` is not listed in the `workflows` of the app `{app}`")]
     UnknownWorkflow {
         /// The workflow's id.
@@ -41,7 +41,7 @@ pub enum Error {
         /// Why not.
         cause: EncodeError,
     },
-    /// A key, an attribute, a name or a reason cannot be stored as it is.
+    /// A key, an attribute, a name or a reason is too long, or has a NUL character.
     #[error("{what} is not accepted: {cause}")]
     UnfitText {
         /// What: ``the idempotency key of an event `ticket/created` ``.
@@ -53,36 +53,40 @@ pub enum Error {
     #[error("there is no run {0}")]
     NoSuchRun(RunId),
     /// Only a failed run can be retried.
-    #[error("run {run} is {status}: only a failed run is retried")]
+    #[error("run {run} is {status}: only a failed run can be retried")]
     NotFailed {
         /// The run.
         run: RunId,
         /// Where it stands.
         status: RunStatus,
     },
-    /// A run that has begun to undo what it did cannot be retried: what its journal says no longer holds.
-    #[error("run {0} has begun to undo what it did: replay it, or fork it at a state")]
+    /// A run that has begun to undo its steps cannot be retried, because its journal is no longer true.
+    #[error(
+        "run {0} has begun to undo its steps, so it cannot be retried: replay it, or fork it at a state"
+    )]
     Undone(RunId),
     /// Only a run that is over can be replayed.
-    #[error("run {run} is {status}: it is replayed once it is over; cancel it to have that sooner")]
+    #[error(
+        "run {run} is {status}: only a run that is over can be replayed; wait for its end, or cancel it"
+    )]
     NotOver {
         /// The run.
         run: RunId,
         /// Where it stands.
         status: RunStatus,
     },
-    /// A run has recorded nothing of the state that it was to be forked at.
-    #[error("run {run} has recorded no state `{state}`; it has {}", listed(.states))]
+    /// The state at which to fork a run is not in the run's journal.
+    #[error("run {run} has not recorded the state `{state}`; it has recorded {}", listed(.states))]
     NoSuchState {
         /// The run.
         run: RunId,
         /// The state that was asked for.
         state: String,
-        /// Those that it has recorded.
+        /// The states that the run has recorded.
         states: Vec<String>,
     },
-    /// A run was given the input of another workflow.
-    #[error("run {run} is one of `{workflow}`, and the input is one of `{given}`")]
+    /// The input for a replay is the input of another workflow.
+    #[error("run {run} is a run of `{workflow}`, but the input is one for `{given}`")]
     OtherWorkflow {
         /// The run.
         run: RunId,
@@ -91,7 +95,7 @@ pub enum Error {
         /// The id of the workflow that the input is for.
         given: &'static str,
     },
-    /// A run whose result was awaited has failed.
+    /// The program waited for the result of a run, and the run failed.
     #[error("run {run} of `{workflow}` failed: {error}")]
     RunFailed {
         /// The run.
@@ -101,7 +105,7 @@ pub enum Error {
         /// Why.
         error: Box<ErrorRecord>,
     },
-    /// A run whose result was awaited was cancelled.
+    /// The program waited for the result of a run, and the run was cancelled.
     #[error("run {run} of `{workflow}` was cancelled: {reason}")]
     RunCancelled {
         /// The run.
@@ -111,7 +115,7 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// A run's output does not fit the type that the workflow has now.
+    /// The output of a run does not fit the output type that the workflow has now.
     #[error("the output of run {run} does not fit its type: {reason}")]
     OutputMismatch {
         /// The run.
@@ -121,7 +125,7 @@ pub enum Error {
     },
 }
 
-/// What most calls to the runtime give.
+/// The result of most calls to the runtime.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Names in a message: `none`, or ``a`, `b``.

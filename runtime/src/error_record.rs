@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::StateKey;
 
-/// An error as it is committed: what a resumed run sees again.
+/// An error as it is stored. A resumed run sees the same one again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorRecord {
     /// What kind of failure it was.
@@ -17,17 +17,17 @@ pub struct ErrorRecord {
     /// The messages of its causes, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
-    /// The step that failed, where a run failed because of it.
+    /// The step that failed, if a run failed because of a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StateKey>,
     /// Where a panic happened: file, line and column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// The error itself as JSON, where the step keeps it.
+    /// The error itself as JSON, if the step keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<String>,
-    /// Of a run that failed: what became of the undos of its steps, in the order in which they ran. Up
-    /// to 100 of them are kept, those that failed first; the journal has all.
+    /// What became of the undos of a failed run, in the order in which they ran. At most 100 are kept, and
+    /// failed ones before others. The journal has all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<Undone>,
 }
@@ -38,7 +38,8 @@ pub struct ErrorRecord {
 pub struct Attempt {
     /// Its number, from 1.
     pub number: u32,
-    /// When it began, by what the worker knew of the database's clock: never later than that clock.
+    /// When it began, by the worker's estimate of the database's clock. The estimate is never ahead of that
+    /// clock.
     pub started_at: Option<Timestamp>,
     /// When its failure was committed, by the database's clock.
     pub failed_at: Timestamp,
@@ -61,27 +62,26 @@ pub struct Undone {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The user's code gave an `Err`.
+    /// Your code returned an `Err`.
     Error,
-    /// The user's code gave an error that says it is not worth another attempt.
+    /// Your code returned a [`Permanent`](crate::step::Permanent) error.
     Permanent,
-    /// The user's code panicked.
+    /// Your code panicked.
     Panic,
     /// An attempt took longer than its timeout.
     Timeout,
-    /// An outcome or an event could not be stored: it is too large or has no form in JSON.
+    /// An outcome or an event could not be stored, because it is too large or cannot be written as JSON.
     Unstorable,
-    /// The run was asked to stop before its end.
+    /// The run was cancelled before its end.
     Cancelled,
-    /// One worker after the other went down while it drove the run, and nothing was committed in
-    /// between.
+    /// Ten workers in a row went down while they drove the run, and the run committed nothing in between.
     CrashLoop,
-    /// The run's journal has grown beyond what a resume should have to read.
+    /// The run's journal has more than 50,000 entries, all of which every resume would have to read.
     JournalTooLong,
 }
 
 impl ErrorRecord {
-    /// An error with a message and no causes. A message is kept up to 16 KiB.
+    /// An error with a message and no causes. A longer message is cut after 16 KiB.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = bounded(message.into());
         Self {
@@ -123,8 +123,8 @@ impl ErrorRecord {
 }
 
 impl ErrorRecord {
-    /// The error itself, as the type that it has in the step that [keeps](crate::step::Run::keep_error)
-    /// it; `None` if none was kept, or it is of another form.
+    /// The error itself with its type, if the step [keeps](crate::step::Run::keep_error) it. `None` if the
+    /// step does not keep its error, or if the stored error does not fit `E`.
     pub fn downcast<E: DeserializeOwned>(&self) -> Option<E> {
         serde_json::from_str(self.value.as_deref()?).ok()
     }

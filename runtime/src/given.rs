@@ -10,11 +10,11 @@ pub(crate) const LONGEST_ATTRIBUTE: usize = 128;
 /// The longest reason, in bytes.
 pub(crate) const LONGEST_REASON: usize = 16 * 1024;
 
-/// Why a text that a program gives is not accepted: a key, an attribute, a reason.
+/// Why the store does not accept a text from the program, such as a key, an attribute or a reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
-    /// It has a NUL character, which Postgres has no form for.
+    /// It has a NUL character, which Postgres cannot store.
     #[error("it has a NUL character (U+0000), which no text in the database may have")]
     Nul,
     /// It is longer than the limit allows.

@@ -41,8 +41,7 @@ impl StateKey {
         "(undo)".into()
     }
 
-    /// The key without its occurrences and its name: the static state, inside a helper with the path
-    /// to it.
+    /// The key without numbers and names of occurrences: the state, with the path to it inside of a helper.
     pub fn state(&self) -> Cow<'_, str> {
         // Only the last part has a name, in which anything may stand.
         let unnamed = self.0.split_once('[').map_or(&*self.0, |(unnamed, _)| unnamed);

@@ -34,7 +34,7 @@ mod text;
 mod worker;
 pub mod workflow;
 
-/// What a program that defines and runs workflows wants in scope.
+/// What a program that defines and runs workflows needs in scope: `use indelible::prelude::*;`.
 pub mod prelude {
     pub use jiff::Timestamp;
     pub use schemars::JsonSchema;
@@ -51,11 +51,11 @@ pub mod prelude {
 
 pub use indelible_macros::{Event, Triggers, app, durable, workflow};
 
-/// Awaits operations side by side until the first of them has ended, and goes on with its branch.
+/// Runs two to eight operations side by side until the first one ends, and then runs that one's branch.
 ///
-/// The winner is recorded, so that a resumed run decides no second time; the others are dropped before
-/// its branch begins, and their waits and timers go with them. `?`, `break` and `return` work in
-/// the branches. It takes two to eight, and in a workflow it needs no import.
+/// The journal records the winner, so a resumed run takes the same branch again. The other operations
+/// are dropped before the branch begins, with their waits and timers. `?`, `break` and `return` work in
+/// the branches. In a workflow the macro needs no import.
 ///
 /// ```
 /// use indelible::prelude::*;

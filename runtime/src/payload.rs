@@ -6,16 +6,15 @@ use serde::de::DeserializeOwned;
 
 /// A JSON text as it is stored: an event's data, a run's input, a step's outcome.
 ///
-/// It is kept as text, never as a tree, so that what is read back is byte for byte what was
-/// committed.
+/// It stays a text, so that reading it back gives the same bytes that were committed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload(Arc<str>);
 
-/// What a step gives, and a run: it is written to the journal as JSON and read back, the first time
-/// too.
+/// What a step or a run gives. The runtime writes it to the journal as JSON and reads it back, even the first
+/// time. Every type that implements `Serialize` and `DeserializeOwned` is one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in the journal",
-    label = "this has to be written down and read back when the run resumes",
+    label = "the run has to store this, and read it back when it resumes",
     note = "give owned data that derives `Serialize` and `Deserialize`, not a reference, a connection or a handle"
 )]
 pub trait Outcome: Serialize + DeserializeOwned + Send + 'static {}
@@ -26,11 +25,11 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Outcome for T {}
 /// Why a value could not become a [`Payload`].
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
-    /// The value's `Serialize` refused, or it has no form in JSON (a map with keys that are not
-    /// strings).
+    /// The value's `Serialize` failed, or JSON cannot represent it, such as a map with keys that are not
+    /// strings.
     #[error("it cannot be written as JSON: {0}")]
     Json(serde_json::Error),
-    /// It has a form in JSON that its own `Deserialize` does not read.
+    /// Its own `Deserialize` does not read the JSON that its `Serialize` wrote.
     #[error("as JSON it cannot be read back{}: {reason}{}", at(.path), hint(.reason))]
     Unreadable {
         /// The place in it: `order.items[2].price`.
@@ -64,13 +63,13 @@ fn hint(reason: &str) -> &'static str {
 }
 
 impl Payload {
-    /// Writes a value as JSON, up to `limit` bytes. It is read back once: nothing is stored that could
-    /// not be.
+    /// Writes a value as JSON of at most `limit` bytes. It also reads the value back once, so that nothing is
+    /// stored that cannot be read.
     ///
     /// # Errors
     ///
-    /// When the value has no form in JSON, its text is longer than `limit`, or its type does not read
-    /// what it has written.
+    /// When the value cannot be written as JSON, the text is longer than `limit`, or the type does not read
+    /// its own JSON.
     pub fn encode<T: Serialize + DeserializeOwned>(
         value: &T,
         limit: usize,
@@ -120,7 +119,7 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// When the text does not fit `T`; the error names the path to the place that does not.
+    /// When the text does not fit `T`. The error names the path to the place that does not fit.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Undecodable> {
         // To keep the path costs time, so it is only looked for when it is needed.
         serde_json::from_str(&self.0).or_else(|_| {

@@ -160,7 +160,7 @@ impl Program {
         for admission in &admissions {
             if let Admission::Block { workflow, reason } = admission {
                 let part = Subscription::start(name, workflow).part;
-                error!(part, event = %id, "{reason}; the event waits for a program that can tell");
+                error!(part, event = %id, "{reason}; the event waits for a program in which that does not happen");
             }
         }
         let sets = self.awaited_on.get(&**name).into_iter().flatten();

@@ -22,7 +22,7 @@ use crate::workflow::shape::Shapes;
 const MAX_CONCURRENCY: usize = 1_000_000;
 const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A running app: a worker that drives its runs, and a [`Client`], whose methods it has.
+/// A running app: a worker that drives its runs, and a [`Client`]. It has all methods of the client.
 ///
 /// ```no_run
 /// # use indelible::prelude::*;
@@ -36,18 +36,18 @@ const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 /// let runtime = Runtime::builder(HelpDesk).database("postgres://localhost/desk").start().await?;
 /// let run = runtime.start(on_ticket_created, TicketCreated { ticket_id: Uuid::nil() }).await?;
 /// let ticket = run.result().await?;
-/// runtime.until_ctrl_c().await
+/// runtime.until_signal().await
 /// # }
 /// ```
 ///
-/// Dropping it stops its worker as [`shutdown`](Self::shutdown) does, but waits for nothing.
+/// Dropping a runtime stops its worker as [`shutdown`](Self::shutdown) does, but does not wait for it.
 #[must_use = "a runtime that is dropped stops"]
 pub struct Runtime {
     client: Client,
     worker: Worker,
 }
 
-/// What a [`Runtime`] is to be. Made with [`Runtime::builder`].
+/// Configures a [`Runtime`] before it starts. [`Runtime::builder`] makes one.
 #[must_use = "nothing runs before `.start().await`"]
 pub struct RuntimeBuilder<A> {
     app: PhantomData<A>,
@@ -59,7 +59,7 @@ pub struct RuntimeBuilder<A> {
 }
 
 impl Runtime {
-    /// Begins to describe a runtime for an app.
+    /// Begins to configure a runtime for an app.
     pub fn builder<A: App>(_app: A) -> RuntimeBuilder<A> {
         RuntimeBuilder {
             app: PhantomData,
@@ -71,20 +71,20 @@ impl Runtime {
         }
     }
 
-    /// A client of its own, to be handed around.
+    /// A client that you can hand to other parts of the program.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// Runs until Ctrl-C or SIGTERM, then [shuts down](Self::shutdown). A second one ends the grace
-    /// period at once.
+    /// Runs until the process gets Ctrl-C or SIGTERM, then [shuts down](Self::shutdown). A second signal
+    /// ends the grace period at once.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Gone`](crate::StoreError::Gone) if the database's file was deleted, moved or replaced
-    /// meanwhile: then nothing can be driven any more, and the program has to be started again. An outage
-    /// of a database server is no error: it is waited out.
-    pub async fn until_ctrl_c(self) -> Result<()> {
+    /// [`StoreError::Gone`](crate::StoreError::Gone) if the file of a SQLite database was deleted, moved or
+    /// replaced. The runtime cannot go on then, and the program has to be started again. An outage of a
+    /// database server is no error: the runtime waits until the server is back.
+    pub async fn until_signal(self) -> Result<()> {
         let mut requests = StopRequests::listen();
         let stopped = tokio::select! {
             () = requests.next() => Ok(()),
@@ -92,14 +92,14 @@ impl Runtime {
         };
         if stopped.is_ok() {
             info!(
-                "stopping: no new runs are taken, steps in progress may end; ask again to end them \
-                 now"
+                "stopping: no new runs begin, and steps in progress may end; press Ctrl-C or send \
+                 SIGTERM again to end them now"
             );
         }
         let hurrying = self.worker.hurrying();
         let asked_again = async {
             requests.next().await;
-            info!("asked again to stop: steps in progress are ended now");
+            info!("asked again to stop: steps in progress end now");
             hurrying.cancel();
             pending().await
         };
@@ -109,8 +109,8 @@ impl Runtime {
         }
     }
 
-    /// Takes no new runs, lets steps in progress end within the grace period, and gives the rest
-    /// back for other workers to go on with.
+    /// Takes no new runs, and lets steps in progress end within the [grace period](RuntimeBuilder::grace).
+    /// Other workers can go on with the remaining runs at once.
     pub async fn shutdown(self) {
         self.worker.stop().await;
         self.client.store.close().await;
@@ -126,76 +126,78 @@ impl Deref for Runtime {
 }
 
 impl<A: App> RuntimeBuilder<A> {
-    /// Where runs are kept: `postgres://user:password@host/database` or `sqlite://file.db`.
+    /// The database that stores the runs: `postgres://user:password@host/database` or `sqlite://file.db`.
     ///
-    /// Without it, the environment variable `INDELIBLE_DATABASE_URL` decides, and without that an
-    /// embedded database, a file named after the app in the current directory.
+    /// Without this call, the runtime uses the URL in the environment variable `INDELIBLE_DATABASE_URL`.
+    /// Without that, it uses an embedded database: a file in the current directory, named after the app.
     pub fn database(mut self, url: impl Into<String>) -> Self {
         self.database = Some(url.into());
         self
     }
 
-    /// The same Postgres database past its pooler, for hints.
+    /// A URL of the same Postgres database that goes past the pooler, for hints.
     ///
-    /// A pooler that gives each transaction another session (PgBouncer's `pool_mode = transaction`) is
-    /// noticed, and everything works through it but hints: one process then learns by
-    /// [polling](Self::poll_interval) what another has done. With a URL that leads straight to the
-    /// server a process listens there, on one connection, and is as quick as without a pooler. A
-    /// database that is reached without a pooler needs none.
+    /// The runtime detects a pooler that gives each transaction another session (PgBouncer's
+    /// `pool_mode = transaction`). Everything works through such a pooler except hints, so a process
+    /// learns only by [polling](Self::poll_interval) what another process has done. With this URL, the
+    /// process listens on one connection straight to the server, and is as quick as without a pooler.
+    /// Without a pooler, leave this out.
     pub fn hints_database(mut self, url: impl Into<String>) -> Self {
         self.hints_database = Some(url.into());
         self
     }
 
-    /// Lends a value to the app's workflows, which take it as `Resource(name): Resource<T>`.
+    /// Gives the app's workflows a value, such as a pool or a client. They take it as a parameter:
+    /// `Resource(name): Resource<T>`.
     pub fn resource<T: Send + Sync + 'static>(mut self, resource: T) -> Self {
         self.resources.insert(resource);
         self
     }
 
-    /// How many runs are driven at once (500, at most a million).
+    /// How many runs this runtime drives at once (500 by default, at most a million).
     pub fn concurrency(mut self, runs: usize) -> Self {
         self.worker.concurrency = runs.clamp(1, MAX_CONCURRENCY);
         self
     }
 
-    /// How long the runs of a worker that died stay with it before others take them over (10 s; from
-    /// 500 ms to a day). A worker that cannot reach the database for so long drops what it drives.
+    /// How long a worker that died keeps its runs before other workers take them over (10 s by default,
+    /// from 500 ms to a day). A worker that cannot reach the database for this long drops its runs.
     ///
-    /// On the same machine nobody waits for that: the operating system says whether a worker's process is
-    /// there (for Postgres, so far as it is Linux and both are in the same container). Others look when
-    /// they start, and each quarter of this time. On SQLite the runs of a process that is there, and
-    /// stopped or hanging, stay with it until it ends.
+    /// Workers look for dead ones when they start, and then each quarter of this time. A worker on the
+    /// same machine need not wait for the lease, because the operating system tells it that the process is
+    /// gone. On Postgres this needs Linux, and both workers in the same container. On SQLite, a process
+    /// that is stopped or hangs keeps its runs until it ends.
+    #[doc(alias("take-over", "takeover", "failover", "heartbeat"))]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.worker.lease = lease.clamp(Duration::from_millis(500), MAX_LEASE);
         self
     }
 
-    /// How long work may go unnoticed when no hint of it arrives (1 s).
+    /// How often the runtime polls for work whose hint was lost (1 s by default, at least 10 ms).
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.worker.poll_interval = interval.max(Duration::from_millis(10));
         self
     }
 
-    /// How long steps in progress may go on when the runtime is asked to stop (20 s).
+    /// How long steps in progress may go on when the runtime is asked to stop (20 s by default).
     pub fn grace(mut self, grace: Duration) -> Self {
         self.worker.grace = grace;
         self
     }
 
-    /// The most that an event's data or a run's input may measure as JSON, in bytes (512 KiB).
+    /// The largest event data and run input that are accepted, in bytes of JSON (512 KiB by default).
     pub fn event_limit(mut self, bytes: usize) -> Self {
         self.limits.event = bytes;
         self
     }
 
-    /// The most that a step's outcome or a run's output may measure as JSON, in bytes (4 MiB).
+    /// The largest step outcome and run output that are accepted, in bytes of JSON (4 MiB by default).
     pub fn outcome_limit(mut self, bytes: usize) -> Self {
         self.limits.outcome = bytes;
         self
     }
 
-    /// Opens the database without driving anything: for programs that only send and ask.
+    /// Opens the database but drives no runs: for programs that only send events and ask about runs.
     ///
     /// # Errors
     ///
@@ -209,7 +211,8 @@ impl<A: App> RuntimeBuilder<A> {
     ///
     /// # Errors
     ///
-    /// When the database cannot be opened, or a workflow takes a resource that was not lent.
+    /// When the database cannot be opened, or a workflow takes a [resource](Self::resource) that the
+    /// builder was not given.
     pub async fn start(self) -> Result<Runtime> {
         let program = Arc::new(Program::new::<A>(self.limits));
         program.check_resources(&self.resources)?;
@@ -220,7 +223,8 @@ impl<A: App> RuntimeBuilder<A> {
             warn!(
                 workflow = stranded.workflow,
                 runs = stranded.runs,
-                "this program does not have a workflow with unfinished runs; they are left alone"
+                "this program does not have this workflow, but unfinished runs do; it leaves these runs \
+                 alone"
             );
         }
         for departed in deploy::reshape(&*client.store, &Shapes::of::<A>()).await? {
@@ -261,7 +265,7 @@ async fn connect(
     Ok(Client { store, program, poll_interval })
 }
 
-/// Ctrl-C and, where there is such a thing, SIGTERM. One that comes while nobody waits is not lost.
+/// Ctrl-C and, on Unix, SIGTERM. One that comes while nobody waits is not lost.
 struct StopRequests {
     #[cfg(unix)]
     signals: [Option<Signal>; 2],

@@ -295,7 +295,7 @@ async fn an_outage_is_survived(lease: Duration, away: Duration) -> String {
 async fn an_outage_shorter_than_the_lease_is_waited_out() {
     let said = an_outage_is_survived(Duration::from_secs(20), Duration::from_secs(2)).await;
     let (warned, relieved) =
-        ("the database does not answer: runs wait", "the database answers again");
+        ("the database does not answer; runs wait", "the database answers again");
     let warning = said.find(warned).unwrap_or_else(|| panic!("no warning: {said}"));
     assert!(said[warning..].contains(relieved), "{said}");
     assert!(!said.contains("the lease was lost"), "{said}");

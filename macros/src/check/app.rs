@@ -13,7 +13,7 @@ pub(crate) fn name_is_kebab_case(app: &AppSyntax, problems: &Problems) {
     };
     problems.report(
         Problem::at(&app.name, format!("the app's name `{name}` is not kebab-case"))
-            .note("runs and deliveries are filed under it")
+            .note("the store files runs and events under this name")
             .help(format!("write \"{suggestion}\"")),
     );
 }

@@ -22,8 +22,8 @@ pub(crate) fn do_not_nest(model: &WorkflowModel, problems: &Problems) {
                 format!("the step {} is used inside of the step {}", inner.title(), outer.title()),
             )
             .note(
-                "once the outer step has its outcome, a resumed run no longer comes to the inner \
-                 one, and its place in the journal contradicts the body",
+                "once the outer step has its outcome, a resumed run does not run the inner step \
+                 again, so the journal would contradict the body",
             )
             .help("await the inner step before, and use its value in the outer one"),
         );
@@ -43,7 +43,7 @@ pub(crate) fn keep_control_flow(model: &WorkflowModel, problems: &Problems) {
             problems.report(
                 Problem::at(&place, format!("`{what}` cannot leave the step {}", step.title()))
                     .note(
-                        "what a step does runs apart from the body, again at each attempt, and \
+                        "the code of a step runs apart from the body: again in each attempt, and \
                          not at all when a resumed run has its outcome",
                     )
                     .help(
@@ -143,11 +143,11 @@ pub(super) fn report_change(step: &str, name: &Ident, place: &TokenStream, probl
         Problem::at(place, format!("the step {step} changes `{name}` of the body"))
             .note(
                 "a resumed run gets the step's outcome without running it, so the change would be \
-                 lost, and another attempt would make it twice",
+                 lost; another attempt would make it twice",
             )
             .help(format!(
-                "let the step give the value, and change `{name}` with what it gave: \
-                 `{name} = step.run(..).await?`"
+                "let the step return the value, and change `{name}` outside: `{name} = \
+                 step.run(..).await?`"
             )),
     );
 }

@@ -20,8 +20,8 @@ pub(crate) fn stands_at_the_top(model: &WorkflowModel, problems: &Problems) {
             problems.report(
                 Problem::at(attribute, "a carried loop stands at the body's top level")
                     .note(
-                        "what is dropped from the journal at its head would be missed by what \
-                         goes on around it or beside it",
+                        "the loop drops entries from the journal at its head, and code around it \
+                         or beside it would still need them",
                     )
                     .help(
                         "put it beside the body's first statements, or make it a workflow of its \

@@ -71,7 +71,7 @@ pub(crate) fn an_input_has_no_trigger(model: &WorkflowModel, problems: &Problems
     for name in filters.chain(&configuration.scheduled).chain(&configuration.batched) {
         problems.report(
             Problem::at(name, format!("`{name}` and `input` contradict one another"))
-                .note("with `input` the workflow is only ever started directly, by no event and at no time")
+                .note("with `input` the workflow is only started directly, never by an event or a schedule")
                 .help("remove `input`, and take what starts the workflow as the first parameter"),
         );
     }
@@ -88,8 +88,8 @@ pub(crate) fn cancellations_compare_fields(model: &WorkflowModel, problems: &Pro
                     field,
                     format!("a run under `{started}` has no field of its own to compare"),
                 )
-                .note("what starts it is a time or several events at once")
-                .help("leave `matching` away, and the event cancels all runs of the workflow"),
+                .note("a time, or several events at once, starts it")
+                .help("leave out `matching`: the event then cancels all runs of the workflow"),
             );
         }
     }
@@ -122,8 +122,8 @@ pub(crate) fn conditions_see_the_event(model: &WorkflowModel, problems: &Problem
             problems.report(
                 Problem::at(name, format!("`{name}` is not there yet"))
                     .note(
-                        "conditions and keys are asked before there is a run; they see the event \
-                         as `event`, and nothing else",
+                        "conditions and keys are evaluated before the run exists; they see the \
+                         event as `event`, and nothing else",
                     )
                     .help(example),
             );

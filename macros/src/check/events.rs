@@ -16,8 +16,8 @@ fn untyped_wait(step: &Step) -> Problem {
     };
     problem
         .note(
-            "the program subscribes to the event before any run begins, so its type has to stand \
-             in the source",
+            "the program subscribes to the event before any run begins, so the source has to name \
+             its type",
         )
         .help("step.wait_for_event::<OrderPaid>(\"await-payment\")")
 }
@@ -29,8 +29,8 @@ pub(crate) fn are_known(model: &WorkflowModel, problems: &Problems) {
         problems.report(
             Problem::at(event, "this helper would wait for another event with each caller")
                 .note(
-                    "the program subscribes to an event before any run begins, so its type has to \
-                     stand in the source",
+                    "the program subscribes to an event before any run begins, so the source has \
+                     to name its type",
                 )
                 .help("write a helper for each event, or wait in the workflow"),
         );
@@ -59,8 +59,8 @@ pub(crate) fn are_matched_at_once(model: &WorkflowModel, problems: &Problems) {
         problems.report(
             Problem::at(method, "`matching` stands right behind the wait")
                 .note(
-                    "the program subscribes to the event, and to the fields that tell which, before \
-                     any run begins",
+                    "the program subscribes to the event and its matching fields before any run \
+                     begins",
                 )
                 .help("step.wait_for_event::<OrderPaid>(\"await-payment\").matching(..)"),
         );
@@ -81,7 +81,10 @@ pub(crate) fn are_matched_by_field(model: &WorkflowModel, problems: &Problems) {
         };
         problems.report(
             Problem::at(argument, "`matching` compares fields of the event: `field = value`")
-                .note("a wait is found by the values of its fields, among a million as among one")
+                .note(
+                    "an index finds the waits for an event by these values, however many waits \
+                     there are",
+                )
                 .help(help),
         );
     }

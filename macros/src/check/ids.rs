@@ -47,8 +47,8 @@ pub(crate) fn are_kebab_case(model: &WorkflowModel, problems: &Problems) {
         problems.report(
             Problem::at(id, format!("the step id `{text}` is not kebab-case"))
                 .note(
-                    "ids are stored, and name the step in journals, metrics and diagrams; they \
-                     are words of `a-z` and `0-9` with hyphens between, at most 128 bytes",
+                    "ids are stored, and name the step in journals, logs and diagrams; they are \
+                     words of `a-z` and `0-9` with hyphens between, at most 128 bytes",
                 )
                 .help(help),
         );
@@ -66,8 +66,8 @@ pub(crate) fn are_unique(model: &WorkflowModel, problems: &Problems) {
         problems.report(
             Problem::at(id, format!("another step of this workflow has the id `{text}`"))
                 .note(
-                    "a resumed run finds the outcome of a step by its id: it could give this step \
-                     the outcome of the other",
+                    "a resumed run finds the outcome of a step by its id, so it could give this \
+                     step the outcome of the other",
                 )
                 .help("give each step an id of its own"),
         );

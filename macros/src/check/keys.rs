@@ -13,10 +13,10 @@ pub(crate) fn tell_concurrent_steps_apart(model: &WorkflowModel, problems: &Prob
         problems.report(
             Problem::at(&step.name, what)
                 .note(
-                    "a resumed run finds each outcome by its key; told apart by their order alone, \
-                     one would get the outcome of another when an item is added or missing",
+                    "a resumed run finds each outcome by its key; without one it could only go by \
+                     their order, and a changed list would mix up the outcomes",
                 )
-                .help("end it with what tells the items apart: `.key(item.id)`"),
+                .help("add a key that differs for each item: `.key(item.id)`"),
         );
     }
 }

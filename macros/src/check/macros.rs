@@ -16,9 +16,13 @@ pub(crate) fn hide_no_await(model: &WorkflowModel, problems: &Problems) {
         if name == "select" || name == "select_biased" {
             problems.report(
                 Problem::at(name, format!("`{name}!` goes on with whichever is ready first"))
-                    .note("on a resume another may be first, and the body would go another way")
+                    .note(
+                        "on a resume another one may be first, and the body would take another \
+                         way",
+                    )
                     .help(
-                        "write `race!` for steps of which the first wins, `join!` for all of them",
+                        "write `race!` to go on with the first step that ends, or `join!` to wait \
+                         for all",
                     ),
             );
             continue;
@@ -43,14 +47,14 @@ pub(crate) fn hide_no_await(model: &WorkflowModel, problems: &Problems) {
         let (what, why) = if sometimes {
             (
                 format!("what is awaited inside of `{name}!` runs only where it is enabled"),
-                "levels and builds differ from process to process: one that resumes the run might \
-                 not come to the step, and its place in the journal would contradict the body",
+                "levels and builds differ from process to process: a process that resumes the run \
+                 might not reach the step, and the journal would contradict the body",
             )
         } else {
             (
                 format!("what is awaited inside of `{name}!` cannot be seen"),
-                "the arguments of this macro are no list of expressions, so it cannot be told \
-                 whether this would run again on every resume",
+                "the arguments of this macro are not a list of expressions, so the compiler cannot \
+                 see whether this would run again on every resume",
             )
         };
         problems.report(Problem::at(&awaited, what).note(why).help(
@@ -62,8 +66,8 @@ pub(crate) fn hide_no_await(model: &WorkflowModel, problems: &Problems) {
 fn unseen_step(name: &Ident, step: &Ident) -> Problem {
     Problem::at(step, format!("a step inside of `{name}!` cannot be seen"))
         .note(
-            "the arguments of this macro are no list of expressions, so it cannot be told what \
-             becomes of the step, and it would be in no graph",
+            "the arguments of this macro are not a list of expressions, so the compiler cannot see \
+             what becomes of the step",
         )
         .help("make it before: `let later = step.run(..);`, and give the macro `later`")
 }
@@ -143,7 +147,7 @@ pub(crate) fn branches_are_no_lists(model: &WorkflowModel, problems: &Problems) 
         for list in &call.listed_branches {
             problems.report(
                 Problem::at(list, format!("a list is no branch of `{name}!`"))
-                    .note("each branch is one operation, and how many there are is known when the program is compiled")
+                    .note("each branch is one operation, and their number is fixed at compile time")
                     .help("step.join_all(items.iter().map(|item| ..)).await gives the outcomes of a list, in its order"),
             );
         }

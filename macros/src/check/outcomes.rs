@@ -52,7 +52,8 @@ pub(crate) fn are_in_no_box(model: &WorkflowModel, problems: &Problems) {
         problems.report(
             Problem::at(place, what)
                 .note(
-                    "it becomes a future when it is awaited, so there is none to put in a box yet",
+                    "it becomes a future only when it is awaited, so there is nothing to put in a \
+                     box yet",
                 )
                 .help("remove the box: what it holds needs none"),
         );

@@ -16,10 +16,7 @@ pub(crate) fn end_the_run(model: &WorkflowModel, problems: &Problems) {
     for call in restarts.found.iter().filter(|restart| !restart.is_returned) {
         problems.report(
             Problem::at(&call.method, "a restart is what the body returns")
-                .note(
-                    "it ends this generation of the run with its whole journal: what would come \
-                     behind it never happens",
-                )
+                .note("it ends this generation of the run, so code after it would never run")
                 .help("return step.restart(..);"),
         );
     }
@@ -27,10 +24,10 @@ pub(crate) fn end_the_run(model: &WorkflowModel, problems: &Problems) {
         problems.report(
             Problem::at(&call.method, "a run is not restarted beside other branches")
                 .note(
-                    "they have outcomes of their own in the journal, which a restart drops, while \
-                     they may still be under way",
+                    "the other branches may still be running, and a restart drops their outcomes \
+                     with the journal",
                 )
-                .help("let the branches end, and return the restart behind them"),
+                .help("let the branches end, and then return the restart"),
         );
     }
 }
@@ -40,8 +37,8 @@ pub(crate) fn are_not_in_a_helper(model: &WorkflowModel, problems: &Problems) {
     for method in &model.restarts {
         problems.report(
             Problem::at(method, "a restart stands in a workflow, not in a helper")
-                .note("each workflow that calls the helper begins anew with an input of its own")
-                .help("return to the workflow what it is to begin with, and restart there"),
+                .note("each workflow that calls the helper restarts with its own input")
+                .help("return the next input to the workflow, and restart there"),
         );
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn is_plain(model: &WorkflowModel, problems: &Problems) {
     for other in others.into_iter().filter(|other| !other.is_empty()) {
         problems.report(
             Problem::at(&other, format!("{} is a plain `async fn`", kind(model)))
-                .note("it is called anew on every resume, by who knows nothing of it but its types")
+                .note("the runtime calls it again on every resume, and knows only its types")
                 .help(format!("remove `{other}`")),
         );
     }
@@ -47,11 +47,11 @@ pub(crate) fn is_free(model: &WorkflowModel, problems: &Problems) {
         Problem::at(receiver, format!("{} is a free function, without `self`", kind(model)));
     problems.report(if model.is_helper {
         let name = model.name();
-        problem
-            .note("its steps are known by its name, as a type that cannot stand in an `impl`")
-            .help(format!(
+        problem.note("the compiler makes a type of its name, which cannot stand in an `impl`").help(
+            format!(
                 "move it out, and give it what it needs: async fn {name}(step: &Step, desk: &Desk)"
-            ))
+            ),
+        )
     } else {
         problem.note("a run is resumed in another process, where this `self` does not exist").help(
             "move it out, and take what it needs as a resource: `Resource(desk): Resource<Desk>`",
@@ -65,7 +65,8 @@ pub(crate) fn has_one_handle(model: &WorkflowModel, problems: &Problems) {
         problems.report(
             Problem::at(&other, format!("{} has one step handle", kind(model)))
                 .note(
-                    "its steps are known by it; those of another would have no place in its graph",
+                    "the compiler finds the steps by it; steps through another handle would not be \
+                     in the graph",
                 )
                 .help("remove this one, and use the first for all steps"),
         );
@@ -152,7 +153,7 @@ pub(crate) fn takes_the_handle(model: &WorkflowModel, problems: &Problems) {
     if model.handle.is_none() {
         problems.report(
             Problem::at(&signature.ident, "a durable helper takes the step handle")
-                .note("its steps are the caller's, under its name")
+                .note("its steps belong to its caller, under the helper's name")
                 .help(format!(
                     "async fn {}(step: &Step, ..); a function without steps needs no `#[durable]`",
                     signature.ident
@@ -167,7 +168,7 @@ pub(crate) fn does_not_recurse(model: &WorkflowModel, problems: &Problems) {
         problems.report(
             Problem::at(call, format!("`{}` calls itself", model.name()))
                 .note("a helper's states are part of its caller's graph, which has to be finite")
-                .help("write it as a loop, or start a run for each level"),
+                .help("write a loop, or start a run for each level"),
         );
     }
 }

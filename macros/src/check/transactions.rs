@@ -41,9 +41,8 @@ pub(crate) fn await_only_themselves(model: &WorkflowModel, problems: &Problems) 
                     format!("the transaction {} awaits something else here", step.title()),
                 )
                 .note(
-                    "it keeps its locks meanwhile, and runs again from its start when another \
-                     transaction was in its way: what else it does is done again, and is not taken \
-                     back",
+                    "it keeps its locks meanwhile, and runs again if another transaction was in its \
+                     way; the database takes back what it did there, but not what it does here",
                 )
                 .help("do this in a step of its own before, and use its value in the transaction"),
             );

@@ -30,7 +30,7 @@ pub(crate) fn are_not_generic(model: &TriggersModel, problems: &Problems) {
     if !generics.params.is_empty() {
         problems.report(
             Problem::at(&generics.params, "an enum of triggers is not generic")
-                .note("the store knows what starts a workflow by name, before any run begins")
+                .note("the store knows a workflow's triggers by name, before any run begins")
                 .help("write an enum for each type"),
         );
     }

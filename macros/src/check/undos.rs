@@ -10,8 +10,8 @@ pub(crate) fn are_functions(model: &WorkflowModel, problems: &Problems) {
             problems.report(
                 Problem::at(undo, format!("the undo of {} is no function's name", step.title()))
                     .note(
-                        "an undo runs when the body is gone, perhaps in another process, so it can \
-                         use nothing of the body's but what the step gave",
+                        "an undo runs when the body is gone, perhaps in another process, so all it \
+                         can use of the body is what the step gave",
                     )
                     .help(
                         "write a function beside the workflow, `async fn release(reservation: \
@@ -41,8 +41,8 @@ pub(crate) fn are_known_at_once(model: &WorkflowModel, problems: &Problems) {
         problems.report(
             Problem::at(method, "`undo` stands right behind the step")
                 .note(
-                    "which function undoes a step is written down when the program is compiled: \
-                     when it is called, the body is gone",
+                    "the compiler has to see which function undoes a step: the undo runs when the \
+                     body is gone",
                 )
                 .help("let reserved = step.run(\"reserve\", ..).undo(release);"),
         );

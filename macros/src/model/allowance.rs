@@ -47,7 +47,7 @@ impl Allowance {
         let Some(reason) = reason.filter(|reason| !reason.trim().is_empty()) else {
             problems.report(
                 Problem::at(&rule, "a rule is turned off with a reason")
-                    .note("the reason is shown in the workflow's graph, to whoever has to trust it")
+                    .note("the workflow's graph shows the reason to its readers")
                     .help(Self::EXAMPLE),
             );
             return None;

@@ -217,7 +217,7 @@ impl Given<'_> {
             _ => {
                 problems.report(
                     Problem::at(&name, format!("`{name}` names a workflow"))
-                        .note("it is started as a run of its own, in the commit that ends the run")
+                        .note("it starts as a run of its own, in the commit that ends the run")
                         .help(example),
                 );
                 None
@@ -233,7 +233,7 @@ impl Given<'_> {
             _ => {
                 problems.report(
                     Problem::at(&place(&name, &value), format!("`{name}` is `resume` or `pin`"))
-                        .note("when a new version has changed the workflow, it resumes unfinished runs, or leaves them to workers of the version that they began with")
+                        .note("when a new version changes the workflow, it either resumes unfinished runs, or leaves them to workers of the version with which they began")
                         .help(example),
                 );
                 None

@@ -38,7 +38,7 @@ pub(super) fn take_strays(attributes: &mut Vec<Attribute>, problems: &Problems) 
             misplaced_carried(&stray)
         } else {
             Problem::at(&stray, "this function has an attribute of ours already")
-                .note("it is compiled once, as a workflow or as a helper")
+                .note("it is compiled either as a workflow or as a helper")
                 .help("remove one of them")
         });
     }
@@ -141,7 +141,7 @@ fn extent(tokens: &impl ToTokens) -> (LineColumn, LineColumn) {
 /// `#[carried]` stands on a loop.
 fn misplaced_carried(attribute: &Attribute) -> Problem {
     Problem::at(attribute, "`#[carried]` stands on a loop")
-        .note("at a loop's head its variables are committed, and a resumed run begins there")
+        .note("the loop commits its variables at its head, and a resumed run begins there")
         .help("#[carried(cursor, total)] loop { .. }, or a `while` or a `for`")
 }
 

@@ -60,7 +60,7 @@ impl Batch {
                     Problem::at(name, format!("`batch` has no `{missing}`"))
                         .note(
                             "a batch is complete when it is full, or when its first event has \
-                             waited for so long",
+                             waited for `timeout`",
                         )
                         .help(Self::EXAMPLE),
                 );
@@ -81,7 +81,7 @@ fn bound(name: &Ident, value: Value) -> Result<u32, Problem> {
     };
     number.filter(|number| (2..=MOST).contains(number)).ok_or_else(|| {
         Problem::at(&place, what)
-            .note("one event is no batch, and all events of one are the input of one run")
+            .note("one event is not a batch, and all events of a batch are the input of one run")
             .help("max = 100")
     })
 }

@@ -101,7 +101,7 @@ impl Configuration {
                 Some(known) => known.read(&mut configuration, argument, problems),
                 None => problems.report(
                     Problem::at(name, format!("`#[durable]` has no argument `{name}`"))
-                        .help("ids, retries and triggers are the workflow's that calls it"),
+                        .help("the workflow that calls a helper has the ids, retries and triggers"),
                 ),
             }
         }

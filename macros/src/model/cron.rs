@@ -71,8 +71,8 @@ fn catch_up(name: &Ident, value: Value) -> Result<Ident, Problem> {
             };
             let place = place.to_token_stream();
             Err(Problem::at(&place, "`catch_up` takes `one`, `all` or `none`").note(
-                "it says what becomes of the ticks that no worker was there for: one run for the \
-                 last of them, a run for each, or none",
+                "it says what happens after a time without workers: one run starts for the last \
+                 missed tick, a run for each, or none",
             ))
         }
     }

@@ -44,8 +44,8 @@ impl EventModel {
 fn unnamed(ident: &Ident) -> Problem {
     Problem::at(ident, format!("the event `{ident}` has no name"))
         .note(
-            "events are stored and sent by name, so that other programs know them and the type \
-             may be renamed",
+            "events are stored and sent by name, so that other programs can use them, and you can \
+             rename the type",
         )
         .help("#[event(name = \"area/what-happened\")], for example \"ticket/created\"")
 }

@@ -64,6 +64,6 @@ impl Filter {
 
 fn unconditional(event: &Type) -> Problem {
     Problem::at(event, "`on` without a condition says nothing")
-        .note("what starts a workflow is its first parameter; `on` says which of these events do")
+        .note("the first parameter says what starts a workflow; `on` selects some of these events")
         .help(Filter::EXAMPLE)
 }

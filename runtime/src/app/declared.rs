@@ -155,7 +155,9 @@ impl Declared {
                     .push(handler)
                     .push("` handles how runs of `")
                     .push(whose)
-                    .push("` end, and is no workflow of the app, so nobody would drive it; add it ")
+                    .push(
+                        "` end, but the app does not list it, so no worker would drive it; add it ",
+                    )
                     .push("to `workflows: [..]`")
                     .panic();
             }

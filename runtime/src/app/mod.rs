@@ -9,11 +9,12 @@ use crate::step::Definition;
 use crate::workflow::Handlers;
 
 /// The workflows and events of one program, made with [`app!`](crate::app).
+#[doc(alias("namespace", "task queue"))]
 pub trait App: Send + Sync + 'static {
-    /// The app's name: what its runs and deliveries are filed under.
+    /// The app's name. The store files its runs and deliveries under this name.
     const NAME: &'static str;
 
-    /// Who handles the ends of all its runs.
+    /// The workflows that handle the ends of all its runs.
     #[doc(hidden)]
     const HANDLERS: Handlers = Handlers::NONE;
 

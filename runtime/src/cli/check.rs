@@ -10,8 +10,8 @@ use super::answer::Answer;
 use crate::workflow::shape::{Change, ParseError, Shapes, Subject};
 
 const PREFACE: &str = "\
-# What unfinished runs rest on. `check` holds the program against it; `lock` writes it anew.
-# Commit it. What each line means: the documentation of `indelible::cli`.
+# What unfinished runs need to resume. `check` compares the program with it, and `lock` writes it.
+# Commit it. The documentation of `indelible::cli` explains each line.
 
 ";
 
@@ -101,7 +101,7 @@ fn compare(name: &str, text: Option<&str>, program: &Shapes, pinned: &Pinned) ->
                 .iter()
                 .fold(Answer::default(), |answer, (subject, change)| note(answer, subject, change));
             answer.line(format!(
-                "unfinished runs survive this; run `lock` to record it in `{name}`, and commit it"
+                "unfinished runs survive these changes; run `lock` to record them in `{name}`, and commit it"
             ))
         }
         (false, breaking) => broken(name, &known, program, pinned, &changes, breaking),
@@ -119,7 +119,7 @@ fn note(answer: Answer, subject: &Subject, change: &Change) -> Answer {
     // It breaks nothing only because the workflow is pinned.
     match change.is_breaking() {
         true => answer.line(
-            "  = note: the workflow is pinned: its unfinished runs need workers of the version before",
+            "  = note: the workflow is pinned, so its unfinished runs need workers of the version before",
         ),
         false => answer,
     }
@@ -128,15 +128,15 @@ fn note(answer: Answer, subject: &Subject, change: &Change) -> Answer {
 fn missing(name: &str) -> Answer {
     Answer::failed(1)
         .line(format!("error: there is no `{name}`"))
-        .line("  = note: without it nobody can tell whether unfinished runs survive a change of this program")
-        .line("  = help: run `lock` to write it, and commit it")
+        .line("  = note: without this file nothing can tell whether unfinished runs survive a change of the program")
+        .line("  = help: run `lock` to write the file, and commit it")
 }
 
 fn malformed(name: &str, error: &ParseError) -> Answer {
     Answer::failed(1)
         .line(format!("error: `{name}` cannot be read: {}", error.reason))
         .line(format!(" --> {name}:{}", error.line))
-        .line("  = help: restore it from version control, or run `lock` to write it anew and review what changed")
+        .line("  = help: restore the file from version control, or run `lock` to write it again and review what changed")
 }
 
 fn broken(
@@ -164,11 +164,11 @@ fn broken(
         }
         answer = answer.line("");
     }
-    let changes = if breaking == 1 { "a change" } else { "changes" };
+    let changes = if breaking == 1 { "this change" } else { "these changes" };
     answer
-        .line(format!("error: {changes} that unfinished runs may not survive"))
+        .line(format!("error: unfinished runs may not survive {changes}"))
         .line(format!(
-            "  = help: if none of these runs is unfinished, or they may be held, accept it: run `lock` and commit `{name}`"
+            "  = help: if there are no unfinished runs, or they may be held, run `lock` and commit `{name}`"
         ))
 }
 

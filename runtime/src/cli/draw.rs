@@ -7,12 +7,12 @@ use crate::step::Definition;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 #[non_exhaustive]
 pub enum Format {
-    /// Mermaid, which GitHub and many editors draw
+    /// Mermaid, which GitHub and many editors can show
     #[default]
     Mermaid,
-    /// The language of Graphviz
+    /// DOT, the language of Graphviz
     Dot,
-    /// For programs
+    /// JSON, for programs
     Json,
 }
 
@@ -60,6 +60,6 @@ fn unknown(workflows: &[Definition], id: &str) -> Answer {
     let ids: Vec<_> = workflows.iter().map(|workflow| format!("`{}`", workflow.id)).collect();
     match ids.is_empty() {
         true => answer.line("  = note: the app has no workflows"),
-        false => answer.line(format!("  = note: there are {}", ids.join(", "))),
+        false => answer.line(format!("  = note: the app has {}", ids.join(", "))),
     }
 }

@@ -1,7 +1,7 @@
-//! Commands for a program's own binary: it alone knows its workflows as types, so it draws them and
-//! holds them against what was committed.
+//! Commands for your program's own binary. Only your program knows its workflows, so it draws them itself, and
+//! compares them with the committed lock file.
 //!
-//! A program without arguments of its own begins with [`run`]:
+//! If your program has no arguments of its own, let it begin with [`run`]:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -27,9 +27,9 @@
 //!
 //! # Arguments of your own
 //!
-//! [`run`] refuses every argument that it does not know: a mistyped `check` must not start the program.
-//! So a program with arguments of its own reads them first. With [clap](https://docs.rs/clap) it takes
-//! [`Command`] into its command line as a subcommand:
+//! [`run`] refuses every argument that it does not know, so that a mistyped `check` does not start the
+//! program. If your program has arguments of its own, it has to read them first. With
+//! [clap](https://docs.rs/clap), add [`Command`] to your command line as a subcommand:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -55,14 +55,14 @@
 //! }
 //! ```
 //!
-//! One that reads its arguments in another way calls [`run`] only if none of them is its own.
+//! If you read arguments in another way, call [`run`] only if none of them is your own.
 //!
 //! # `indelible.lock`
 //!
-//! A run resumes by going through the workflow's body from the start, along what it has recorded. A
-//! step that was renamed, removed or moved, or data that can no longer be read, stops it. That shows
-//! in no type and in no test of new runs. So what unfinished runs rest on is committed beside the
-//! source, an entry for each event and each workflow:
+//! To resume a run, the runtime runs the workflow's body from its start, and compares each step with the run's
+//! journal. If a step was renamed, removed or moved, or if stored data can no longer be read, the run is held.
+//! No type and no test of new runs shows that. So you commit a file that records what unfinished runs need,
+//! with an entry for each event and each workflow:
 //!
 //! ```text
 //! event ticket/created
@@ -83,23 +83,31 @@
 //!     wait_for_event await-answer of ticket/answered -> (end)
 //! ```
 //!
-//! An event has a line for each field, `?` if it need not be there, and its types; what is in a
-//! list stands at `tags[]`, in a map at `tags{}`, in a variant of an enum at `paid(card)`. A
-//! workflow has the events that start it, or the fields of its `input`, and its steps in the order
-//! of the source, each with its kind, its id, the event that it waits for and what may follow it; a
-//! `join!` is a fork and a join. Where it takes one of several triggers, or events as a list, it says
-//! so: `as one of several`, `as a list`. For reviewers it also says when the workflow starts: its
-//! `cron`, its `batch`, and the events on which there is a `condition`. Source lines, what a condition
-//! says, what a step does or gives, retries and timeouts are not in it: a resumed run does not notice
-//! them, or finds out when a stored outcome is decoded.
+//! The entry of an event has a line for each field, with its types. A `?` marks an optional field. The items
+//! of a list stand at `tags[]`, the values of a map at `tags{}`, and the fields of an enum's variant at
+//! `paid(card)`.
 //!
-//! **`check` fails** when a step was renamed, removed, reordered, changed in kind, made to wait for
-//! another event, or inserted where a run may have passed; when the same steps follow one another
-//! in other ways; when a workflow, a trigger, an event or a field was removed; when a single event
-//! became one of several or a list, or the other way round; when a field was
-//! retyped or is newly required. **It passes** with a step where a run was over, with a new
-//! workflow, trigger, event or optional field, with another schedule, batch or condition,
-//! with a type that reads all that it read before. Then `lock` records it.
+//! The entry of a workflow begins with the events that start it, or with the fields of its `input`. `as one of
+//! several` and `as a list` say how it takes its events. Then come its steps in the order of the source. Each
+//! step has its kind, its id, the event that it waits for, and the steps that may follow it. A `join!` is a
+//! fork and a join. For reviewers, the entry also says when the workflow starts: its `cron`, its `batch`, and
+//! the events that have a `condition`.
+//!
+//! Source lines, the text of conditions, what a step does or gives, retries and time-outs are not in the file.
+//! A resumed run does not notice them, or notices when it reads a stored outcome.
+//!
+//! **`check` fails** when
+//!
+//! - a step was renamed, removed, reordered, or inserted where a run may have passed;
+//! - a step changed its kind, or waits for another event;
+//! - the steps are the same, but can follow one another in other ways;
+//! - a workflow, a trigger, an event or a field was removed;
+//! - a single event became one of several or a list, or the other way round;
+//! - a field has another type, or is required and was not.
+//!
+//! **`check` passes** when you add a step where a run was over, a workflow, a trigger, an event or an optional
+//! field; when you change a schedule, a batch or a condition; and when a type still reads everything that it
+//! read before. Then `lock` records the change.
 
 mod answer;
 mod check;
@@ -119,7 +127,7 @@ pub use self::draw::Format;
 use crate::app::App;
 use crate::workflow::shape::Shapes;
 
-/// What a program's own binary can be asked about its workflows.
+/// The commands of a program's own binary.
 #[derive(Debug, Clone, Subcommand)]
 #[non_exhaustive]
 pub enum Command {
@@ -131,16 +139,16 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Find out whether unfinished runs survive what has changed since `lock`
+    /// Check whether unfinished runs survive what has changed since `lock`
     Check(LockFile),
-    /// Record what unfinished runs rest on, to be committed
+    /// Write the lock file, which records what unfinished runs need; commit it
     Lock(LockFile),
 }
 
-/// Where the shapes of events and workflows are committed.
+/// The file that records the shapes of events and workflows.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LockFile {
-    /// The file [default: indelible.lock beside Cargo.toml, or here]
+    /// The lock file [default: indelible.lock beside Cargo.toml, or in the current folder]
     #[arg(long = "lock", value_name = "FILE")]
     path: Option<PathBuf>,
 }
@@ -156,10 +164,10 @@ impl LockFile {
 }
 
 impl Command {
-    /// Carries it out for an app, and prints what there is to say.
+    /// Runs the command for an app, and prints its answer.
     ///
-    /// Gives 0; 1 if `check` finds what unfinished runs may not survive, or nothing to compare with;
-    /// 2 if it cannot be carried out.
+    /// The exit code is 0 if all is well, 1 if `check` finds a change that unfinished runs may not survive or
+    /// finds no lock file, and 2 if the command cannot run.
     pub fn run<A: App>(&self, _app: A) -> ExitCode {
         let answer = match self {
             Self::Graph { workflow, format } => {
@@ -181,11 +189,11 @@ impl Command {
     }
 }
 
-/// Carries out the command that the program was called with.
+/// Runs the command with which the program was called.
 ///
-/// `None` if the program was called without arguments: then it starts. `--help` gives 0. An argument
-/// that it does not know gives 2, with an error that names the nearest command. So a program with
-/// [arguments of its own](self#arguments-of-your-own) reads them before.
+/// Gives `None` if the program was called without arguments: then the program should start. After `--help` the
+/// exit code is 0. An argument that it does not know prints an error with the nearest command, and the exit
+/// code is 2. If your program has [arguments of its own](self#arguments-of-your-own), read them first.
 pub fn run<A: App>(app: A) -> Option<ExitCode> {
     match asked::<A>(env::args_os()) {
         Ok(command) => command.map(|command| command.run(app)),

@@ -14,6 +14,7 @@ use crate::store::{RunRecord, RunStatus, StoreError};
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// A run of a workflow whose output is `T`. Dropping it does nothing to the run.
+#[doc(alias("workflow execution", "instance"))]
 pub struct RunHandle<T> {
     pub(super) client: Client,
     pub(super) run: RunId,
@@ -26,7 +27,7 @@ impl<T> RunHandle<T> {
         self.run
     }
 
-    /// The run as the store knows it.
+    /// The run as it is stored now.
     ///
     /// # Errors
     ///
@@ -35,7 +36,7 @@ impl<T> RunHandle<T> {
         self.client.run(self.run).await?.ok_or(Error::NoSuchRun(self.run))
     }
 
-    /// Where the run stands.
+    /// The status of the run.
     ///
     /// # Errors
     ///
@@ -57,40 +58,41 @@ impl<T> RunHandle<T> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Client::cancel`].
     pub async fn cancel(&self, reason: &str) -> Result<bool> {
         self.client.cancel(self.run, reason).await
     }
 
-    /// Takes the run up again where it failed; see [`Client::retry`].
+    /// Resumes the run at the step that made it fail; see [`Client::retry`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Client::retry`].
     pub async fn retry(&self) -> Result<()> {
         self.client.retry(self.run).await
     }
 
-    /// Starts a new run with what this one has done before it entered a state; see [`Client::fork`].
+    /// Starts a new run that reuses everything this one did before the given state; see
+    /// [`Client::fork`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Client::fork`].
     pub async fn fork(&self, at_state: impl fmt::Display + Send) -> Result<Self> {
         Ok(self.client.handle(self.client.fork(self.run, at_state).await?))
     }
 
-    /// Starts a new run as this one was; see [`Client::replay`].
+    /// Starts a new run from the beginning with this run's input; see [`Client::replay`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Client::replay`].
     pub async fn replay(&self) -> Result<Self> {
         Ok(self.client.handle(self.client.replay(self.run).await?))
     }
 
-    /// Waits for the run's end. It hears of the end at once, whichever process drives the run. An outage
-    /// of the database is waited out.
+    /// Waits until the run is over. It learns of the end at once, whichever process drives the run. If
+    /// the database is away, it waits until it is back.
     ///
     /// # Errors
     ///
@@ -118,11 +120,13 @@ impl<T> RunHandle<T> {
 }
 
 impl<T: DeserializeOwned> RunHandle<T> {
-    /// Waits for the run's end and gives its output. An outage of the database is waited out.
+    /// Waits until the run is over and gives its output. If the database is away, it waits until it is
+    /// back.
     ///
     /// # Errors
     ///
-    /// [`Error::RunFailed`] if the run failed, [`Error::RunCancelled`] if it was cancelled; other errors if it could not be asked for.
+    /// [`Error::RunFailed`] if the run failed, [`Error::RunCancelled`] if it was cancelled,
+    /// [`Error::OutputMismatch`] if its output does not fit `T`, and the errors of [`wait`](Self::wait).
     pub async fn result(&self) -> Result<T> {
         let record = self.wait().await?;
         if let Some(reason) = record.cancelled {

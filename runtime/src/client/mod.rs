@@ -40,6 +40,8 @@ pub struct Client {
 impl Client {
     /// Starts a run directly. When this returns, the run is durable.
     ///
+    /// The input is of the type of the workflow's first parameter. A workflow over `Received<E>` takes an `E`.
+    ///
     /// # Errors
     ///
     /// When the app does not list the workflow, the input is too large, or the database does not
@@ -53,12 +55,12 @@ impl Client {
         Ok(handles.remove(0))
     }
 
-    /// Starts many runs of a workflow, in batches of one commit each, in order.
+    /// Starts many runs of a workflow, in order. Each batch of 500 is one commit.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start); batches before that are started. No run is, if an input is too
-    /// large.
+    /// As [`start`](Self::start). If one input is too large, no run starts. If the database does not
+    /// answer, the batches before have started.
     pub async fn start_all<W: Workflow>(
         &self,
         _workflow: impl WorkflowFn<W>,
@@ -84,24 +86,25 @@ impl Client {
         Ok(runs.iter().map(|run| self.handle(run.id)).collect())
     }
 
-    /// Sends an event: every workflow that it triggers starts once. When the returned future is
-    /// done, the event is durable.
+    /// Sends an event: each workflow that it triggers starts once. The event is durable when the `.await`
+    /// is over.
     ///
     /// # Errors
     ///
     /// When the event or its idempotency key is too large, the key has a NUL character (U+0000), or the
     /// database does not answer.
+    #[doc(alias = "signal")]
     pub fn send<E: Event>(&self, event: E) -> Sending<'_> {
         Sending::new(self, E::NAME, Payload::encode(&event, self.program.limits.event))
     }
 
-    /// Sends many events that the [catalog](Self::catalog) has checked, each with an idempotency key
-    /// if it has one. They are accepted in batches of one commit each, in order.
+    /// Sends many events, in order. The [catalog](Self::catalog) checks and makes them. Each can have an
+    /// idempotency key. Each batch of 500 is one commit.
     ///
     /// # Errors
     ///
-    /// [`Error::UnfitText`] if a key is longer than 1 KiB or has a NUL character (U+0000): no event is
-    /// accepted then. When the database does not answer; batches before that are accepted.
+    /// [`Error::UnfitText`] if a key is longer than 1 KiB or has a NUL character (U+0000); then no event
+    /// is sent. If the database does not answer, the batches before have been sent.
     pub async fn send_all(
         &self,
         events: impl IntoIterator<Item = (UntypedEvent, Option<String>)>,
@@ -117,28 +120,29 @@ impl Client {
         Ok(ids)
     }
 
-    /// The app's event types, for checking events that come as JSON.
+    /// The app's event types. It checks events that come as JSON.
     pub fn catalog(&self) -> &Catalog {
         &self.program.catalog
     }
 
-    /// The most that an event's data may measure as JSON, in bytes.
+    /// The largest event data that is accepted, in bytes of JSON.
     pub fn event_limit(&self) -> usize {
         self.program.limits.event
     }
 
-    /// A handle to a run that was started elsewhere.
+    /// A handle to a run that was started elsewhere. `T` is the output type of its workflow.
     pub fn handle<T>(&self, run: RunId) -> RunHandle<T> {
         RunHandle { client: self.clone(), run, output: PhantomData }
     }
 
-    /// Asks a run to stop: steps in progress are dropped, their outcomes are not waited for, and its
-    /// attached children are asked to stop, too. `false` if it is over, or there is none.
+    /// Asks a run to stop. Steps in progress are dropped without waiting for their outcomes. Attached
+    /// children are asked to stop, too. Gives `false` if the run is over or does not exist.
     ///
     /// # Errors
     ///
     /// [`Error::UnfitText`] if the reason is longer than 16 KiB or has a NUL character (U+0000); or when
     /// the database does not answer.
+    #[doc(alias = "terminate")]
     pub async fn cancel(&self, run: RunId, reason: &str) -> Result<bool> {
         check_reason(reason)?;
         let asked = self.store.cancel(run, reason).await?;
@@ -146,34 +150,40 @@ impl Client {
     }
 
     /// How much work this process has found only by polling: runs that were ready, events to be routed,
-    /// ends that were waited for. It should have heard of that work. In a healthy system the number is
-    /// 0, as every commit says what work it makes. Otherwise work may wait for up to the
-    /// [poll interval](crate::RuntimeBuilder::poll_interval); the log then says what was found.
+    /// and ends that somebody waited for. In a healthy system the number is 0, because every commit tells
+    /// all processes about the work that it makes. If the number grows, work waits for up to the
+    /// [poll interval](crate::RuntimeBuilder::poll_interval), and the log says what was found.
     pub fn found_by_polling(&self) -> u64 {
         self.store.hints().polled()
     }
 
-    /// Tells workers what they were not told yet, and closes the connections. A program that ends as
-    /// soon as it has sent something calls this first; else workers may notice only when they poll.
+    /// Tells workers about the last commits of this client, and closes its connections. Call this in a
+    /// program that ends right after it has sent something. Otherwise workers may notice only when they
+    /// poll.
     pub async fn close(self) {
         self.store.close().await;
     }
 
-    /// A run as the store knows it; `None` if there is none of this id.
+    /// The run with this id; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// When the database does not answer. So it is with the methods below.
+    /// When the database does not answer.
     pub async fn run(&self, id: RunId) -> Result<Option<RunRecord>> {
         Ok(self.store.run(id).await?)
     }
 
     /// A run's journal, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    #[doc(alias = "history")]
     pub async fn journal(&self, id: RunId) -> Result<Vec<Row>> {
         Ok(self.store.journal(id).await?)
     }
 
-    /// A run's journal as what happened in each of its states, with what operators did to it.
+    /// What happened to a run: in each of its states, and by the hands of operators. Print it with `{}`.
     ///
     /// # Errors
     ///
@@ -184,18 +194,18 @@ impl Client {
         Ok(Timeline::new(run, journal, self.store.interventions(id).await?))
     }
 
-    /// The app's runs.
+    /// The runs of the app that the query selects.
     ///
     /// # Errors
     ///
-    /// [`Error::UnfitText`] if the query has a name or an attribute that no run can have, as it is too long
-    /// or has a NUL character (U+0000); or when the database does not answer.
+    /// [`Error::UnfitText`] if a name or an attribute in the query is longer than 1 KiB or has a NUL
+    /// character (U+0000), so that no run can have it; or when the database does not answer.
     pub async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
         check_query(query)?;
         Ok(self.store.runs(self.program.app, query).await?)
     }
 
-    /// How many of the app's runs stand where.
+    /// How many runs of each workflow of the app have which status.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::event::EventId;
 use crate::payload::{EncodeError, Payload};
 
-/// An event on its way; await it. See [`Client::send`].
+/// An event to send; await it. See [`Client::send`].
 #[must_use = "an event is sent when this is awaited"]
 pub struct Sending<'c> {
     client: &'c Client,
@@ -24,8 +24,10 @@ impl<'c> Sending<'c> {
         Self { client, name, data, idempotency_key: None }
     }
 
-    /// Sends the event only if none of its name was sent with this key in the last 24 hours; the
-    /// earlier one's id is given if one was. A key has at most 1 KiB and no NUL character (U+0000).
+    /// Sends the event only once, even if the sender tries again with the same key.
+    ///
+    /// If an event with the same name and key was sent in the last 24 hours, nothing is sent, and the
+    /// `.await` gives the id of that earlier event. A key has at most 1 KiB and no NUL character (U+0000).
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
         self

@@ -9,7 +9,7 @@ use crate::workflow::StepKind;
 
 /// What happened to a run. See [`Client::timeline`](crate::Client::timeline).
 ///
-/// Printed with `{}` it is a text for people: one fact a line, in columns, with times in UTC.
+/// Print it with `{}`: one fact a line, in columns, with times in UTC.
 ///
 /// ```text
 /// run          01980f3e-0000-7000-8000-000000000001
@@ -27,10 +27,10 @@ use crate::workflow::StepKind;
 pub struct Timeline {
     /// The run itself.
     pub run: RunRecord,
-    /// The states that it has recorded, in the order in which it did so first. A step that is in its
-    /// first attempt has recorded nothing yet; of a carried loop only the last iteration is left.
+    /// The states that the run has recorded, in the order of their first records. A step in its first
+    /// attempt has recorded nothing yet. A carried loop keeps only its last iteration.
     pub states: Vec<StateSpan>,
-    /// What operators did to it, oldest first.
+    /// What operators did to the run, oldest first.
     pub interventions: Vec<Intervention>,
 }
 
@@ -42,7 +42,7 @@ pub struct StateSpan {
     pub key: StateKey,
     /// What it does.
     pub kind: StepKind,
-    /// When it was entered: of a step the beginning of its first attempt.
+    /// When the run entered it. For a step, when its first attempt began.
     pub entered_at: Timestamp,
     /// When it was over, if it is.
     pub ended_at: Option<Timestamp>,
@@ -50,7 +50,7 @@ pub struct StateSpan {
     pub failures: Vec<Attempt>,
     /// The run that it has started.
     pub child: Option<RunId>,
-    /// What happened to it last: its outcome, or what it waits for.
+    /// The last thing that happened to it: its outcome, or what it waits for.
     pub last: Transition,
 }
 
@@ -206,7 +206,7 @@ impl StateSpan {
         let took = Took::between(self.entered_at, self.ended_at.unwrap_or(self.entered_at));
         let until = |what: &str, due: &Option<Timestamp>| match due {
             Some(due) => format!("{what} until {}", At(*due)),
-            None => format!("{what}, however long that takes"),
+            None => format!("{what}, without a time limit"),
         };
         let last = match &self.last {
             Transition::Succeeded { .. } if self.failures.is_empty() => {
@@ -346,7 +346,7 @@ invoked by   00000000-0000-0000-0000-000000000009
 accepted     2026-03-01T09:00:00.000Z
 started      2026-03-01T09:00:00.004Z  after 4ms
 states
-  2026-03-01T09:00:00.010Z  approval  wait_for_event  waits for an event, however long that takes
+  2026-03-01T09:00:00.010Z  approval  wait_for_event  waits for an event, without a time limit
   2026-03-01T09:00:00.010Z  charge    run             attempt 1 failed after 31ms: no answer
   2026-03-01T09:00:00.010Z  charge    run             attempt 2 is due at 2026-03-01T09:00:01.000Z
 ";

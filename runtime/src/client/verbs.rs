@@ -17,18 +17,20 @@ use crate::workflow::{Input, Workflow, WorkflowFn};
 const BATCH: u32 = 100;
 
 impl Client {
-    /// Takes a failed run up again where it failed: the outcome that it failed for is removed from its
-    /// journal, with all that came after it, and that step has all its attempts before it. Outcomes
-    /// before it stay. A run that failed by an error of its body's own, or by a panic there, runs its
-    /// body again over all the outcomes that it has: that is for after a fix. What was open beside
-    /// the failed step (a wait, an invoked run, a step between two attempts) begins anew; a sleep goes
-    /// on.
+    /// Resumes a failed run at the step that made it fail.
+    ///
+    /// The journal keeps all outcomes before that step, and drops the step's own outcome and everything
+    /// after it. The step then has all its attempts again. If the body itself returned the error or
+    /// panicked, the journal keeps all outcomes, and the body runs again over them: fix the program
+    /// first. If other operations were open side by side with the failed step, a wait, an invoked run or
+    /// a step between two attempts begins again, and a sleep goes on.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFailed`] unless the run has failed, so also when somebody else was first;
-    /// [`Error::Undone`] if it has begun to undo what it did; [`Error::NoSuchRun`]; or when the
-    /// database does not answer.
+    /// [`Error::NotFailed`] if the run has not failed, or if somebody else has retried it already;
+    /// [`Error::Undone`] if it has begun to undo its steps; [`Error::NoSuchRun`]; or when the database
+    /// does not answer.
+    #[doc(alias("redrive", "dead letter"))]
     pub async fn retry(&self, run: RunId) -> Result<()> {
         let refused =
             self.store.retry(&[run], &self.cancels()).await?.into_iter().find_map(Result::err);
@@ -39,18 +41,20 @@ impl Client {
         }
     }
 
-    /// Starts a new run with the part of a run's journal that comes before it first entered a state,
-    /// wherever the run stands; it is left as it is. The state is given by its id, `ship-item`, inside
-    /// a helper with the path to it, `notify/send-mail`, or as a variant of the workflow's
+    /// Starts a new run that reuses everything the old run did before it first entered a state.
+    ///
+    /// The old run can have any status, and stays as it is. Give the state by its id, `ship-item`; in a
+    /// helper with the path to it, `notify/send-mail`; as a variant of the workflow's
     /// [`State`](Workflow::State); or by the key of one occurrence, `ship-item#1`.
     ///
-    /// The two have their input and their seed in common, so that what is derived (`step.uuid(..)`) is
-    /// the same in both. What the run has undone since counts as done in the fork.
+    /// Both runs have the same input and the same seed, so derived values such as `step.uuid(..)` are the
+    /// same in both. If the old run has undone a step since, the new run still counts that step as done.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchState`] if the run has no outcome of that state, with the states that it has;
+    /// [`Error::NoSuchState`] if the run has not recorded that state; the error lists the states it has.
     /// [`Error::NoSuchRun`]; or when the database does not answer.
+    #[doc(alias = "reset")]
     pub async fn fork(&self, run: RunId, at_state: impl fmt::Display + Send) -> Result<RunId> {
         let fork = Fork { source: run, id: RunId::new(), state: at_state.to_string() };
         let forked = self.store.fork(&fork, &self.cancels()).await?;
@@ -63,70 +67,92 @@ impl Client {
         }
     }
 
-    /// Starts a new run as a run that is over was started: with its trigger, but a journal and a seed
-    /// of its own. [`input`](Replaying::input) gives it another input.
+    /// Starts a new run from the beginning, with the trigger of a run that is over. The new run has a
+    /// journal and a seed of its own. [`input`](Replaying::input) gives it another input.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOver`] while the run is not over; [`Error::NoSuchRun`]; or when the database does
+    /// [`Error::NotOver`] if the run is not over; [`Error::NoSuchRun`]; or when the database does
     /// not answer.
+    #[doc(alias = "rerun")]
     pub fn replay(&self, run: RunId) -> Replaying<'_> {
         Replaying { client: self, run, input: None }
     }
 
-    /// Has no runs of a workflow taken up until it is [resumed](Self::resume), across restarts: runs wait
-    /// where they are, and those that are being driven begin no further step and leave their workers
-    /// (within a poll interval). Timers go on, so that what falls due meanwhile is due when the workflow
-    /// is resumed; so it is with events, and with requests to cancel. `false` if it was paused already.
+    /// Lets all runs of a workflow rest until you [resume](Self::resume) it, even if programs restart.
+    ///
+    /// Workers take up no run of it. Runs that workers drive at the moment begin no further step, and
+    /// leave the workers within a [poll interval](crate::RuntimeBuilder::poll_interval). Timers go on
+    /// during the pause. Events, and requests to cancel, are kept. All of these take effect when the
+    /// workflow is resumed. Gives `false` if the workflow was paused already.
     ///
     /// # Errors
     ///
-    /// When the database does not answer. So it is with the three methods below.
+    /// When the database does not answer.
     pub async fn pause<W: Workflow>(&self, _workflow: impl WorkflowFn<W>) -> Result<bool> {
         let paused = self.store.pause(self.program.app, W::ID).await?;
         Ok(paused)
     }
 
-    /// Has the runs of a paused workflow taken up again; `false` if it was not paused.
+    /// Lets workers take up the runs of a paused workflow again. Gives `false` if it was not paused.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
     pub async fn resume<W: Workflow>(&self, _workflow: impl WorkflowFn<W>) -> Result<bool> {
         let resumed = self.store.resume(self.program.app, W::ID).await?;
         Ok(resumed)
     }
 
     /// The app's workflows that are paused.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
     pub async fn paused(&self) -> Result<Vec<Paused>> {
         Ok(self.store.paused(self.program.app).await?)
     }
 
-    /// The app's unfinished runs that no living worker can drive: their workflow is in none of the
-    /// programs that run, or it is pinned (`on_change = pin`) and they were begun in another shape.
+    /// The app's unfinished runs that no running worker can drive.
+    ///
+    /// Either no running program has their workflow. Or the workflow is pinned (`on_change = pin`), and no
+    /// running program has the shape with which they began.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    #[doc(alias = "orphaned")]
     pub async fn stranded(&self) -> Result<Vec<StrandedRuns>> {
         Ok(self.store.stranded(self.program.app).await?)
     }
 
-    /// Waits for a run's end. An outage of the database is waited out.
+    /// Waits until a run is over. If the database is away, it waits until it is back.
     ///
     /// # Errors
     ///
-    /// When there is no such run.
+    /// As [`RunHandle::wait`](crate::RunHandle::wait).
     pub async fn wait(&self, run: RunId) -> Result<RunRecord> {
         self.handle::<()>(run).wait().await
     }
 
-    /// [Cancels](Self::cancel) the runs that the query names and that are not over, a hundred in a
-    /// transaction; the query's limit bounds how many in all. Gives how many were asked to stop.
+    /// [Cancels](Self::cancel) all runs that the query selects and that are not over. Gives how many were
+    /// asked to stop. Without a limit in the query there is none. Each hundred runs are one transaction.
     ///
     /// # Errors
     ///
-    /// As [`runs`](Self::runs), and for the reason as [`cancel`](Self::cancel); if the database does not
-    /// answer, batches before that are done. So it is with the methods below.
+    /// As [`runs`](Self::runs), and as [`cancel`](Self::cancel) for the reason. If the database does not
+    /// answer, the batches before are done.
     pub async fn cancel_all(&self, query: &RunQuery, reason: &str) -> Result<u64> {
         check_reason(reason)?;
         let query = RunQuery { over: Some(false), ..query.clone() };
         self.for_all(query, async |runs| Ok(self.store.cancel_all(runs, reason).await?)).await
     }
 
-    /// [Retries](Self::retry) the failed runs that the query names; gives how many.
+    /// [Retries](Self::retry) the failed runs that the query selects. Gives how many.
+    ///
+    /// # Errors
+    ///
+    /// As [`runs`](Self::runs). If the database does not answer, the batches before are done.
     pub async fn retry_all(&self, query: &RunQuery) -> Result<u64> {
         let query = RunQuery { over: Some(true), ..query.clone() };
         if query.status.is_some_and(|status| status != RunStatus::Failed) {
@@ -137,7 +163,11 @@ impl Client {
             .await
     }
 
-    /// [Replays](Self::replay) the runs that the query names and that are over; gives how many.
+    /// [Replays](Self::replay) the runs that the query selects and that are over. Gives how many.
+    ///
+    /// # Errors
+    ///
+    /// As [`runs`](Self::runs). If the database does not answer, the batches before are done.
     pub async fn replay_all(&self, query: &RunQuery) -> Result<u64> {
         let query = RunQuery { over: Some(true), ..query.clone() };
         self.for_all(query, async |runs| {
@@ -176,7 +206,7 @@ impl Client {
     }
 }
 
-/// A run to be started as another was; await it, it gives the new run's id. See [`Client::replay`].
+/// A replay of a run; await it to start the new run and to get its id. See [`Client::replay`].
 #[must_use = "a run is started when this is awaited"]
 pub struct Replaying<'c> {
     client: &'c Client,
@@ -185,8 +215,8 @@ pub struct Replaying<'c> {
 }
 
 impl<'c> Replaying<'c> {
-    /// Gives the new run this input in place of the other's. Awaiting it then fails with
-    /// [`Error::OtherWorkflow`] if the run is not one of this workflow.
+    /// Gives the new run this input in place of the old run's input. The `.await` fails with
+    /// [`Error::OtherWorkflow`] if the old run is a run of another workflow.
     pub fn input<W: Workflow>(
         mut self,
         _workflow: impl WorkflowFn<W>,

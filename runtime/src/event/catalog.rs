@@ -65,7 +65,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct Catalog(BTreeMap<&'static str, EventDef>);
 
-/// An event that came as a name and JSON, and was found to fit the catalog.
+/// An event that was made of a name and JSON, and fits the catalog.
 #[derive(Debug, Clone)]
 pub struct UntypedEvent {
     pub(crate) name: &'static str,
@@ -79,7 +79,7 @@ impl UntypedEvent {
     }
 }
 
-/// Why a name and JSON are not an event of the catalog.
+/// Why a name and JSON do not fit the catalog.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidEvent {
     /// No event of the app has this name.

@@ -34,6 +34,7 @@ pub use crate::id::EventId;
     label = "an event type is expected here",
     note = "give it a name and a schema: `#[derive(Event, Serialize, Deserialize, JsonSchema)]` and `#[event(name = \"area/what-happened\")]`"
 )]
+#[doc(alias("signal", "message"))]
 pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The event's name, as stored and as other programs see it: `ticket/created`.
     const NAME: &'static str;
@@ -75,11 +76,11 @@ impl<E, T> EventField<E, T> {
     }
 }
 
-/// A value that a field of type `T` can be held against: a `T`, a `&T`, or a `&str` for a `String`.
+/// A value that can be compared with a field of type `T`: a `T`, a `&T`, or a `&str` for a `String`.
 #[diagnostic::on_unimplemented(
     message = "a field of type `{T}` is never equal to a value of type `{Self}`",
     label = "expected `{T}` or a reference to one",
-    note = "a wait matches the event whose field has this very value"
+    note = "a wait matches an event if its field has exactly this value"
 )]
 pub trait Matches<T> {
     #[doc(hidden)]
@@ -107,11 +108,12 @@ impl Matches<String> for &str {
     }
 }
 
-/// An event with what the store knows of it, for a workflow that wants more than the data.
+/// An event with its id and the time at which it was accepted.
+///
+/// A workflow can take it as its first parameter, and a wait for an event gives it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Received<E> {
-    /// The id that the event was given when it was accepted; for a run that was started directly,
-    /// the run's own.
+    /// The event's id. In a run that was started directly, it is the run's id.
     pub id: EventId,
     /// When it was accepted, by the database's clock.
     pub accepted_at: Timestamp,

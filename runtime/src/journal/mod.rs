@@ -19,10 +19,10 @@ use crate::id::EventId;
 use crate::payload::Payload;
 use crate::workflow::StepKind;
 
-/// One committed line of a run's journal.
+/// One entry of a run's journal.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// Its place in the journal, from 0. There are gaps where a carried loop has dropped lines.
+    /// Its place in the journal, from 0. There are gaps where a carried loop has dropped entries.
     pub seq: u32,
     /// The step that it is about.
     pub key: StateKey,
@@ -30,8 +30,8 @@ pub struct Row {
     pub kind: StepKind,
     /// What happened to it.
     pub transition: Transition,
-    /// When what it tells of began, by what the worker knew of the database's clock: never later than
-    /// that clock. `None` for a line that nothing led up to.
+    /// When the thing that it records began, by the worker's estimate of the database's clock. The estimate
+    /// is never ahead of that clock. `None` for an entry that records a moment.
     pub started_at: Option<Timestamp>,
     /// When it was committed, by the database's clock.
     pub at: Timestamp,
@@ -66,20 +66,20 @@ pub enum Transition {
         /// When it gives up.
         due: Option<Timestamp>,
     },
-    /// The body no longer waits for it: another branch of a race has won, or a join has failed.
+    /// The body no longer waits for it, because another branch of a race has won, or a join has failed.
     Abandoned,
-    /// A loop begins another iteration with these variables; the lines of the earlier ones are gone,
-    /// but for outcomes that may have to be undone.
+    /// A carried loop begins an iteration with these variables. The entries of earlier iterations are gone,
+    /// except outcomes that may have to be undone.
     Carried {
         /// Which iteration, from 1.
         iteration: u32,
         /// The carried variables.
         outcome: Payload,
-        /// The place of the loop's first line, where this is a later one: what stands from there on
-        /// is of the loop.
+        /// The place of the loop's first entry, if this is a later one. Everything from there on belongs to
+        /// the loop.
         first: Option<u32>,
     },
-    /// It ended well, after so many attempts.
+    /// It succeeded.
     Succeeded {
         /// How many attempts were made.
         attempt: u32,
@@ -88,18 +88,18 @@ pub enum Transition {
         /// Whether it is undone if the run does not complete.
         undo: bool,
     },
-    /// It failed for good, after so many attempts.
+    /// It failed for good.
     Failed {
         /// How many attempts were made.
         attempt: u32,
         /// Why the last one failed.
         error: ErrorRecord,
     },
-    /// The body is over and has not completed: what it did is undone. From here on the run can be
-    /// replayed, not retried.
+    /// The body did not complete, and the undos begin. From here on the run can be replayed, but not
+    /// retried.
     Undoing {
-        /// Why the run fails; of the kind [`Cancelled`](ErrorKind::Cancelled), without a step, why it
-        /// is cancelled.
+        /// Why the run fails. If the run is cancelled, the kind is [`Cancelled`](ErrorKind::Cancelled), and
+        /// the message is the reason.
         error: ErrorRecord,
     },
 }

@@ -167,10 +167,10 @@ impl Machine {
 
 fn too_long(limit: u32) -> ErrorRecord {
     let message = format!(
-        "the run's journal would have more than {limit} lines, all of which every resume reads: carry \
-         the variables of a long loop with `#[carried(..)]` (the steps in it that have an undo stay in \
-         the journal all the same), give parts of the work to other workflows with \
-         `step.invoke(..)`, or begin anew with `return step.restart(..)`"
+        "the run's journal would have more than {limit} entries, and every resume reads all of them; \
+         carry the variables of a long loop with `#[carried(..)]` (steps with an undo stay in the \
+         journal all the same), give parts of the work to other workflows with `step.invoke(..)`, or \
+         use `return step.restart(..)`"
     );
     ErrorRecord::new(ErrorKind::JournalTooLong, message)
 }

@@ -7,7 +7,7 @@ use super::undo::Undo;
 use crate::payload::{Outcome, Payload};
 use crate::workflow::{Awaits, CancelOn, Config, Form, Graph, Input, OnChange, Trigger, Workflow};
 
-/// What a workflow may return.
+/// A type that a workflow can return: a `Result`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a workflow returns a `Result`, not `{Self}`",
@@ -32,13 +32,13 @@ impl<T: Outcome, E> Returns for Result<T, E> {
     }
 }
 
-/// Why a workflow may fail.
+/// A type that can be the error of a workflow.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a run cannot fail with `{Self}`",
     label = "expected `Failure`, or an error that becomes one",
-    note = "why a run failed is stored as the messages of a `std::error::Error + Send + Sync` and its causes",
-    note = "return `Result<_, Failure>`: `?` turns every such error into it, and `Failure::msg(\"..\")` makes one of a text"
+    note = "a failed run stores the messages of its error and its causes, so the error has to be `std::error::Error + Send + Sync`",
+    note = "return `Result<_, Failure>`: `?` turns every such error into a `Failure`, and `Failure::msg(\"..\")` makes one from a text"
 )]
 pub trait Fails {
     fn into_failure(self) -> Failure;
@@ -136,7 +136,7 @@ impl Definition {
         self.graph
     }
 
-    /// What has to be lent for its body and for its undos.
+    /// The resources that its body and its undos need.
     pub(crate) fn requirements(&self) -> Vec<Requirement> {
         let mut requirements = (self.requirements)();
         requirements.extend(Undo::all_requirements(self.undos));

@@ -7,11 +7,11 @@ use super::{Failure, Step};
 use crate::given::{LONGEST_KEY, must_be_fit};
 use crate::workflow::{Awaits, Called, Graph, Workflow};
 
-/// The call of a helper under `#[durable]`; await it where it is called, or give it to `join!` or
-/// [`Step::join_all`] there. Its steps are kept under its name.
+/// The call of a helper with `#[durable]`. Await it where you call the helper, or give it to `join!` or
+/// [`Step::join_all`] there. The journal keeps the helper's steps under its name.
 ///
-/// By itself it is not [`Durable`]: its states and what it waits for are known before any run begins, so
-/// the compiler has to see which helper it is. A call that it sees is [`Seen`].
+/// A call is not [`Durable`] by itself. The program has to know the helper's states and waits before any run
+/// begins, so the compiler has to see which helper it is. A call that the compiler sees is [`Seen`].
 #[must_use = "a helper does nothing until it is awaited"]
 pub struct Call<F> {
     entered: Step,
@@ -25,12 +25,12 @@ impl<F: Future> Call<F> {
         Self { entered, body }
     }
 
-    /// Tells this call from others of the helper by a name: needed where several are in progress at
-    /// once. Its steps are then kept under that: `notify[mary]/send-mail`.
+    /// Names this call. Calls of the same helper that run side by side need different names. The journal
+    /// keeps the steps under the name: `notify[mary]/send-mail`.
     ///
     /// # Panics
     ///
-    /// If the name is longer than 1 KiB or has a NUL character (U+0000): that fails the run.
+    /// If the name is longer than 1 KiB or has a NUL character (U+0000). The panic fails the run.
     #[track_caller]
     pub fn key(self, name: impl std::fmt::Display) -> Self {
         self.entered.rename(&name);
@@ -38,7 +38,7 @@ impl<F: Future> Call<F> {
     }
 }
 
-/// A helper's call that stands in its caller's graph.
+/// A helper's call that is part of its caller's graph.
 #[must_use = "a helper does nothing until it is awaited"]
 pub struct Seen<C>(C);
 
@@ -54,8 +54,8 @@ pub fn seen<C: Helper>(call: C) -> Seen<C> {
 #[diagnostic::on_unimplemented(
     message = "a function that is given the step handle has to be a durable helper",
     label = "not under `#[durable]`",
-    note = "a helper's steps are states of the workflow that calls it, so that they are checked, and known before any run begins",
-    note = "write `#[durable]` above the function; without steps of its own it needs no handle, and is called in a step: `step.run(\"name-of-the-step\", ..).await`",
+    note = "a helper's steps are states of the workflow that calls it: the compiler checks them, and the program knows them before any run begins",
+    note = "write `#[durable]` above the function; or, if it has no steps of its own, leave out the handle and call it in a step: `step.run(\"name-of-the-step\", ..).await`",
     note = "a workflow is started by its name, not called: `step.invoke(\"name-of-the-step\", workflow, input).await`"
 )]
 pub trait Helper {}
@@ -64,7 +64,7 @@ pub trait Helper {}
 impl<F> Helper for Call<F> {}
 
 impl<F: Future> Seen<Call<F>> {
-    /// Tells this call from others of the helper by a name: see [`Call::key`].
+    /// Names this call; see [`Call::key`].
     #[track_caller]
     pub fn key(self, name: impl std::fmt::Display) -> Self {
         Self(self.0.key(name))

@@ -9,11 +9,10 @@ use crate::payload::{EncodeError, Outcome, Payload};
 use crate::workflow::State;
 
 impl Step {
-    /// The head of a `#[carried(..)]` loop: commits the loop's variables and drops the journal of its
-    /// earlier iterations, so that a run of a million iterations resumes as fast as one of ten.
+    /// The head of a `#[carried(..)]` loop. It commits the loop's variables and drops the journal of earlier
+    /// iterations, so that a run of a million iterations resumes as fast as one of ten.
     ///
-    /// Gives the variables of the iteration that the run is in: those that it was given, or on a
-    /// resume those that were committed.
+    /// It gives the variables of the current iteration. On a resume these are the committed ones.
     #[doc(hidden)]
     pub fn carried<S: State, T: Outcome>(&self, state: S, variables: T) -> Carried<T> {
         let held = Held::claim_loop(self, state);

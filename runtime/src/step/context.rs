@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::operations::{Database, Fault, Shared, Stored};
 use crate::workflow::{Input, TriggerData};
 
-/// What a program lends its workflows, by type.
+/// The resources of a program, by type.
 #[derive(Default)]
 pub struct Resources {
     lent: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
@@ -14,7 +14,7 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Lends a value; a second one of the same type takes the place of the first.
+    /// Adds a value. A second value of the same type replaces the first.
     pub fn insert<T: Send + Sync + 'static>(&mut self, resource: T) {
         self.lent.insert(TypeId::of::<T>(), Arc::new(resource));
     }
@@ -37,11 +37,11 @@ impl Resources {
     }
 }
 
-/// Something that the program lends its workflows: a pool, a client, a mailer. Found by its type,
-/// never persisted.
+/// Something that the program gives its workflows: a pool, a client, a mailer. The runtime finds it by its
+/// type, and never stores it.
 ///
-/// Lend it with [`RuntimeBuilder::resource`](crate::RuntimeBuilder::resource) and take it as a
-/// parameter: `Resource(desk): Resource<Desk>`.
+/// Add it with [`RuntimeBuilder::resource`](crate::RuntimeBuilder::resource), and take it as a parameter:
+/// `Resource(desk): Resource<Desk>`.
 pub struct Resource<T>(pub Arc<T>);
 
 impl<T> Deref for Resource<T> {
@@ -58,7 +58,7 @@ impl<T> Clone for Resource<T> {
     }
 }
 
-/// A resource that a workflow needs to be lent.
+/// A resource that a workflow needs.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub struct Requirement {
@@ -100,14 +100,14 @@ impl Context {
     }
 }
 
-/// What a workflow's parameters after the first may be.
+/// A type that can be a workflow's parameter after the first.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a workflow",
     label = "not something that a run can be given",
     note = "after what starts it, a workflow takes `step: Step` and resources: `Resource(desk): Resource<Desk>`"
 )]
 pub trait FromContext: Sized {
-    /// The resource that has to be lent for it.
+    /// The resource that it needs.
     #[doc(hidden)]
     fn requirement() -> Option<Requirement> {
         None

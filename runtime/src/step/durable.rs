@@ -2,15 +2,15 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// An operation that a workflow's body may await: its outcome is checkpointed, so that a resumed
-/// run gets it back instead of doing it again.
+/// An operation that a workflow's body may await. Its outcome is stored, so that a resumed run gets the
+/// outcome back and does not do the operation again.
 #[diagnostic::on_unimplemented(
     message = "this is awaited outside of a step, so it would run again on every resume",
     label = "not a durable operation",
     note = "a workflow's body runs from its start each time the run resumes; only steps remember what they did",
     note = "put it in a step: `step.run(\"name-of-the-step\", ..).await`",
     note = "await the steps of a list together: `step.join_all(steps).await`",
-    note = "a helper under `#[durable]` is awaited where it is called, or given to `join!` there: `notify(&step, ..).await`"
+    note = "await a helper with `#[durable]` where you call it, or give it to `join!` there: `notify(&step, ..).await`"
 )]
 pub trait Durable: IntoFuture {}
 

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::journal::{Attempt, ErrorKind, ErrorRecord, StateKey};
 use crate::payload::EncodeError;
 
-/// Any error that can leave a step.
+/// Any error that a step can give.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
 
-/// An error that no further attempt will cure: a step that gives it fails at once.
+/// An error that is not worth another attempt. A step that gives it fails at once.
 ///
-/// It may stand anywhere in the chain of causes of what the step gives.
+/// It may be the step's error itself, or any error in its chain of causes.
 ///
 /// ```
 /// use indelible::prelude::*;
@@ -26,8 +26,23 @@ pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
 #[derive(Debug)]
 pub struct Permanent(pub BoxError);
 
-/// An error that says itself how long to wait before the next attempt, as a `Retry-After` header
-/// does. It may stand anywhere in the chain of causes of what the step gives.
+/// An error that says how long to wait before the next attempt, like the `Retry-After` header in HTTP.
+///
+/// It may be the step's error itself, or any error in its chain of causes. It does not add attempts.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use indelible::prelude::*;
+///
+/// fn answer(status: u16) -> Result<(), Failure> {
+///     match status {
+///         429 => Err(RetryAfter("too many requests".into(), Duration::from_secs(30)).into()),
+///         _ => Ok(()),
+///     }
+/// }
+/// assert!(answer(429).is_err());
+/// ```
 #[derive(Debug)]
 pub struct RetryAfter(pub BoxError, pub Duration);
 
@@ -55,8 +70,8 @@ pub(crate) fn find<T: Error + 'static>(error: &BoxError) -> Option<&T> {
         .find_map(|error| error.downcast_ref())
 }
 
-/// How a step failed for good: what its `.await` gives in the body, the first time and on every
-/// resume alike.
+/// How a step failed for good. The step's `.await` gives it to the body, and gives the same one on every
+/// resume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepError {
     pub(crate) key: StateKey,
@@ -76,13 +91,15 @@ impl StepError {
         self.attempts
     }
 
-    /// The attempts that were made and failed, with their times and errors: the same on every resume.
+    /// The attempts that failed, with their times and errors. They are the same on every resume.
     pub fn history(&self) -> &[Attempt] {
         &self.failures
     }
 
-    /// The error itself, if the step [keeps](super::Run::keep_error) it, as the type that it has there:
-    /// `None` for a panic or a timeout, which have no error, and for a type of another form.
+    /// The error itself with its type, if the step [keeps](super::Run::keep_error) it.
+    ///
+    /// `None` if the step does not keep its error, after a panic or a timeout, and if the stored error does
+    /// not fit `E`.
     pub fn downcast<E: DeserializeOwned>(&self) -> Option<E> {
         self.record.downcast()
     }
@@ -123,15 +140,15 @@ pub(crate) struct Unstorable {
     pub(crate) cause: EncodeError,
 }
 
-/// Why a run fails: any error, turned into this by `?`.
+/// Why a run fails. `?` converts every [`Error`] into a `Failure`.
 ///
-/// Like other catch-all errors it does not implement [`Error`] itself; that is what lets `?`
-/// convert every error into it.
+/// For that reason `Failure` does not implement [`Error`] itself. `?` does not convert `anyhow::Error`; see
+/// [`Failure::new`].
 pub struct Failure(BoxError);
 
 impl Failure {
-    /// A failure for an error of a type that is no [`Error`] itself, as `anyhow::Error`: `?` makes none of
-    /// it.
+    /// Makes a failure of an error that does not implement [`Error`], such as `anyhow::Error` or
+    /// `Box<dyn Error + Send + Sync>`. `?` does not convert these.
     ///
     /// ```
     /// use indelible::prelude::*;
@@ -150,7 +167,7 @@ impl Failure {
         Self(error.into())
     }
 
-    /// A failure with nothing but a message.
+    /// Makes a failure with a message only.
     pub fn msg(message: impl Into<String>) -> Self {
         Self(message.into().into())
     }

@@ -16,11 +16,12 @@ use crate::payload::{EncodeError, Payload};
 use crate::workflow::{CancelOn, Input, State, StepKind, Workflow, WorkflowFn};
 
 impl Step {
-    /// Starts a run of another workflow and waits for its end; the run holds no memory meanwhile.
+    /// Starts a run of another workflow, waits for its end, and gives its output. The waiting run holds no
+    /// memory.
     ///
-    /// The child is started **exactly once**, in the commit of this step. It is cancelled when this
-    /// run ends before it, unless it is [detached](Invoke::detached). Its failure is this step's, and
-    /// is not tried again here: the child's own steps have their retries.
+    /// The child starts **exactly once**, in the commit of this step. If this run ends before the child, the
+    /// child is cancelled, unless it is [detached](Invoke::detached). If the child fails, this step fails.
+    /// It is not tried again, because the child's own steps have their retries.
     ///
     /// ```
     /// # use indelible::prelude::*;
@@ -38,6 +39,7 @@ impl Step {
     ///     Ok(step.invoke("collect", collect, event.order).timeout("1 day").await?)
     /// }
     /// ```
+    #[doc(alias("child workflow", "sub-workflow", "call"))]
     pub fn invoke<S: State, W: Workflow>(
         &self,
         state: S,
@@ -57,7 +59,7 @@ impl Step {
     }
 }
 
-/// A run of another workflow; await it. See [`Step::invoke`].
+/// A child run to start; await it. See [`Step::invoke`].
 #[must_use = "a step does nothing until it is awaited"]
 pub struct Invoke<T> {
     held: Held,
@@ -69,24 +71,26 @@ pub struct Invoke<T> {
 }
 
 impl<T> Invoke<T> {
-    /// How long to wait for the child's end. Then the step fails, and the child is cancelled unless
-    /// it is detached. An end that has reached the run when it looks at the time counts.
+    /// How long to wait for the child's end. After that time the step fails, and the child is cancelled
+    /// unless it is detached. If the child's end reaches the run before the run notices that the time is
+    /// over, the end counts.
     ///
-    /// In a workflow a literal is checked at compile time: `.timeout("2 days")`.
+    /// In a workflow write a literal, `.timeout("2 days")`; it is checked at compile time.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Lets the child go on when this run ends, or no longer waits for it.
+    /// Lets the child go on when this run ends or no longer waits for it.
     pub fn detached(mut self) -> Self {
         self.held.entering.detached = true;
         self
     }
 
-    /// Undoes what the child did if this run fails or is cancelled later: a named `async` function of
-    /// the child's output; see [`Run::undo`](super::Run::undo). A child that is under way at the
-    /// time is cancelled, and undoes what it did by itself.
+    /// Names the function that undoes what the child did if this run fails or is cancelled later. It takes
+    /// the child's output; see [`Run::undo`](super::Run::undo). A child that is still running then is
+    /// cancelled, and undoes its own steps.
+    #[doc(alias("compensation", "compensate", "saga", "rollback"))]
     pub fn undo<A>(mut self, function: impl UndoFn<T, A>) -> Self {
         // It is called through the table that the macro makes of the source.
         let _ = function;
@@ -94,12 +98,12 @@ impl<T> Invoke<T> {
         self
     }
 
-    /// Tells this step from others of its id by a name: needed where several are in progress at
-    /// once.
+    /// Names this occurrence of the step. Steps with the same id that run side by side need different
+    /// names. The name has to be the same on every resume.
     ///
     /// # Panics
     ///
-    /// If the name is longer than 1 KiB or has a NUL character (U+0000): that fails the run.
+    /// If the name is longer than 1 KiB or has a NUL character (U+0000). The panic fails the run.
     #[track_caller]
     pub fn key(mut self, name: impl std::fmt::Display) -> Self {
         self.held.rename(&name);

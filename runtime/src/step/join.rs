@@ -4,10 +4,10 @@ use std::task::{Context, Poll};
 
 use futures_util::future::{MaybeDone, TryFuture, TryMaybeDone, maybe_done, try_maybe_done};
 
-/// Futures that are awaited side by side: what `join!` and `try_join!` expand to.
+/// Futures that run side by side: what `join!` and `try_join!` expand to.
 ///
-/// Every branch is polled each time, in the order of the source. The machine delivers one outcome
-/// at a time, so which branch goes on first is the journal's decision, on every resume the same.
+/// Each poll polls every branch, in the order of the source. The machine delivers one outcome at a time, in
+/// the order of the journal, so the branches go on in the same order on every resume.
 pub struct Together<B> {
     branches: B,
 }

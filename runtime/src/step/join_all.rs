@@ -11,8 +11,8 @@ use super::Step;
 use super::durable::Durable;
 
 impl Step {
-    /// Awaits any number of operations side by side and gives their outcomes in order. Each has a
-    /// checkpoint of its own, so each needs a [`key`](super::Run::key) that tells it from the others:
+    /// Runs any number of operations side by side. The `.await` gives a `Vec` of what they give, in their
+    /// order. Each operation has its own checkpoint, so each needs its own [`key`](super::Run::key):
     ///
     /// ```
     /// # use indelible::prelude::*;
@@ -45,7 +45,7 @@ pub struct JoinAll<F> {
 }
 
 impl<F> JoinAll<F> {
-    /// How many may be in progress at once (all of them).
+    /// How many may be in progress at once (all of them by default).
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit.max(1);
         self

@@ -60,10 +60,11 @@ use self::path::Path;
 use crate::given::{LONGEST_ATTRIBUTE, LONGEST_KEY, must_be_fit};
 use crate::workflow::State;
 
-/// The handle through which a workflow's body performs its steps: the parameter `step: Step`.
+/// The handle with which a workflow's body runs its steps: the parameter `step: Step`.
 ///
-/// Its methods take the step's id as a string literal in the source; `#[workflow]` checks it and
-/// puts the state in its place.
+/// Its methods take the step's id as a string literal. `#[workflow]` checks the id, and replaces it with
+/// the state of that name.
+#[doc(alias("activity", "task"))]
 #[derive(Clone)]
 pub struct Step {
     operations: Shared,
@@ -71,20 +72,23 @@ pub struct Step {
 }
 
 impl Step {
-    /// The commit time of the outcome that the body saw last, by the database's clock; before any,
-    /// the time at which the run was accepted. The same on every resume.
+    /// The current time of the run, the same on every resume.
+    ///
+    /// It is the time at which the last outcome that the body got was committed, by the database's clock.
+    /// Before the first outcome it is the time at which the run's trigger was accepted.
     pub fn now(&self) -> Timestamp {
         self.operations.lock().clock.seen()
     }
 
-    /// Says by what the run is to be found: [`RunQuery::attribute`](crate::RunQuery::attribute) lists
-    /// the runs that have a value under a key. The last value under each key counts. It is written
-    /// with the run's next checkpoint; what is made of the run by a fork or a replay has it, too.
+    /// Tags the run, so that you can search for it with [`RunQuery::attribute`](crate::RunQuery::attribute).
+    ///
+    /// Each key has one value: a later call with the same key replaces it. The attribute is written with
+    /// the run's next checkpoint. A fork or a replay of the run has it, too.
     ///
     /// # Panics
     ///
-    /// If the key is longer than 128 bytes or the value's text longer than 1 KiB, or one of them has a NUL
-    /// character (U+0000): that fails the run.
+    /// If the key is longer than 128 bytes, the value's text is longer than 1 KiB, or one of them has a NUL
+    /// character (U+0000). The panic fails the run.
     ///
     /// ```
     /// # use indelible::RunQuery;
@@ -102,6 +106,7 @@ impl Step {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias("search attribute", "tag", "label"))]
     #[track_caller]
     pub fn attribute(&self, key: &str, value: impl std::fmt::Display) {
         must_be_fit(key, LONGEST_ATTRIBUTE, format_args!("the key of an attribute"));
@@ -110,16 +115,16 @@ impl Step {
         self.operations.lock().outbox.set_attribute(key.to_owned(), value);
     }
 
-    /// A UUID (version 5) derived from the run's seed and this step's place: different for each run
-    /// and each occurrence, the same on every resume and every retry of a later step.
+    /// A UUID (version 5) that is the same on every resume and in every attempt of later steps.
     ///
-    /// It is what to hand to the outside world as an idempotency key.
+    /// It is derived from the run's seed and the place of this call, so it differs between runs, and between
+    /// occurrences in one run. Use it as an idempotency key for the outside world.
     pub fn uuid<S: State>(&self, state: S) -> Uuid {
         self.operations.lock().keys.derive(&self.path.get(), state.id())
     }
 
-    /// A number in `0.0..1.0` derived from the run's seed and this step's place: the same on every
-    /// resume.
+    /// A number in `0.0..1.0` that is the same on every resume. It is derived from the run's seed and the
+    /// place of this call.
     pub fn random<S: State>(&self, state: S) -> f64 {
         unit_interval(self.uuid(state))
     }

@@ -59,8 +59,8 @@ impl<T> Passes<T> for Ordered<T> {
 #[diagnostic::on_unimplemented(
     message = "a hash table is iterated over in an order that differs from process to process",
     label = "this comes in another order when the run resumes",
-    note = "a resumed run goes through its body again from the start, and has to come to the same steps with the same values",
-    note = "use a `BTreeMap` or `BTreeSet`, or sort what comes out of it first"
+    note = "a resumed run runs its body again from the start, and has to reach the same steps with the same values",
+    note = "use a `BTreeMap` or `BTreeSet`, or sort the items first"
 )]
 pub trait HasAnOrder {}
 

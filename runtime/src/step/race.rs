@@ -2,7 +2,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Futures of which the first to end wins: what `race!` expands to.
+/// Futures that race until the first one ends: what `race!` expands to.
 ///
 /// The machine delivers one outcome at a time, so the winner is the journal's decision, on every
 /// resume the same. The losers are dropped before the winner's branch runs.

@@ -3,16 +3,16 @@ use super::error::{Failure, Unstorable};
 use crate::workflow::{Input, Workflow};
 
 impl Step {
-    /// Ends this generation of the run and begins the next, under the same id, with a new input and an
-    /// empty journal: `return step.restart(input)`.
+    /// Ends this generation of the run and begins the next one under the same id, with a new input and an
+    /// empty journal: `return step.restart(input)`. Use it for runs that never end.
     ///
-    /// It is for runs without an end: what such a run has done once is of no more use to it, and is
-    /// gone with the journal. The old generation's attached children are cancelled; what it did stays
-    /// done, as its undos are gone, too. Values that are derived ([`uuid`](Self::uuid),
-    /// [`random`](Self::random)) differ from one generation to the next, and [`now`](Self::now) begins
-    /// with the time of the restart. A wait sees the events that were accepted since the generation
-    /// before its own began, but for those that were taken; so none is lost between the last wait of
-    /// the one and the first of the other.
+    /// The attached children of the old generation are cancelled. What the old generation did stays done:
+    /// its undos are dropped with its journal.
+    ///
+    /// The new generation has new derived values ([`uuid`](Self::uuid), [`random`](Self::random)), and its
+    /// [`now`](Self::now) begins with the time of the restart. Its waits see the events that were accepted
+    /// since the old generation began, except those that a wait of the old one took. So no event is lost
+    /// between the last wait of the one and the first wait of the other.
     ///
     /// ```
     /// # use indelible::prelude::*;
@@ -27,12 +27,13 @@ impl Step {
     ///
     /// # Errors
     ///
-    /// Always: that is what ends the body. An input that cannot be stored fails the run.
+    /// Always: the `Err` is what ends the body. If the input cannot be stored, the run fails.
+    #[doc(alias = "continue-as-new")]
     pub fn restart<W: Workflow, T>(&self, input: <W::Input as Input>::Start) -> Result<T, Failure> {
         let mut operations = self.operations.lock();
         let input = <W::Input as Input>::encode(&input, operations.terms.limits.event)
             .map_err(|cause| Unstorable { what: "the input of the next generation", cause })?;
         operations.outbox.restart(input);
-        Err(Failure::msg("the run begins anew"))
+        Err(Failure::msg("the run restarts"))
     }
 }

@@ -24,17 +24,20 @@ pub(super) type Attempt<'s, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + 
 type Retryable<'s, E> = Box<dyn Fn(&E) -> bool + Send + 's>;
 
 impl Step {
-    /// Runs a future and remembers its outcome: a resumed run gets the outcome back and does not
-    /// run the future again.
+    /// Runs a future and stores its outcome. A resumed run gets the stored outcome, and does not run the
+    /// future again.
     ///
-    /// The future runs **at least once**: if the process dies after it has ended and before its
-    /// outcome is committed, it runs again. An error is tried again with exponential backoff, as
-    /// often as the workflow's `retries` says, unless it is [`Permanent`] or says when to try again
-    /// ([`RetryAfter`]). A panic counts as an error.
-    /// The error may be of any type that becomes a [`BoxError`], `anyhow::Error` as well.
+    /// The future runs **at least once**: if the process dies after the future has ended, but before its
+    /// outcome is committed, it runs again.
     ///
-    /// In a workflow the second argument is simply a future, `desk.ticket(id)`; `#[workflow]` makes
-    /// it lazy and repeatable.
+    /// A step that fails is tried again with exponential backoff, as often as the workflow's `retries`
+    /// says. A [`Permanent`] error is not tried again. A [`RetryAfter`] error says itself when to try
+    /// again. A panic counts as an error. The error can be of any type that converts into a
+    /// [`BoxError`], such as `anyhow::Error`. After the last attempt the `.await` gives a [`StepError`].
+    ///
+    /// In a workflow the second argument is simply a future: `desk.ticket(id)`. `#[workflow]` makes it
+    /// lazy and repeatable.
+    #[doc(alias = "activity")]
     pub fn run<'s, S, F, Fut, T, E>(&self, state: S, attempt: S::Of<F>) -> S::Of<Run<'s, T, E>>
     where
         S: State,
@@ -154,55 +157,55 @@ impl<'s, T, E> Run<'s, T, E> {
         self
     }
 
-    /// How often the step is tried again after its first attempt, in place of the workflow's
-    /// `retries`.
+    /// How often the step is tried again after its first attempt. Replaces the workflow's `retries`.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// How long to wait between attempts, in place of the workflow's `backoff`.
+    /// How long to wait between attempts. Replaces the workflow's `backoff`.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// How long one attempt may take; one that takes longer is dropped and counts as failed.
+    /// How long one attempt may take. A longer attempt is dropped and counts as failed.
     ///
-    /// In a workflow a literal is checked at compile time: `.timeout("30s")`.
+    /// In a workflow write a literal, `.timeout("30s")`; it is checked at compile time.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         let limit = self.open.as_ref().and(self.held.operations().terms.transaction_limit());
         self.timeout = Some(limit.map_or(timeout, |limit| limit.min(timeout)));
         self
     }
 
-    /// Tells this step from others of its id by a name: needed where several are in progress at once,
-    /// as in [`join_all`](Step::join_all). The name is part of the key in the journal, so it has to be
-    /// the same on every resume.
+    /// Names this occurrence of the step. Steps with the same id that run side by side need different
+    /// names, as in [`join_all`](Step::join_all). The name is part of the key in the journal, so it has to
+    /// be the same on every resume.
     ///
     /// # Panics
     ///
-    /// If the name is longer than 1 KiB or has a NUL character (U+0000): that fails the run.
+    /// If the name is longer than 1 KiB or has a NUL character (U+0000). The panic fails the run.
     #[track_caller]
     pub fn key(mut self, name: impl std::fmt::Display) -> Self {
         self.held.rename(&name);
         self
     }
 
-    /// Undoes the step if the run fails or is cancelled later: a named `async` function of what the
-    /// step gave and, after that, of resources.
+    /// Names the function that undoes the step if the run fails or is cancelled later.
     ///
-    /// It is not a closure, as it outlives the body. Once the body is gone, the futures in progress
-    /// are dropped and the attached children have stopped, the undos of the steps that have succeeded
-    /// run in reverse order of their commits, each a durable step with the workflow's retries. The
-    /// run's end is committed after them. An undo that fails for good does not keep the others from
-    /// being tried, and leaves the run failed, with what was and what was not undone in its
-    /// [error](crate::journal::ErrorRecord::undone).
+    /// It is a named `async` function. Its first parameter is what the step gave; resources can follow. It
+    /// cannot be a closure, because it runs without the body.
     ///
-    /// An undo runs **at least once**, so let it bear being repeated. It runs for **committed**
-    /// outcomes: an attempt that was under way when the run ended, or that has failed, may have done
-    /// something all the same. Where that matters, let the first step note what the second is about
-    /// to do, and hang the undo on the first.
+    /// When the run fails or is cancelled, the runtime first drops the futures in progress and waits until
+    /// the attached children have stopped. Then it runs the undos of all steps that succeeded, in reverse
+    /// order of their commits. Each undo is a durable step with the workflow's `retries`. The run's end is
+    /// committed after the undos. If an undo fails for good, the others still run, and the run ends as
+    /// failed. Its [error](crate::journal::ErrorRecord::undone) lists what was undone and what was not.
+    ///
+    /// An undo runs **at least once**, so it must tolerate being repeated. It runs only for **committed**
+    /// outcomes. An attempt that failed, or that was in progress when the run ended, may have done
+    /// something, too, and is not undone. If that matters, use two steps: the first notes what the second
+    /// is about to do, and the undo belongs to the first.
     ///
     /// ```
     /// # use indelible::prelude::*;
@@ -230,6 +233,7 @@ impl<'s, T, E> Run<'s, T, E> {
     ///     Ok(())
     /// }
     /// ```
+    #[doc(alias("compensation", "compensate", "saga", "rollback"))]
     pub fn undo<A>(mut self, function: impl UndoFn<T, A>) -> Self {
         // It is called through the table that the macro makes of the source.
         let _ = function;
@@ -237,11 +241,12 @@ impl<'s, T, E> Run<'s, T, E> {
         self
     }
 
-    /// Keeps the step's error as what it is, so that [`StepError::downcast`] gives it to the body, the
-    /// first time and on every resume alike. Without it, the error's message and its causes are kept.
+    /// Stores the step's error with its type, so that the body can get it back with
+    /// [`StepError::downcast`], on every resume, too. Without this call, only the messages of the error and
+    /// its causes are stored.
     ///
-    /// The error is written to the journal as an outcome is, and one that code has changed so that it
-    /// no longer fits holds the run.
+    /// The error is stored as JSON in the journal, like an outcome. If the code changes so that a stored
+    /// error no longer fits the type, the run is held.
     ///
     /// ```
     /// use indelible::prelude::*;
@@ -283,8 +288,7 @@ impl<'s, T, E> Run<'s, T, E> {
         self
     }
 
-    /// Whether an error is worth another attempt; without it every one is that is not
-    /// [`Permanent`].
+    /// Decides which errors are tried again. Without this call, all errors that are not [`Permanent`] are.
     pub fn retry_if(mut self, retryable: impl Fn(&E) -> bool + Send + 's) -> Self {
         self.retryable = Some(Box::new(retryable));
         self

@@ -15,16 +15,16 @@ use crate::workflow::{State, StepKind};
 impl Step {
     /// Sends an event. It is accepted **exactly once**, in the commit of this step's checkpoint.
     ///
-    /// Awaiting it fails only when the event cannot be stored: it is larger than the limit, or has
-    /// no form in JSON.
+    /// The `.await` fails only if the event cannot be stored, because it is too large or cannot be written
+    /// as JSON.
     pub fn send_event<S: State, E: Event>(&self, state: S, event: E) -> SendEvent<EventId> {
         self.send(state, [event])
     }
 
     /// Sends any number of events of one type. They are accepted **exactly once**, all in the commit
-    /// of this step's checkpoint, in order. Gives their ids.
+    /// of this step's checkpoint, in order. The `.await` gives their ids.
     ///
-    /// Awaiting it fails only when one of them cannot be stored; then none is sent.
+    /// It fails only if one of the events cannot be stored. Then none is sent.
     ///
     /// ```
     /// # use indelible::prelude::*;
@@ -60,7 +60,7 @@ impl Step {
     }
 }
 
-/// Events to be sent; await it. See [`Step::send_event`].
+/// Events to send; await it. See [`Step::send_event`].
 #[must_use = "a step does nothing until it is awaited"]
 pub struct SendEvent<Ids> {
     held: Held,
@@ -70,12 +70,12 @@ pub struct SendEvent<Ids> {
 }
 
 impl<Ids> SendEvent<Ids> {
-    /// Tells this step from others of its id by a name: needed where several are in progress at
-    /// once.
+    /// Names this occurrence of the step. Steps with the same id that run side by side need different
+    /// names. The name has to be the same on every resume.
     ///
     /// # Panics
     ///
-    /// If the name is longer than 1 KiB or has a NUL character (U+0000): that fails the run.
+    /// If the name is longer than 1 KiB or has a NUL character (U+0000). The panic fails the run.
     #[track_caller]
     pub fn key(mut self, name: impl std::fmt::Display) -> Self {
         self.held.rename(&name);

@@ -12,16 +12,16 @@ use crate::journal::{Change, Due};
 use crate::workflow::{State, StepKind};
 
 impl Step {
-    /// Waits for a while, from milliseconds to years. The wait is durable: it goes on while no
-    /// process runs, and ends no earlier than its time by the database's clock. A run that only
-    /// sleeps holds no memory.
+    /// Waits for a while, from milliseconds to years. The time passes even while no process runs. The wait
+    /// ends no earlier than its time, by the database's clock. A run that only sleeps holds no memory.
     ///
-    /// In a workflow a literal is checked at compile time: `step.sleep("cool-down", "3 days")`.
+    /// In a workflow write a literal, `step.sleep("cool-down", "3 days")`; it is checked at compile time.
+    #[doc(alias("timer", "delay"))]
     pub fn sleep<S: State>(&self, state: S, duration: S::Of<Duration>) -> Sleep {
         self.sleep_due(state, Due::After(duration.into()))
     }
 
-    /// Waits until a time; one that has passed ends at once.
+    /// Waits until a time. If that time has passed, the wait ends at once.
     pub fn sleep_until<S: State>(&self, state: S, time: S::Of<Timestamp>) -> Sleep {
         self.sleep_due(state, Due::At(time.into()))
     }
@@ -40,12 +40,12 @@ pub struct Sleep {
 }
 
 impl Sleep {
-    /// Tells this step from others of its id by a name: needed where several are in progress at
-    /// once.
+    /// Names this occurrence of the step. Steps with the same id that run side by side need different
+    /// names. The name has to be the same on every resume.
     ///
     /// # Panics
     ///
-    /// If the name is longer than 1 KiB or has a NUL character (U+0000): that fails the run.
+    /// If the name is longer than 1 KiB or has a NUL character (U+0000). The panic fails the run.
     #[track_caller]
     pub fn key(mut self, name: impl std::fmt::Display) -> Self {
         self.held.rename(&name);

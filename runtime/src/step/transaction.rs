@@ -11,25 +11,25 @@ use super::{Outcome, Step};
 use crate::workflow::{State, StepKind};
 
 impl Step {
-    /// Runs SQL statements of the user's in a transaction of the database that keeps the run, and
-    /// commits the step's outcome as the last statement of the same transaction: **exactly once**.
-    /// Either all that the statements did and the outcome are there, or nothing of it is.
+    /// Runs your SQL and stores the step's outcome in one transaction: **exactly once**. Either everything
+    /// that the SQL did is committed together with the outcome, or nothing is.
     ///
-    /// The closure gets the open transaction as a [`Tx`] and begins none of its own; it must neither
-    /// commit nor roll back. It may be run again, after a serialisation failure or a deadlock at once,
-    /// after an error of its own as [`run`](Self::run) is; what an attempt did to the database is
-    /// rolled back first. So it should do nothing but talk to the database through its `Tx`, and
-    /// `#[workflow]` refuses it to await anything else.
+    /// The transaction runs in the database that stores the runs. In a workflow write the closure as
+    /// `async |tx| { .. }`. It gets the open transaction as a [`Tx`], and must neither commit it nor roll it
+    /// back.
     ///
-    /// On Postgres the transaction is one at the database's default isolation level; for another let
-    /// `SET TRANSACTION ISOLATION LEVEL SERIALIZABLE` be its first statement. It runs on a connection
-    /// that is set up as the user's database is, of which a process has eight.
+    /// The closure can run several times: at once after a serialisation failure or a deadlock, and after an
+    /// error of its own like [`run`](Self::run). The database rolls back what the earlier attempt did. The
+    /// closure should do nothing but talk to the database through its `Tx`, and `#[workflow]` refuses every
+    /// other `.await` in it.
     ///
-    /// On SQLite nobody else can write to the file in the meantime, so the transaction ends after two
-    /// seconds (a shorter [`timeout`](Run::timeout) may be set), and it reaches the tables of the
-    /// file in which the runs are kept.
+    /// On Postgres the transaction has the database's default isolation level. For another level make
+    /// `SET TRANSACTION ISOLATION LEVEL SERIALIZABLE` its first statement. A process runs at most eight of
+    /// these transactions at once, each on a connection with your database's own settings.
     ///
-    /// In a workflow the closure is written `async |tx| { .. }`.
+    /// On SQLite the transaction ends after two seconds, because nobody else can write to the file in the
+    /// meantime. You can set a shorter [`timeout`](Run::timeout). It reaches the tables in the file that
+    /// stores the runs.
     pub fn transaction<'s, S, F, Fut, T, E>(&self, state: S, work: S::Of<F>) -> S::Of<Run<'s, T, E>>
     where
         S: State,
@@ -133,11 +133,11 @@ impl Tx {
         Self { open, connection: Some(connection) }
     }
 
-    /// The connection, if runs are kept in Postgres: an sqlx `Executor`.
+    /// The connection to Postgres, an sqlx `Executor`.
     ///
     /// # Errors
     ///
-    /// When runs are kept in another database; no further attempt is made then.
+    /// When the runs are stored in another database. The step is not tried again then.
     pub fn postgres(&mut self) -> Result<&mut PgConnection, Permanent> {
         match &mut self.connection {
             Some(Connection::Postgres(transaction)) => Ok(transaction),
@@ -145,11 +145,11 @@ impl Tx {
         }
     }
 
-    /// The connection, if runs are kept in SQLite: an sqlx `Executor`.
+    /// The connection to SQLite, an sqlx `Executor`.
     ///
     /// # Errors
     ///
-    /// When runs are kept in another database; no further attempt is made then.
+    /// When the runs are stored in another database. The step is not tried again then.
     pub fn sqlite(&mut self) -> Result<&mut SqliteConnection, Permanent> {
         match &mut self.connection {
             Some(Connection::Sqlite(transaction, _)) => Ok(transaction),
@@ -160,7 +160,7 @@ impl Tx {
 
 fn other_database(wanted: &str) -> Permanent {
     let error = format!(
-        "the transaction asks for {wanted}, and the program's runs are kept in another database"
+        "the transaction asks for {wanted}, but the program stores its runs in another database"
     );
     Permanent(error.into())
 }

@@ -9,11 +9,10 @@ use super::operations::{Fault, Stored};
 use crate::journal::StateKey;
 use crate::payload::{Payload, Undecodable};
 
-/// A named `async` function that undoes a step: it takes what the step gave and, after that,
-/// resources.
+/// A named `async` function that undoes a step. Its first parameter is what the step gave; resources can follow.
 ///
-/// It outlives the body, which is gone when a run has failed: so it is a function, known to the
-/// program by the step's id, and no closure over the body's locals.
+/// It runs when the body is gone. So it is a function that the program finds by the step's id, and cannot be a
+/// closure over the body's locals.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot undo a step that gives `{Output}`",
     label = "not an undo of this step",
@@ -30,7 +29,8 @@ pub trait UndoFn<Output, Arguments>: Copy + Send + Sync + 'static {
 /// An attempt to undo a step.
 pub type UndoAttempt = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
-/// What an undo may take beside the step's output: no [`Step`](super::Step), as it is one itself.
+/// A parameter that an undo can take after the step's output. It cannot be a [`Step`](super::Step), because an
+/// undo is a step itself.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of an undo",
     label = "not something that an undo can be given",

@@ -15,16 +15,18 @@ use crate::payload::{Payload, Undecodable};
 use crate::workflow::{State, StepKind};
 
 impl Step {
-    /// Waits for an event, durably: the run holds no memory meanwhile.
+    /// Waits for an event. The waiting run holds no memory.
     ///
-    /// It sees **every** event that was accepted after the run's trigger, also one that came before
-    /// the wait was reached, so that none is lost between a step and the wait; see
-    /// [`from_now`](WaitForEvent::from_now). An event satisfies at most one wait of a run, and every
-    /// run that waits for it. Awaiting gives `None` when the [`timeout`](WaitForEvent::timeout) is
-    /// over first; without one it may wait for ever.
+    /// The wait sees **every** event that was accepted after the run's trigger, even one that came before
+    /// the run reached the wait. So no event is lost between a step and the wait. To see only later
+    /// events, use [`from_now`](WaitForEvent::from_now).
     ///
-    /// `.matching(field = value, ..)`, right behind it, asks for events whose fields have these values,
-    /// compared as JSON. They are looked up by a hash: a million waits on one event, each for another
+    /// One event ends at most one wait in a run, but it ends a wait in every run that waits for it. The
+    /// `.await` gives `None` if the [`timeout`](WaitForEvent::timeout) is over first. Without a time-out
+    /// the run may wait for ever.
+    ///
+    /// `.matching(field = value, ..)`, right behind this call, selects events whose fields have these
+    /// values, compared as JSON. An index finds them: a million waits for one event type, each for another
     /// order, cost no more than one.
     ///
     /// ```
@@ -50,6 +52,7 @@ impl Step {
     ///     Ok(paid.is_some())
     /// }
     /// ```
+    #[doc(alias("signal", "receive", "wait"))]
     pub fn wait_for_event<E: Event>(&self, state: impl State) -> WaitForEvent<'static, E> {
         WaitForEvent {
             held: Held::claim(self, state, StepKind::WaitForEvent),
@@ -62,7 +65,7 @@ impl Step {
     }
 }
 
-/// A field of which a wait is about to be told the value: its type is known by then.
+/// A field of the event, before the wait gets the value to compare it with.
 #[doc(hidden)]
 pub struct OnField<'s, E, T> {
     wait: WaitForEvent<'s, E>,
@@ -119,8 +122,8 @@ impl<'s, E: Event> WaitForEvent<'s, E> {
         OnField { wait: self, field: field(E::FIELDS) }
     }
 
-    /// Waits only for an event that passes. The filter is asked for each event that
-    /// matches, so match on a field where that can be.
+    /// Waits only for an event that passes the filter. The filter runs for each event that matches, so
+    /// prefer `.matching(..)` where you can.
     pub fn filter<'f>(self, filter: impl Fn(&E) -> bool + Send + 'f) -> WaitForEvent<'f, E>
     where
         's: 'f,
@@ -128,27 +131,27 @@ impl<'s, E: Event> WaitForEvent<'s, E> {
         WaitForEvent { filter: Some(Box::new(filter)), ..self }
     }
 
-    /// Sees only events that are accepted once the wait has been committed.
+    /// Sees only events that are accepted after the wait has been committed.
     pub fn from_now(mut self) -> Self {
         self.from_trigger = false;
         self
     }
 
-    /// How long to wait; then awaiting gives `None`. An event that has reached the run when it looks at
-    /// the time is taken, also if no worker was there to look in time.
+    /// How long to wait. After that time the `.await` gives `None`. If an event reaches the run before the
+    /// run notices that the time is over, the wait takes it, even if that is late because no worker ran.
     ///
-    /// In a workflow a literal is checked at compile time: `.timeout("2 days")`.
+    /// In a workflow write a literal, `.timeout("2 days")`; it is checked at compile time.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Tells this wait from others of its id by a name: needed where several are in progress at
-    /// once.
+    /// Names this occurrence of the wait. Waits with the same id that run side by side need different
+    /// names. The name has to be the same on every resume.
     ///
     /// # Panics
     ///
-    /// If the name is longer than 1 KiB or has a NUL character (U+0000): that fails the run.
+    /// If the name is longer than 1 KiB or has a NUL character (U+0000). The panic fails the run.
     #[track_caller]
     pub fn key(mut self, name: impl std::fmt::Display) -> Self {
         self.held.rename(&name);

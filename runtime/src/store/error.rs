@@ -4,19 +4,20 @@ use sqlx::postgres::PgDatabaseError;
 
 use crate::step::conflicts;
 
-/// Why the store did not do what it was asked. The message has its causes in it; there is no further
-/// `source`.
+/// Why the store did not do what it was asked. The message contains the causes, so there is no `source`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The database cannot be reached or is overloaded. Trying again may help.
     #[error("the database is not available: {0}")]
     Unavailable(sqlx::Error),
-    /// Others changed the same at the same time, so the database gave up on this, several times in a
-    /// row. Nothing of it was done; trying again helps.
-    #[error("the database gave up on this, as other transactions were in its way: {0}")]
+    /// The database aborted the transaction several times in a row, because others changed the same rows at
+    /// the same time. Nothing of it was done. Trying again helps.
+    #[error(
+        "the database aborted the transaction, because other transactions were in its way: {0}"
+    )]
     Conflict(sqlx::Error),
-    /// The database does not accept what it was given. Trying again is of no use.
+    /// The database does not accept what it was given. Trying again does not help.
     #[error("the database refused: {0}")]
     Refused(sqlx::Error),
     /// This worker's lease has run out and another has taken over.
@@ -25,11 +26,11 @@ pub enum StoreError {
     /// This program has closed its connections: its runtime was shut down.
     #[error("the runtime has been shut down")]
     Closed,
-    /// The database's file was deleted, moved or replaced while the program used it. Nothing more is read
-    /// or written until the program is started again. The message says what to do.
+    /// The file of a SQLite database was deleted, moved or replaced while the program used it. The program
+    /// reads and writes nothing more until it is started again. The message says what to do.
     #[error("{0}")]
     Gone(String),
-    /// What was read is not what this program writes.
+    /// The store holds something that no program of this version writes.
     #[error("the store holds something that this program does not understand: {0}")]
     Corrupt(String),
 }

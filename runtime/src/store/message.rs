@@ -24,7 +24,7 @@ pub(super) fn readable(
     match told {
         Ok((run, Ok(message))) => Some(Ok((run, message))),
         Ok((run, Err(error))) => {
-            error!(%run, %error, "a message to a run cannot be read");
+            error!(%run, %error, "cannot read a message to a run");
             None
         }
         Err(error) => Some(Err(error)),

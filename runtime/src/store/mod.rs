@@ -208,27 +208,27 @@ pub(crate) struct Driven {
     pub(crate) pinned: bool,
 }
 
-/// A workflow of which no runs are driven for now.
+/// A workflow that is paused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Paused {
     /// The workflow's id.
     pub workflow: String,
-    /// Since when.
+    /// When it was paused.
     pub since: Timestamp,
 }
 
-/// Unfinished runs that no living worker can drive.
+/// Unfinished runs of a workflow that no running worker can drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StrandedRuns {
     /// The workflow's id.
     pub workflow: String,
-    /// The shape of the program that drove them last; `None` for runs that nobody has driven.
+    /// The workflow's shape in the program that drove them last; `None` if no worker has driven them yet.
     pub shape: Option<Uuid>,
-    /// How many.
+    /// How many runs.
     pub runs: u64,
-    /// One of them.
+    /// One of these runs.
     pub example: RunId,
 }
 
@@ -334,7 +334,7 @@ pub(crate) struct Promoted {
     pub(crate) late: Option<Duration>,
 }
 
-/// Where a run stands.
+/// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum RunStatus {
@@ -348,10 +348,12 @@ pub enum RunStatus {
     Completed,
     /// Its body returned `Err` or panicked.
     Failed,
-    /// It was asked to stop before its end.
+    /// It was cancelled before its end.
     Cancelled,
-    /// It and the program contradict one another; a fixed program resumes it. It is tried again when a
-    /// program starts, and when the worker leaves that could not go on with it.
+    /// The program cannot go on with it, because its code contradicts the run's journal or cannot read the
+    /// stored data. A fixed program resumes it. Workers try it again when a program starts, and when the
+    /// worker stops that could not go on with it.
+    #[doc(alias("stuck", "blocked", "non-determinism"))]
     Held,
 }
 
@@ -399,15 +401,16 @@ impl FromStr for RunStatus {
     }
 }
 
-/// A run, as the store knows it.
+/// A run, as it is stored now.
 #[derive(Debug, Clone)]
+#[doc(alias("workflow execution", "instance"))]
 #[non_exhaustive]
 pub struct RunRecord {
     /// Its id.
     pub id: RunId,
     /// The workflow's id.
     pub workflow: String,
-    /// Where it stands.
+    /// Its status.
     pub status: RunStatus,
     /// The event that started it; `None` if it was started directly.
     pub event: Option<EventId>,
@@ -415,7 +418,7 @@ pub struct RunRecord {
     pub parent: Option<RunId>,
     /// The event's data, or the input.
     pub input: Payload,
-    /// When it was due, if a schedule has started it.
+    /// When it was due, if a schedule started it.
     pub scheduled_at: Option<Timestamp>,
     /// When its trigger was accepted.
     pub accepted_at: Timestamp,
@@ -423,7 +426,7 @@ pub struct RunRecord {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// What it gave, once it has completed.
+    /// Its output, once it has completed.
     pub output: Option<Payload>,
     /// Why it failed.
     pub error: Option<ErrorRecord>,
@@ -431,7 +434,7 @@ pub struct RunRecord {
     pub cancelled: Option<String>,
     /// Why it is held.
     pub held: Option<String>,
-    /// How often it has begun anew with [`Step::restart`](crate::step::Step::restart).
+    /// How often it has restarted with [`Step::restart`](crate::step::Step::restart).
     pub generation: u32,
     /// When it last did.
     #[cfg_attr(
@@ -474,23 +477,25 @@ impl RunRecord {
 pub struct RunQuery {
     /// Only runs of this workflow.
     pub workflow: Option<String>,
-    /// Only runs that stand there.
+    /// Only runs with this status.
     pub status: Option<RunStatus>,
-    /// Only runs that are over, or only those that are not.
+    /// `true`: only runs that are over. `false`: only runs that are not.
     pub over: Option<bool>,
-    /// Only runs that this one has invoked.
+    /// Only runs that this run invoked.
     pub parent: Option<RunId>,
-    /// Only runs that this event has started.
+    /// Only runs that this event started.
     pub event: Option<EventId>,
-    /// Only runs that have this [attribute](crate::step::Step::attribute): key and value.
+    /// Only runs that have this [attribute](crate::step::Step::attribute), a key and a value.
+    #[doc(alias("search attribute", "tag", "label"))]
     pub attribute: Option<(String, String)>,
     /// Only runs whose trigger was accepted at this time or later.
     pub since: Option<Timestamp>,
     /// Only runs whose trigger was accepted before this time.
     pub before: Option<Timestamp>,
-    /// Only runs with a greater id: the last one of the page before.
+    /// Only runs with a greater id. For the next page, give the id of the last run of this page.
     pub after: Option<RunId>,
-    /// At most so many (100 unless said otherwise), in order of id.
+    /// At most this many runs, in the order of their ids. [`Client::runs`](crate::Client::runs) gives 100
+    /// without it.
     pub limit: Option<u32>,
 }
 
@@ -524,14 +529,14 @@ impl RunQuery {
     }
 }
 
-/// How many runs of a workflow stand where.
+/// How many runs of a workflow have a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunCount {
     /// The workflow's id.
     pub workflow: String,
-    /// Where they stand.
+    /// Their status.
     pub status: RunStatus,
-    /// How many.
+    /// How many runs.
     pub runs: u64,
 }
 

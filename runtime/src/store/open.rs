@@ -16,7 +16,7 @@ use super::{OpenError, Store};
 pub(crate) async fn open(url: &str, hints_url: Option<&str>) -> Result<Arc<dyn Store>, OpenError> {
     let opened: Result<Arc<dyn Store>, Problem> = match url.split_once(':') {
         Some(("sqlite", _)) if hints_url.is_some() => Err(Problem::new(
-            "there is a second URL for hints, and a file needs none",
+            "there is a URL for hints, but a file needs none",
             "leave `.hints_database(..)` out",
         )),
         Some(("sqlite", _)) => {
@@ -26,7 +26,7 @@ pub(crate) async fn open(url: &str, hints_url: Option<&str>) -> Result<Arc<dyn S
             PostgresStore::open(url, hints_url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
         }
         Some((scheme, _)) => Err(Problem::new(
-            format!("`{scheme}` is no kind of database that is known here"),
+            format!("Indelible does not know databases of the kind `{scheme}`"),
             KNOWN_SCHEMES,
         )),
         None => Err(Problem::new("it is not a URL", KNOWN_SCHEMES)),
@@ -81,9 +81,9 @@ mod tests {
             open("mysql://ann:pw@db/desk", None).await.err().expect("MySQL is not supported");
         assert_eq!(
             error.to_string(),
-            "cannot open the database mysql://ann:***@db/desk: `mysql` is no kind of database that \
-             is known here; use `postgres://user@host/database` or `sqlite://file.db` (a file on \
-             this machine)"
+            "cannot open the database mysql://ann:***@db/desk: Indelible does not know databases of \
+             the kind `mysql`; use `postgres://user@host/database` or `sqlite://file.db` (a file on this \
+             machine)"
         );
     }
 }

@@ -28,10 +28,10 @@ impl From<TooOld> for Problem {
     fn from(TooOld { schema, needs, program }: TooOld) -> Self {
         Self::new(
             format!(
-                "its schema (version {schema}) is for programs of schema version {needs} or newer, \
-                 and this one has {program}"
+                "its schema (version {schema}) needs a program of schema version {needs} or newer, \
+                 and this program has {program}"
             ),
-            "deploy a program that is built with a newer version of indelible",
+            "build this program with a newer version of indelible",
         )
     }
 }

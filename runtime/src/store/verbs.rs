@@ -21,7 +21,7 @@ use crate::payload::Payload;
 pub struct Intervention {
     /// When, by the database's clock.
     pub at: Timestamp,
-    /// What.
+    /// What was done.
     pub verb: Verb,
 }
 
@@ -29,18 +29,18 @@ pub struct Intervention {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verb {
-    /// It was taken up again after it had failed.
+    /// It failed before and was resumed with [`Client::retry`](crate::Client::retry).
     Retried,
-    /// It began with a part of another run's journal.
+    /// It is a fork: it began with a part of another run's journal.
     Forked {
-        /// That run.
+        /// The other run.
         source: RunId,
         /// The state before which it begins.
         state: String,
     },
-    /// It began as another run had begun.
+    /// It is a replay: it began with another run's trigger.
     Replayed {
-        /// That run.
+        /// The other run.
         source: RunId,
     },
 }

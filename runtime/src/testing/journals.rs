@@ -10,10 +10,11 @@ use crate::step::Limits;
 use crate::store::RunQuery;
 
 impl Bench {
-    /// Replays the journals of all of an app's runs in a database, finished or not, each up to each of
-    /// its lines: what a crash there would have made of it. So a test that drives runs in earnest
-    /// finds impurities that the runs themselves did not stumble over. No step runs; give it the
-    /// resources that the workflows take.
+    /// Checks all runs of an app in a database for code that is not deterministic.
+    ///
+    /// For each run, finished or not, and for each entry of its journal, it resumes the run as if a crash had
+    /// happened right after that entry. So an end-to-end test can find code that would break a resume, even
+    /// if no run had to resume. No step runs. Give the bench the resources that the workflows take.
     ///
     /// # Errors
     ///
@@ -21,7 +22,7 @@ impl Bench {
     ///
     /// # Panics
     ///
-    /// When a body does not do again what its journal says, with both orders.
+    /// When a body contradicts its journal. The message shows both orders.
     pub async fn assert_journals_replay<A: App>(self, _app: A, client: &Client) -> Result<()> {
         let resources = Arc::new(self.resources);
         let program = Program::new::<A>(Limits::DEFAULT);

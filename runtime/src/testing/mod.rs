@@ -1,10 +1,10 @@
-//! The test kit: a workflow runs in memory, with neither a database nor a worker, can be stopped at
-//! any of its commits, and goes on from there as a resumed run would.
+//! The test kit. A workflow runs in memory, without a database and without a worker. You can stop it at any
+//! of its commits and resume it from there, as another process would after a crash.
 //!
-//! Time is virtual. It leaps to the end of a sleep or of a wait between attempts as soon as the run
-//! waits for nothing else; while a step is in progress it stands still, except that what falls due
-//! in the meantime (a step's timeout, a sleep beside it) does so after as long by tokio's clock. In
-//! a test under `#[tokio::test(start_paused = true)]` that one leaps as well.
+//! Time is virtual. When the run waits only for a sleep, or for the next attempt of a step, time jumps to the
+//! end of that wait. While a step is in progress, virtual time stands still. A step's time-out, or a sleep
+//! beside the step, then takes as long as tokio's clock says. With `#[tokio::test(start_paused = true)]`
+//! that clock jumps, too.
 
 mod clock;
 mod journals;
@@ -28,33 +28,33 @@ use crate::payload::Payload;
 use crate::step::{Body, Definition, Limits, Resources};
 use crate::workflow::{Input, TriggerData, WorkflowFn};
 
-/// Where a workflow is tested: what it is lent. See [`TestRun`].
+/// Starts workflows in a test, and gives them their resources. See [`TestRun`].
 #[derive(Default)]
 pub struct Bench {
     resources: Resources,
 }
 
 impl Bench {
-    /// A bench with nothing on it.
+    /// A bench without resources.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lends the workflow a value, which it takes as `Resource(name): Resource<T>`.
+    /// Gives the workflow a value. It takes the value as a parameter: `Resource(name): Resource<T>`.
     #[must_use]
     pub fn resource<T: Send + Sync + 'static>(mut self, resource: T) -> Self {
         self.resources.insert(resource);
         self
     }
 
-    /// Where its transactions run: each is committed there, with nothing but what its closure did. What
-    /// was committed stays there when the run is resumed from before.
+    /// Runs the workflow's transactions in this database. Each commits what its closure did, and nothing
+    /// else. If the test resumes the run from an earlier commit, the database keeps what was committed.
     #[must_use]
     pub fn postgres(self, pool: PgPool) -> Self {
         self.transact_in(Lent::Postgres(pool))
     }
 
-    /// As [`postgres`](Self::postgres), in SQLite.
+    /// As [`postgres`](Self::postgres), for SQLite.
     #[must_use]
     pub fn sqlite(self, pool: SqlitePool) -> Self {
         self.transact_in(Lent::Sqlite(pool))
@@ -65,11 +65,12 @@ impl Bench {
         self
     }
 
-    /// A run that has just been accepted. It does nothing before it is asked to.
+    /// Makes a run that does nothing until you call [`commit`](TestRun::commit) or
+    /// [`finish`](TestRun::finish).
     ///
     /// # Panics
     ///
-    /// When the input cannot be stored, or the workflow takes a resource that was not lent.
+    /// When the input cannot be stored, or the workflow takes a resource that the bench does not have.
     pub fn start<W: Body>(
         self,
         _workflow: impl WorkflowFn<W>,
@@ -77,7 +78,7 @@ impl Bench {
     ) -> TestRun<W> {
         let requirements = Definition::of::<W>().requirements();
         if let Some(missing) = requirements.iter().find(|needed| !self.resources.has(needed)) {
-            panic!("`{}` takes a resource that was not lent: {}", W::ID, missing.name);
+            panic!("`{}` takes a resource that the bench does not have: {}", W::ID, missing.name);
         }
         let data = <W::Input as Input>::encode(&input, Limits::DEFAULT.event)
             .unwrap_or_else(|error| panic!("the input of `{}` cannot be stored: {error}", W::ID));
@@ -115,7 +116,7 @@ impl Bench {
 pub struct TestRun<W> {
     resources: Arc<Resources>,
     trigger: TriggerData,
-    /// How often it has begun anew.
+    /// How often it has restarted.
     generation: u32,
     machine: Machine,
     clock: Clock,
@@ -127,14 +128,14 @@ pub struct TestRun<W> {
     workflow: PhantomData<W>,
 }
 
-/// How a run ended that did not complete.
+/// Why a run did not complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunError {
-    /// Its body gave an error or panicked.
+    /// Its body returned an error or panicked.
     Failed(ErrorRecord),
-    /// It was asked to stop.
+    /// It was cancelled.
     Cancelled(String),
-    /// Its body and its journal contradict one another: the message shows both.
+    /// Its body and its journal contradict each other. The message shows both.
     Held(String),
 }
 
@@ -185,7 +186,7 @@ impl<W: Body> TestRun<W> {
         }
     }
 
-    /// Runs up to and including its next commit; `false` if it is over and there was none.
+    /// Runs up to and including its next commit. Gives `false` if the run is over without another commit.
     pub async fn commit(&mut self) -> bool {
         while self.end.is_none() {
             let Self { machine, clock, .. } = self;
@@ -203,7 +204,7 @@ impl<W: Body> TestRun<W> {
                 },
                 Turn::Held(fault) => self.end = Some(Err(RunError::Held(fault.to_string()))),
                 Turn::Idle { .. } => panic!(
-                    "`{}` waits for an event or for another run, and here is nobody to tell it: {}",
+                    "`{}` waits for an event or for another run, which the test kit does not provide: {}",
                     W::ID,
                     self.machine.waiting()
                 ),
@@ -241,33 +242,32 @@ impl<W: Body> TestRun<W> {
         *self = Self::resumed(resources, trigger, generation, Vec::new(), Vec::new());
     }
 
-    /// Runs to its end, through all generations, and gives what the last one gave.
+    /// Runs to the end, through all generations, and gives the output of the last one.
     ///
     /// # Errors
     ///
-    /// When the run fails or is held.
+    /// When the run fails, is cancelled or is held.
     ///
     /// # Panics
     ///
-    /// When the output cannot be read back as what was written.
+    /// When the output cannot be read back, or the run waits for an event or for another run.
     pub async fn finish(&mut self) -> Result<W::Output, RunError> {
         while self.commit().await {}
         let output = self.end.clone().expect("a run that commits nothing more has ended")?;
         Ok(output.decode().expect("the output reads back as what was written"))
     }
 
-    /// How many commits it has made. The last one, of its end alone, is not among them.
+    /// How many commits it has made. A last commit that only records the run's end does not count.
     pub fn commits(&self) -> usize {
         self.commits.len()
     }
 
-    /// What the journal holds now: what was committed, but for the earlier iterations of carried
-    /// loops.
+    /// The journal as it is now. It does not contain the earlier iterations of carried loops.
     pub fn journal(&self) -> Vec<Row> {
         kept(&self.history)
     }
 
-    /// The same run, as another process would resume it had this one died after so many commits.
+    /// The same run, as another process would resume it if this one had died after `commits` commits.
     ///
     /// # Panics
     ///
@@ -286,7 +286,7 @@ impl<W: Body> TestRun<W> {
         )
     }
 
-    /// The same run, as a later version of the workflow would resume it after so many commits.
+    /// The same run, as a later version of the workflow would resume it after `commits` commits.
     ///
     /// # Panics
     ///

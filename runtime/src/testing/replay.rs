@@ -6,14 +6,15 @@ use crate::payload::Payload;
 use crate::step::Body;
 
 impl<W: Body> TestRun<W> {
-    /// Runs to its end, if it has not yet, and then resumes it after each of its commits and before
-    /// the first: each time the rest of the journal has to be written again as it was, and the end
-    /// has to be the same.
+    /// Checks that the workflow resumes correctly, wherever a crash hits it.
+    ///
+    /// Runs the workflow to its end, if it has not ended. Then resumes it from before the first commit and
+    /// after each commit. Each time it has to write the rest of the journal as it was, and to come to the
+    /// same end.
     ///
     /// # Panics
     ///
-    /// When it is not; the message says after which commit the run was resumed, and shows both
-    /// journals.
+    /// When it does not. The message says after which commit the run was resumed, and shows both journals.
     pub async fn assert_resumes(&mut self) {
         while self.commit().await {}
         for commits in 0..=self.commits() {
@@ -27,7 +28,7 @@ impl<W: Body> TestRun<W> {
     ///
     /// # Panics
     ///
-    /// When it did not, with both journals. `how` says how the other came to be.
+    /// When it did not. The message shows both journals, and `how` describes the other run.
     pub fn assert_same(&self, other: &Self, how: &str) {
         let [expected, found] = [self, other].map(|run| story(&run.journal(), run.end.as_ref()));
         assert!(

@@ -73,7 +73,10 @@ impl Claimer {
         let Driver { env, inboxes, .. } = &self.driver;
         let runs = env.store.disown(self.worker, &inboxes.runs()).await?;
         if runs > 0 {
-            warn!(runs, "gave back runs whose claim was not answered");
+            warn!(
+                runs,
+                "gave back runs that the database had given to this worker in a reply that was lost"
+            );
         }
         Ok(Looked { found: 0, next: Next::Again })
     }

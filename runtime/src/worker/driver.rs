@@ -169,11 +169,11 @@ fn unreadable(claimed: &ClaimedRun, reason: &str, may_undo: bool) -> Last {
 
 fn crash_loop(take_overs: u32, suspected: Option<&str>) -> ErrorRecord {
     let last = suspected.map_or_else(String::new, |steps| {
-        format!(" When the last one did, this had begun: {steps}.")
+        format!(" When the last worker went down, these had begun: {steps}.")
     });
     let message = format!(
         "{take_overs} workers in a row went down while they drove this run, and none of its steps ended \
-         in between.{last} Find out what takes the process down or blocks it, then retry the run"
+         in between.{last} Find out what takes the process down or blocks it, and then retry the run"
     );
     ErrorRecord::new(ErrorKind::CrashLoop, message)
 }
@@ -227,7 +227,7 @@ impl Drive {
                         Some(Commitment::Committed(at)) => self.committed(at),
                         Some(Commitment::RolledBack(rollback)) => machine.rolled_back(rollback),
                         Some(Commitment::Evicted) => {
-                            warn!("the run is another worker's now");
+                            warn!("another worker has taken the run over");
                             return None;
                         }
                         Some(Commitment::Refused(reason)) => {
@@ -325,8 +325,8 @@ impl Drive {
             warn!(
                 lines,
                 limit,
-                "the run's journal grows long: beyond the limit the run fails; carry the variables of \
-                 its loop with `#[carried(..)]`"
+                "the run's journal grows long, and at the limit the run fails; if the run is in a long \
+                 loop, carry the loop's variables with `#[carried(..)]`"
             );
         }
     }
@@ -359,7 +359,10 @@ async fn let_go(committer: &Committer, run: RunId, last: Last, handlers: Vec<Chi
     match committer.submit(commit).await {
         Ok(Commitment::Committed(at)) => news.into_iter().for_each(|news| news.tell(at)),
         Ok(Commitment::Refused(reason)) => {
-            error!(reason, "the database refuses to let the run go; it stays where it is");
+            error!(
+                reason,
+                "the database refused the run's last commit, so the run stays with this worker"
+            );
         }
         _ => {}
     }

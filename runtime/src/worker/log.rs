@@ -104,10 +104,10 @@ impl News {
                 );
             }
             Self::Failed { step, attempt, of, error, after: None } => {
-                warn!(%step, attempt, %error, "attempt {attempt} of {of} failed, there is no next");
+                warn!(%step, attempt, %error, "attempt {attempt} of {of} failed, it is not tried again");
             }
             Self::Completed => info!("the run completed"),
-            Self::BeginsAnew => info!("the run begins anew"),
+            Self::BeginsAnew => info!("the run restarts"),
             Self::Cancelled { reason } => info!(reason, "the run was cancelled"),
             Self::RunFailed { error } => {
                 let step = error.step.as_ref().map(display);
@@ -117,7 +117,7 @@ impl News {
                 info!(waits_for, "the run waits until {until} at most");
             }
             Self::Parked { until: None, waits_for } => {
-                info!(waits_for, "the run waits, however long that takes");
+                info!(waits_for, "the run waits without a time limit");
             }
             Self::Held { step, reason } => {
                 let step = step.map(display);

@@ -98,7 +98,7 @@ async fn live(env: Arc<Env>, first: Lease) {
         if env.stopping.is_cancelled() || matches!(over, Over::Gone) {
             return;
         }
-        warn!(%worker, "the lease was lost: the runs are taken up again under a new one");
+        warn!(%worker, "the lease was lost; the worker takes runs up again under a new one");
         let Some(next) = Lease::take_when_possible(&env).await else { return };
         lease = next;
     }
@@ -168,10 +168,10 @@ async fn leave(env: &Env, worker: WorkerId, over: Over) {
     match timeout(PATIENCE, leaving).await {
         Ok(Ok(()) | Err(StoreError::Gone(_))) => {}
         Ok(Err(error)) => {
-            warn!(%worker, %error, "could not give back the lease; others take over by themselves");
+            warn!(%worker, %error, "could not give back the lease; other workers take the runs over when it runs out");
         }
         Err(_) => {
-            warn!(%worker, "could not give back the lease in time; others take over by themselves");
+            warn!(%worker, "could not give back the lease in time; other workers take the runs over when it runs out");
         }
     }
 }

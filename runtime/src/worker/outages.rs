@@ -21,17 +21,19 @@ impl Outages {
     pub(crate) fn outage(&self, error: &StoreError) {
         match error {
             StoreError::Unavailable(_) => {}
-            StoreError::Conflict(_) => return warn!(%error, "the worker asks again"),
+            StoreError::Conflict(_) => {
+                return warn!(%error, "other transactions were in the way of this worker; it tries again");
+            }
             StoreError::Gone(why) => {
                 if self.gone.set(why.clone()).is_ok() {
                     error!("{why}");
                 }
                 return;
             }
-            _ => return error!(%error, "the store did not do what the worker asked of it"),
+            _ => return error!(%error, "the store could not do what this worker asked for"),
         }
         if !self.away.swap(true, Ordering::Relaxed) {
-            warn!(%error, "the database does not answer: runs wait, nothing is lost");
+            warn!(%error, "the database does not answer; runs wait, and nothing is lost");
         }
     }
 

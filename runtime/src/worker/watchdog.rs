@@ -90,11 +90,11 @@ impl Watchdog {
             let work = async { tokio::join!(renew, look) };
             match runtime {
                 Ok(runtime) => drop(runtime.block_on(stopped.run_until_cancelled(work))),
-                Err(error) => warn!(%error, "nothing renews the lease"),
+                Err(error) => warn!(%error, "could not start the runtime that renews the lease"),
             }
         });
         if let Err(error) = started {
-            warn!(%error, "there is no thread to renew the lease");
+            warn!(%error, "could not start the thread that renews the lease");
         }
         Self { held, _stopping: stopping.drop_guard() }
     }
@@ -151,8 +151,8 @@ impl Polls {
             let step = polled.in_progress.steps();
             warn!(
                 %run, workflow = polled.workflow, step, ?took,
-                "a thread is kept busy by this run, so other runs wait: put code that blocks or computes \
-                 for long into `tokio::task::spawn_blocking`, and await that in the step"
+                "this run keeps a thread busy, so other runs wait; put code that blocks, or computes for \
+                 long, into `tokio::task::spawn_blocking`, and await that in the step"
             );
         }
     }

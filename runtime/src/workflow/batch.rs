@@ -10,10 +10,10 @@ use crate::payload::{EncodeError, Payload, Undecodable};
 
 /// How events are gathered into one run: `batch(max = 100, timeout = "5s", key = event.user_id)`.
 ///
-/// A batch is complete when it has `max` events, when its first has waited for `timeout`, or when
-/// another event would make it larger than a run's input may be
-/// ([`event_limit`](crate::RuntimeBuilder::event_limit)). Its events are those of one key, in order of
-/// acceptance; each is in exactly one batch.
+/// A batch is complete when it has `max` events, or when its first event has waited for `timeout`. It is also
+/// complete if one more event would make it larger than a run's input may be
+/// ([`event_limit`](crate::RuntimeBuilder::event_limit)). All events of a batch have the same key, and stand
+/// in the order in which they were accepted. Each event is in exactly one batch.
 ///
 /// ```
 /// use std::time::Duration;
@@ -58,12 +58,12 @@ impl Batch {
         Self { key: Some(key), ..self }
     }
 
-    /// With so many events a batch is full.
+    /// How many events make a batch full.
     pub const fn max(&self) -> u32 {
         self.max
     }
 
-    /// How long its first event waits for others.
+    /// How long the first event of a batch waits for others.
     pub const fn timeout(&self) -> Duration {
         self.timeout
     }

@@ -18,7 +18,7 @@ pub struct CancelOn {
     pub values: fn(&Payload) -> Option<Vec<Value>>,
 }
 
-/// What starts a workflow and has fields of its own, to be compared with an event's.
+/// An input with fields that `cancel_on` can compare with the fields of an event.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no fields of its own that an event could be compared with",

@@ -2,28 +2,29 @@ use std::time::Duration;
 
 use super::{Cron, Flow};
 
-/// How a workflow is run, as its attribute says.
+/// The configuration of a workflow, as its attribute gives it.
 #[derive(Debug, Clone, Copy)]
 pub struct Config {
-    /// How often a failed step is tried again, unless the step says otherwise.
+    /// How often a failed step is tried again, unless the step has its own `.retries(..)`.
     pub retries: u32,
     /// How long a failed step waits before it is tried again.
     pub backoff: Backoff,
-    /// When it starts by itself, if it has a schedule.
+    /// Its schedule, if it has one.
     pub cron: Option<Cron>,
     /// What becomes of the events that would start it.
     pub flow: Flow,
-    /// How long after its trigger's acceptance a run may begin; later it is cancelled.
+    /// How long a run may take to begin, from the acceptance of its trigger. After that time it is
+    /// cancelled.
     pub start_timeout: Option<Duration>,
-    /// How long after it has begun a run may take; then it is cancelled.
+    /// How long a run may take once it has begun. After that time it is cancelled.
     pub finish_timeout: Option<Duration>,
-    /// Who is started when a run does not complete.
+    /// The workflows that start when a run does not complete.
     pub handlers: Handlers,
-    /// Who goes on with its unfinished runs when it has changed.
+    /// What becomes of its unfinished runs when a new version of the program has changed it.
     pub on_change: OnChange,
 }
 
-/// The workflows that are started, by their ids, when a run does not complete.
+/// The ids of the workflows that start when a run does not complete.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Handlers {
     /// When it fails.
@@ -37,14 +38,17 @@ impl Handlers {
     pub const NONE: Self = Self { on_failure: None, on_cancel: None };
 }
 
-/// Who goes on with a workflow's unfinished runs when a new version of the program has changed it: its
-/// triggers, its input or its states. (What its steps do, and the code around them, is no change.)
+/// What becomes of a workflow's unfinished runs when a new version of the program has changed the workflow.
+///
+/// A change of its triggers, its input or its states counts. A change of what its steps do, or of the code
+/// around them, does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnChange {
-    /// The new version: it resumes them, and holds those whose journals it contradicts.
+    /// The new version resumes them. It holds the runs whose journals it contradicts.
     Resume,
-    /// Only a version that has the workflow as it was when they began. So let workers of the old one
-    /// live on until [`stranded`](crate::Client::stranded) would not name its runs.
+    /// Only a version with the workflow's old shape goes on with them. Let workers of the old version run
+    /// until those runs are over. [`stranded`](crate::Client::stranded) lists runs that are left without
+    /// such a worker.
     Pin,
 }
 
@@ -62,13 +66,13 @@ impl Config {
         handlers: Handlers::NONE,
     };
 
-    /// Sets how long after its trigger's acceptance a run may begin.
+    /// Sets how long a run may take to begin, from the acceptance of its trigger.
     #[must_use]
     pub const fn start_timeout(self, timeout: Duration) -> Self {
         Self { start_timeout: Some(timeout), ..self }
     }
 
-    /// Sets how long after it has begun a run may take.
+    /// Sets how long a run may take once it has begun.
     #[must_use]
     pub const fn finish_timeout(self, timeout: Duration) -> Self {
         Self { finish_timeout: Some(timeout), ..self }
@@ -98,7 +102,7 @@ impl Config {
         Self { backoff, ..self }
     }
 
-    /// Sets when it starts by itself.
+    /// Sets its schedule.
     #[must_use]
     pub const fn cron(self, cron: Cron) -> Self {
         Self { cron: Some(cron), ..self }
@@ -110,20 +114,20 @@ impl Config {
         Self { flow, ..self }
     }
 
-    /// Sets who goes on with unfinished runs when the workflow has changed.
+    /// Sets what becomes of unfinished runs when the workflow has changed.
     #[must_use]
     pub const fn on_change(self, on_change: OnChange) -> Self {
         Self { on_change, ..self }
     }
 }
 
-/// Exponential backoff: the wait doubles with each attempt, up to a bound, less a random part of up
-/// to half, so that many failures at once do not come back at once.
+/// Exponential backoff: the wait doubles with each attempt, up to a maximum. A random part of up to half is
+/// taken off each wait, so that many steps that failed together are not tried again together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Backoff {
     /// The wait before the first retry.
     pub initial: Duration,
-    /// No wait is longer.
+    /// The longest wait.
     pub max: Duration,
 }
 

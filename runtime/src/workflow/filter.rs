@@ -40,7 +40,7 @@ impl fmt::Debug for Filter {
     }
 }
 
-/// What tells the batches of a workflow apart: `batch(.., key = expression)`.
+/// The key of a workflow's batches: `batch(.., key = expression)`.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Key {

@@ -4,10 +4,11 @@ use super::{Direct, Input, Workflow, WorkflowFn};
 use crate::error_record::ErrorRecord;
 use crate::id::RunId;
 
-/// What a workflow is started with that handles failures: `on_failure = handler`.
+/// The input of a workflow that handles failures: `on_failure = handler`.
 ///
-/// It is started exactly once, in the commit that ends the run, and is a durable run of its own. Of an
-/// app-wide handler, `on_failure: handler` in [`app!`](crate::app), the input is JSON.
+/// The handler is an ordinary workflow with `#[workflow(input)]`. It starts exactly once, in the commit that
+/// ends the failed run. A handler for a whole app, `on_failure: handler` in [`app!`](crate::app), gets the
+/// failed run's input as JSON.
 ///
 /// ```
 /// # use indelible::prelude::*;
@@ -32,21 +33,20 @@ pub struct RunFailed<I = serde_json::Value> {
     pub run: RunId,
     /// Its workflow's id.
     pub workflow: String,
-    /// What it was started with.
+    /// The input of that run.
     pub input: I,
-    /// Why it has failed, and what became of its undos.
+    /// Why it failed, and what became of its undos.
     pub error: ErrorRecord,
 }
 
-/// What a workflow is started with that handles cancellations: `on_cancel = handler`. See
-/// [`RunFailed`].
+/// The input of a workflow that handles cancellations: `on_cancel = handler`. See [`RunFailed`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunCancelled<I = serde_json::Value> {
     /// The run that was cancelled.
     pub run: RunId,
     /// Its workflow's id.
     pub workflow: String,
-    /// What it was started with.
+    /// The input of that run.
     pub input: I,
     /// Why it was cancelled.
     pub reason: String,

@@ -7,7 +7,7 @@ use crate::event::{Event, EventId, Received};
 use crate::id::RunId;
 use crate::payload::{EncodeError, Payload, Undecodable};
 
-/// What a workflow's first parameter may be; it says what starts the workflow.
+/// A type that can be a workflow's first parameter. It decides what starts the workflow.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot start a workflow",
     label = "the first parameter says what starts the workflow",
@@ -16,7 +16,7 @@ use crate::payload::{EncodeError, Payload, Undecodable};
 pub trait Input: Sized + Send + 'static {
     /// What [`Client::start`](crate::Client::start) takes for it.
     type Start: Send;
-    /// What starts the workflow by itself.
+    /// The events or the schedule that start the workflow.
     const TRIGGERS: &'static [Trigger];
     /// How an event becomes the data of a run.
     #[doc(hidden)]
@@ -40,8 +40,8 @@ pub struct TriggerData {
     pub event: Option<EventId>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
-    /// The event's data, or the input. Where one of several triggers has started the run, it stands
-    /// under the trigger's name: `{"ticket/created": {..}}`.
+    /// The event's data, or the input. If the workflow has several triggers, the data stands under the
+    /// trigger's name: `{"ticket/created": {..}}`.
     pub data: Payload,
 }
 

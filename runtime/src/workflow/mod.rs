@@ -45,26 +45,27 @@ use crate::payload::Outcome;
 
 /// A workflow, made with `#[workflow]`.
 ///
-/// The attribute turns the function into a type of the same name, `TestRun<on_ticket_created>`. As a
-/// value the name is how code speaks of the workflow: see [`WorkflowFn`].
+/// The attribute turns the function into a type of the same name, as in `TestRun<on_ticket_created>`. The
+/// name is also a value, with which you start the workflow: see [`WorkflowFn`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
     label = "a workflow is expected here",
     note = "write `#[workflow]` above the async function and give its name"
 )]
+#[doc(alias("orchestration", "durable function"))]
 pub trait Workflow: Send + Sync + 'static {
     /// What starts it: the type of the function's first parameter.
     type Input: Input;
-    /// What it gives in the end.
+    /// What the function returns in its `Ok`.
     type Output: Outcome;
     /// Its states, a variant for each step.
     type State: State;
-    /// The name by which the store knows it. It never changes while runs of it exist.
+    /// Its name in the store. Do not change it while runs of the workflow exist.
     const ID: &'static str;
     /// The path of the function, for messages.
     #[doc(hidden)]
     const PATH: &'static str;
-    /// What starts it by itself.
+    /// The events or the schedule that start it.
     const TRIGGERS: &'static [Trigger] = <Self::Input as Input>::TRIGGERS;
     /// Its configuration.
     const CONFIG: Config = Config::DEFAULT;
@@ -80,8 +81,8 @@ pub trait Workflow: Send + Sync + 'static {
 
 /// A workflow by its name: `runtime.start(on_ticket_created, ..)`.
 ///
-/// What the name stands for is a function that nobody calls, so that it is in nobody's way: a variable
-/// may have the same name, as it may that of any function. A function of one's own takes a workflow so:
+/// The name stands for a function that nobody calls. So a variable may have the same name, as it may have the
+/// name of any function. Your own function can take a workflow like this:
 ///
 /// ```
 /// use indelible::workflow::Direct;
@@ -116,7 +117,7 @@ where
 #[diagnostic::do_not_recommend]
 impl<F: Nothing> WorkflowFn<()> for F {}
 
-/// What a workflow would give that is called. It is started instead: see [`WorkflowFn`].
+/// The type of a workflow's call. Nobody can call a workflow; start it instead: see [`WorkflowFn`].
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Called<W>(PhantomData<W>);
@@ -139,7 +140,7 @@ pub enum Awaits {
     Event {
         /// Its name.
         event: &'static str,
-        /// The wire names of the fields that tell which.
+        /// The fields that `.matching(..)` compares, by their names in JSON.
         fields: &'static [&'static str],
     },
     /// Whatever a helper waits for.
@@ -165,7 +166,7 @@ impl Awaits {
 #[diagnostic::on_unimplemented(
     message = "this step is not part of a workflow",
     label = "not compiled by `#[workflow]` or `#[durable]`",
-    note = "a resumed run finds a step by a state that the attribute makes of its id, in the function under it and through that function's own parameter `step`",
+    note = "steps work only in a function with `#[workflow]` or `#[durable]`, through that function's own parameter `step`: a resumed run finds a step by a state that the attribute makes of its id",
     note = "a function that is called from a workflow and has steps of its own needs `#[durable]`"
 )]
 pub trait State: Copy + Eq + fmt::Debug + Send + Sync + 'static {

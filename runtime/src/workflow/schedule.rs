@@ -9,7 +9,7 @@ use super::trigger::{Cause, Trigger};
 use super::{Input, TriggerData};
 use crate::payload::{EncodeError, Payload, Undecodable};
 
-/// A point in time of a workflow's schedule: what `cron(..)` starts it with.
+/// A point in time of a workflow's schedule: the first parameter of a workflow with `cron(..)`.
 ///
 /// ```
 /// use indelible::prelude::*;
@@ -28,15 +28,15 @@ use crate::payload::{EncodeError, Payload, Undecodable};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Tick {
-    /// When the workflow was due, by its schedule. It may have been started later.
+    /// When the workflow was due by its schedule. The run may start later.
     pub scheduled_at: Timestamp,
-    /// The tick before it that started a run; `None` for the first.
+    /// The last tick before this one that started a run; `None` for the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Timestamp>,
 }
 
 impl Tick {
-    /// A tick by hand, to start a workflow with outside of its schedule.
+    /// Makes a tick by hand, to start a workflow outside of its schedule.
     pub const fn at(scheduled_at: Timestamp) -> Self {
         Self { scheduled_at, previous: None }
     }
@@ -74,25 +74,26 @@ impl Input for Tick {
     }
 }
 
-/// When a workflow starts by itself: `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)`.
+/// The schedule of a workflow: `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)`.
 ///
-/// Where the clock is put forward, a time of day that does not exist that day is due as soon as it has
-/// passed; where it is put back, a time of day that comes twice is due once.
+/// When clocks are put forward, a time of day that does not exist on that day is due as soon as it has
+/// passed. When clocks are put back, a time of day that comes twice is due once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(alias("schedule"))]
 pub struct Cron {
     expression: &'static str,
     zone: &'static str,
     catch_up: CatchUp,
 }
 
-/// What becomes of the ticks that no worker was there for.
+/// What becomes of the ticks that were missed while no worker was running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CatchUp {
-    /// One run, for the last of them.
+    /// One run starts, for the last missed tick.
     One,
-    /// A run for each, in order.
+    /// A run starts for each missed tick, in order.
     All,
-    /// None: a tick that is more than a minute old starts nothing.
+    /// No run starts: a tick that is more than a minute old is skipped.
     None,
 }
 
@@ -139,7 +140,7 @@ impl Cron {
         self.zone
     }
 
-    /// What becomes of the ticks that no worker was there for.
+    /// What becomes of the ticks that were missed while no worker was running.
     pub const fn catch_up(&self) -> CatchUp {
         self.catch_up
     }

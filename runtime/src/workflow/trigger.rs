@@ -8,7 +8,7 @@ use super::batch::listed;
 use crate::event::{Event, Received};
 use crate::payload::{EncodeError, Payload, Undecodable};
 
-/// What starts a workflow by itself.
+/// An event or a schedule that starts a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
     /// Every event of this name.
@@ -18,7 +18,7 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    /// What it is called where several start one workflow: an event's own name, or `tick`.
+    /// Its name among the triggers of a workflow that has several: the event's name, or `tick`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Event(name) => name,

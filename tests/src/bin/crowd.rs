@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut threads_of = tokio::runtime::Builder::new_multi_thread();
     threads_of.worker_threads(threads.parse()?).enable_all().build()?.block_on(async {
         let builder = Runtime::builder(Crowd).database(url).lease(lease);
-        builder.grace(Duration::from_secs(1)).start().await?.until_ctrl_c().await?;
+        builder.grace(Duration::from_secs(1)).start().await?.until_signal().await?;
         Ok(())
     })
 }

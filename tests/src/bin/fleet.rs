@@ -25,6 +25,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .grace(GRACE)
         .start()
         .await?;
-    runtime.until_ctrl_c().await?;
+    runtime.until_signal().await?;
     Ok(())
 }

@@ -22,6 +22,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .grace(Duration::from_millis(100))
         .start()
         .await?;
-    runtime.until_ctrl_c().await?;
+    runtime.until_signal().await?;
     Ok(())
 }

@@ -29,5 +29,5 @@ async fn drive<A: App>(app: A, url: String, ledger: &str) -> indelible::Result<(
         .poll_interval(Duration::from_millis(100))
         .start()
         .await?;
-    runtime.until_ctrl_c().await
+    runtime.until_signal().await
 }

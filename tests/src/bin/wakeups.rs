@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .start()
         .await?;
     let client = runtime.client();
-    runtime.until_ctrl_c().await?;
+    runtime.until_signal().await?;
     println!("{}", client.found_by_polling());
     Ok(())
 }

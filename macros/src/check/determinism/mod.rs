@@ -36,8 +36,8 @@ pub(crate) fn is_kept(model: &WorkflowModel, problems: &Problems) -> Vec<Ident> 
         let Source { why, instead, .. } = source;
         let what = if is_guessed { format!("`{what}`, by its name,") } else { format!("`{what}`") };
         let problem = Problem::at(&place, format!("{what} {why}")).note(
-            "a resumed run goes through its body again from the start, and has to come to the same \
-             steps with the same values",
+            "a resumed run runs its body again from the start, and has to reach the same steps \
+             with the same values",
         );
         problems.report(if is_guessed {
             problem.help(format!(

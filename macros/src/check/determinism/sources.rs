@@ -105,7 +105,7 @@ static SOURCES: &[Source] = &[
             "available_parallelism",
         ],
         why: "reads the environment, which may differ in the process that resumes the run",
-        instead: "lend the setting as a resource, `Resource(settings): Resource<Settings>`, or read it in a step",
+        instead: "take the setting as a resource, `Resource(settings): Resource<Settings>`, or read it in a step",
         ..NONE
     },
     Source {
@@ -201,14 +201,14 @@ static SOURCES: &[Source] = &[
         paths: &["block_on", "block_in_place", "tokio::runtime::", "now_or_never"],
         on_values: &[("block_on", 1), ("now_or_never", 0)],
         why: "polls a future that no checkpoint knows of, again on every resume",
-        instead: "make it a step, and await that: `step.run(\"name-of-the-step\", ..).await`",
+        instead: "put it in a step, and await that: `step.run(\"name-of-the-step\", ..).await`",
         ..NONE
     },
 ];
 
 pub(super) static UNORDERED: Source = Source {
     why: "is iterated over in an order that differs from process to process",
-    instead: "use a `BTreeMap` or `BTreeSet`, or sort what comes out of it first",
+    instead: "use a `BTreeMap` or `BTreeSet`, or sort the items first",
     ..NONE
 };
 

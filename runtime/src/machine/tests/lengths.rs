@@ -14,7 +14,7 @@ const LONG: Begin = workflow!(async |step| {
 fn assert_too_long(end: &End) {
     let End::Failed(error) = end else { panic!("it has not failed: {end:?}") };
     assert_eq!(error.kind, ErrorKind::JournalTooLong);
-    assert!(error.message.contains("more than 10 lines"), "{error}");
+    assert!(error.message.contains("more than 10 entries"), "{error}");
 }
 
 #[test]

@@ -102,9 +102,8 @@ impl fmt::Display for Fault {
             }
             Self::NoUndo { key } => write!(
                 f,
-                "step `{key}` was committed with an undo, and the program has none for it\n  keep \
-                 `.undo(function)` in the expression that makes the step, as long as there are \
-                 unfinished runs"
+                "step `{key}` was committed with an undo, but the program has no undo for it\n  keep \
+                 `.undo(function)` on the step until all runs that have passed it are over"
             ),
         }
     }

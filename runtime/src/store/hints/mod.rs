@@ -174,8 +174,8 @@ impl Hints {
             warn!(
                 polled,
                 what,
-                "only polling has found work: a hint of it was lost, so it may have waited for the \
-                 poll interval; polling has found so much in this process so far"
+                "polling found work whose hint was lost, so the work may have waited for the poll \
+                 interval; `polled` counts such work in this process"
             );
         }
     }

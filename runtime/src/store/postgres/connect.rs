@@ -59,8 +59,8 @@ pub(super) async fn connect(
     };
     if listening.is_none() {
         info!(
-            "the database is reached through a pooler, so this process learns by polling alone what \
-             others have done; give a URL past the pooler with `.hints_database(..)` to be quicker"
+            "the database is behind a pooler, so this process learns only by polling what other \
+             processes have done; to be quicker, give `.hints_database(..)` a URL past the pooler"
         );
     }
     let lent = if reach == Reach::Session { plain } else { options };
@@ -152,14 +152,14 @@ async fn check_direct(options: &PgConnectOptions, which: &str) -> Result<(), Pro
     })?;
     if direct.reach != Reach::Session {
         return Err(Problem::new(
-            "its URL for hints leads to a pooler, too, and hints do not come through one",
-            "give one that leads straight to the server, or none",
+            "its URL for hints leads to a pooler, too, and hints do not pass a pooler",
+            "give a URL that leads straight to the server, or none",
         ));
     }
     if direct.which != which {
         return Err(Problem::new(
             "its URL for hints leads to another database",
-            "give one that leads to the same database of the same server, past the pooler",
+            "give a URL that leads to the same database on the same server, past the pooler",
         ));
     }
     Ok(())
@@ -213,13 +213,13 @@ async fn check(mut connection: PgConnection) -> Result<String, Problem> {
 fn accept(number: i32, version: &str, synchronous_commit: &str) -> Result<(), Problem> {
     if number < OLDEST_SERVER {
         return Err(Problem::new(
-            format!("the server is Postgres {version}, and 13 is the oldest that will do"),
-            "upgrade it",
+            format!("the server is Postgres {version}, but 13 is the oldest supported version"),
+            "upgrade the server",
         ));
     }
     if synchronous_commit == "off" {
         return Err(Problem::new(
-            "`synchronous_commit` is off, so that what is committed could still be lost",
+            "`synchronous_commit` is off, so a crash could lose what was committed",
             "set it to `on` for this database: `ALTER DATABASE … SET synchronous_commit = on`",
         ));
     }

@@ -69,7 +69,7 @@ where
     for _ in 1..ATTEMPTS {
         match attempt().await {
             Err(StoreError::Conflict(error)) => {
-                debug!(%error, "a transaction is tried again, as another was in its way");
+                debug!(%error, "another transaction was in the way; trying again");
             }
             done => return done,
         }

@@ -261,7 +261,7 @@ async fn look(database: &Database, connection: Option<Link>, sent: Sent<'_>) -> 
         Ok::<_, StoreError>(())
     };
     if let Err(error) = looked.await {
-        warn!(%error, "a commit could not look for messages; that is made up for in a moment");
+        warn!(%error, "could not look for messages after a commit; the next look makes up for that");
     }
     flushed
 }

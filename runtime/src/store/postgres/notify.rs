@@ -82,7 +82,9 @@ impl Telling {
         if let Some(speaking) = speaking
             && timeout(PATIENCE, speaking).await.is_err()
         {
-            debug!("the server does not answer, so others were not told of the last commits");
+            debug!(
+                "the server does not answer, so other processes did not hear of the last commits"
+            );
         }
         self.stop_listening();
     }
@@ -115,7 +117,7 @@ async fn speak(database: Database, closing: CancellationToken) {
         if !said.is_empty() {
             let said: Vec<String> = said.iter().map(Hint::to_string).collect();
             while let Err(error) = say(&said).await {
-                debug!(%error, "others could not be told of commits");
+                debug!(%error, "could not tell other processes about commits");
                 if closing.is_cancelled() {
                     return;
                 }
@@ -142,7 +144,7 @@ async fn hear(
         let Some(over) = over else { return };
         loop {
             let Err(error) = hear_once(&database, &over, &app, &mut ready).await;
-            debug!(%error, "hints of other processes do not come in; polling goes on");
+            debug!(%error, "could not listen for hints of other processes; polling goes on");
             drop(ready.take());
             sleep(RETRY).await;
         }
@@ -158,7 +160,7 @@ async fn hear(
             if asked.elapsed() >= poll {
                 asked = tokio::time::Instant::now();
                 if let Err(error) = ask(&database, &mut rounds).await {
-                    debug!(%error, "the ends of runs could not be asked for");
+                    debug!(%error, "could not ask for the ends of runs");
                 }
             }
         }

@@ -135,7 +135,7 @@ impl Changes {
         while !self.writer.is_closed() {
             interval.tick().await;
             if let Err(error) = self.file.check() {
-                debug!(%error, "nothing more is listened for");
+                debug!(%error, "stopped listening for changes of the file");
                 return self.hints.fall_silent();
             }
             let looked = if asked.elapsed() >= poll {

@@ -30,8 +30,8 @@ use serde::{Deserialize, Serialize, Serializer};
 /// assert_eq!(welcome::GRAPH.edges()[1].condition, "event.subscribes");
 /// ```
 ///
-/// It is read from text each time that it is asked: an expression for each state and each edge would
-/// cost rustc more than all else about a workflow's type.
+/// The graph is stored as text and parsed on each call. One expression for each state and edge would cost
+/// rustc more than everything else about a workflow's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Graph {
     /// `29 run fetch`, a state a line.
@@ -83,8 +83,8 @@ impl Graph {
         states
     }
 
-    /// Which may follow which. An error that leaves the body by `?` ends the run from any step;
-    /// that is no edge.
+    /// Which state may follow which. An error that leaves the body by `?` can end the run at any step, and is
+    /// not an edge.
     pub fn edges(&self) -> Vec<Edge> {
         self.edges.lines().map(read_edge).collect()
     }
@@ -108,7 +108,7 @@ pub struct StateDef {
     pub id: &'static str,
     /// What the step does.
     pub kind: StepKind,
-    /// The line on which it stands.
+    /// Its line in the source.
     pub line: u32,
     /// The name of the event that is waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,7 +126,7 @@ pub struct Edge {
     pub from: Node,
     /// Where it leads.
     pub to: Node,
-    /// When, as it stands in the source; empty if always.
+    /// The condition, as it stands in the source; empty if there is none.
     pub condition: &'static str,
 }
 
@@ -146,7 +146,7 @@ pub enum Node {
     End,
     /// The body gives an error of its own.
     Failed,
-    /// The run begins anew.
+    /// The run restarts.
     Restarted,
 }
 
@@ -165,9 +165,9 @@ pub struct Allowed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
-    /// Runs a future of the user's.
+    /// Runs your future.
     Run,
-    /// Runs statements of the user's in the transaction of its own checkpoint.
+    /// Runs your SQL in the transaction that commits the step's outcome.
     Transaction,
     /// Waits for a time.
     Sleep,
@@ -183,7 +183,7 @@ pub enum StepKind {
     Derive,
     /// Calls a helper, whose steps are checkpointed under its name. It has no checkpoint of its own.
     Helper,
-    /// Undoes what another step did. It stands in journals, under that step's key, and in no graph.
+    /// Undoes what another step did. It occurs in journals only, under that step's key.
     Undo,
 }
 

@@ -142,86 +142,86 @@ impl Change {
 
             Self::AppRenamed { from, .. } => Harm {
                 why: format!(
-                    "runs and events are filed under the app's name: no program would go on with those of `{from}`"
+                    "the store files runs and events under the app's name, so no program would go on with those of `{from}`"
                 ),
                 instead: format!("keep the name `{from}`; the type's name may change"),
             },
             Self::WorkflowRemoved => Harm {
-                why: "its unfinished runs would be stranded: no program knows how to go on with them"
+                why: "its unfinished runs would be stranded, because no program could go on with them"
                     .to_owned(),
-                instead: "keep it, without triggers if nothing is to start it, until its runs are over; if it was renamed, keep its id with `#[workflow(id = \"..\")]`"
+                instead: "keep the workflow until its runs are over, without triggers if nothing should start it; if you renamed it, keep its id with `#[workflow(id = \"..\")]`"
                     .to_owned(),
             },
             Self::TriggerRemoved { event } => Harm {
                 why: format!(
-                    "a `{event}` that was accepted and not yet routed would start nothing, and one that started an unfinished run may no longer be read"
+                    "a `{event}` that was accepted but not yet routed would start nothing, and an unfinished run that it started may not be able to read it"
                 ),
-                instead: "keep the trigger until they are worked off".to_owned(),
+                instead: "keep the trigger until those events are routed and those runs are over".to_owned(),
             },
             Self::FormChanged { from, to } => Harm {
                 why: format!(
-                    "what started an unfinished run is stored as {from}; resumed, the run could not read it as {to}, and is held"
+                    "the input of an unfinished run is stored as {from}; when the run resumes, it cannot read that as {to}, and is held"
                 ),
                 instead: format!(
-                    "keep the first parameter {from} until those runs are over, and start a workflow of another id with the new one"
+                    "let the first parameter stay {from} until those runs are over, and give the new one to a workflow with another id"
                 ),
             },
             Self::KindChanged { from, .. } => Harm {
                 why: format!(
-                    "an unfinished run may have recorded a `{from}` there; resumed, it finds something else and is held"
+                    "an unfinished run may have recorded a `{from}` there; when it resumes, it finds something else, and is held"
                 ),
                 instead: "give the new step an id of its own, where no unfinished run has been yet"
                     .to_owned(),
             },
             Self::AwaitedChanged { from, to, .. } => Harm {
                 why: format!(
-                    "an unfinished run may wait for a `{from}`, or have recorded one; resumed, it could not read that as a `{to}`, and would wait in vain for what has come already"
+                    "an unfinished run may wait for a `{from}`, or have recorded one; when it resumes, it cannot read that as a `{to}`, or waits for an event that has already come"
                 ),
                 instead: "give the new wait an id of its own, where no unfinished run has been yet"
                     .to_owned(),
             },
             Self::StepRenamed { from, to } => Harm {
                 why: format!(
-                    "an unfinished run may have recorded `{from}`; resumed, it comes to `{to}`, of which its journal knows nothing, and is held"
+                    "an unfinished run may have recorded `{from}`; when it resumes, it comes to `{to}`, which is not in its journal, and is held"
                 ),
-                instead: format!("keep the id `{from}`; what the step does, and the code around it, may change"),
+                instead: format!("keep the id `{from}`; you may change what the step does, and the code around it"),
             },
             Self::StepRemoved { id } => Harm {
                 why: format!(
-                    "an unfinished run may have recorded `{id}`; resumed, it never comes to it, and is held"
+                    "an unfinished run may have recorded `{id}`; when it resumes, it does not come to that step, and is held"
                 ),
-                instead: "keep the step, if need be with nothing in it, until the runs that may have passed it are over"
+                instead: "keep the step until the runs that may have passed it are over; it may do nothing"
                     .to_owned(),
             },
             Self::StepInserted { id, before: Some(before) } => Harm {
                 why: format!(
-                    "an unfinished run may have recorded `{before}` already; resumed, it comes to `{id}` first, of which its journal knows nothing, and is held"
+                    "an unfinished run may have recorded `{before}` already; when it resumes, it comes to `{id}` first, which is not in its journal, and is held"
                 ),
-                instead: "add it after the last step, or put the work into a step that is there"
+                instead: "add the step after the last one, or put its work into an existing step"
                     .to_owned(),
             },
             Self::StepInserted { id, before: None } => Harm {
                 why: format!(
-                    "an unfinished run may have gone another way from there; resumed, it comes to `{id}`, of which its journal knows nothing, and is held"
+                    "an unfinished run may have gone on without it; when the run resumes, it comes to `{id}`, which is not in its journal, and is held"
                 ),
-                instead: "add it where the run was over, or put the work into a step that is there"
+                instead: "add the step where the run was over, or put its work into an existing step"
                     .to_owned(),
             },
             Self::StepMoved { .. } => Harm {
-                why: "an unfinished run has recorded the steps in their old order; resumed, it comes to them in another, and is held"
+                why: "an unfinished run may have recorded the steps in their old order; when it resumes, it comes to them in another order, and is held"
                     .to_owned(),
                 instead: "keep the old order".to_owned(),
             },
-            Self::DerivedRenamed { from, to } => Harm {
+            Self::DerivedRenamed { from, .. } => Harm {
                 why: format!(
-                    "the value is derived from the id: an unfinished run that used the value of `{from}` would go on with another one from `{to}`, and effects that are keyed by it would happen twice"
+                    "the value is derived from the id; an unfinished run that used `{from}` would go on with another value, and effects that use it as their key would happen twice"
                 ),
                 instead: format!("keep the id `{from}`"),
             },
             Self::Rewired { .. } => Harm {
-                why: "an unfinished run may have gone a way that is no longer there, or would now go another; resumed, it contradicts its journal and is held"
+                why: "an unfinished run may have taken a way that is gone, or would now take another one; when it resumes, it contradicts its journal, and is held"
                     .to_owned(),
-                instead: "keep the ways between the steps, or begin a workflow of another id for new runs"
+                instead: "keep the order in which steps may follow one another, or write a workflow with another id for new runs"
                     .to_owned(),
             },
             Self::SettingRemoved { setting } => {
@@ -229,35 +229,35 @@ impl Change {
                 let step = setting.strip_prefix(UNDO)?.trim();
                 Harm {
                     why: format!(
-                        "an unfinished run may have committed `{step}` to be undone if it fails; then it finds no undo, and is held"
+                        "an unfinished run may have committed `{step}`, to be undone if it fails; if it fails, it finds no undo, and is held"
                     ),
-                    instead: "keep the undo, if need be with nothing in it, until the runs that may have passed the step are over"
+                    instead: "keep the undo until the runs that may have passed the step are over; it may do nothing"
                         .to_owned(),
                 }
             }
             Self::EventRemoved => Harm {
-                why: "those that were accepted and not yet routed would start nothing, and unfinished runs that wait for one would wait in vain"
+                why: "events that were accepted but not yet routed would start nothing, and unfinished runs that wait for such an event would wait for ever"
                     .to_owned(),
-                instead: "keep the event in `app!` until they are worked off".to_owned(),
+                instead: "keep the event in `app!` until those events are routed and those runs are over".to_owned(),
             },
             Self::FieldRemoved { path } => Harm {
                 why: format!(
-                    "an unfinished run that has read `{path}` may decide otherwise when it resumes without it, and an earlier program, still running during a deploy, may not read what this one sends"
+                    "an unfinished run that has read `{path}` may take another way when it resumes without the field; and while you deploy, the program before may not be able to read what this one sends"
                 ),
-                instead: "make the field optional and stop reading it; remove it once no run that began before is unfinished"
+                instead: "make the field optional and stop reading it; remove it once all runs that began before are over"
                     .to_owned(),
             },
             Self::FieldRequired { path, .. } => Harm {
                 why: format!(
-                    "data that is stored may have no `{path}`: runs that it started could not be resumed, and it could start none"
+                    "stored data may lack `{path}`; runs that it started could not resume, and it could not start new ones"
                 ),
                 instead: "make it an `Option`, or give it a default with `#[serde(default)]`".to_owned(),
             },
             Self::FieldRetyped { from, .. } => Harm {
                 why: format!(
-                    "data that is stored has {from} there and could not be read: runs that it started could not be resumed, and it could start none"
+                    "stored data has {from} there, and could not be read; runs that it started could not resume, and it could not start new ones"
                 ),
-                instead: "add an optional field of the new type beside it, or a type that reads both"
+                instead: "add an optional field of the new type, or use a type that reads both"
                     .to_owned(),
             },
         };
@@ -300,16 +300,16 @@ impl fmt::Display for Change {
             Self::AppRenamed { from, to } => write!(f, "`{from}` was renamed to `{to}`"),
             Self::WorkflowAdded | Self::EventAdded => f.write_str("new"),
             Self::WorkflowRemoved | Self::EventRemoved => f.write_str("removed"),
-            Self::TriggerAdded { event } => write!(f, "`{event}` starts it, too"),
+            Self::TriggerAdded { event } => write!(f, "`{event}` now starts it, too"),
             Self::TriggerRemoved { event } => write!(f, "`{event}` no longer starts it"),
             Self::FormChanged { from, to } => {
-                write!(f, "the first parameter was {from} and is {to}")
+                write!(f, "the first parameter was {from} and is now {to}")
             }
             Self::KindChanged { id, from, to } => {
-                write!(f, "the step `{id}` was a `{from}` and is a `{to}`")
+                write!(f, "the step `{id}` was a `{from}` and is now a `{to}`")
             }
             Self::AwaitedChanged { id, from, to } => {
-                write!(f, "the step `{id}` waited for `{from}` and waits for `{to}`")
+                write!(f, "the step `{id}` waited for `{from}` and now waits for `{to}`")
             }
             Self::StepRenamed { from, to } => {
                 write!(f, "the step `{from}` was renamed to `{to}`")
@@ -319,14 +319,14 @@ impl fmt::Display for Change {
                 write!(f, "the step `{id}` was inserted before `{before}`")
             }
             Self::StepInserted { id, before: None } => {
-                write!(f, "the step `{id}` was inserted where a run went on without it")
+                write!(f, "the step `{id}` was inserted at a place where runs went on without it")
             }
             Self::StepAppended { id } => write!(f, "the step `{id}` was added at the end"),
             Self::StepMoved { id, before: Some(before) } => {
-                write!(f, "the step `{id}` was reordered, to stand before `{before}`")
+                write!(f, "the step `{id}` was moved before `{before}`")
             }
             Self::StepMoved { id, before: None } => {
-                write!(f, "the step `{id}` was reordered, to stand last")
+                write!(f, "the step `{id}` was moved to the end")
             }
             Self::DerivedRenamed { from, to } => {
                 write!(f, "the value `{from}` was renamed to `{to}`")
@@ -338,21 +338,23 @@ impl fmt::Display for Change {
             }
             Self::SettingAdded { setting } => write!(f, "`{setting}` was added"),
             Self::SettingRemoved { setting } => write!(f, "`{setting}` was removed"),
-            Self::Redrawn => f.write_str("drawn anew, the same for every run"),
+            Self::Redrawn => {
+                f.write_str("the graph is written differently, but is the same for every run")
+            }
             Self::FieldAdded { path } => write!(f, "the optional field `{path}` is new"),
             Self::FieldRemoved { path } => write!(f, "the field `{path}` was removed"),
             Self::FieldRequired { path, new: true } => {
                 write!(f, "the field `{path}` is new and required")
             }
             Self::FieldRequired { path, new: false } => {
-                write!(f, "the field `{path}` was optional and is required")
+                write!(f, "the field `{path}` was optional and is now required")
             }
             Self::FieldOptional { path } => write!(f, "the field `{path}` has become optional"),
             Self::FieldWidened { path, from, to } => {
-                write!(f, "the field `{path}` was {from} and takes {to}")
+                write!(f, "the field `{path}` was {from} and now takes {to}")
             }
             Self::FieldRetyped { path, from, to } => {
-                write!(f, "the type of the field `{path}` was {from} and is {to}")
+                write!(f, "the type of the field `{path}` was {from} and is now {to}")
             }
         }
     }
