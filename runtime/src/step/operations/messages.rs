@@ -28,12 +28,9 @@ impl Operations {
 
     /// Offers an event to the first wait for it from a place on; whether there is one.
     fn offer(&mut self, event: Message, from: u64) -> bool {
-        let offered = self.table.offer(event, from);
-        let is_offered = offered.is_ok();
-        if let Err(event) = offered {
-            self.outbox.discard_message(event.id);
-        }
-        is_offered
+        let Some(unwanted) = self.table.offer(event, from) else { return true };
+        self.outbox.discard_message(unwanted.id);
+        false
     }
 
     /// Enters a step whose child is under way: all that is left to do is to wait for its end.

@@ -159,7 +159,7 @@ impl Operations {
         let has_to_wait = || {
             kind == StepKind::Transaction
                 && self.terms.transaction_limit().is_some()
-                && !(self.outbox.is_clear() && !self.table.is_in_transaction())
+                && (!self.outbox.is_clear() || self.table.is_in_transaction())
         };
         self.fault.is_none() && self.gate.is_open_to(kind) && !has_to_wait()
     }

@@ -201,8 +201,8 @@ impl Table {
 
     /// Offers an event to the first wait for it, in the order in which they were entered, beginning with
     /// the one of this place. Gives it back if there is none.
-    pub(super) fn offer(&mut self, message: Message, from: u64) -> Result<(), Message> {
-        let Content::Event { name, data, .. } = &message.content else { return Err(message) };
+    pub(super) fn offer(&mut self, message: Message, from: u64) -> Option<Message> {
+        let Content::Event { name, data, .. } = &message.content else { return Some(message) };
         // The store keeps nothing but JSON.
         let data = data.decode::<serde_json::Value>().unwrap_or_default();
         let is_for = |awaited: &Awaited| awaited.is_for(name, &data);
@@ -216,10 +216,10 @@ impl Table {
                     && operation.entering.awaited.as_ref().is_some_and(is_for)
             })
             .min_by_key(|operation| operation.order);
-        let Some(operation) = wait else { return Err(message) };
+        let Some(operation) = wait else { return Some(message) };
         operation.offer = Some(message);
         operation.wake();
-        Ok(())
+        None
     }
 
     /// An event was declined, and offered to another wait.
