@@ -295,6 +295,7 @@ async fn a_resource_that_is_not_lent_is_named_at_start() {
     let database = Fresh::sqlite().await;
     let started = Runtime::builder(Desk).database(database.url()).start().await;
     let Err(error) = started else { panic!("it started") };
-    assert!(error.to_string().contains("takes a `Resource<runtime::Office>` and none is lent"));
+    let expected = "takes a `Resource<runtime::Office>`, but the program has none";
+    assert!(error.to_string().contains(expected), "{error}");
     assert!(error.to_string().contains("add `.resource(..)`"), "{error}");
 }

@@ -227,15 +227,19 @@ async fn verbs_say_why_they_are_refused(database: Fresh) {
     let error = run.retry().await.expect_err("it has completed");
     assert_eq!(
         error.to_string(),
-        format!("run {} is completed: only a failed run is retried", run.id())
+        format!("run {} is completed: only a failed run can be retried", run.id())
     );
     let error = run.fork("paint").await.expect_err("it has not");
-    let expected = format!("run {} has recorded no state `paint`; it has `cut`, `join`", run.id());
+    let expected = format!(
+        "run {} has not recorded the state `paint`; it has recorded `cut`, `join`",
+        run.id()
+    );
     assert_eq!(error.to_string(), expected);
     let error = asleep.replay().await.expect_err("it sleeps");
     assert!(matches!(error, Error::NotOver { .. }), "{error}");
     let error = runtime.replay(run.id()).input(order, 4).await.expect_err("it is a `build`");
-    let expected = format!("run {} is one of `build`, and the input is one of `order`", run.id());
+    let expected =
+        format!("run {} is a run of `build`, but the input is one for `order`", run.id());
     assert_eq!(error.to_string(), expected);
     for error in [
         runtime.retry(nobody).await.expect_err("there is none"),

@@ -326,7 +326,7 @@ async fn a_run_that_takes_ten_workers_down_fails_as_a_crash_loop() {
     assert!(last.ended().is_none(), "the eleventh worker lives");
     let error = run.record().await.expect("its record").error.expect("it has failed");
     assert_eq!(error.kind, ErrorKind::CrashLoop);
-    assert!(error.message.contains("this had begun: the step `fall`"), "{}", error.message);
+    assert!(error.message.contains("these had begun: the step `fall`"), "{}", error.message);
     assert_eq!(scene.traces("fall").await.len(), 10);
     assert_eq!(run.journal().await.expect("its journal").len(), 1, "its first step is on record");
 }

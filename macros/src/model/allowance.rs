@@ -3,7 +3,7 @@ use quote::ToTokens;
 use syn::Ident;
 use syn::spanned::Spanned as _;
 
-use super::configuration::string;
+use super::values::string;
 use crate::parse::{Argument, Value, did_you_mean, parse_arguments};
 use crate::problem::{Problem, Problems};
 

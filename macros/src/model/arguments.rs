@@ -2,7 +2,8 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
 
-use super::configuration::{Backoff, Configuration, OnChange, Timeout, path, text};
+use super::configuration::{Backoff, Configuration, OnChange, Timeout};
+use super::values::{path, text};
 use super::{Allowance, Batch, Cron, Filter, MOST_RETRIES};
 use crate::parse::{Argument, CancelSyntax, Value, did_you_mean};
 use crate::problem::{Problem, Problems};
@@ -247,6 +248,45 @@ fn place(name: &Ident, value: &Value) -> TokenStream {
     match value {
         Value::Expr(value) => value.to_token_stream(),
         _ => name.to_token_stream(),
+    }
+}
+
+impl Configuration {
+    pub(crate) fn new(arguments: Vec<Argument>, problems: &Problems) -> Self {
+        let mut configuration = Self::default();
+        let mut seen: Vec<Ident> = Vec::new();
+        for argument in arguments {
+            if let Some(first) = seen.iter().find(|name| **name == argument.name) {
+                problems.report(Problem::at(&argument.name, format!("`{first}` is given twice")));
+                continue;
+            }
+            let known = Known::named(&argument.name);
+            if !known.is_some_and(|known| known.repeats) {
+                seen.push(argument.name.clone());
+            }
+            match known {
+                Some(known) => known.read(&mut configuration, argument, problems),
+                None => problems.report(unknown(&argument.name)),
+            }
+        }
+        configuration
+    }
+
+    /// What `#[durable(..)]` says.
+    pub(crate) fn of_helper(arguments: Vec<Argument>, problems: &Problems) -> Self {
+        let mut configuration = Self::default();
+        for argument in arguments {
+            let name = &argument.name;
+            let known = Known::named(name).filter(|_| name == "allow" || name == "crate");
+            match known {
+                Some(known) => known.read(&mut configuration, argument, problems),
+                None => problems.report(
+                    Problem::at(name, format!("`#[durable]` has no argument `{name}`"))
+                        .help("the workflow that calls a helper has the ids, retries and triggers"),
+                ),
+            }
+        }
+        configuration
     }
 }
 

@@ -3,8 +3,8 @@ use std::time::Duration;
 use proc_macro2::TokenStream;
 use syn::{Expr, ExprLit, Ident, Lit};
 
-use super::configuration::string;
 use super::graph::as_written;
+use super::values::string;
 use crate::parse::{Argument, Value, did_you_mean, parse_arguments, parse_duration};
 use crate::problem::{Problem, Problems};
 

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use proc_macro2::TokenStream;
-use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
+use syn::{Ident, LitStr, Path};
 
-use super::arguments::{self, Known};
+use super::values::string;
 use super::{Allowance, Batch, Cron, Filter};
-use crate::parse::{Argument, CancelSyntax, Value, did_you_mean, parse_arguments, parse_duration};
+use crate::parse::{Argument, CancelSyntax, did_you_mean, parse_arguments, parse_duration};
 use crate::problem::{Problem, Problems};
 
 /// What `#[workflow(..)]` says.
@@ -66,46 +66,9 @@ pub(crate) struct Timeout {
 }
 
 impl Configuration {
-    pub(crate) fn new(arguments: Vec<Argument>, problems: &Problems) -> Self {
-        let mut configuration = Self::default();
-        let mut seen: Vec<Ident> = Vec::new();
-        for argument in arguments {
-            if let Some(first) = seen.iter().find(|name| **name == argument.name) {
-                problems.report(Problem::at(&argument.name, format!("`{first}` is given twice")));
-                continue;
-            }
-            let known = Known::named(&argument.name);
-            if !known.is_some_and(|known| known.repeats) {
-                seen.push(argument.name.clone());
-            }
-            match known {
-                Some(known) => known.read(&mut configuration, argument, problems),
-                None => problems.report(arguments::unknown(&argument.name)),
-            }
-        }
-        configuration
-    }
-
     /// What starts runs that have no fields of their own: a schedule, or several events at once.
     pub(crate) fn gathered(&self) -> Option<&Ident> {
         self.scheduled.as_ref().or(self.batched.as_ref())
-    }
-
-    /// What `#[durable(..)]` says.
-    pub(crate) fn of_helper(arguments: Vec<Argument>, problems: &Problems) -> Self {
-        let mut configuration = Self::default();
-        for argument in arguments {
-            let name = &argument.name;
-            let known = Known::named(name).filter(|_| name == "allow" || name == "crate");
-            match known {
-                Some(known) => known.read(&mut configuration, argument, problems),
-                None => problems.report(
-                    Problem::at(name, format!("`#[durable]` has no argument `{name}`"))
-                        .help("the workflow that calls a helper has the ids, retries and triggers"),
-                ),
-            }
-        }
-        configuration
     }
 }
 
@@ -158,28 +121,5 @@ impl Backoff {
         Problem::at(method, "`backoff` is given its parts by their names")
             .note("`initial` is the first wait, which doubles from attempt to attempt up to `max`")
             .help(".backoff(initial = \"1s\", max = \"5m\")")
-    }
-}
-
-/// The value of an argument that takes a string literal.
-pub(crate) fn string(name: &Ident, value: Value, example: &str) -> Result<LitStr, Problem> {
-    text(name, value).map_err(|problem| problem.help(format!("{name} = {example}")))
-}
-
-/// The same, with no word on how it is written.
-pub(super) fn text(name: &Ident, value: Value) -> Result<LitStr, Problem> {
-    match value {
-        Value::Expr(Expr::Lit(ExprLit { lit: Lit::Str(literal), .. })) => Ok(literal),
-        Value::Expr(other) => Err(Problem::at(&other, format!("`{name}` takes a string literal"))),
-        _ => Err(Problem::at(name, format!("`{name}` takes a value"))),
-    }
-}
-
-/// The value of `crate = path`.
-pub(crate) fn path(name: &Ident, value: Value) -> Result<Path, Problem> {
-    match value {
-        Value::Expr(Expr::Path(path)) if path.qself.is_none() => Ok(path.path),
-        _ => Err(Problem::at(name, "`crate` takes the path of the crate `indelible`")
-            .help("crate = ::indelible")),
     }
 }

@@ -3,7 +3,7 @@ use quote::format_ident;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Ident, LitStr, Token};
 
-use super::configuration::string;
+use super::values::string;
 use crate::parse::{Argument, Value, check_cron, did_you_mean, parse_arguments, parse_zone};
 use crate::problem::{Problem, Problems};
 

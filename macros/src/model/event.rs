@@ -1,7 +1,7 @@
 use syn::{Ident, LitStr, Path};
 
-use super::configuration::{path, string};
 use super::event_fields::{EventField, fields};
+use super::values::{path, string};
 use crate::parse::{Argument, DeriveSyntax, did_you_mean};
 use crate::problem::{Problem, Problems};
 

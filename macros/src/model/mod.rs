@@ -22,6 +22,7 @@ mod restart;
 mod step;
 mod triggers;
 mod ungrouped;
+mod values;
 mod walk;
 mod workflow;
 

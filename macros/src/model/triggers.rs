@@ -1,6 +1,6 @@
 use syn::{Data, Fields, Ident, Path, Type, Variant};
 
-use super::configuration::path;
+use super::values::path;
 use crate::parse::{Argument, DeriveSyntax, did_you_mean};
 use crate::problem::{Problem, Problems};
 

@@ -131,12 +131,6 @@ pub fn key_text<K: Serialize + ?Sized>(key: &K) -> String {
     }
 }
 
-/// The events of one batch as a list.
-pub(crate) fn listed<'a>(events: impl IntoIterator<Item = &'a Payload>) -> Payload {
-    let events: Vec<&str> = events.into_iter().map(Payload::as_str).collect();
-    Payload::stored(format!("[{}]", events.join(",")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,8 @@
-use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::trigger::{Cause, Form, Trigger};
-use crate::event::{Event, EventId, Received};
-use crate::id::RunId;
+use super::trigger::{Cause, Form, Trigger, TriggerData};
+use crate::event::{Event, Received};
 use crate::payload::{EncodeError, Payload, Undecodable};
 
 /// A type that can be a workflow's first parameter. It decides what starts the workflow.
@@ -29,20 +27,6 @@ pub trait Input: Sized + Send + 'static {
     /// Writes what the workflow is started with directly.
     #[doc(hidden)]
     fn encode(start: &Self::Start, limit: usize) -> Result<Payload, EncodeError>;
-}
-
-/// What started a run, as stored.
-#[derive(Debug, Clone)]
-pub struct TriggerData {
-    /// The run.
-    pub run: RunId,
-    /// The event; `None` for a run that was started directly.
-    pub event: Option<EventId>,
-    /// When it was accepted.
-    pub accepted_at: Timestamp,
-    /// The event's data, or the input. If the workflow has several triggers, the data stands under the
-    /// trigger's name: `{"ticket/created": {..}}`.
-    pub data: Payload,
 }
 
 #[diagnostic::do_not_recommend]

@@ -25,7 +25,6 @@ mod trigger;
 use std::fmt;
 use std::marker::PhantomData;
 
-pub(crate) use self::batch::listed;
 pub use self::batch::{Batch, Batched, key_text};
 pub use self::cancel::{CancelOn, Compared, compared};
 pub use self::config::{Backoff, Config, Handlers, OnChange};
@@ -36,11 +35,11 @@ pub use self::handler::{
     OfCancellation, OfFailure, RunCancelled, RunFailed, on_any_cancel, on_any_failure, on_cancel,
     on_failure,
 };
-pub use self::input::{Direct, Input, TriggerData};
+pub use self::input::{Direct, Input};
 pub(crate) use self::schedule::Due;
 pub use self::schedule::{CatchUp, Cron, Tick};
-pub use self::trigger::{Cause, Form, Trigger};
-pub(crate) use self::trigger::{misfit, unnamed};
+pub use self::trigger::{Cause, Form, Trigger, TriggerData};
+pub(crate) use self::trigger::{listed, misfit, unnamed};
 use crate::payload::Outcome;
 
 /// A workflow, made with `#[workflow]`.

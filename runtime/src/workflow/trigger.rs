@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::de::Error as _;
 use serde_json::value::RawValue;
 
-use super::TriggerData;
-use super::batch::listed;
-use crate::event::{Event, Received};
+use crate::event::{Event, EventId, Received};
+use crate::id::RunId;
 use crate::payload::{EncodeError, Payload, Undecodable};
 
 /// An event or a schedule that starts a workflow.
@@ -126,4 +126,24 @@ pub(crate) fn unnamed(data: &TriggerData) -> Result<(String, TriggerData), Undec
 pub(crate) fn misfit(reason: String) -> Undecodable {
     let path = serde_path_to_error::Track::new().path();
     Undecodable::new(path, serde_json::Error::custom(reason))
+}
+
+/// What started a run, as stored.
+#[derive(Debug, Clone)]
+pub struct TriggerData {
+    /// The run.
+    pub run: RunId,
+    /// The event; `None` for a run that was started directly.
+    pub event: Option<EventId>,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// The event's data, or the input. If the workflow has several triggers, the data stands under the
+    /// trigger's name: `{"ticket/created": {..}}`.
+    pub data: Payload,
+}
+
+/// The events of one batch as a list.
+pub(crate) fn listed<'a>(events: impl IntoIterator<Item = &'a Payload>) -> Payload {
+    let events: Vec<&str> = events.into_iter().map(Payload::as_str).collect();
+    Payload::stored(format!("[{}]", events.join(",")))
 }

@@ -46,7 +46,10 @@ pub(super) async fn a_schema_for_newer_programs_is_refused(world: World) {
 
     world.database.execute(&newer(999)).await;
     let error = open(&world.database.url(), None).await.err().expect("this program is too old");
-    assert!(error.to_string().contains("for programs of schema version 999 or newer"), "{error}");
+    assert!(
+        error.to_string().contains("needs a program of schema version 999 or newer"),
+        "{error}"
+    );
     assert!(error.to_string().contains("build this program with a newer version"), "{error}");
 }
 

@@ -394,7 +394,8 @@ mod tests {
     #[tokio::test]
     async fn without_a_pooler_settings_are_the_sessions_and_hints_are_heard() {
         on_postgres(|world: World| async move {
-            let connected = connected(&world, None).await.ok().expect("it connects");
+            let connected =
+                connected(&world, None).await.map_err(|it| it.cause).expect("it connects");
             assert_eq!(connected.database.reach(), Reach::Session);
             assert!(connected.listening.is_some());
         })
@@ -402,7 +403,7 @@ mod tests {
     }
 
     async fn is_noticed(world: World) {
-        let connected = connected(&world, None).await.ok().expect("it connects");
+        let connected = connected(&world, None).await.map_err(|it| it.cause).expect("it connects");
         assert_eq!(connected.database.reach(), Reach::Transaction);
         assert!(connected.listening.is_none());
         let mut link = connected.database.acquire().await.expect("it answers");
@@ -435,7 +436,8 @@ mod tests {
     async fn a_url_for_hints_has_to_lead_to_the_same_database_past_the_pooler() {
         on_pooled(POOLER, |world: World| async move {
             let direct = world.database.hints_url().expect("there is a pooler");
-            let heard = connected(&world, Some(&direct)).await.ok().expect("it is right");
+            let heard =
+                connected(&world, Some(&direct)).await.map_err(|it| it.cause).expect("it is right");
             assert!(heard.listening.is_some());
             let pooled = world.database.url();
             let refused = connected(&world, Some(&pooled)).await.err().expect("it is the same way");
