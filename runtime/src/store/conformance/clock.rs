@@ -43,13 +43,10 @@ impl StoppedClock {
                         current_database()
                     ); END $$";
                 sqlx::raw_sql(shadow).execute(&mut connection).await.expect("it can be shadowed");
-                if database.hints_url().is_some() {
-                    // A pooler's sessions outlive the stores that have used them.
-                    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                               WHERE datname = current_database() AND pid <> pg_backend_pid()
-                                 AND query NOT LIKE 'LISTEN%'";
-                    sqlx::raw_sql(end).execute(&mut connection).await.expect("they are ended");
-                }
+                connection.close().await.expect("it can be closed");
+                // A pooler's sessions outlive the stores that have used them.
+                database.end_pooled_sessions().await;
+                let connection = database.connect_to_postgres().await.expect("it is there");
                 Self::Postgres(Box::new(connection))
             }
         };

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Executor as _, PgConnection, SqliteConnection,
+};
 use uuid::Uuid;
 
 use crate::id::WorkerId;
@@ -113,6 +115,34 @@ impl TestDatabase {
         match &self.0 {
             Kind::Postgres { server, name, pooler: Some(_) } => Some(url_to(server, name)),
             _ => None,
+        }
+    }
+
+    /// Ends the sessions that a pooler keeps, if there is one. They are as the database was set when they
+    /// began.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer.
+    pub(in crate::store) async fn end_pooled_sessions(&self) {
+        const END: &str = "
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()
+              AND query NOT LIKE 'LISTEN%'";
+        let Kind::Postgres { server, name, pooler: Some(pooler) } = &self.0 else { return };
+        let options = server.as_ref().clone().database(name);
+        let mut connection = PgConnection::connect_with(&options).await.expect("it is there");
+        while !connection.fetch_all(END).await.expect("they are ended").is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // The pooler learns of it when it next looks at them.
+        let options = pooler.as_ref().clone().database(name).extra_float_digits(None);
+        let asks = async || {
+            let mut connection = PgConnection::connect_with(&options).await?;
+            connection.execute("SELECT 1").await
+        };
+        while asks().await.is_err() {
+            tokio::task::yield_now().await;
         }
     }
 

@@ -371,10 +371,7 @@ mod tests {
             'ALTER DATABASE %I SET default_transaction_isolation = serializable',
             current_database()); END $$";
         world.database.execute(serializable).await;
-        // A pooler's sessions are as they were when they began.
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        world.database.execute(end).await;
+        world.database.end_pooled_sessions().await;
         let connected = connected(&world, None).await.unwrap_or_else(|it| panic!("{}", it.cause));
         let levels = isolation(&connected.database).await;
         assert_eq!(levels, ["read committed", "read committed"]);
