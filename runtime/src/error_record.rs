@@ -76,7 +76,7 @@ pub enum ErrorKind {
     Cancelled,
     /// Ten workers in a row went down while they drove the run, and the run committed nothing in between.
     CrashLoop,
-    /// The run's journal has more than 50,000 entries, all of which every resume would have to read.
+    /// The run's journal has more than 50,000 entries. Every resume would have to read all of them.
     JournalTooLong,
 }
 

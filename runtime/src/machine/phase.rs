@@ -28,7 +28,7 @@ pub(super) struct Deadline {
     pub(super) reason: String,
 }
 
-/// What becomes of a run of which nothing is polled.
+/// How a run ends. Its body and its undos are not polled any more.
 pub(super) enum EndState {
     /// Its end is to be committed.
     Reached(End),

@@ -1,4 +1,4 @@
-//! What the workflows of an app make of events, sorted by what is written for it.
+//! Admissions sorted for the tables that they are written to.
 
 use jiff::Timestamp;
 

@@ -3,8 +3,8 @@
 //!
 //! Time is virtual. When the run waits only for a sleep, or for the next attempt of a step, time jumps to the
 //! end of that wait. While a step is in progress, virtual time stands still. A step's time-out, or a sleep
-//! beside the step, then takes as long as tokio's clock says. With `#[tokio::test(start_paused = true)]`
-//! that clock jumps, too.
+//! beside the step, then takes real time. With `#[tokio::test(start_paused = true)]` it takes none, because
+//! tokio's clock jumps, too.
 
 mod clock;
 mod journals;

@@ -96,7 +96,7 @@ fn judge(name: &str, floors: &BTreeMap<String, usize>, imports: &[Import]) -> Ve
     faults
 }
 
-/// The groups of files each of which reaches each other one by imports.
+/// The groups of files that import one another in a circle.
 fn circles(imports: &[Import]) -> Vec<Vec<String>> {
     let mut next: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for Import { from, to } in imports {

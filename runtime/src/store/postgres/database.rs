@@ -119,7 +119,10 @@ impl Database {
     /// A link on which each statement commits by itself. What that has stirred, the caller
     /// [tells](Self::committed).
     pub(super) async fn acquire(&self) -> Result<Link, StoreError> {
-        Link::alone(&self.pool, self.reach).await
+        Ok(match self.reach {
+            Reach::Session => Link::Session(self.pool.acquire().await?),
+            Reach::Transaction => Link::Statements(self.pool.clone()),
+        })
     }
 
     /// A statement outside of a transaction has stirred this.
@@ -175,18 +178,18 @@ pub(super) enum Link {
 }
 
 impl Link {
-    /// One on which each statement commits by itself.
-    pub(super) async fn alone(pool: &PgPool, reach: Reach) -> Result<Self, StoreError> {
-        Ok(match reach {
-            Reach::Session => Self::Session(pool.acquire().await?),
-            Reach::Transaction => Self::Statements(pool.clone()),
-        })
-    }
-
     /// Commits what has not committed by itself.
     pub(super) async fn commit(self) -> Result<(), Error> {
         match self {
             Self::Transaction(tx, _) => tx.commit().await,
+            Self::Session(_) | Self::Statements(_) => Ok(()),
+        }
+    }
+
+    /// Takes back what has not committed by itself.
+    pub(super) async fn rollback(self) -> Result<(), Error> {
+        match self {
+            Self::Transaction(tx, _) => tx.rollback().await,
             Self::Session(_) | Self::Statements(_) => Ok(()),
         }
     }

@@ -2,6 +2,8 @@
 //! wait for its lease to run out. That is so after a crash with a supervisor, and where a developer
 //! starts a program again.
 
+use std::sync::LazyLock;
+
 use uuid::Uuid;
 
 use super::database::Link;
@@ -10,16 +12,22 @@ use crate::store::StoreError;
 /// Goes over all workers: there is one row a process.
 const NEIGHBOURS: &str = "SELECT id, pid FROM indelible.workers WHERE machine = $1";
 
-/// Names what process ids mean something in: one namespace of processes since one start of one machine.
+/// Where the id of a process means one process: a namespace of processes, since one start of one machine.
 /// `None` where that cannot be told; then leases decide.
-pub(super) fn machine() -> Option<String> {
-    #[cfg(target_os = "linux")]
-    {
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
-        Some(format!("{} {}", boot.trim(), namespace.display()))
-    }
-    #[cfg(not(target_os = "linux"))]
+pub(super) fn machine() -> Option<&'static str> {
+    static MACHINE: LazyLock<Option<String>> = LazyLock::new(this_machine);
+    MACHINE.as_deref()
+}
+
+#[cfg(target_os = "linux")]
+fn this_machine() -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(format!("{} {}", boot.trim(), namespace.display()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn this_machine() -> Option<String> {
     None
 }
 

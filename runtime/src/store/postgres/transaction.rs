@@ -83,7 +83,8 @@ pub(super) async fn conclude(
         Err(error) => return Err(error),
     };
     if !flushed.evicted.is_empty() {
-        // It is rolled back as it is dropped.
+        // Whether the server hears of it or not, nothing is committed.
+        let _ = link.rollback().await;
         return Ok(Concluded::Committed(flushed));
     }
     match link.commit().await {
