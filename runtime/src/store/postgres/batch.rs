@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::value::Time;
 use crate::journal::{Change, Due, round_up};
-use crate::store::RunCommit;
+use crate::machine::RunCommit;
 use crate::store::columns::{EntryColumns, LeaveColumns};
 
 /// The journal's new lines, one array a column.

@@ -7,16 +7,17 @@ use uuid::Uuid;
 use super::batch::{Events, Leaving, Lines};
 use super::database::{Database, Link};
 use super::queue::released;
-use super::value::Columns as _;
 use super::waits::{RunWaits, last_event};
 use super::{children, inbox, restart, waits};
 use crate::id::WorkerId;
 use crate::journal::RunId;
+use crate::machine::RunCommit;
 use crate::store::columns::UNDOABLE;
 use crate::store::effects::{Attribute, DroppedLines, Effects};
 use crate::store::hints::{Stirred, Work};
 use crate::store::message::{CANCEL, CHILD_ENDED};
-use crate::store::{Flushed, RunCommit, RunStatus, StoreError};
+use crate::store::read::Columns as _;
+use crate::store::{Flushed, RunStatus, StoreError};
 
 /// The parts of [`FLUSH`], with what else it does and who is told something by that.
 macro_rules! flush {

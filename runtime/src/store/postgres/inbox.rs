@@ -7,18 +7,16 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::database::{Database, Link};
 use super::queue::released;
-use super::value::Columns as _;
 use crate::id::WorkerId;
-use crate::journal::{Message, MessageId, RunId};
+use crate::journal::{Message, RunId};
 use crate::store::effects::{Cancel, Settled};
 use crate::store::hints::{Stirred, Work};
-use crate::store::message::{CANCEL, EVENT, MessageColumns, readable};
+use crate::store::message::{CANCEL, EVENT, message, readable};
+use crate::store::read::Columns as _;
 use crate::store::{RunStatus, StoreError};
 
 /// What was taken stays, marked, if it is an event (it is not for other waits) or a request to cancel
@@ -47,15 +45,6 @@ pub(super) const ASK_CHILDREN: &str = "
     JOIN indelible.runs child ON child.id = asked.child
     WHERE child.ended_at IS NULL
     ON CONFLICT (run_id, id) DO NOTHING
-    RETURNING run_id";
-
-/// Served by the primary key of runs.
-pub(super) const ASK: &str = "
-    INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
-    SELECT run.id, asked.id, $3, clock_timestamp(), $4
-    FROM unnest($1::uuid[], $2::uuid[]) AS asked (run_id, id)
-    JOIN indelible.runs run ON run.id = asked.run_id
-    WHERE run.ended_at IS NULL
     RETURNING run_id";
 
 /// Served by `runs_of_worker`, `inbox_untaken` and the primary key of events.
@@ -150,23 +139,6 @@ pub(super) async fn ask_children(
     Ok(asked.fetch_all(connection).await?)
 }
 
-pub(super) async fn cancel(
-    database: &Database,
-    runs: &[RunId],
-    reason: &str,
-) -> Result<u64, StoreError> {
-    let mut connection = database.acquire().await?;
-    let asked: Vec<Uuid> = sqlx::query_scalar(ASK)
-        .bind(runs.iter().map(|run| run.as_uuid()).collect::<Vec<_>>())
-        .bind(runs.iter().map(|_| MessageId::new().as_uuid()).collect::<Vec<_>>())
-        .bind(CANCEL)
-        .bind(reason)
-        .fetch_all(&mut connection)
-        .await?;
-    database.committed(rouse(&mut connection, &asked, &[]).await?.stirred);
-    Ok(asked.len() as u64)
-}
-
 pub(super) async fn messages(
     database: &Database,
     worker: WorkerId,
@@ -178,21 +150,6 @@ pub(super) async fn messages(
         .await?;
     let told = rows.iter().map(|row| Ok((row.uuid("run_id")?, message(row))));
     told.filter_map(readable).collect()
-}
-
-/// Reads a message.
-pub(super) fn message(row: &PgRow) -> Result<Message, StoreError> {
-    MessageColumns {
-        id: row.uuid("id")?,
-        kind: row.try_get("kind")?,
-        at: row.time("at")?,
-        name: row.try_get("name")?,
-        data: row.try_get("data")?,
-        outcome: row.try_get("outcome")?,
-        error: row.try_get("error")?,
-        reason: row.try_get("reason")?,
-    }
-    .message()
 }
 
 /// Makes those of the runs ready that have messages and that nobody drives: some were told something, and

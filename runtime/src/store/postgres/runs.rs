@@ -9,8 +9,9 @@ use super::database::Link;
 use super::queue::started;
 use super::value::Time;
 use super::waits::last_event;
+use crate::flow::NewRun;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{NewRun, RunStatus, StoreError};
+use crate::store::{RunStatus, StoreError};
 
 /// Runs whose triggers were accepted at `$7`, each its own. A run that is there already was
 /// committed by an earlier attempt, and is left alone. Served by the primary keys of runs and events.

@@ -8,9 +8,10 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::value::{batch, micros};
 use super::waits;
+use crate::flow::NewRun;
 use crate::journal::{Child, RunId};
 use crate::store::hints::{Stirred, Work};
-use crate::store::{NewRun, RunStatus, StoreError};
+use crate::store::{RunStatus, StoreError};
 
 /// A statement for [`start`]: the rows of the `$new` query become runs.
 ///

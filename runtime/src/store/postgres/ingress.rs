@@ -1,16 +1,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use async_trait::async_trait;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::database::{Database, Link};
+use super::database::{Database, Link, again};
 use super::queue::started;
 use super::runs::RunArrays;
 use super::waits::{RunWaits, last_event};
+use super::{PostgresStore, route};
 use crate::event::EventId;
+use crate::flow::NewRun;
 use crate::store::dedupe::{self, REMEMBERED};
 use crate::store::hints::{Stirred, Work};
-use crate::store::{NewEvent, NewRun, RunStatus, StoreError};
+use crate::store::{Deliveries, Ingress, NewEvent, Router, RunStatus, StoreError};
 
 /// Served by the table's primary key. A key that was forgotten by the time this transaction began is
 /// taken anew; one that another transaction is about to write is waited for.
@@ -73,20 +76,54 @@ pub(super) const ACCEPT: &str = concat!(
     SELECT DISTINCT app FROM delivered"
 );
 
-pub(super) async fn accept(
-    database: &Database,
-    hosted_by: Option<&str>,
-    events: &[NewEvent],
-) -> Result<Vec<EventId>, StoreError> {
-    loop {
-        match attempt(database, hosted_by, events).await {
-            // Another process sends the same at this moment; next time it is seen.
-            Err(error) if error.is_duplicate() => {}
-            done => return done,
-        }
+#[async_trait]
+impl Ingress for PostgresStore {
+    async fn accept_events(
+        &self,
+        hosted_by: Option<&str>,
+        events: &[NewEvent],
+    ) -> Result<Vec<EventId>, StoreError> {
+        again(|| async {
+            loop {
+                match attempt(&self.database, hosted_by, events).await {
+                    // Another process sends the same at this moment; next time it is seen.
+                    Err(error) if error.is_duplicate() => {}
+                    done => return done,
+                }
+            }
+        })
+        .await
+    }
+
+    async fn start_runs(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
+        again(|| async {
+            let waits = run_waits(runs);
+            let no_events = EventArrays::default();
+            if waits.are_none() {
+                let mut connection = self.database.acquire().await?;
+                let stirred = write(&mut connection, Some(app), no_events, runs.iter()).await?;
+                self.database.committed(stirred);
+                return Ok(());
+            }
+            let mut tx = self.database.begin().await?;
+            let stirred = write(&mut tx, Some(app), no_events, runs.iter()).await?;
+            waits.begin(&mut tx, true).await?;
+            tx.commit(stirred).await?;
+            waits.look_behind(&self.database).await
+        })
+        .await
+    }
+
+    async fn route_deliveries(
+        &self,
+        deliveries: Deliveries<'_>,
+        router: Router<'_>,
+    ) -> Result<usize, StoreError> {
+        again(|| route::route(&self.database, deliveries, router)).await
     }
 }
 
+/// Accepts events, unless another process does so at this moment.
 async fn attempt(
     database: &Database,
     hosted_by: Option<&str>,
@@ -114,26 +151,6 @@ async fn attempt(
 
 fn run_waits<'a>(runs: impl IntoIterator<Item = &'a NewRun>) -> RunWaits {
     RunWaits::of(runs.into_iter().map(|run| (run.id, &*run.cancels)))
-}
-
-pub(super) async fn start(
-    database: &Database,
-    app: &str,
-    runs: &[NewRun],
-) -> Result<(), StoreError> {
-    let waits = run_waits(runs);
-    let no_events = EventArrays::default();
-    if waits.are_none() {
-        let mut connection = database.acquire().await?;
-        let stirred = write(&mut connection, Some(app), no_events, runs.iter()).await?;
-        database.committed(stirred);
-        return Ok(());
-    }
-    let mut tx = database.begin().await?;
-    let stirred = write(&mut tx, Some(app), no_events, runs.iter()).await?;
-    waits.begin(&mut tx, true).await?;
-    tx.commit(stirred).await?;
-    waits.look_behind(database).await
 }
 
 async fn insert<'a>(
