@@ -7,12 +7,23 @@ use crate::journal::{Row, RunId};
 use crate::store::columns::journal_row;
 use crate::store::{History, RunCount, RunQuery, RunRecord, StoreError};
 
+/// The columns that [`RunRecord::read`] reads.
+macro_rules! select {
+    () => {
+        "
+    SELECT run.id, run.workflow, run.status, run.event_id, run.parent, run.input::text AS input,
+           run.accepted_at, run.scheduled_at, run.started_at, run.ended_at, run.output::text AS output,
+           run.error::text AS error, run.cancelled, run.held, run.generation, run.began_at, run.seed,
+           run.retries"
+    };
+}
+
 /// Served by the primary key.
-const RUN: &str = "
-    SELECT id, workflow, status, event_id, parent, input::text AS input, accepted_at, scheduled_at,
-           started_at, ended_at, output::text AS output, error::text AS error, cancelled, held,
-           generation, began_at, seed, retries
-    FROM indelible.runs WHERE id = $1";
+const RUN: &str = concat!(
+    select!(),
+    "
+    FROM indelible.runs run WHERE run.id = $1"
+);
 
 /// Served by the primary key.
 const JOURNAL: &str = "
@@ -26,11 +37,8 @@ macro_rules! page {
     ($with:literal, $from:literal, $narrowed:literal) => {
         concat!(
             $with,
+            select!(),
             "
-    SELECT run.id, run.workflow, run.status, run.event_id, run.parent, run.input::text AS input,
-           run.accepted_at, run.scheduled_at, run.started_at, run.ended_at, run.output::text AS output,
-           run.error::text AS error, run.cancelled, run.held, run.generation, run.began_at, run.seed,
-           run.retries
     FROM ",
             $from,
             "

@@ -29,8 +29,8 @@ const REMEMBER: &str = "
     RETURNING event_name, key, event_id";
 
 /// Events, one delivery for each app that subscribes to their names, and the runs that come with
-/// them. `$5` has started the runs of `$4`, hosted events, and is told of those only for parts that are
-/// not in `$12`: another version of its program has them.
+/// them. `$1` has started the runs of `$7`, hosted events, and is told of those only for parts that are
+/// not in `$3`: another version of its program has them. From `$8` on it has [`RunArrays`].
 ///
 /// What is there already was committed by an earlier attempt, and is left alone. What another
 /// transaction is about to write is a duplicate: then this statement fails, to be run again. Gives the
@@ -45,15 +45,18 @@ pub(super) const ACCEPT: &str = concat!(
     ),
     event AS MATERIALIZED (
         SELECT id, name, data, hosted, place
-        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[]) WITH ORDINALITY
+        FROM unnest($4::uuid[], $5::text[], $6::text[], $7::boolean[]) WITH ORDINALITY
             AS event (id, name, data, hosted, place)
         WHERE NOT EXISTS (SELECT 1 FROM indelible.events known WHERE known.id = event.id)
     ),
     new AS (
-        SELECT id, $5 AS app, workflow, $11 AS status, event_id, input::json AS input, seed,
-               (extract(epoch FROM at) * 1000000)::bigint AS rank, at AS accepted_at, since
-        FROM clock, unnest($6::uuid[], $7::text[], $8::uuid[], $9::text[], $10::uuid[])
-            AS run (id, workflow, event_id, input, seed)
+        SELECT id, $1 AS app, workflow, $2 AS status, event_id, input::json AS input, seed,
+               (extract(epoch FROM at) * 1000000)::bigint AS rank, at AS accepted_at,
+               scheduled_at, since
+        FROM clock,
+             unnest($8::uuid[], $9::text[], $10::uuid[], $11::text[], $12::uuid[],
+                    $13::timestamptz[])
+                 AS run (id, workflow, event_id, input, seed, scheduled_at)
         WHERE NOT EXISTS (SELECT 1 FROM indelible.runs known WHERE known.id = run.id)
     ),
     accepted AS (
@@ -65,13 +68,13 @@ pub(super) const ACCEPT: &str = concat!(
         SELECT subscription.app, event.id, subscription.part
         FROM event
         JOIN indelible.subscriptions subscription ON subscription.event_name = event.name
-        WHERE CASE WHEN event.hosted AND subscription.app = $5 THEN subscription.part <> ALL ($12)
+        WHERE CASE WHEN event.hosted AND subscription.app = $1 THEN subscription.part <> ALL ($3)
             ELSE subscription.part = event.name END
         ORDER BY event.place
         RETURNING app
     ),
     ",
-    started!("new", "event_id"),
+    started!("new", "event_id, scheduled_at"),
     "
     SELECT DISTINCT app FROM delivered"
 );
@@ -170,17 +173,18 @@ async fn write<'a>(
     events: EventArrays<'_>,
     runs: impl Iterator<Item = &'a NewRun>,
 ) -> Result<Stirred, StoreError> {
-    let query = sqlx::query(ACCEPT)
-        .bind(events.ids)
-        .bind(events.names)
-        .bind(events.data)
-        .bind(events.hosted)
-        .bind(app);
     let runs: RunArrays<'_> = runs.collect();
     let parts: Vec<&str> = events.parts.into_iter().collect();
     let starts = app.filter(|_| !runs.are_none());
-    let rows = runs.bind(query).bind(RunStatus::Queued.name()).bind(parts);
-    let rows = rows.fetch_all(connection).await?;
+    let accept = sqlx::query(ACCEPT)
+        .bind(app)
+        .bind(RunStatus::Queued.name())
+        .bind(parts)
+        .bind(events.ids)
+        .bind(events.names)
+        .bind(events.data)
+        .bind(events.hosted);
+    let rows = runs.bind(accept).fetch_all(connection).await?;
     let told = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
     let mut stirred = Stirred::each(&told, Work::DELIVERIES);
     if let Some(app) = starts {

@@ -121,7 +121,7 @@ pub(super) const REPLAY: &str = concat!(
     "
     WITH asked AS MATERIALIZED (
         SELECT source, id, seed, input, place
-        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) WITH ORDINALITY
+        FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[]) WITH ORDINALITY
             AS asked (source, id, seed, input, place)
     ),
     found AS MATERIALIZED (
@@ -132,7 +132,7 @@ pub(super) const REPLAY: &str = concat!(
         FROM asked JOIN indelible.runs run ON run.id = asked.source
     ),
     new AS (
-        SELECT id, app, workflow, $5 AS status, event_id, input, seed,
+        SELECT id, app, workflow, $1 AS status, event_id, input, seed,
                (extract(epoch FROM now()) * 1000000)::bigint AS rank, now() AS accepted_at,
                scheduled_at, since
         FROM found WHERE ended_at IS NOT NULL
@@ -148,7 +148,7 @@ pub(super) const REPLAY: &str = concat!(
     ),
     noted AS (
         INSERT INTO indelible.interventions (run_id, at, verb, source)
-        SELECT found.id, now(), $6, found.source FROM found WHERE ended_at IS NOT NULL
+        SELECT found.id, now(), $2, found.source FROM found WHERE ended_at IS NOT NULL
     )
     SELECT asked.place, started.app, found.status, found.ended_at IS NOT NULL AS over
     FROM asked
@@ -323,6 +323,8 @@ impl Operators for PostgresStore {
             let ids: Vec<_> = replays.iter().map(|replay| replay.id.as_uuid()).collect();
             let mut tx = self.database.begin().await?;
             let rows = sqlx::query(REPLAY)
+                .bind(RunStatus::Queued.name())
+                .bind(REPLAYED)
                 .bind(replays.iter().map(|replay| replay.source.as_uuid()).collect::<Vec<_>>())
                 .bind(&ids)
                 .bind(replays.iter().map(|replay| replay.seed).collect::<Vec<_>>())
@@ -332,8 +334,6 @@ impl Operators for PostgresStore {
                         .map(|replay| replay.input.as_ref().map(|input| input.as_str()))
                         .collect::<Vec<_>>(),
                 )
-                .bind(RunStatus::Queued.name())
-                .bind(REPLAYED)
                 .fetch_all(&mut *tx)
                 .await?;
             let apps = rows.iter().map(|row| row.try_get::<Option<String>, _>("app"));

@@ -17,23 +17,14 @@ use crate::store::conformance::{World, on_postgres};
 const LISTED: &str =
     "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
 
+const FLUSHED: &str = "uuid, uuid, text, uuid[], uuid[], integer[], text[], text[], text[], bigint[], \
+     timestamptz[], float8[], uuid[], text[], text[], integer[], timestamptz[], uuid[], uuid[], text[], \
+     text[], uuid[], text[], timestamptz[], boolean[], text[], text[], text[], text[]";
+
 /// Name, statement, types of its parameters.
 pub(super) const STATEMENTS: [(&str, &str, &str); 55] = [
-    (
-        "flush",
-        flush::FLUSH,
-        "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
-         uuid[], text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], \
-         boolean[], text[], text[], text[], text[], text, uuid[], timestamptz[], integer[]",
-    ),
-    (
-        "flush ends",
-        flush::FLUSH_ENDS,
-        "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
-         uuid[], text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], \
-         boolean[], text[], text[], text[], text[], text, uuid[], timestamptz[], integer[], \
-         text, text",
-    ),
+    ("flush", flush::FLUSH, FLUSHED),
+    ("flush ends", flush::FLUSH_ENDS, FLUSHED),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
     (
         "claim",
@@ -53,8 +44,8 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 55] = [
     (
         "accept",
         ingress::ACCEPT,
-        "uuid[], text[], text[], boolean[], text, uuid[], text[], uuid[], text[], uuid[], text, \
-         text[]",
+        "text, text, text[], uuid[], text[], text[], boolean[], uuid[], text[], uuid[], text[], uuid[], \
+         timestamptz[]",
     ),
     ("counts", history::COUNTS, "text"),
     ("children", history::CHILDREN, LISTED),
@@ -68,16 +59,16 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 55] = [
     ("runs that an operator begins", operators::BEGUN, "uuid[]"),
     ("fork", operators::FORK, "uuid, uuid, integer[], text, text, text"),
     ("events that were taken", operators::HAD, "uuid[], text"),
-    ("replay", operators::REPLAY, "uuid[], uuid[], uuid[], text[], text, text"),
+    ("replay", operators::REPLAY, "text, text, uuid[], uuid[], uuid[], text[]"),
     (
         "start",
         runs::INSERT,
-        "text, uuid[], text[], uuid[], text[], uuid[], timestamptz[], timestamptz[], text",
+        "text, text, timestamptz[], uuid[], text[], uuid[], text[], uuid[], timestamptz[]",
     ),
     (
         "start children",
         children::START,
-        "uuid[], uuid[], text[], boolean[], text[], uuid[], text, timestamptz, bigint",
+        "text, timestamptz, bigint, uuid[], uuid[], text[], boolean[], text[], uuid[]",
     ),
     ("mark deliveries", route::MARK, "text, bigint[]"),
     ("remove deliveries", route::REMOVE, "text, bigint[]"),

@@ -6,11 +6,22 @@ use crate::journal::{Row, RunId};
 use crate::store::columns::journal_row;
 use crate::store::{History, RunCount, RunQuery, RunRecord, StoreError};
 
+/// The columns that [`RunRecord::read`] reads.
+macro_rules! select {
+    () => {
+        "
+    SELECT run.id, run.workflow, run.status, run.event_id, run.parent, run.input, run.accepted_at,
+           run.scheduled_at, run.started_at, run.ended_at, run.output, run.error, run.cancelled, run.held,
+           run.generation, run.began_at, run.seed, run.retries"
+    };
+}
+
 /// Served by the primary key.
-const RUN: &str = "
-    SELECT id, workflow, status, event_id, parent, input, accepted_at, scheduled_at, started_at,
-           ended_at, output, error, cancelled, held, generation, began_at, seed, retries
-    FROM indelible_runs WHERE id = ?1";
+const RUN: &str = concat!(
+    select!(),
+    "
+    FROM indelible_runs run WHERE run.id = ?1"
+);
 
 /// Served by the primary key.
 const JOURNAL: &str = "
@@ -23,42 +34,40 @@ const JOURNAL: &str = "
 macro_rules! page {
     ($from:literal, $narrowed:literal) => {
         concat!(
+            select!(),
             "
-    SELECT r.id, r.workflow, r.status, r.event_id, r.parent, r.input, r.accepted_at, r.scheduled_at,
-           r.started_at, r.ended_at, r.output, r.error, r.cancelled, r.held, r.generation, r.began_at,
-           r.seed, r.retries
     FROM ",
             $from,
             "
-    WHERE r.app = ?1 AND r.id > ?2 AND (?3 IS NULL OR r.workflow = ?3)
-      AND r.status IN (SELECT value FROM json_each(?4)) AND (?6 IS NULL OR r.parent = ?6)
-      AND (?7 IS NULL OR r.event_id = ?7)
+    WHERE run.app = ?1 AND run.id > ?2 AND (?3 IS NULL OR run.workflow = ?3)
+      AND run.status IN (SELECT value FROM json_each(?4)) AND (?6 IS NULL OR run.parent = ?6)
+      AND (?7 IS NULL OR run.event_id = ?7)
       AND (?8 IS NULL OR EXISTS (
           SELECT 1 FROM indelible_attributes a
-          WHERE a.run_id = r.id AND a.key = ?8 AND a.value = ?9
+          WHERE a.run_id = run.id AND a.key = ?8 AND a.value = ?9
       ))
-      AND (?10 IS NULL OR r.accepted_at >= ?10) AND (?11 IS NULL OR r.accepted_at < ?11)
+      AND (?10 IS NULL OR run.accepted_at >= ?10) AND (?11 IS NULL OR run.accepted_at < ?11)
       AND ",
             $narrowed,
             "
-    ORDER BY r.id LIMIT ?5"
+    ORDER BY run.id LIMIT ?5"
         )
     };
 }
 
 /// Served by the primary key, from which it goes on in order until the page is full.
-const RUNS: &str = page!("indelible_runs r", "true");
+const RUNS: &str = page!("indelible_runs run", "true");
 
 /// Among the children of one run. Served by `indelible_runs_of_parent`.
-pub(super) const CHILDREN: &str = page!("indelible_runs r", "r.parent = ?6");
+pub(super) const CHILDREN: &str = page!("indelible_runs run", "run.parent = ?6");
 
 /// Among what one event has started. Served by `indelible_runs_of_event`.
-pub(super) const OF_EVENT: &str = page!("indelible_runs r", "r.event_id = ?7");
+pub(super) const OF_EVENT: &str = page!("indelible_runs run", "run.event_id = ?7");
 
 /// Among the runs with an attribute. Served by `indelible_attributes_by_value` and the primary key of
 /// runs.
 pub(super) const WITH_ATTRIBUTE: &str = page!(
-    "indelible_attributes named CROSS JOIN indelible_runs r ON r.id = named.run_id",
+    "indelible_attributes named CROSS JOIN indelible_runs run ON run.id = named.run_id",
     "named.app = ?1 AND named.key = ?8 AND named.value = ?9 AND named.run_id > ?2"
 );
 

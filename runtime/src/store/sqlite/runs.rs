@@ -13,10 +13,18 @@ use crate::journal::{Child, RunId};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{RunStatus, StoreError};
 
+/// The columns that every run has as it is made.
+macro_rules! columns {
+    () => {
+        "id, app, workflow, status, input, seed, rank, accepted_at, since"
+    };
+}
+pub(super) use columns;
+
 /// A statement for [`start`]: the rows of the `$new` query become runs.
 ///
-/// Every run has the columns that are listed here, and those of `$further`. Of a run that is there
-/// already `$conflict` says what happens, and without it the statement fails.
+/// Every run has the [`columns`], and those of `$further`; `$new` has them under the same names. Of a
+/// run that is there already `$conflict` says what happens, and without it the statement fails.
 macro_rules! started {
     ($new:literal, $further:literal $(, $conflict:literal)?) => {
         concat!(
@@ -25,11 +33,14 @@ macro_rules! started {
             $new,
             "
     )
-    INSERT INTO indelible_runs
-        (id, app, workflow, status, input, seed, rank, accepted_at, since, ",
+    INSERT INTO indelible_runs (",
+            $crate::store::sqlite::runs::columns!(),
+            ", ",
             $further,
             ")
-    SELECT id, app, workflow, status, input, seed, rank, accepted_at, since, ",
+    SELECT ",
+            $crate::store::sqlite::runs::columns!(),
+            ", ",
             $further,
             "
     FROM new WHERE true",
