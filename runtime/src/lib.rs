@@ -6,33 +6,79 @@
 #[allow(unused_extern_crates, reason = "only the macros' output speaks of it, and only in tests")]
 extern crate self as indelible;
 
-mod app;
+#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+compile_error!(
+    "Indelible stores its runs in a database: enable the feature `postgres`, `sqlite` or both"
+);
+
 #[cfg(feature = "cli")]
 pub mod cli;
 mod client;
 mod deploy;
 mod error;
-mod error_record;
-pub mod event;
-mod flow;
-mod given;
-mod id;
-pub mod journal;
-mod key;
-mod machine;
-mod panic;
-mod payload;
 mod program;
 mod runtime;
 #[cfg(test)]
 mod simulation;
-pub mod step;
+#[cfg_attr(
+    not(all(feature = "postgres", feature = "sqlite")),
+    allow(dead_code, unused_imports, reason = "one kind of database needs less than both")
+)]
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod text;
+mod transaction;
 mod worker;
-pub mod workflow;
+
+use indelible_core::{app, flow, given, id, machine, panic, payload};
+
+/// Events: typed facts with a name, and the catalog in which a program's events are checked.
+pub mod event {
+    pub use indelible_core::event::{
+        Catalog, Event, EventDef, EventField, EventId, InvalidEvent, Matches, Received,
+        UntypedEvent,
+    };
+}
+
+/// What is persisted of a run, as types: where a step stands ([`StateKey`](journal::StateKey)), what
+/// happened to it ([`Transition`](journal::Transition)), and the errors that a resumed run must see again
+/// exactly as they were.
+pub mod journal {
+    pub(crate) use indelible_core::journal::*;
+    pub use indelible_core::journal::{
+        Attempt, CancelKey, Change, Child, Content, Due, Entry, ErrorKind, ErrorRecord, MatchKey,
+        Message, MessageId, OutgoingEvent, Row, RunId, StateKey, Transition, TransitionKind,
+        Undone,
+    };
+}
+
+/// The operations of a workflow's body, as durable futures.
+pub mod step {
+    pub(crate) use indelible_core::step::*;
+    pub use indelible_core::step::{
+        BeginUndo, Body, BodyFuture, BoxError, Branch, Call, Carried, Caught, Context, Definition,
+        Dropped, Durable, DurableFn, Failure, FromContext, Invoke, JoinAll, JoinAllFuture, Lent,
+        NoUndo, Ordered, Outcome, Passes, Permanent, Race2, Race3, Race4, Race5, Race6, Race7,
+        Race8, Requirement, Resource, Resources, RetryAfter, Returns, Run, Seen, SendEvent,
+        SentIds, Sleep, Step, StepError, StepFuture, UndecodableOutput, Undo, UndoAttempt, UndoFn,
+        UndoOf, Undoes, WaitForEvent, begin, caught, join, race, refused, seen, try_join,
+    };
+
+    pub use crate::transaction::Tx;
+}
+
+/// What a workflow is: its name, what starts it, how it is configured, the graph of its states.
+/// Bodies and the steps in them live in [`step`].
+pub mod workflow {
+    pub(crate) use indelible_core::workflow::*;
+    pub use indelible_core::workflow::{
+        Allowed, Awaits, Backoff, Batch, Batched, Called, CancelOn, CatchUp, Cause, Compared,
+        Config, Cron, Direct, Edge, Filter, Flow, Form, Graph, Handlers, Input, Key, Node, Nothing,
+        OfCancellation, OfFailure, OnChange, RunCancelled, RunFailed, State, StateDef, StepKind,
+        Tick, Trigger, TriggerData, UnknownState, Workflow, WorkflowFn, compared, key_text,
+        on_any_cancel, on_any_failure, on_cancel, on_failure, read,
+    };
+}
 
 /// What a program that defines and runs workflows needs in scope: `use indelible::prelude::*;`.
 pub mod prelude {
@@ -41,9 +87,13 @@ pub mod prelude {
     pub use serde::{Deserialize, Serialize};
     pub use uuid::Uuid;
 
+    #[doc(no_inline)]
     pub use crate::event::{Event, EventId, Received};
+    #[doc(no_inline)]
     pub use crate::journal::RunId;
+    #[doc(no_inline)]
     pub use crate::step::{Failure, Permanent, Resource, RetryAfter, Step, StepError};
+    #[doc(no_inline)]
     pub use crate::workflow::{RunCancelled, RunFailed, Tick, Workflow};
     pub use crate::{RunHandle, RunStatus, Runtime};
     pub use indelible_macros::{Event, Triggers, durable, workflow};
@@ -101,6 +151,7 @@ pub use self::store::{
     Intervention, OpenError, Paused, RunCount, RunQuery, RunRecord, RunStatus, StoreError,
     StrandedRuns, Verb,
 };
+#[doc(no_inline)]
 pub use self::workflow::{Workflow, WorkflowFn};
 
 #[doc(hidden)]

@@ -11,8 +11,7 @@ use crate::error::Error;
 use crate::event::{Catalog, EventId};
 use crate::flow::{Admission, Arrival, Firing, NewRun, at_once};
 use crate::given::{LONGEST_KEY, check};
-use crate::journal::{CancelKey, Child, MatchKey, RunId};
-use crate::machine::End;
+use crate::journal::{CancelKey, Child, End, MatchKey, RunId};
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
@@ -94,7 +93,7 @@ impl Program {
             app: A::NAME,
             of_app: A::HANDLERS,
             handlers,
-            catalog: Catalog::new(A::events()),
+            catalog: Catalog::of::<A>(),
             limits,
             drives,
             parts: parts.collect(),

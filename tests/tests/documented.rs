@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where the tests are that it may name.
-const FOLDERS: &[&str] = &["runtime/src", "tests/tests"];
+const FOLDERS: &[&str] = &["core/src", "runtime/src", "tests/tests"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it is in the workspace")

@@ -57,6 +57,19 @@ impl Client {
 
     /// Starts many runs of a workflow, in order. Each batch of 500 is one commit.
     ///
+    /// ```
+    /// use indelible::workflow::Direct;
+    /// use indelible::{Client, Result, RunHandle, Workflow, WorkflowFn};
+    ///
+    /// async fn start_for_each<W: Workflow<Input = Direct<u32>>>(
+    ///     client: &Client,
+    ///     workflow: impl WorkflowFn<W>,
+    ///     tickets: Vec<u32>,
+    /// ) -> Result<Vec<RunHandle<W::Output>>> {
+    ///     client.start_all(workflow, tickets).await
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`start`](Self::start). If one input is too large, no run starts. If the database does not
@@ -111,7 +124,10 @@ impl Client {
     ) -> Result<Vec<EventId>> {
         let events = events
             .into_iter()
-            .map(|(event, key)| self.program.accept(event.name, event.data, key))
+            .map(|(event, key)| {
+                let (name, data) = event.into_parts();
+                self.program.accept(name, data, key)
+            })
             .collect::<Result<Vec<_>>>()?;
         let mut ids = Vec::with_capacity(events.len());
         for batch in events.chunks(BATCH) {
@@ -195,6 +211,15 @@ impl Client {
     }
 
     /// The runs of the app that the query selects.
+    ///
+    /// ```
+    /// # use indelible::RunQuery;
+    /// # async fn shipments(client: &indelible::Client) -> indelible::Result<()> {
+    /// let attribute = Some(("order".to_owned(), "7".to_owned()));
+    /// let runs = client.runs(&RunQuery { attribute, ..RunQuery::default() }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -92,7 +92,7 @@ impl StateSpan {
             Transition::Invoked { child, .. } => self.child = Some(*child),
             Transition::Retrying { attempt, error, .. } | Transition::Failed { attempt, error } => {
                 let error = error.clone();
-                self.failures.push(Attempt { number: *attempt, started_at, failed_at: at, error });
+                self.failures.push(Attempt::new(*attempt, started_at, at, error));
             }
             _ => {}
         }
@@ -195,7 +195,7 @@ impl StateSpan {
         let child = self.child.map(|child| (self.entered_at, format!("invoked the run {child}")));
         let mut facts: Vec<_> = child.into_iter().collect();
         facts.extend(self.failures.iter().map(
-            |Attempt { number, started_at, failed_at, error }| match started_at {
+            |Attempt { number, started_at, failed_at, error, .. }| match started_at {
                 Some(started) => {
                     let took = Took::between(*started, *failed_at);
                     (*started, format!("attempt {number} failed after {took}: {error}"))
@@ -260,7 +260,7 @@ mod tests {
             status,
             event: None,
             parent: Some(run(9)),
-            input: Payload::null(),
+            input: Payload::stored("null"),
             scheduled_at: None,
             accepted_at: at(0),
             started_at: Some(at(4)),
@@ -284,7 +284,8 @@ mod tests {
     fn a_timeline_is_a_text_for_people() {
         let retrying =
             Transition::Retrying { attempt: 1, due: at(1_000), error: error("no answer") };
-        let charged = Transition::Succeeded { attempt: 2, outcome: Payload::null(), undo: false };
+        let charged =
+            Transition::Succeeded { attempt: 2, outcome: Payload::stored("null"), undo: false };
         let failed = Transition::Failed { attempt: 1, error: error("out of stock:\nno shoes") };
         let journal = vec![
             row("charge", StepKind::Run, retrying, 10, 41),
@@ -299,7 +300,8 @@ mod tests {
             ),
             row("ship", StepKind::Invoke, failed, 5_001, 6_003),
         ];
-        let failed = ErrorRecord { step: Some("ship".into()), ..error("out of stock") };
+        let mut failed = error("out of stock");
+        failed.step = Some("ship".into());
         let verb = Verb::Forked { source: run(3), state: "charge".to_owned() };
         let interventions = vec![Intervention { at: at(1), verb }];
         let timeline =

@@ -31,5 +31,6 @@ pub(super) fn undone(journal: &[Row]) -> impl Iterator<Item = (StateKey, &Row)> 
 
 /// The step that a line is about the undo of.
 pub(super) fn undo_of(row: &Row) -> Option<StateKey> {
-    row.key.undone().filter(|_| row.kind == StepKind::Undo)
+    let (step, _) = row.key.as_str().strip_prefix("undo(")?.rsplit_once(')')?;
+    (row.kind == StepKind::Undo).then(|| step.into())
 }

@@ -72,14 +72,15 @@ impl<const STEADY: bool> Body for Interpreted<STEADY> {
 pub(super) fn definition(input: &Payload) -> Definition {
     let scenario: Scenario = input.decode().expect("it is a scenario");
     let Bounds { start, finish, .. } = scenario.bounds;
-    let definition = match scenario.steadiness {
+    let mut definition = match scenario.steadiness {
         Steadiness::Exact => Definition::of::<Steady>(),
         Steadiness::Rules => Definition::of::<Unsteady>(),
     };
-    let config = Config {
+    definition.undos = *UNDOS;
+    definition.config = Config {
         start_timeout: start.map(Duration::from_secs),
         finish_timeout: finish.map(Duration::from_secs),
         ..definition.config
     };
-    Definition { undos: *UNDOS, config, ..definition }
+    definition
 }

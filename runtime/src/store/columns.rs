@@ -10,8 +10,7 @@ use super::error_column::{error_record, error_text};
 use super::kept_lines::Line;
 use super::read::Columns;
 use super::{RunStatus, StoreError};
-use crate::journal::{Change, Due, Entry, Row, Transition, TransitionKind};
-use crate::machine::{End, Then};
+use crate::journal::{Change, Due, End, Entry, Row, Then, Transition, TransitionKind};
 use crate::payload::Payload;
 
 const SLEEPING: &str = "sleeping";

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::id::WorkerId;
-use crate::journal::{Message, RunId};
-use crate::machine::RunCommit;
-use crate::step::{Connection, Rollback};
+use crate::journal::{Message, RunCommit, RunId};
+use crate::step::Rollback;
+use crate::transaction::Connection;
 
 /// What a worker does with the runs that it holds.
 #[async_trait]

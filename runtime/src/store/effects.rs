@@ -1,8 +1,7 @@
 //! What a batch does beside adding lines: to older lines, to waits, to children, to inboxes.
 
 use super::hints::{Stirred, Work};
-use crate::journal::{CancelKey, Change, Child, MatchKey, MessageId, RunId};
-use crate::machine::{RunCommit, Then};
+use crate::journal::{CancelKey, Change, Child, MatchKey, MessageId, RunCommit, RunId, Then};
 use crate::payload::Payload;
 use crate::workflow::StepKind;
 

@@ -1,8 +1,6 @@
 use std::fmt;
 
-use sqlx::postgres::PgDatabaseError;
-
-use crate::step::conflicts;
+use crate::transaction::conflicts;
 
 /// Why the store did not do what it was asked. The message contains the causes, so there is no `source`.
 #[derive(Debug, thiserror::Error)]
@@ -47,13 +45,10 @@ impl From<sqlx::Error> for StoreError {
         use sqlx::Error::*;
         match error {
             error if conflicts(&error) => Self::Conflict(error),
-            Database(ref cause) => {
-                let refused = match cause.try_downcast_ref::<PgDatabaseError>() {
-                    Some(cause) => postgres_refuses(cause.code()),
-                    None => sqlite_refuses(cause.code().as_deref()),
-                };
-                if refused { Self::Refused(error) } else { Self::Unavailable(error) }
-            }
+            Database(ref cause) => match refuses(&**cause) {
+                true => Self::Refused(error),
+                false => Self::Unavailable(error),
+            },
             Encode(_) | InvalidArgument(_) => Self::Refused(error),
             PoolClosed => Self::Closed,
             Decode(_)
@@ -67,14 +62,29 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// Whether the database complains of what it was given.
+fn refuses(error: &dyn sqlx::error::DatabaseError) -> bool {
+    #[cfg(feature = "postgres")]
+    if let Some(error) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        return postgres_refuses(error.code());
+    }
+    #[cfg(feature = "sqlite")]
+    if let Some(error) = error.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
+        return sqlite_refuses(sqlx::error::DatabaseError::code(error).as_deref());
+    }
+    false
+}
+
 /// Whether Postgres complains of what it was given: by its appendix "Error Codes", the classes of
 /// data exceptions, violated constraints and exceeded limits. Anything else (it is away, overloaded,
 /// being restored, not to be logged in to) is no row's fault and may be over at the next attempt.
+#[cfg(feature = "postgres")]
 fn postgres_refuses(code: &str) -> bool {
     ["22", "23", "54"].iter().any(|class| code.starts_with(class))
 }
 
 /// The same for SQLite, by its "Result and Error Codes".
+#[cfg(feature = "sqlite")]
 fn sqlite_refuses(code: Option<&str>) -> bool {
     const TOOBIG: i32 = 18;
     const CONSTRAINT: i32 = 19;

@@ -10,8 +10,7 @@ use super::conformance::{
 };
 use crate::flow::NewRun;
 use crate::id::WorkerId;
-use crate::journal::RunId;
-use crate::machine::{End, Then};
+use crate::journal::{End, RunId, Then};
 
 /// The outcome of a step: some hundred bytes, as most are.
 const OUTCOME: &str = r#"{"ticket":"0192f3c4-5d6e-7f80-9a1b-2c3d4e5f6071","priority":"medium","skills":["billing","refunds"],"notes":"asked twice"}"#;

@@ -11,9 +11,8 @@ use super::StoreError;
 use super::error_column::error_record;
 use super::read::Columns;
 use crate::event::EventId;
-use crate::journal::{ErrorRecord, Row, RunId};
+use crate::journal::{ErrorRecord, Origin, Row, RunId};
 #[cfg(any(test, feature = "testing"))]
-use crate::machine::Origin;
 use crate::payload::Payload;
 #[cfg(any(test, feature = "testing"))]
 use crate::workflow::TriggerData;

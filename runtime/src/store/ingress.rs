@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::StoreError;
 use super::read::Columns;
 use crate::event::EventId;
 use crate::flow::{Admission, NewRun};
 use crate::id::WorkerId;
-use crate::journal::{MatchKey, RunId};
+use crate::journal::MatchKey;
 use crate::payload::Payload;
 
 /// What clients send, and what the router makes of it.
@@ -67,15 +66,6 @@ pub(crate) struct Hosted {
     pub(crate) runs: Vec<NewRun>,
     /// The parts of the app that it has asked. Others are delivered to a process that knows them.
     pub(crate) parts: Arc<[String]>,
-}
-
-impl NewRun {
-    /// A run with an id and a seed of its own, which no event cancels.
-    pub(crate) fn new(workflow: &str, event: Option<EventId>, input: Payload) -> Self {
-        let (id, seed, workflow) = (RunId::new(), Uuid::new_v4(), workflow.to_owned());
-        let (scheduled_at, cancels) = (None, Vec::new());
-        Self { id, workflow, event, input, seed, scheduled_at, cancels }
-    }
 }
 
 /// Which deliveries a worker routes.

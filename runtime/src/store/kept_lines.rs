@@ -108,7 +108,9 @@ mod tests {
     }
 
     fn error(step: Option<&str>) -> ErrorRecord {
-        ErrorRecord { step: step.map(Into::into), ..ErrorRecord::new(ErrorKind::Error, "no") }
+        let mut error = ErrorRecord::new(ErrorKind::Error, "no");
+        error.step = step.map(Into::into);
+        error
     }
 
     #[test]
@@ -140,7 +142,7 @@ mod tests {
     fn what_is_no_error_of_the_bodys_keeps_all_outcomes() {
         let lines = lines(&[("a", Succeeded), ("b", Failed)]);
         for kind in [ErrorKind::Panic, ErrorKind::CrashLoop, ErrorKind::JournalTooLong] {
-            let error = ErrorRecord { kind, ..error(None) };
+            let error = ErrorRecord::new(kind, "no");
             assert_eq!(seqs(retried(&error, &lines)), [0, 1], "{kind:?}");
         }
     }

@@ -12,8 +12,7 @@ use super::StoreError;
 use super::read::Columns;
 use super::registry::Registration;
 use crate::id::WorkerId;
-use crate::journal::{Message, Row, RunId};
-use crate::machine::Origin;
+use crate::journal::{Message, Origin, Row, RunId};
 use crate::workflow::TriggerData;
 
 /// A worker's life, and the runs that it is given.

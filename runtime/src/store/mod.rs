@@ -39,10 +39,12 @@ mod message;
 mod migration;
 mod open;
 mod operators;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod problem;
 mod read;
 mod registry;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod upkeep;
 

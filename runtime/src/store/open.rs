@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
 use super::postgres::PostgresStore;
 use super::problem::Problem;
+#[cfg(feature = "sqlite")]
 use super::sqlite::SqliteStore;
 use super::{OpenError, Store};
 
@@ -19,12 +21,18 @@ pub(crate) async fn open(url: &str, hints_url: Option<&str>) -> Result<Arc<dyn S
             "there is a URL for hints, but a file needs none",
             "leave `.hints_database(..)` out",
         )),
+        #[cfg(feature = "sqlite")]
         Some(("sqlite", _)) => {
             SqliteStore::open(url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
         }
+        #[cfg(not(feature = "sqlite"))]
+        Some(("sqlite", _)) => Err(left_out("SQLite", "sqlite")),
+        #[cfg(feature = "postgres")]
         Some(("postgres" | "postgresql", _)) => {
             PostgresStore::open(url, hints_url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
         }
+        #[cfg(not(feature = "postgres"))]
+        Some(("postgres" | "postgresql", _)) => Err(left_out("Postgres", "postgres")),
         Some((scheme, _)) => Err(Problem::new(
             format!("Indelible does not know databases of the kind `{scheme}`"),
             KNOWN_SCHEMES,
@@ -36,6 +44,15 @@ pub(crate) async fn open(url: &str, hints_url: Option<&str>) -> Result<Arc<dyn S
 
 const KNOWN_SCHEMES: &str =
     "use `postgres://user@host/database` or `sqlite://file.db` (a file on this machine)";
+
+/// The program can be compiled without a kind of database.
+#[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+fn left_out(database: &str, feature: &str) -> Problem {
+    Problem::new(
+        format!("the program was compiled without {database}"),
+        format!("enable the feature `{feature}` of the crate `indelible`, or use another database"),
+    )
+}
 
 /// The URL without its password, wherever it stands.
 pub(super) fn redacted(url: &str) -> String {

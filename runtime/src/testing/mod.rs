@@ -17,13 +17,16 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sqlx::{PgPool, SqlitePool};
+#[cfg(feature = "postgres")]
+use sqlx::PgPool;
+#[cfg(feature = "sqlite")]
+use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use self::clock::Clock;
 use self::transactions::Lent;
-use crate::journal::{ErrorRecord, Row, RunId, Transition};
-use crate::machine::{End, Machine, Origin, RunCommit, Then, Turn};
+use crate::journal::{End, ErrorRecord, Origin, Row, RunCommit, RunId, Then, Transition};
+use crate::machine::{Machine, Turn};
 use crate::payload::Payload;
 use crate::step::{Body, Definition, Limits, Resources};
 use crate::workflow::{Input, TriggerData, WorkflowFn};
@@ -47,14 +50,18 @@ impl Bench {
         self
     }
 
-    /// Runs the workflow's transactions in this database. Each commits what its closure did, and nothing
+    /// Runs the workflow's transactions in this Postgres database. Each commits what its closure did, and nothing
     /// else. If the test resumes the run from an earlier commit, the database keeps what was committed.
+    #[cfg(feature = "postgres")]
     #[must_use]
     pub fn postgres(self, pool: PgPool) -> Self {
         self.transact_in(Lent::Postgres(pool))
     }
 
-    /// As [`postgres`](Self::postgres), for SQLite.
+    /// Runs the workflow's transactions in this SQLite database. Each commits what its closure did, and
+    /// nothing else. If the test resumes the run from an earlier commit, the database keeps what was
+    /// committed.
+    #[cfg(feature = "sqlite")]
     #[must_use]
     pub fn sqlite(self, pool: SqlitePool) -> Self {
         self.transact_in(Lent::Sqlite(pool))

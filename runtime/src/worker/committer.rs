@@ -10,8 +10,7 @@ use uuid::Uuid;
 use super::Env;
 use super::clock::DatabaseClock;
 use crate::id::WorkerId;
-use crate::journal::Change;
-use crate::machine::{End, RunCommit, Then};
+use crate::journal::{Change, End, RunCommit, Then};
 use crate::step::Rollback;
 use crate::store::{Flushed, StoreError};
 

@@ -18,8 +18,10 @@ use super::pauses::Paused;
 use super::quarantine::{Caution, Trial};
 use super::transactions::Transactions;
 use super::watchdog::Watched;
-use crate::journal::{Child, ErrorKind, ErrorRecord, Message, RunId, StateKey};
-use crate::machine::{End, Machine, RunCommit, Then, Turn};
+use crate::journal::{
+    Child, End, ErrorKind, ErrorRecord, Message, RunCommit, RunId, StateKey, Then,
+};
+use crate::machine::{Machine, Turn};
 use crate::panic;
 use crate::payload::Payload;
 use crate::step::Open;

@@ -15,8 +15,8 @@ use tracing::{
 };
 use tracing_core::span::Current;
 
-use crate::journal::{Change, Due, Entry, ErrorRecord, RunId, StateKey};
-use crate::machine::{End, Machine, Then};
+use crate::journal::{Change, Due, End, Entry, ErrorRecord, RunId, StateKey, Then};
+use crate::machine::Machine;
 use crate::step::Fault;
 
 /// The span in which a run is driven: an error logged at any level is to say which run it comes from.

@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use super::clock::DatabaseClock;
 use super::committer::{Commitment, RETRY};
 use super::outages::Outages;
 use crate::id::WorkerId;
-use crate::journal::{ErrorKind, ErrorRecord};
-use crate::machine::RunCommit;
-use crate::step::{Connection, Database, Rollback};
+use crate::journal::{ErrorKind, ErrorRecord, RunCommit};
+use crate::step::{self, Database, Rollback};
 use crate::store::{Commits, Concluded, StoreError};
+use crate::transaction::{Connection, is_conflict};
 
 /// How long a transaction may take where it keeps everybody else from writing.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -32,11 +33,11 @@ impl StoreTransactions {
 
 #[async_trait]
 impl Database for StoreTransactions {
-    async fn begin(&self) -> Connection {
+    async fn begin(&self) -> step::Connection {
         let mut wait = RETRY.0;
         loop {
             match self.store.begin_transaction().await {
-                Ok(connection) => return connection,
+                Ok(connection) => return Box::new(connection),
                 Err(error) => self.outages.outage(&error),
             }
             sleep(wait).await;
@@ -46,6 +47,10 @@ impl Database for StoreTransactions {
 
     fn limit(&self) -> Option<Duration> {
         self.store.has_one_writer().then_some(LIMIT)
+    }
+
+    fn conflicts(&self, error: &(dyn Error + 'static)) -> bool {
+        is_conflict(error)
     }
 }
 

@@ -6,8 +6,9 @@ use super::world::{
     uncancelled, wait,
 };
 use crate::flow::{Admission, NewRun};
-use crate::journal::{CancelKey, Change, Child, Entry, ErrorKind, ErrorRecord, MatchKey, RunId};
-use crate::machine::{End, Then};
+use crate::journal::{
+    CancelKey, Change, Child, End, Entry, ErrorKind, ErrorRecord, MatchKey, RunId, Then,
+};
 use crate::payload::Payload;
 use crate::store::hints::Work;
 use crate::store::{ClaimedRun, Fork, Replay, Routing, RunStatus, StoredEvent};

@@ -7,9 +7,8 @@ use super::inboxes::assert_swept;
 use super::world::{APP, HOUR, ORDER, commit, ids, json, only, reasons, seeded};
 use crate::id::WorkerId;
 use crate::journal::{
-    Change, Child, Content, Entry, ErrorKind, ErrorRecord, Message, RunId, Transition,
+    Change, Child, Content, End, Entry, ErrorKind, ErrorRecord, Message, RunId, Then, Transition,
 };
-use crate::machine::{End, Then};
 use crate::store::hints::Work;
 use crate::store::{RunQuery, RunStatus};
 use crate::workflow::StepKind;

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::World;
 use super::world::{APP, HOUR, ORDER, claim, commit, done, ids, json, only, step};
 use crate::flow::NewRun;
-use crate::machine::Then;
+use crate::journal::Then;
 use crate::store::RunStatus;
 
 pub(super) async fn runs_are_claimed_in_order_of_acceptance(world: World) {

@@ -1,7 +1,7 @@
 use super::World;
 use super::world::{APP, HOUR, ORDER, commit, done, json, only};
 use crate::deploy::reshape;
-use crate::machine::{End, Then};
+use crate::journal::{End, Then};
 use crate::workflow::shape::Shapes;
 
 /// The shapes of a program whose only workflow has these lines.

@@ -11,9 +11,9 @@ use super::world::{
 };
 use crate::event::EventId;
 use crate::journal::{
-    Change, Child, Content, Due, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId, Transition,
+    Change, Child, Content, Due, End, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunCommit,
+    RunId, Then, Transition,
 };
-use crate::machine::{End, RunCommit, Then};
 use crate::store::hints::Work;
 use crate::store::{Routing, RunCount, RunQuery, RunStatus, StoreError, StoredEvent};
 use crate::workflow::StepKind;
@@ -23,12 +23,11 @@ fn entry(key: &str, change: Change) -> Entry {
 }
 
 fn error(message: &str) -> ErrorRecord {
-    ErrorRecord {
-        causes: vec!["no route".to_owned(), "cable\0cut".to_owned()],
-        step: Some("ship#2".into()),
-        location: Some("src/main.rs:1:2".to_owned()),
-        ..ErrorRecord::new(ErrorKind::Timeout, message)
-    }
+    let mut error = ErrorRecord::new(ErrorKind::Timeout, message);
+    error.causes = vec!["no route".to_owned(), "cable\0cut".to_owned()];
+    error.step = Some("ship#2".into());
+    error.location = Some("src/main.rs:1:2".to_owned());
+    error
 }
 
 pub(super) async fn a_flush_reads_back_as_the_machine_saw_it(world: World) {

@@ -11,8 +11,9 @@ use super::world::{
 };
 use crate::event::EventId;
 use crate::flow::{Admission, Firing, Gathering, NewRun};
-use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId};
-use crate::machine::{End, RunCommit, Then};
+use crate::journal::{
+    Change, End, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunCommit, RunId, Then,
+};
 use crate::store::hints::Work;
 use crate::store::{
     DueSchedule, Fork, Hosted, NewEvent, Registration, Replay, Routing, Schedule, StoredEvent,
@@ -194,7 +195,8 @@ pub(super) async fn operators_say_what_they_did(world: World) {
     world.claim(worker, 10).await;
 
     let failed = world.claimed(worker).await;
-    let error = ErrorRecord { step: Some("a".into()), ..ErrorRecord::new(ErrorKind::Error, "no") };
+    let mut error = ErrorRecord::new(ErrorKind::Error, "no");
+    error.step = Some("a".into());
     let change = Change::Fail { attempt: 1, of: 1, error: error.clone(), cancelled: None };
     let entries = vec![done("first"), Entry { change, ..done("a") }];
     let end = commit(failed, 0, entries, Then::End(End::Failed(error)));

@@ -4,8 +4,7 @@ use jiff::Timestamp;
 
 use super::World;
 use super::world::{APP, HOUR, PAID, commit, event, ids, json, only, reasons, route, seeded, wait};
-use crate::journal::RunId;
-use crate::machine::{End, RunCommit, Then};
+use crate::journal::{End, RunCommit, RunId, Then};
 use crate::store::RunStatus;
 use crate::store::hints::Work;
 

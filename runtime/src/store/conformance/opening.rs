@@ -2,7 +2,7 @@ use futures_util::future::join_all;
 
 use super::World;
 use super::world::{APP, HOUR, ORDER, deliveries, event, json, only, program};
-use crate::machine::{End, Then};
+use crate::journal::{End, Then};
 use crate::store::{Registration, Routing, Stranded, open};
 
 pub(super) async fn a_database_is_opened_twice_with_what_it_held(world: World) {

@@ -11,8 +11,7 @@ use super::{StoppedClock, World};
 use crate::event::EventId;
 use crate::flow::NewRun;
 use crate::id::WorkerId;
-use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
-use crate::machine::{End, RunCommit, Then};
+use crate::journal::{Change, End, Entry, ErrorKind, ErrorRecord, RunCommit, RunId, Then};
 use crate::store::{Fork, NewEvent, Refusal, Replay, RunQuery, RunStatus, Verb};
 
 fn failed(key: &str) -> Entry {
@@ -28,8 +27,9 @@ fn received(key: &str, event: EventId) -> Entry {
 
 /// The end of a run because of a step.
 fn failing(step: &str) -> Then {
-    let error = ErrorRecord::new(ErrorKind::Error, "no");
-    Then::End(End::Failed(ErrorRecord { step: Some(step.into()), ..error }))
+    let mut error = ErrorRecord::new(ErrorKind::Error, "no");
+    error.step = Some(step.into());
+    Then::End(End::Failed(error))
 }
 
 fn completed() -> Then {

@@ -5,8 +5,7 @@ use jiff::Timestamp;
 use super::World;
 use super::world::{APP, HOUR, ORDER, claim_for, driven, ids, json, only, step};
 use crate::flow::NewRun;
-use crate::journal::RunId;
-use crate::machine::Then;
+use crate::journal::{RunId, Then};
 use crate::store::{Driven, RunStatus};
 
 /// The runs that a program takes up that has the workflow like this. It gives them back.

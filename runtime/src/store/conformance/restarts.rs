@@ -4,8 +4,7 @@ use super::World;
 use super::world::{
     APP, HOUR, ORDER, PAID, commit, done, ids, json, only, reasons, step, wait, waited,
 };
-use crate::journal::{Change, Child, Content, Entry, RunId};
-use crate::machine::{RunCommit, Then};
+use crate::journal::{Change, Child, Content, Entry, RunCommit, RunId, Then};
 use crate::store::RunStatus;
 use crate::store::hints::Work;
 use crate::workflow::StepKind;

@@ -1,8 +1,7 @@
 use super::World;
 use super::world::{APP, HOUR, ORDER, commit, done_with, json};
 use crate::flow::NewRun;
-use crate::journal::Transition;
-use crate::machine::{End, Then};
+use crate::journal::{End, Then, Transition};
 use crate::payload::Payload;
 
 /// JSON that a parser would not give back as it was.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::World;
 use super::world::{HOUR, commit, done, ids, only};
-use crate::machine::Then;
+use crate::journal::Then;
 use crate::store::{Readied, RunStatus};
 
 fn from_now(seconds: i64) -> Timestamp {

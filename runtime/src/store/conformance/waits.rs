@@ -10,9 +10,9 @@ use super::world::{
 use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::journal::{
-    Change, Child, Content, Entry, Message, MessageId, OutgoingEvent, RunId, StateKey,
+    Change, Child, Content, End, Entry, Message, MessageId, OutgoingEvent, RunCommit, RunId,
+    StateKey, Then,
 };
-use crate::machine::{End, RunCommit, Then};
 use crate::store::{NewEvent, RunStatus};
 use crate::workflow::StepKind;
 

@@ -9,8 +9,9 @@ use super::database::TestDatabase;
 use crate::event::EventId;
 use crate::flow::{Admission, NewRun};
 use crate::id::WorkerId;
-use crate::journal::{CancelKey, Change, Content, Entry, MatchKey, Message, RunId};
-use crate::machine::{RunCommit, Then};
+use crate::journal::{
+    CancelKey, Change, Content, Entry, MatchKey, Message, RunCommit, RunId, Then,
+};
 use crate::payload::Payload;
 use crate::store::hints::Work;
 use crate::store::{
@@ -272,7 +273,8 @@ pub(in crate::store) fn done(key: &str) -> Entry {
 }
 
 pub(in crate::store) fn done_with(key: &str, outcome: &str) -> Entry {
-    let change = Change::succeeded(1, json(outcome));
+    let outcome = json(outcome);
+    let change = Change::Succeed { attempt: 1, outcome, events: Vec::new(), undo: false };
     Entry { key: key.into(), kind: StepKind::Run, change, started_at: None }
 }
 

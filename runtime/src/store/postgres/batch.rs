@@ -10,8 +10,7 @@ use sqlx::query::Query;
 use uuid::Uuid;
 
 use super::value::Time;
-use crate::journal::{Change, Due, round_up};
-use crate::machine::RunCommit;
+use crate::journal::{Change, Due, RunCommit, round_up};
 use crate::store::columns::{EntryColumns, LeaveColumns};
 
 pub(super) type Flush<'q> = Query<'q, Postgres, PgArguments>;

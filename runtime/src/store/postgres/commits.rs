@@ -6,10 +6,9 @@ use uuid::Uuid;
 use super::database::again;
 use super::{PostgresStore, flush, inbox, transaction};
 use crate::id::WorkerId;
-use crate::journal::{Message, RunId};
-use crate::machine::RunCommit;
-use crate::step::Connection;
+use crate::journal::{Message, RunCommit, RunId};
 use crate::store::{Commits, Concluded, Flushed, StoreError};
+use crate::transaction::Connection;
 
 #[async_trait]
 impl Commits for PostgresStore {
@@ -45,7 +44,7 @@ impl Commits for PostgresStore {
         commit: Uuid,
         run: &RunCommit,
     ) -> Result<Concluded, StoreError> {
-        let Connection::Postgres(tx) = transaction else {
+        let Some(tx) = transaction.into_postgres() else {
             unreachable!("it was begun in this store");
         };
         transaction::conclude(&self.database, tx, worker, commit, run).await

@@ -6,8 +6,7 @@ use uuid::Uuid;
 use super::database::{Link, Reach};
 use super::flush;
 use crate::id::WorkerId;
-use crate::journal::{Change, Child, Content, Entry, RunId};
-use crate::machine::{End, RunCommit, Then};
+use crate::journal::{Change, Child, Content, End, Entry, RunCommit, RunId, Then};
 use crate::store::RunStatus;
 use crate::store::conformance::{
     APP, HOUR, ORDER, PAID, PLACED, World, commit, ids, json, on_postgres, only, route, wait,

@@ -216,7 +216,7 @@ async fn ask(database: &Database, rounds: &mut Rounds) -> Result<(), StoreError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{End, Then};
+    use crate::journal::{End, Then};
     use crate::store::conformance::{APP, HOUR, World, json, on_postgres, only};
 
     /// It may have looked where the run stands just before that ended.

@@ -8,14 +8,14 @@ use uuid::Uuid;
 
 use super::database::{Link, Reach};
 use super::{flush, leases, operators, pool, transaction};
-use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
-use crate::machine::{End, RunCommit, Then};
-use crate::step::{Connection, Rollback};
+use crate::journal::{Change, End, Entry, ErrorKind, ErrorRecord, RunCommit, RunId, Then};
+use crate::step::Rollback;
 use crate::store::conformance::{
     APP, HOUR, ORDER, PAID, PLACED, POOLER, World, claim, commit, counted, done, ids, json,
     on_pooled, on_postgres, only, step, uncancelled, wait,
 };
 use crate::store::{Concluded, Fork, Refusal, RunStatus, StoreError};
+use crate::transaction::Connection;
 
 /// Nothing that must not wait takes this long; what waits in vain, waits longer.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -232,7 +232,7 @@ async fn a_cut_connection_is_a_passing_trouble() {
 
 /// Begins a transaction on a connection that can be looked into.
 async fn begun(world: &World) -> sqlx::Transaction<'static, sqlx::Postgres> {
-    let Connection::Postgres(tx) = world.store.begin_transaction().await.expect("it begins") else {
+    let Some(tx) = world.store.begin_transaction().await.expect("it begins").into_postgres() else {
         panic!("not in Postgres")
     };
     tx
@@ -350,10 +350,10 @@ async fn a_transaction_whose_connection_breaks_is_not_committed() {
 
 /// The commit of a step that has failed, and of its run with it.
 fn failing(run: RunId, first_seq: u32) -> RunCommit {
-    let error = ErrorRecord::new(ErrorKind::Error, "no");
+    let mut error = ErrorRecord::new(ErrorKind::Error, "no");
     let change = Change::Fail { attempt: 1, of: 1, error: error.clone(), cancelled: None };
     let entry = Entry { change, ..done("b") };
-    let error = ErrorRecord { step: Some("b".into()), ..error };
+    error.step = Some("b".into());
     commit(run, first_seq, vec![entry], Then::End(End::Failed(error)))
 }
 

@@ -10,11 +10,11 @@ use super::database::{Database, Link, Reach};
 use super::flush::send;
 use super::pool::{self, SETTINGS};
 use crate::id::WorkerId;
-use crate::journal::{ErrorKind, ErrorRecord, RunId};
-use crate::machine::RunCommit;
-use crate::step::{Connection, Rollback, conflicts};
+use crate::journal::{ErrorKind, ErrorRecord, RunCommit, RunId};
+use crate::step::Rollback;
 use crate::store::hints::Stirred;
 use crate::store::{Concluded, Flushed, StoreError};
+use crate::transaction::{Connection, conflicts};
 
 /// At the isolation level that the user's database is set to. The first setting is gone with its
 /// transaction, so it tells whether that is still the same; with the other, a transaction that is

@@ -6,10 +6,9 @@ use uuid::Uuid;
 use super::database::SqliteStore;
 use super::{flush, inbox, transaction};
 use crate::id::WorkerId;
-use crate::journal::{Message, RunId};
-use crate::machine::RunCommit;
-use crate::step::Connection;
+use crate::journal::{Message, RunCommit, RunId};
 use crate::store::{Commits, Concluded, Flushed, StoreError};
+use crate::transaction::Connection;
 
 #[async_trait]
 impl Commits for SqliteStore {
@@ -45,7 +44,7 @@ impl Commits for SqliteStore {
         commit: Uuid,
         run: &RunCommit,
     ) -> Result<Concluded, StoreError> {
-        let Connection::Sqlite(tx, turn) = transaction else {
+        let Some((tx, turn)) = transaction.into_sqlite() else {
             unreachable!("it was begun in this store");
         };
         let concluded = transaction::conclude(self, tx, worker, commit, run).await;

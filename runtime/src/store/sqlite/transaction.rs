@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::database::SqliteStore;
 use super::flush::flush_in;
 use crate::id::WorkerId;
-use crate::journal::{ErrorKind, ErrorRecord};
-use crate::machine::RunCommit;
-use crate::step::{Connection, Rollback};
+use crate::journal::{ErrorKind, ErrorRecord, RunCommit};
+use crate::step::Rollback;
 use crate::store::{Concluded, StoreError};
+use crate::transaction::Connection;
 
 pub(super) async fn begin(store: &SqliteStore) -> Result<Connection, StoreError> {
     let turn = store.turn.clone().acquire_owned().await.ok();

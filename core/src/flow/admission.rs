@@ -1,0 +1,253 @@
+use std::time::Duration;
+
+use super::{Draw, NewRun};
+use crate::event::EventId;
+use crate::journal::CancelKey;
+use crate::payload::Payload;
+use crate::step::Definition;
+
+/// What one workflow makes of one event that is among its triggers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Admission {
+    /// It starts a run with it.
+    Start(NewRun),
+    /// It gathers it with others, which start a run together.
+    Gather(Gathering),
+    /// It cannot tell, as a condition or a key of its fails. The event is kept for it until a program
+    /// registers or this worker leaves.
+    Block {
+        /// The workflow.
+        workflow: String,
+        /// Why.
+        reason: String,
+    },
+    /// It starts nothing.
+    Skip(Skip),
+}
+
+/// The batch that an event is added to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gathering {
+    /// The workflow that gathers it.
+    pub workflow: String,
+    /// The events of a batch have it in common.
+    pub key: String,
+    /// With so many events it is complete.
+    pub max: u32,
+    /// It is complete before it would be a longer list than this, in bytes of JSON. An event that is
+    /// longer by itself is a batch of its own.
+    pub limit: usize,
+    /// How long its first event waits.
+    pub timeout: Duration,
+}
+
+/// Why an event starts nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skip {
+    /// It does not pass this condition, as it stands in the source.
+    Condition(&'static str),
+}
+
+/// An event, as the workflows that it may start are asked about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// Its id.
+    pub id: EventId,
+    /// Its name.
+    pub name: &'a str,
+    /// Its data.
+    pub data: &'a Payload,
+}
+
+impl Admission {
+    /// What a workflow makes of an event; `limit` is the most bytes of a run's input.
+    pub fn of(workflow: &Definition, event: Arrival<'_>, limit: usize, draw: Draw) -> Self {
+        Self::decide(workflow, event, limit, draw)
+            .unwrap_or_else(|reason| Self::Block { workflow: workflow.id.to_owned(), reason })
+    }
+
+    /// # Errors
+    ///
+    /// When a condition or a key fails: why.
+    fn decide(
+        workflow: &Definition,
+        event: Arrival<'_>,
+        limit: usize,
+        draw: Draw,
+    ) -> Result<Self, String> {
+        let Arrival { id, name, data } = event;
+        let flow = workflow.config.flow;
+        for filter in flow.filters.iter().filter(|filter| filter.event == name) {
+            if !filter.passes(data)? {
+                return Ok(Self::Skip(Skip::Condition(filter.condition)));
+            }
+        }
+        Ok(match flow.batch {
+            Some(batch) => Self::Gather(Gathering {
+                workflow: workflow.id.to_owned(),
+                key: batch.key_of(data)?,
+                max: batch.max(),
+                limit,
+                timeout: batch.timeout(),
+            }),
+            None => {
+                let input = workflow.form.data(name, data);
+                let cancels = CancelKey::all(workflow.cancels, &input);
+                Self::Start(NewRun { cancels, ..draw(workflow.id, Some(id), input) })
+            }
+        })
+    }
+}
+
+/// The runs of admissions that do nothing but start some, so that they can be started in the commit
+/// that accepts their event. `None` if there is more to do: that takes the order of acceptance, or the
+/// worker that is blocked.
+pub fn at_once(admissions: Vec<Admission>) -> Option<Vec<NewRun>> {
+    let runs = admissions.into_iter().filter_map(|admission| match admission {
+        Admission::Start(run) => Some(Some(run)),
+        Admission::Skip(_) => None,
+        Admission::Gather(_) | Admission::Block { .. } => Some(None),
+    });
+    runs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::drawn;
+    use super::*;
+    use crate::prelude::*;
+    use crate::workflow::key_text;
+
+    #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    #[event(name = "order/paid")]
+    struct Paid {
+        order: u32,
+        cents: u32,
+    }
+
+    #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    #[event(name = "order/refunded")]
+    struct Refunded {
+        order: u32,
+    }
+
+    #[derive(Triggers)]
+    enum Settled {
+        Paid(Paid),
+        Refunded(Refunded),
+    }
+
+    #[workflow(cancel_on(Refunded, matching = order))]
+    async fn ship(_paid: Paid) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow(on(Paid, if = 100 / event.cents < 2))]
+    async fn report(_settled: Settled) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow(batch(max = 10, timeout = "5s", key = 100 / event.cents))]
+    async fn book(_paid: Vec<Paid>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow(on(Paid, if = event.cents > 50), batch(max = 10, timeout = "5s"))]
+    async fn celebrate(_paid: Vec<Paid>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    const LIMIT: usize = 1_000;
+
+    /// The event.
+    fn id() -> EventId {
+        Uuid::from_u128(7).into()
+    }
+
+    fn admitted<W: crate::step::Body>(name: &str, data: &str) -> Admission {
+        let data = Payload::stored(data);
+        let event = Arrival { id: id(), name, data: &data };
+        Admission::of(&Definition::of::<W>(), event, LIMIT, drawn)
+    }
+
+    fn started(admission: Admission) -> NewRun {
+        let Admission::Start(run) = admission else { panic!("no run: {admission:?}") };
+        run
+    }
+
+    fn blocked(admission: Admission) -> (String, String) {
+        let Admission::Block { workflow, reason } = admission else {
+            panic!("not blocked: {admission:?}")
+        };
+        (workflow, reason)
+    }
+
+    #[test]
+    fn an_event_starts_a_run_that_others_may_cancel() {
+        let data = r#"{"order":7,"cents":50}"#;
+        let run = started(admitted::<ship>(Paid::NAME, data));
+        assert_eq!(run.cancels.len(), 1);
+        assert_eq!(run.cancels[0].event, Refunded::NAME);
+        let bare = drawn("ship", Some(id()), Payload::stored(data));
+        assert_eq!(run, NewRun { cancels: run.cancels.clone(), ..bare });
+    }
+
+    #[test]
+    fn one_of_several_triggers_is_named_in_the_input() {
+        let run = started(admitted::<report>(Paid::NAME, r#"{"order":7,"cents":100}"#));
+        let named = r#"{"order/paid":{"order":7,"cents":100}}"#;
+        assert_eq!(run, drawn("report", Some(id()), Payload::stored(named)));
+    }
+
+    #[test]
+    fn an_event_that_does_not_pass_its_condition_is_skipped() {
+        let skipped = Admission::Skip(Skip::Condition("100 / event.cents < 2"));
+        assert_eq!(admitted::<report>(Paid::NAME, r#"{"order":7,"cents":50}"#), skipped);
+        let skipped = Admission::Skip(Skip::Condition("event.cents > 50"));
+        assert_eq!(admitted::<celebrate>(Paid::NAME, r#"{"order":7,"cents":50}"#), skipped);
+    }
+
+    #[test]
+    fn the_condition_of_one_event_does_not_concern_another() {
+        started(admitted::<report>(Refunded::NAME, r#"{"order":7}"#));
+    }
+
+    #[test]
+    fn an_event_is_gathered_with_those_of_its_key() {
+        let gathered = |workflow: &str, key: String| {
+            let (max, timeout) = (10, Duration::from_secs(5));
+            let workflow = workflow.to_owned();
+            Admission::Gather(Gathering { workflow, key, max, limit: LIMIT, timeout })
+        };
+        let data = r#"{"order":7,"cents":100}"#;
+        assert_eq!(admitted::<book>(Paid::NAME, data), gathered("book", key_text(&1)));
+        assert_eq!(admitted::<celebrate>(Paid::NAME, data), gathered("celebrate", String::new()));
+    }
+
+    #[test]
+    fn a_condition_or_a_key_that_fails_blocks_its_workflow() {
+        let free = r#"{"order":7,"cents":0}"#;
+        let (workflow, reason) = blocked(admitted::<report>(Paid::NAME, free));
+        assert_eq!(workflow, "report");
+        assert!(reason.contains("the condition `100 / event.cents < 2` panicked"), "{reason}");
+        let (workflow, reason) = blocked(admitted::<book>(Paid::NAME, free));
+        assert_eq!(workflow, "book");
+        assert!(reason.contains("the key `100 / event.cents` panicked"), "{reason}");
+        let (_, reason) = blocked(admitted::<book>(Paid::NAME, r#"{"order":7}"#));
+        assert!(reason.contains("cannot read the event"), "{reason}");
+    }
+
+    #[test]
+    fn only_what_starts_runs_or_nothing_is_done_at_once() {
+        let paid = r#"{"order":7,"cents":50}"#;
+        let start = || admitted::<ship>(Paid::NAME, paid);
+        let skip = || admitted::<report>(Paid::NAME, paid);
+        assert_eq!(at_once(vec![skip(), start()]), Some(vec![started(start())]));
+        assert_eq!(at_once(vec![skip()]), Some(Vec::new()));
+        assert_eq!(at_once(vec![start(), admitted::<book>(Paid::NAME, paid)]), None);
+        let block = admitted::<report>(Paid::NAME, r#"{"order":7,"cents":0}"#);
+        assert_eq!(at_once(vec![start(), block]), None);
+    }
+}

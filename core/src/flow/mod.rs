@@ -1,0 +1,53 @@
+//! Admission: what becomes of that which would start a workflow. It is decided here from the workflow's
+//! definition alone; the store carries it out. No decision reads a clock or draws an id.
+
+mod admission;
+mod firing;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub use self::admission::{Admission, Arrival, Gathering, at_once};
+pub use self::firing::Firing;
+use crate::event::EventId;
+use crate::journal::{CancelKey, RunId};
+use crate::payload::Payload;
+
+/// A run to be started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow: String,
+    /// The event that starts it; `None` if there is not just one.
+    pub event: Option<EventId>,
+    /// Its input.
+    pub input: Payload,
+    /// What its derived values rest on.
+    pub seed: Uuid,
+    /// When it was due, if a schedule starts it.
+    pub scheduled_at: Option<Timestamp>,
+    /// The events that cancel it, if they were accepted after its trigger.
+    pub cancels: Vec<CancelKey>,
+}
+
+impl NewRun {
+    /// A run with an id and a seed of its own, which no event cancels.
+    pub fn new(workflow: &str, event: Option<EventId>, input: Payload) -> Self {
+        let (id, seed, workflow) = (RunId::new(), Uuid::new_v4(), workflow.to_owned());
+        let (scheduled_at, cancels) = (None, Vec::new());
+        Self { id, workflow, event, input, seed, scheduled_at, cancels }
+    }
+}
+
+/// Makes a run of a workflow that no event cancels. Whoever asks draws its id and its seed.
+pub type Draw = fn(&str, Option<EventId>, Payload) -> NewRun;
+
+/// A run with the same id and seed as any other.
+#[cfg(test)]
+fn drawn(workflow: &str, event: Option<EventId>, input: Payload) -> NewRun {
+    let (id, seed) = (Uuid::from_u128(1).into(), Uuid::from_u128(2));
+    let (scheduled_at, cancels) = (None, Vec::new());
+    NewRun { id, workflow: workflow.to_owned(), event, input, seed, scheduled_at, cancels }
+}
