@@ -20,6 +20,14 @@ const RULES: &[(&str, &str)] = &[
     ("configuration::backoff_grows", "the first wait is longer than the longest"),
     ("configuration::an_input_has_no_trigger", "`cron` and `input` contradict one another"),
     (
+        "configuration::dst_makes_a_difference",
+        "`dst` makes no difference in UTC, whose clock never changes",
+    ),
+    (
+        "configuration::jitter_is_shorter_than_the_interval",
+        "the jitter is not shorter than the time between two ticks",
+    ),
+    (
         "configuration::cancellations_compare_fields",
         "a run under `cron` has no field of its own to compare",
     ),

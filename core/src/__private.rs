@@ -42,9 +42,9 @@ use crate::text;
 pub use crate::workflow::fits::*;
 pub use crate::workflow::{
     Allowed, Awaits, Backoff, Batch, Batched, Called, CancelOn, CatchUp, Cause, Config, Cron,
-    Direct, Filter, Flow, Form, Graph, Handlers, Input, Key, OnChange, State, Trigger, TriggerData,
-    UnknownState, Workflow, WorkflowFn, compared, key_text, on_any_cancel, on_any_failure,
-    on_cancel, on_failure, read,
+    Direct, Dst, Filter, Flow, Form, Graph, Handlers, Input, Key, OnChange, State, Trigger,
+    TriggerData, UnknownState, Workflow, WorkflowFn, compared, key_text, on_any_cancel,
+    on_any_failure, on_cancel, on_failure, read,
 };
 use crate::workflow::{misfit, unnamed};
 

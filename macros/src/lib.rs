@@ -34,7 +34,7 @@ use proc_macro::TokenStream;
 /// | `retries = 2` | how often a failed step is tried again | 4 |
 /// | `backoff(initial = "1s", max = "1h")` | how long a failed step waits before it is tried again; the wait doubles | `1s`, `1h` |
 /// | `on(E, if = event.amount > 1_000)` | only events that meet the condition start it; the condition sees the event as `event` | all |
-/// | `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)` | its schedule; its first parameter is a `Tick`. After a time without workers, the last missed tick starts a run (`one`), or `all` missed ticks do, or `none` | never; `UTC`, `one` |
+/// | `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)` | its schedule; its first parameter is a `Tick`: see [below](#schedules) | never |
 /// | `batch(max = 100, timeout = "5s", key = event.user_id)` | gathers events with the same key into one run, until there are `max` of them, or the first one has waited for `timeout`; its first parameter is a `Vec<E>` | a run for each event |
 /// | `cancel_on(Deleted, matching = ticket_id)` | an event with the same value in this field, accepted after the trigger, cancels the run; `matching(theirs = ours, ..)` if the fields have different names | |
 /// | `timeout(start = "1h", finish = "1 day")` | cancels a run that has not begun this long after its acceptance, or not ended this long after it began | never |
@@ -44,6 +44,18 @@ use proc_macro::TokenStream;
 /// | `input` | the first parameter is any serialisable type, and the workflow is only started directly | |
 /// | `allow(determinism, reason = "..")` | turns a rule off, for the whole workflow or, above a statement, for that statement; the graph shows the reason | |
 /// | `crate = path` | the path of the crate `indelible` | found in `Cargo.toml` |
+///
+/// # Schedules
+///
+/// | in `cron(..)` | meaning | default |
+/// |---|---|---|
+/// | `"0 9 * * 1-5"` | minute, hour, day of the month, month, day of the week: `*`, or numbers, names (`JAN`, `MON`), ranges and steps with commas between; `L` is the last day of the month, `FRI#2` its second Friday, `FRIL` its last; if both days are given, either will do | |
+/// | `"*/10 * * * * *"` | the same with the second before it | second 0 |
+/// | `"@daily"` | a nickname; also `@hourly`, `@midnight`, `@weekly`, `@monthly`, `@yearly`, `@annually` | |
+/// | `tz = "Europe/Paris"` | the place whose clock counts | `UTC` |
+/// | `dst = skip` | when the clocks change, each tick comes `once`, at the next time that exists or at the first of two; `skip` leaves out ticks at times that do not exist; with `both`, a time that comes twice is due both times | `once` |
+/// | `catch_up = all` | after a time without workers, the last missed tick starts a run (`one`), or `all` missed ticks do, or `none` | `one` |
+/// | `jitter = "30s"` | a run starts within this time after its tick, always as long after it | none |
 ///
 /// # Loops of any length
 ///

@@ -73,10 +73,10 @@ pub mod workflow {
     pub(crate) use indelible_core::workflow::*;
     pub use indelible_core::workflow::{
         Allowed, Awaits, Backoff, Batch, Batched, Called, CancelOn, CatchUp, Cause, Compared,
-        Config, Cron, Direct, Edge, Filter, Flow, Form, Graph, Handlers, Input, Key, Node, Nothing,
-        OfCancellation, OfFailure, OnChange, RunCancelled, RunFailed, State, StateDef, StepKind,
-        Tick, Trigger, TriggerData, UnknownState, Workflow, WorkflowFn, compared, key_text,
-        on_any_cancel, on_any_failure, on_cancel, on_failure, read,
+        Config, Cron, Direct, Dst, Edge, Filter, Flow, Form, Graph, Handlers, Input, Key, Node,
+        Nothing, OfCancellation, OfFailure, OnChange, RunCancelled, RunFailed, State, StateDef,
+        StepKind, Tick, Trigger, TriggerData, UnknownState, Workflow, WorkflowFn, compared,
+        key_text, on_any_cancel, on_any_failure, on_cancel, on_failure, read,
     };
 }
 
@@ -141,7 +141,9 @@ macro_rules! race {
 }
 
 pub use self::app::App;
-pub use self::client::{Client, Replaying, RunHandle, Sending, StateSpan, Timeline};
+pub use self::client::{
+    Client, Replaying, RunHandle, Sending, StateSpan, Timeline, WorkflowSchedule,
+};
 pub use self::error::{Error, Result};
 pub use self::given::TextError;
 pub use self::payload::{EncodeError, Payload};

@@ -238,7 +238,9 @@ impl Program {
             // Not one of its own, which the store does not ask about.
             return Firing { runs: Vec::new(), next: due.due.unwrap_or(Timestamp::MAX) };
         };
-        Firing::of(definition, cron.due(due.due, due.now), due.last, NewRun::new)
+        let delay = cron.delay(self.app, definition.id);
+        let what = cron.due(due.due, due.last, due.now, delay);
+        Firing::of(definition, what, due.last, NewRun::new)
     }
 }
 

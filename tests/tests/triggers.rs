@@ -12,6 +12,8 @@ on_both_databases!(
     a_condition_that_panics_blocks_only_its_workflow,
     a_schedule_starts_what_was_missed,
     a_schedule_starts_a_variant_of_several_triggers,
+    schedules_are_listed_with_their_ticks,
+    a_schedule_of_seconds_goes_on_with_its_jitter,
     events_are_gathered_by_key_until_the_batch_is_full,
     a_batch_is_no_larger_than_an_input_may_be,
     a_batch_that_does_not_fill_starts_in_time,
@@ -265,6 +267,86 @@ async fn a_schedule_starts_a_variant_of_several_triggers(database: Fresh) {
         async || outputs(&runtime, "close-the-books").await == ["-01-01T07:30:00Z", "asked 0"];
     eventually("the books are closed twice", closed).await;
     shut_down(Bank, Bench::new(), runtime).await;
+}
+
+async fn schedules_are_listed_with_their_ticks(database: Fresh) {
+    let listed = async |client: &indelible::Client| {
+        let schedules = client.schedules().await.expect("the schedules");
+        let listed = schedules.into_iter().map(|schedule| {
+            let next = schedule.upcoming().next().expect("there is a next");
+            assert!(next > Timestamp::now());
+            let next = next.to_string()[4..].to_owned();
+            let last = schedule.last.map(|last| last.to_string()[4..].to_owned());
+            (schedule.workflow, schedule.cron.zone(), next, last)
+        });
+        listed.collect::<Vec<_>>()
+    };
+    let expected = |last: Option<&str>| {
+        let of = |workflow: &str, zone, tick: &str| {
+            (workflow.to_owned(), zone, tick.to_owned(), last.map(|_| tick.to_owned()))
+        };
+        [
+            of("close-the-books", "Europe/Paris", "-01-01T07:30:00Z"),
+            of("every-year", "UTC", "-01-01T08:00:00Z"),
+        ]
+    };
+    let connected = Runtime::builder(Bank).database(database.url()).connect().await;
+    let connected = connected.expect("it connects");
+    assert_eq!(listed(&connected).await, expected(None));
+    connected.close().await;
+    open(&database).await.shutdown().await;
+    make_due(&database, "2024-01-01T07:30:00Z").await;
+    let runtime = open(&database).await;
+    let started = async || listed(&runtime).await == expected(Some("its last"));
+    eventually("both have started runs", started).await;
+    shut_down(Bank, Bench::new(), runtime).await;
+}
+
+mod ticking {
+    use super::*;
+
+    /// Is due each second.
+    #[workflow(cron("* * * * * *", jitter = "900ms"))]
+    async fn count(_tick: Tick) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    indelible::app! {
+        pub Clock = "clock";
+        events: [],
+        workflows: [count],
+    }
+}
+
+async fn a_schedule_of_seconds_goes_on_with_its_jitter(database: Fresh) {
+    let builder = Runtime::builder(ticking::Clock).database(database.url());
+    let runtime = builder.start().await.expect("it starts");
+    let query = indelible::RunQuery::default();
+    let ticks = async || runtime.runs(&query).await.expect("the runs").len();
+    eventually("three seconds have passed", async || ticks().await >= 3).await;
+    let [schedule] = &runtime.schedules().await.expect("the schedules")[..] else {
+        panic!("the app has one schedule")
+    };
+    assert!(!schedule.delay.is_zero() && schedule.delay < schedule.cron.jitter());
+    let runs = runtime.runs(&query).await.expect("the runs");
+    let mut previous = None;
+    for run in &runs {
+        let tick = run.scheduled_at.expect("a tick has started it");
+        assert_eq!(tick.subsec_nanosecond(), 0);
+        assert!(run.accepted_at >= tick + schedule.delay, "{run:?}");
+        assert!(previous.replace(tick).is_none_or(|previous| previous < tick), "{runs:?}");
+    }
+    shut_down(ticking::Clock, Bench::new(), runtime).await;
+}
+
+#[tokio::test]
+async fn a_century_of_ticks_passes_at_once() {
+    let cron = every_year::CONFIG.cron.expect("it has a schedule");
+    let start: Timestamp = "2000-01-01T00:00:00Z".parse().expect("it is a time");
+    for (year, tick) in (2000..2100).zip(cron.upcoming(start)) {
+        let mut run = Bench::new().start(every_year, Tick::at(tick));
+        assert_eq!(run.finish().await, Ok(format!("{year} after None")));
+    }
 }
 
 async fn events_are_gathered_by_key_until_the_batch_is_full(database: Fresh) {

@@ -2,6 +2,7 @@
 //! Bodies and the steps in them live in [`step`](crate::step).
 
 mod batch;
+mod calendar;
 mod cancel;
 mod config;
 mod filter;
@@ -19,6 +20,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 pub use self::batch::{Batch, Batched, key_text};
+pub use self::calendar::Dst;
 pub use self::cancel::{CancelOn, Compared, compared};
 pub use self::config::{Backoff, Config, Handlers, OnChange};
 pub use self::filter::{Filter, Key, read};

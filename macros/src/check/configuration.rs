@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::time::Duration;
 
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
@@ -74,6 +75,55 @@ pub(crate) fn an_input_has_no_trigger(model: &WorkflowModel, problems: &Problems
                 .note("with `input` the workflow is only started directly, never by an event or a schedule")
                 .help("remove `input`, and take what starts the workflow as the first parameter"),
         );
+    }
+}
+
+/// What is said of daylight saving time makes a difference.
+pub(crate) fn dst_makes_a_difference(model: &WorkflowModel, problems: &Problems) {
+    let Some(cron) = &model.configuration.cron else { return };
+    let Some(dst) = &cron.options.dst else { return };
+    if matches!(cron.options.zone, None | Some("UTC")) {
+        problems.report(
+            Problem::at(dst, "`dst` makes no difference in UTC, whose clock never changes")
+                .help("say in which time zone: tz = \"Europe/Paris\""),
+        );
+    } else if cron.schedule.is_hourly() {
+        problems.report(
+            Problem::at(dst, "`dst` makes no difference to a schedule that is due in every hour")
+                .note(
+                    "such a schedule goes on in both of two equal hours, and skips those that do not \
+                     exist",
+                )
+                .help("leave out `dst`"),
+        );
+    }
+}
+
+/// A run starts before the next tick.
+pub(crate) fn jitter_is_shorter_than_the_interval(model: &WorkflowModel, problems: &Problems) {
+    let Some(cron) = &model.configuration.cron else { return };
+    let Some((jitter, place)) = &cron.options.jitter else { return };
+    let interval = cron.schedule.shortest_interval();
+    if *jitter >= interval {
+        let interval = in_words(interval);
+        problems.report(
+            Problem::at(place, "the jitter is not shorter than the time between two ticks")
+                .note(format!("a run starts before the next tick, which is {interval} later"))
+                .help(format!("give less than {interval}, or leave out `jitter`")),
+        );
+    }
+}
+
+/// A time in the largest unit of which it is a whole number.
+fn in_words(time: Duration) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let seconds = time.as_secs();
+    let whole = |(unit, _): &&(u64, &str)| seconds.is_multiple_of(*unit);
+    let (unit, name) = UNITS.iter().find(whole).unwrap_or(&UNITS[3]);
+    match seconds / unit {
+        1 => format!("1 {name}"),
+        count => format!("{count} {name}s"),
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) fn workflow(model: &WorkflowModel, problems: &Problems) -> Vec<Ident>
     configuration::id_is_kebab_case(model, problems);
     configuration::backoff_grows(model, problems);
     configuration::an_input_has_no_trigger(model, problems);
+    configuration::dst_makes_a_difference(model, problems);
+    configuration::jitter_is_shorter_than_the_interval(model, problems);
     configuration::cancellations_compare_fields(model, problems);
     configuration::filters_are_unique(model, problems);
     configuration::conditions_see_the_event(model, problems);

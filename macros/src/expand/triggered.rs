@@ -6,15 +6,23 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::runtime::constant;
-use crate::model::{Batch, Cron, Filter, WorkflowModel};
+use crate::model::{Batch, Cron, CronOptions, Filter, WorkflowModel};
 
 /// The calls that add to its `Config`.
 pub(super) fn configured(workflow: &WorkflowModel) -> [Option<TokenStream>; 2] {
-    let cron = workflow.configuration.cron.as_ref();
-    let cron = cron.map(|Cron { expression, zone, catch_up, .. }| {
-        quote!(.cron(__private::Cron::new(#expression, #zone, __private::CatchUp::#catch_up)))
+    [workflow.configuration.cron.as_ref().map(schedule), flow(workflow)]
+}
+
+fn schedule(cron: &Cron) -> TokenStream {
+    let CronOptions { zone, catch_up, dst, jitter } = &cron.options;
+    let (fields, zone) = (&cron.schedule.fields, zone.unwrap_or("UTC"));
+    let dst = dst.as_ref().map(|dst| quote!(.with_dst(__private::Dst::#dst)));
+    let jitter = jitter.as_ref().map(|(jitter, _)| {
+        let jitter = constant(*jitter);
+        quote!(.with_jitter(#jitter))
     });
-    [cron, flow(workflow)]
+    let cron = quote!(__private::Cron::new(#fields, #zone, __private::CatchUp::#catch_up));
+    quote!(.cron(#cron #dst #jitter))
 }
 
 /// What becomes of its events, if not each of them starts a run.

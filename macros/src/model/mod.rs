@@ -31,7 +31,7 @@ pub(crate) use self::awaits::Misawaited;
 pub(crate) use self::batch::Batch;
 pub(crate) use self::carried::{CarriedLoop, is_carried};
 pub(crate) use self::configuration::{Backoff, Configuration, MOST_RETRIES, OnChange};
-pub(crate) use self::cron::Cron;
+pub(crate) use self::cron::{Cron, CronOptions};
 pub(crate) use self::event::EventModel;
 pub(crate) use self::event_fields::EventField;
 pub(crate) use self::filter::Filter;

@@ -2,6 +2,7 @@
 //! nothing; that is the [`worker`](crate::worker)'s part.
 
 mod handle;
+mod schedules;
 mod sending;
 mod timeline;
 mod verbs;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::handle::RunHandle;
+pub use self::schedules::WorkflowSchedule;
 pub use self::sending::Sending;
 pub use self::timeline::{StateSpan, Timeline};
 pub use self::verbs::Replaying;
@@ -228,6 +230,20 @@ impl Client {
     pub async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
         check_query(query)?;
         Ok(self.store.runs(self.program.app, query).await?)
+    }
+
+    /// The schedules of the app's workflows, with their last ticks and the next ones. These are the schedules
+    /// of this version of the program, in order of their workflows' ids.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn schedules(&self) -> Result<Vec<WorkflowSchedule>> {
+        let schedules = &self.program.registration.schedules;
+        let standing = self.store.schedules(self.program.app, schedules).await?;
+        let listed =
+            standing.into_iter().filter_map(|one| WorkflowSchedule::of(&self.program, one));
+        Ok(listed.collect())
     }
 
     /// How many runs of each workflow of the app have which status.

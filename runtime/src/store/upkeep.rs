@@ -28,6 +28,13 @@ pub(crate) trait Upkeep: Send + Sync {
         timetable: Timetable<'_>,
     ) -> Result<Readied, StoreError>;
 
+    /// How an app's schedules stand, in order of their workflows; also those that no worker has registered.
+    async fn schedules(
+        &self,
+        app: &str,
+        schedules: &[Schedule],
+    ) -> Result<Vec<DueSchedule>, StoreError>;
+
     /// Starts the runs of an app's batches whose first event has waited long enough, up to `limit`
     /// of them.
     async fn complete_batches(&self, app: &str, limit: usize) -> Result<Readied, StoreError>;
@@ -44,11 +51,12 @@ pub(crate) struct Readied {
     pub(crate) late: Option<Duration>,
 }
 
-/// A schedule that is due, or was never looked at.
+/// A schedule as it stands.
 #[derive(Debug, Clone)]
 pub(crate) struct DueSchedule {
     pub(crate) workflow: String,
     pub(crate) rule: String,
+    /// When it is looked at next; `None` if it never was.
     pub(crate) due: Option<Timestamp>,
     /// The last tick that has started a run.
     pub(crate) last: Option<Timestamp>,

@@ -185,7 +185,8 @@ impl WorkflowShape {
 
 fn schedule(cron: &Cron) -> String {
     let catch_up = cron.catch_up().name();
-    format!("{CRON} \"{}\" in {}, catch_up {catch_up}", cron.expression(), cron.zone())
+    let (expression, zone, options) = (cron.expression(), cron.zone(), cron.options());
+    format!("{CRON} \"{expression}\" in {zone}, catch_up {catch_up}{options}")
 }
 
 fn gathering(batch: &Batch) -> String {

@@ -3,10 +3,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::World;
 use super::world::{APP, HOUR, ORDER, json, program};
+use super::{StoppedClock, World};
 use crate::flow::{Firing, NewRun};
-use crate::store::{DueSchedule, Readied, Registration, Schedule, Store};
+use crate::store::{DueSchedule, Readied, Registration, RunQuery, RunRecord, Schedule, Store};
+use crate::workflow::{CatchUp, Cron};
 
 fn hourly(rule: &str) -> [Schedule; 1] {
     [Schedule { workflow: ORDER.to_owned(), rule: rule.to_owned() }]
@@ -103,6 +104,23 @@ pub(super) async fn each_version_that_lives_keeps_its_schedule(world: World) {
     assert_eq!(fire(&*world.store, &old).await, none);
 }
 
+pub(super) async fn a_removed_schedule_ends_with_the_last_worker_that_has_it(world: World) {
+    let schedules = hourly("0 * * * *");
+    register(&world, &schedules).await;
+    let worker = world.worker_with(having(&schedules)).await;
+    fire(&*world.store, &schedules).await;
+
+    register(&world, &[]).await;
+    world.worker_with(having(&[])).await;
+    assert_eq!(fire(&*world.store, &schedules).await.runs, 1, "it is still the old version's");
+    assert_eq!(fire(&*world.store, &[]).await.next, None, "the new version has none");
+    world.store.end_lease(worker).await.expect("it can leave");
+
+    register(&world, &[]).await;
+    let none = Readied { runs: 0, next: None, late: None };
+    assert_eq!(fire(&*world.store, &schedules).await, none, "nobody has it any more");
+}
+
 pub(super) async fn what_was_due_while_other_versions_lived_is_not_caught_up_with(world: World) {
     let [old, new] = [hourly("0 * * * *"), hourly("30 * * * *")];
     register(&world, &old).await;
@@ -176,4 +194,116 @@ pub(super) async fn two_workers_start_one_run_a_tick(world: World) {
     ticks.dedup();
     assert_eq!((runs.len(), ticks.len()), (50, 50));
     other.close().await;
+}
+
+pub(super) async fn schedules_are_listed_as_they_stand(world: World) {
+    let [hour, half] = ["0 * * * *", "30 * * * *"].map(hourly);
+    let both = [half, hour].concat();
+    let listed = async || {
+        let listed = world.store.schedules(APP, &both).await.expect("it answers");
+        let rules = listed.iter().map(|standing| standing.rule.as_str());
+        assert!(rules.eq(["30 * * * *", "0 * * * *"]));
+        listed.into_iter().map(|standing| (standing.due, standing.last)).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, [(None, None); 2], "nobody has registered them");
+    register(&world, &both[1..]).await;
+    assert_eq!(listed().await, [(None, None); 2]);
+    fire(&*world.store, &both).await;
+    let [unknown, (Some(due), None)] = listed().await[..] else { panic!("{:?}", listed().await) };
+    assert_eq!(unknown, (None, None));
+    fire(&*world.store, &both).await;
+    let [_, (Some(next), last)] = listed().await[..] else { panic!("{:?}", listed().await) };
+    assert_eq!(last, Some(due));
+    assert!(next > due);
+    assert!(world.store.schedules("other", &both).await.expect("it answers")[1].due.is_none());
+}
+
+/// A world whose clock has been stopped.
+async fn stopped(world: World, at: &str) -> (World, StoppedClock) {
+    let clock = StoppedClock::of(&world.database, time(at)).await;
+    (World { store: world.another().await, ..world }, clock)
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().expect("it is a time")
+}
+
+/// Starts what a schedule says, after its delay.
+async fn fire_by(store: &dyn Store, cron: Cron, delay: SignedDuration) -> Readied {
+    let rule = hourly(&cron.rule());
+    let timetable = |standing: &DueSchedule| {
+        let due = cron.due(standing.due, standing.last, standing.now, delay);
+        let new = || NewRun::new(ORDER, None, json("{}"));
+        let runs = due.ticks.into_iter().map(|at| NewRun { scheduled_at: Some(at), ..new() });
+        Firing { runs: runs.collect(), next: due.next }
+    };
+    store.fire_schedules(APP, &rule, &timetable).await.expect("it fires")
+}
+
+/// The ticks that have started runs, and when they did.
+async fn started(store: &dyn Store) -> Vec<(Timestamp, Timestamp)> {
+    let query = RunQuery { limit: Some(1000), ..RunQuery::default() };
+    let runs = store.runs(APP, &query).await.expect("it answers");
+    let tick = |run: RunRecord| (run.scheduled_at.expect("it is linked"), run.accepted_at);
+    let mut ticks: Vec<_> = runs.into_iter().map(tick).collect();
+    ticks.sort();
+    ticks
+}
+
+/// Paris changes its clock at half past two on Sundays; the years have leap days.
+pub(super) async fn ten_years_of_ticks_start_in_time_and_once(world: World) {
+    let (start, end) = (time("2026-01-01T00:00:00Z"), time("2036-01-01T00:00:00Z"));
+    let (world, mut clock) = stopped(world, "2026-01-01T00:00:00Z").await;
+    let cron = Cron::new("30 2 * FEB,MAR,OCT SUN", "Europe/Paris", CatchUp::One);
+    let cron = cron.with_jitter(HOUR);
+    let delay = cron.delay(APP, ORDER);
+    register(&world, &hourly(&cron.rule())).await;
+    let mut now = start;
+    while now < end {
+        clock.set(now).await;
+        let fired = fire_by(&*world.store, cron, delay).await;
+        assert_eq!(fire_by(&*world.store, cron, delay).await.runs, 0, "{now}");
+        now += fired.next.expect("it goes on");
+    }
+    let started = started(&*world.store).await;
+    let expected: Vec<_> = cron.upcoming(start).take_while(|tick| *tick < end).collect();
+    assert_eq!(started, expected.iter().map(|tick| (*tick, *tick + delay)).collect::<Vec<_>>());
+    for tick in ["2026-03-29T01:00:00Z", "2026-10-25T00:30:00Z", "2032-02-29T01:30:00Z"] {
+        assert!(expected.contains(&time(tick)), "{tick}");
+    }
+    world.store.close().await;
+    clock.release().await;
+}
+
+pub(super) async fn a_tick_starts_once_although_the_clock_is_set_back(world: World) {
+    let (world, mut clock) = stopped(world, "2026-01-01T08:00:00Z").await;
+    let cron = Cron::new("0 9 * * *", "UTC", CatchUp::All);
+    let changed = Cron::new("0 9,17 * * *", "UTC", CatchUp::All);
+    register(&world, &hourly(&cron.rule())).await;
+    let fire = async |cron| fire_by(&*world.store, cron, SignedDuration::ZERO).await.runs;
+    assert_eq!(fire(cron).await, 0);
+    for (now, runs) in [
+        ("2026-01-01T09:00:00Z", 1),
+        ("2026-01-01T08:59:59Z", 0),
+        ("2026-01-01T09:00:00Z", 0),
+        ("2026-01-02T09:00:00Z", 1),
+        ("2026-01-01T09:00:01Z", 0),
+    ] {
+        clock.set(time(now)).await;
+        assert_eq!(fire(cron).await, runs, "{now}");
+    }
+    // A changed schedule is looked at for the first time, and knows the last tick.
+    register(&world, &hourly(&changed.rule())).await;
+    assert_eq!(fire(changed).await, 0);
+    for (now, runs) in
+        [("2026-01-01T17:00:00Z", 0), ("2026-01-02T09:00:00Z", 0), ("2026-01-02T17:00:00Z", 1)]
+    {
+        clock.set(time(now)).await;
+        assert_eq!(fire(changed).await, runs, "{now}");
+    }
+    let ticks: Vec<_> = started(&*world.store).await.into_iter().map(|(tick, _)| tick).collect();
+    let expected = ["2026-01-01T09:00:00Z", "2026-01-02T09:00:00Z", "2026-01-02T17:00:00Z"];
+    assert_eq!(ticks, expected.map(time));
+    world.store.close().await;
+    clock.release().await;
 }

@@ -75,6 +75,14 @@ const NEXT_SCHEDULE: &str = "
         ON own.workflow = schedule.workflow AND own.rule = schedule.rule
     WHERE schedule.app = $1";
 
+/// Served by the primary key.
+const SCHEDULES: &str = "
+    SELECT own.workflow, own.rule, schedule.due_at, schedule.last_at, now() AS at
+    FROM unnest($2::text[], $3::text[]) AS own (workflow, rule)
+    LEFT JOIN indelible.schedules schedule
+        ON schedule.app = $1 AND schedule.workflow = own.workflow AND schedule.rule = own.rule
+    ORDER BY own.workflow";
+
 #[async_trait]
 impl Upkeep for PostgresStore {
     async fn wake_due(&self, limit: usize) -> Result<Readied, StoreError> {
@@ -142,6 +150,21 @@ impl Upkeep for PostgresStore {
             Ok(Readied { runs: started.len(), next, late: None })
         })
         .await
+    }
+
+    async fn schedules(
+        &self,
+        app: &str,
+        schedules: &[Schedule],
+    ) -> Result<Vec<DueSchedule>, StoreError> {
+        let (workflows, rules) = columns(schedules);
+        let rows = sqlx::query(SCHEDULES)
+            .bind(app)
+            .bind(workflows)
+            .bind(rules)
+            .fetch_all(&mut self.database.acquire().await?)
+            .await?;
+        rows.iter().map(|row| DueSchedule::read(row, row.time("at")?)).collect()
     }
 
     async fn complete_batches(&self, app: &str, limit: usize) -> Result<Readied, StoreError> {

@@ -49,6 +49,14 @@ const NEXT_SCHEDULE: &str = "
         ON schedule.app = ?1 AND schedule.workflow = own.value ->> 0
            AND schedule.rule = own.value ->> 1";
 
+/// Served by the primary key.
+const SCHEDULES: &str = "
+    SELECT own.value ->> 0 AS workflow, own.value ->> 1 AS rule, schedule.due_at, schedule.last_at
+    FROM json_each(?2) own LEFT JOIN indelible_schedules schedule
+        ON schedule.app = ?1 AND schedule.workflow = own.value ->> 0
+           AND schedule.rule = own.value ->> 1
+    ORDER BY 1";
+
 #[async_trait]
 impl Upkeep for SqliteStore {
     async fn wake_due(&self, limit: usize) -> Result<Readied, StoreError> {
@@ -110,6 +118,17 @@ impl Upkeep for SqliteStore {
         let wait =
             |due: i64| Duration::from_micros(due.saturating_sub(micros(now)).max(0).unsigned_abs());
         Ok(Readied { runs: started.len(), next: next.map(wait), late: None })
+    }
+
+    async fn schedules(
+        &self,
+        app: &str,
+        schedules: &[Schedule],
+    ) -> Result<Vec<DueSchedule>, StoreError> {
+        let own = batch(schedules.iter().map(|schedule| (&schedule.workflow, &schedule.rule)));
+        let rows = sqlx::query(SCHEDULES).bind(app).bind(own).fetch_all(self.readers()?).await?;
+        let now = now();
+        rows.iter().map(|row| DueSchedule::read(row, now)).collect()
     }
 
     async fn complete_batches(&self, app: &str, limit: usize) -> Result<Readied, StoreError> {
