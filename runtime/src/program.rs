@@ -211,6 +211,8 @@ impl Program {
             seed: Uuid::new_v4(),
             detached: true,
             cancels: self.cancels(workflow, &input),
+            gates: Vec::new(),
+            ahead: 0,
         });
         handlers.collect()
     }

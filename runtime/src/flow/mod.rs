@@ -13,6 +13,7 @@ pub(crate) use self::firing::Firing;
 use crate::event::EventId;
 use crate::journal::{CancelKey, RunId};
 use crate::payload::Payload;
+use crate::workflow::{Checks, Gate};
 
 /// A run to be started.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,12 @@ pub(crate) struct NewRun {
     pub(crate) scheduled_at: Option<Timestamp>,
     /// The events that cancel it, if they were accepted after its trigger.
     pub(crate) cancels: Vec<CancelKey>,
+    /// What it has to pass before it begins.
+    pub(crate) gates: Vec<Gate>,
+    /// How many seconds it is ahead of others that were accepted with it.
+    pub(crate) ahead: i32,
+    /// What is asked about its event before it starts.
+    pub(crate) checks: Checks,
 }
 
 /// Makes a run of a workflow that no event cancels. Whoever asks draws its id and its seed.
@@ -35,6 +42,16 @@ pub(crate) type Draw = fn(&str, Option<EventId>, Payload) -> NewRun;
 #[cfg(test)]
 fn drawn(workflow: &str, event: Option<EventId>, input: Payload) -> NewRun {
     let (id, seed) = (Uuid::from_u128(1).into(), Uuid::from_u128(2));
-    let (scheduled_at, cancels) = (None, Vec::new());
-    NewRun { id, workflow: workflow.to_owned(), event, input, seed, scheduled_at, cancels }
+    NewRun {
+        id,
+        workflow: workflow.to_owned(),
+        event,
+        input,
+        seed,
+        scheduled_at: None,
+        cancels: Vec::new(),
+        gates: Vec::new(),
+        ahead: 0,
+        checks: Checks::default(),
+    }
 }

@@ -17,7 +17,7 @@ pub use crate::key::StateKey;
 
 use crate::id::EventId;
 use crate::payload::Payload;
-use crate::workflow::StepKind;
+use crate::workflow::{Gate, StepKind};
 
 /// One entry of a run's journal.
 #[derive(Debug, Clone)]
@@ -247,6 +247,10 @@ pub struct Child {
     pub detached: bool,
     /// The events that cancel it.
     pub cancels: Vec<CancelKey>,
+    /// What it has to pass before it begins.
+    pub gates: Vec<Gate>,
+    /// How many seconds it is ahead of others that were accepted with it.
+    pub ahead: i32,
 }
 
 /// When a sleep ends.

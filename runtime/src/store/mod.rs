@@ -47,6 +47,7 @@ use crate::journal::{CancelKey, ErrorRecord, MatchKey, Message, Row, RunId, Stat
 use crate::machine::{Origin, RunCommit, Then};
 use crate::payload::Payload;
 use crate::step::{Connection, Rollback};
+use crate::workflow::Checks;
 #[cfg(any(test, feature = "testing"))]
 use crate::workflow::TriggerData;
 
@@ -85,8 +86,18 @@ impl NewRun {
     /// A run with an id and a seed of its own, which no event cancels.
     pub(crate) fn new(workflow: &str, event: Option<EventId>, input: Payload) -> Self {
         let (id, seed, workflow) = (RunId::new(), Uuid::new_v4(), workflow.to_owned());
-        let (scheduled_at, cancels) = (None, Vec::new());
-        Self { id, workflow, event, input, seed, scheduled_at, cancels }
+        Self {
+            id,
+            workflow,
+            event,
+            input,
+            seed,
+            scheduled_at: None,
+            cancels: Vec::new(),
+            gates: Vec::new(),
+            ahead: 0,
+            checks: Checks::default(),
+        }
     }
 }
 
