@@ -89,6 +89,7 @@ impl Program {
             workflows: workflows.keys().map(ToString::to_string).collect(),
             subscriptions: events.iter().flat_map(|event| of(event)).collect(),
             schedules: schedules(workflows.values()),
+            limits: Vec::new(),
         };
         Self {
             app: A::NAME,

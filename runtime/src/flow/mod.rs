@@ -3,13 +3,17 @@
 //! id.
 
 mod admission;
+mod checks;
 mod firing;
+mod opening;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 pub(crate) use self::admission::{Admission, Arrival, Gathering, at_once};
+pub(crate) use self::checks::{Checked, Displaced, Known, Present, Window};
 pub(crate) use self::firing::Firing;
+pub(crate) use self::opening::{GateState, Opened, Waiter};
 use crate::event::EventId;
 use crate::journal::{CancelKey, RunId};
 use crate::payload::Payload;

@@ -14,6 +14,7 @@ mod error;
 mod error_column;
 #[cfg(test)]
 mod flush_cost;
+mod gated;
 mod gathered;
 pub(crate) mod hints;
 mod message;
@@ -47,9 +48,9 @@ use crate::journal::{CancelKey, ErrorRecord, MatchKey, Message, Row, RunId, Stat
 use crate::machine::{Origin, RunCommit, Then};
 use crate::payload::Payload;
 use crate::step::{Connection, Rollback};
-use crate::workflow::Checks;
 #[cfg(any(test, feature = "testing"))]
 use crate::workflow::TriggerData;
+use crate::workflow::{Checks, Declared};
 
 /// An event to be accepted.
 #[derive(Debug, Clone)]
@@ -139,6 +140,8 @@ pub(crate) struct Registration {
     pub(crate) workflows: Vec<String>,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) schedules: Vec<Schedule>,
+    /// What its limits allow.
+    pub(crate) limits: Vec<Declared>,
 }
 
 impl Registration {
@@ -629,6 +632,11 @@ pub(crate) trait Store: Send + Sync + 'static {
         schedules: &[Schedule],
         timetable: Timetable<'_>,
     ) -> Result<Promoted, StoreError>;
+
+    /// Lets runs of an app pass their gates, as far as its limits allow: they can be claimed then. The
+    /// limits are those of the program that registered last, and what operators have set over them.
+    /// `Promoted::runs` is how many have passed; `Promoted::next` is when a gate opens by itself.
+    async fn open_gates(&self, app: &str) -> Result<Promoted, StoreError>;
 
     /// Makes ready what is due, up to `limit` runs, oldest first. It also finishes what a process left
     /// undone that died between a commit and its look: waits that have not looked for their events,

@@ -46,6 +46,8 @@ pub(crate) struct Hints {
     pub(crate) timers: Notify,
     /// A batch may be due earlier than was known.
     pub(crate) batches: Notify,
+    /// Runs may pass their gates.
+    pub(crate) gates: Notify,
     /// Who waits here for the ends of runs.
     waiting: Waiting,
     /// What other processes are to be told.
@@ -73,7 +75,7 @@ impl Hints {
     }
 
     /// What wakes whom.
-    fn bells(&self) -> [(Work, &Notify); 6] {
+    fn bells(&self) -> [(Work, &Notify); 7] {
         [
             (Work::READY, &self.ready),
             (Work::DELIVERIES, &self.deliveries),
@@ -81,6 +83,8 @@ impl Hints {
             (Work::PAUSES, &self.pauses),
             (Work::TIMERS, &self.timers),
             (Work::BATCHES, &self.batches),
+            // A run that is ready may have to pass them first.
+            (Work::GATES | Work::READY, &self.gates),
         ]
     }
 

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::Timestamp;
 use sqlx::Row as _;
 use uuid::Uuid;
 
@@ -7,8 +8,10 @@ use super::database::{Database, Link};
 use super::queue::started;
 use super::runs::RunArrays;
 use super::waits::{RunWaits, last_event};
+use super::{checks, gates, inbox, route};
 use crate::event::EventId;
 use crate::store::dedupe::{self, REMEMBERED};
+use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{NewEvent, NewRun, RunStatus, StoreError};
 
@@ -122,18 +125,33 @@ pub(super) async fn start(
     runs: &[NewRun],
 ) -> Result<(), StoreError> {
     let waits = run_waits(runs);
+    let subjects = Subject::among(runs);
     let no_events = EventArrays::default();
-    if waits.are_none() {
+    if waits.are_none() && subjects.is_empty() {
         let mut connection = database.acquire().await?;
         let stirred = write(&mut connection, Some(app), no_events, runs.iter()).await?;
         database.committed(stirred);
         return Ok(());
     }
     let mut tx = database.begin().await?;
+    let asked = runs.iter().filter(|run| !run.checks.are_none());
+    // What the clock counts is not asked about a run that no event starts.
+    let asked: Vec<_> = asked.map(|run| (run.clone(), Timestamp::UNIX_EPOCH)).collect();
+    if !asked.is_empty() {
+        route::take_turns(&mut tx, app).await?;
+    }
+    let checked = checks::check(&mut tx, app, asked).await?;
     let stirred = write(&mut tx, Some(app), no_events, runs.iter()).await?;
+    gates::admit(&mut tx, app, &subjects).await?;
     waits.begin(&mut tx, true).await?;
+    let told = checks::displace(&mut tx, &checked).await?;
     tx.commit(stirred).await?;
-    waits.look_behind(database).await
+    waits.look_behind(database).await?;
+    if !told.is_empty() {
+        let mut connection = database.acquire().await?;
+        database.committed(inbox::rouse(&mut connection, &told, &[]).await?.stirred);
+    }
+    Ok(())
 }
 
 async fn insert<'a>(

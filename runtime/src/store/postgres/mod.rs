@@ -7,11 +7,13 @@
 mod accept;
 mod batch;
 mod batches;
+mod checks;
 mod children;
 mod claim;
 mod connect;
 mod database;
 mod flush;
+mod gates;
 mod inbox;
 mod lease;
 #[cfg(test)]
@@ -140,6 +142,10 @@ impl Store for PostgresStore {
         timetable: Timetable<'_>,
     ) -> Result<Promoted, StoreError> {
         again(|| schedules::fire(&self.database, app, schedules, timetable)).await
+    }
+
+    async fn open_gates(&self, app: &str) -> Result<Promoted, StoreError> {
+        again(|| gates::open(&self.database, app)).await
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, StoreError> {

@@ -24,7 +24,7 @@ pub(super) const PROMOTE: &str = concat!(
     queued AS (
         UPDATE indelible.runs run SET status = $2
         FROM fired WHERE run.id = fired.run_id AND run.status = $3
-        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
+        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects, run.gated
     ),
     ",
     released!("queued"),

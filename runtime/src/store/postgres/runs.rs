@@ -6,9 +6,11 @@ use sqlx::query::Query;
 use uuid::Uuid;
 
 use super::database::Link;
+use super::gates;
 use super::queue::started;
 use super::value::Time;
 use super::waits::last_event;
+use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{NewRun, RunStatus, StoreError};
 
@@ -95,7 +97,8 @@ pub(super) async fn insert(
         .bind(times)
         .bind(scheduled)
         .bind(RunStatus::Queued.name())
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+    gates::admit(connection, app, &Subject::among(runs.iter().map(|(run, _)| run))).await?;
     Ok(Stirred::of(app, Work::READY))
 }

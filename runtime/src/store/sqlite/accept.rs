@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::database::SqliteStore;
 use super::value::{batch, micros, now, uuid};
-use super::{runs, waits};
+use super::{checks, inbox, runs, waits};
 use crate::event::EventId;
 use crate::store::dedupe::{self, REMEMBERED};
 use crate::store::hints::{Stirred, Work};
@@ -82,8 +82,13 @@ pub(super) async fn start(
 ) -> Result<(), StoreError> {
     let mut tx = store.write().await?;
     let now = now();
+    let asked = runs.iter().filter(|run| !run.checks.are_none());
+    let asked = asked.map(|run| (run.clone(), now)).collect();
+    let checked = checks::check(&mut tx, app, asked).await?;
     let stirred = runs::insert(&mut tx, app, runs.iter().map(|run| (run, now))).await?;
-    tx.commit(stirred).await
+    let told = checks::displace(&mut tx, &checked, now).await?;
+    let roused = inbox::rouse(&mut tx, &told, &[]).await?;
+    tx.commit(stirred.and(roused)).await
 }
 
 /// Inserts events, with one delivery for each app that subscribes to them.

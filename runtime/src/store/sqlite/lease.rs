@@ -23,7 +23,7 @@ const JOIN: &str = "
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// Served by the primary key.
-const IS_ALIVE: &str = "SELECT EXISTS (SELECT 1 FROM indelible_workers WHERE id = ?1)";
+const APP: &str = "SELECT app FROM indelible_workers WHERE id = ?1";
 
 /// Served by the primary key.
 const REMOVE: &str = "
@@ -137,13 +137,13 @@ impl Renewals for OwnConnection {
     }
 }
 
-/// Fails unless the worker's row is there. In a transaction that writes it stays there until the commit.
+/// Fails unless the worker's row is there; gives its app. In a transaction that writes it stays there until the commit.
 pub(super) async fn hold(
     connection: &mut SqliteConnection,
     worker: WorkerId,
-) -> Result<(), StoreError> {
-    let alive = sqlx::query_scalar(IS_ALIVE).bind(worker.to_string()).fetch_one(connection).await?;
-    if alive { Ok(()) } else { Err(StoreError::LeaseLost) }
+) -> Result<String, StoreError> {
+    let app = sqlx::query_scalar(APP).bind(worker.to_string()).fetch_optional(connection).await?;
+    app.ok_or(StoreError::LeaseLost)
 }
 
 pub(super) async fn leave(store: &SqliteStore, worker: WorkerId) -> Result<(), StoreError> {

@@ -6,11 +6,13 @@
 
 mod accept;
 mod batches;
+mod checks;
 mod claim;
 mod connect;
 mod database;
 mod file;
 mod flush;
+mod gates;
 mod inbox;
 mod lease;
 mod life;
@@ -115,6 +117,10 @@ impl Store for SqliteStore {
         timetable: Timetable<'_>,
     ) -> Result<Promoted, StoreError> {
         schedules::fire(self, app, schedules, timetable).await
+    }
+
+    async fn open_gates(&self, app: &str) -> Result<Promoted, StoreError> {
+        gates::open(self, app).await
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, StoreError> {

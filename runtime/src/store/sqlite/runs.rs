@@ -7,8 +7,9 @@ use sqlx::query::QueryScalar;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::value::{batch, micros};
-use super::waits;
+use super::{gates, waits};
 use crate::journal::{Child, RunId};
+use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{NewRun, RunStatus, StoreError};
 
@@ -71,7 +72,7 @@ const START_CHILDREN: &str = started!(
 /// A held one may be ready already, to be tried by another program. Served by the primary key of runs.
 const READY: &str = "
     INSERT INTO indelible_ready (run_id, app, workflow, rank, suspects)
-    SELECT id, app, workflow, rank, suspects
+    SELECT id, app, workflow, rank, CASE WHEN gated THEN -1 ELSE suspects END
     FROM indelible_runs WHERE id IN (SELECT value FROM json_each(?1))
     ON CONFLICT (run_id) DO NOTHING";
 
@@ -99,6 +100,7 @@ struct ChildRow<'a> {
 /// Starts runs that other runs invoke.
 pub(super) async fn start_children(
     tx: &mut SqliteConnection,
+    app: &str,
     children: &[(RunId, &Child)],
     at: Timestamp,
     since: i64,
@@ -114,12 +116,13 @@ pub(super) async fn start_children(
         input: child.input.as_str(),
         seed: child.seed,
     });
-    let children = sqlx::query_scalar(START_CHILDREN)
+    let started = sqlx::query_scalar(START_CHILDREN)
         .bind(batch(rows))
         .bind(RunStatus::Queued.name())
         .bind(micros(at))
         .bind(since);
-    start(tx, children).await.map(drop)
+    start(tx, started).await?;
+    gates::admit(tx, app, &Subject::among_children(children)).await
 }
 
 /// Starts runs whose triggers were accepted at the given times.
@@ -128,17 +131,16 @@ pub(super) async fn insert<'a>(
     app: &str,
     runs: impl IntoIterator<Item = (&'a NewRun, Timestamp)>,
 ) -> Result<Stirred, StoreError> {
-    let mut cancels = Vec::new();
+    let runs: Vec<(&NewRun, Timestamp)> = runs.into_iter().collect();
     let rows: Vec<RunRow<'_>> = runs
-        .into_iter()
-        .inspect(|(run, _)| cancels.push((run.id, &*run.cancels)))
+        .iter()
         .map(|(run, accepted_at)| RunRow {
             id: run.id,
             workflow: &run.workflow,
             event: run.event,
             input: run.input.as_str(),
             seed: run.seed,
-            accepted_at: micros(accepted_at),
+            accepted_at: micros(*accepted_at),
             scheduled_at: run.scheduled_at.map(micros),
         })
         .collect();
@@ -147,6 +149,9 @@ pub(super) async fn insert<'a>(
     }
     let new = sqlx::query_scalar(INSERT).bind(app).bind(RunStatus::Queued.name()).bind(batch(rows));
     start(tx, new).await?;
+    let runs = || runs.iter().map(|(run, _)| *run);
+    gates::admit(tx, app, &Subject::among(runs())).await?;
+    let cancels = runs().map(|run| (run.id, &*run.cancels));
     waits::begin_with_runs(tx, cancels, true).await?;
     Ok(Stirred::here(Work::READY))
 }
