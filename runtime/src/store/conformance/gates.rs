@@ -4,16 +4,22 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use super::world::{APP, HOUR, ORDER, commit, done, ids, json, only, program};
+use super::world::{
+    APP, HOUR, ORDER, PLACED, commit, deliveries, done, event, ids, json, only, program, reasons,
+};
 use super::{StoppedClock, World};
+use crate::flow::Admission;
 use crate::id::RunId;
 use crate::journal::{Change, Child, Entry};
 use crate::machine::End;
-use crate::store::{NewRun, Registration, RunStatus, Then};
-use crate::workflow::{Allowance, Declared, Gate, Hold, StepKind};
+use crate::store::{
+    Deliveries, NewRun, Registration, Routing, RunQuery, RunStatus, StoredEvent, Then,
+};
+use crate::workflow::{Allowance, Checks, Declared, Gate, Hold, Single, StepKind};
 
 const LIMIT: &str = "on-order/concurrency";
 const PACE: &str = "on-order/throttle";
+const RATE: &str = "on-order/rate-limit";
 
 fn gate(limit: &str, key: &str, hold: Hold) -> Gate {
     Gate { limit: limit.to_owned(), key: key.to_owned(), rule: "event.user", hold }
@@ -321,4 +327,102 @@ pub(super) async fn two_openers_let_no_more_through_than_one(world: World) {
     }
     assert_eq!(over, all);
     other.store.close().await;
+}
+
+/// Sends so many events and routes them; gives the runs that they start.
+async fn send(world: &World, count: usize, checks: &Checks, gates: &[Gate]) -> Vec<RunId> {
+    let before = all_runs(world).await;
+    for no in 0..count {
+        let data = format!(r#"{{"no":{no}}}"#);
+        world.store.accept(None, &[event(PLACED, &data)]).await.expect("it is accepted");
+    }
+    let router = |event: &StoredEvent| {
+        let run = NewRun {
+            checks: checks.clone(),
+            gates: gates.to_vec(),
+            ..NewRun::new(ORDER, Some(event.id), event.data.clone())
+        };
+        Routing { admissions: vec![Admission::Start(run)], ..Routing::default() }
+    };
+    let deliveries = || Deliveries { in_turn: true, ..deliveries(APP, 2) };
+    while world.store.route(deliveries(), &router).await.expect("it routes") > 0 {}
+    all_runs(world).await.into_iter().filter(|run| !before.contains(run)).collect()
+}
+
+async fn all_runs(world: &World) -> Vec<RunId> {
+    let query = RunQuery { limit: Some(1000), ..RunQuery::default() };
+    let runs = world.store.runs(APP, &query).await.expect("the store answers");
+    runs.iter().map(|run| run.id).collect()
+}
+
+fn window(limit: u32, seconds: u64) -> Vec<Declared> {
+    let allows = Allowance::Window { limit, per: Duration::from_secs(seconds) };
+    vec![Declared { limit: RATE.to_owned(), allows }]
+}
+
+fn rated(key: &str) -> Checks {
+    Checks { rate: Some(gate(RATE, key, Hold::Pass)), ..Checks::default() }
+}
+
+pub(super) async fn what_exceeds_a_rate_starts_nothing(world: World) {
+    let noon: Timestamp = "2026-01-01T12:00:00Z".parse().expect("it is a time");
+    let mut clock = StoppedClock::of(&world.database, noon).await;
+    let world = World { store: world.another().await, ..world };
+    let program = Registration { limits: window(3, 60), ..program(&[PLACED]) };
+    world.store.register(&program).await.expect("an app can register");
+    assert_eq!(send(&world, 5, &rated("1"), &[]).await.len(), 3);
+    assert_eq!(send(&world, 1, &rated("2"), &[]).await.len(), 1, "another key");
+    clock.set(noon + Duration::from_secs(59)).await;
+    assert_eq!(send(&world, 1, &rated("1"), &[]).await.len(), 0);
+    clock.set(noon + Duration::from_secs(60)).await;
+    assert_eq!(send(&world, 5, &rated("1"), &[]).await.len(), 3, "the next window");
+    // One who has set it lower is heard at once.
+    let program = Registration { limits: window(1, 60), ..program };
+    world.store.register(&program).await.expect("an app can register");
+    assert_eq!(send(&world, 2, &rated("2"), &[]).await.len(), 1);
+    world.store.close().await;
+}
+
+pub(super) async fn one_run_of_a_key_is_replaced_as_its_mode_says(world: World) {
+    let program = Registration { limits: slots(1), ..program(&[PLACED]) };
+    world.store.register(&program).await.expect("an app can register");
+    let worker = world.worker(HOUR).await;
+    let single = gate(LIMIT, "1", Hold::Run);
+    let gates = [single.clone()];
+    let checks = |mode| Checks { single: Some((single.clone(), mode)), ..Checks::default() };
+    let first = send(&world, 1, &checks(Single::Skip), &gates).await[0];
+    open(&world).await;
+    world.claim(worker, 10).await;
+    assert_eq!(send(&world, 2, &checks(Single::Skip), &gates).await.len(), 0);
+
+    // One is driven, and of those that wait the last one stays.
+    let latest = send(&world, 3, &checks(Single::Latest), &gates).await;
+    open(&world).await;
+    assert_eq!(ids(&world.claim(worker, 10).await), latest[..2], "they are cancelled");
+    let cancelled = || Then::End(End::Cancelled("replaced".to_owned()));
+    let ends: Vec<_> = latest[..2].iter().map(|run| only(*run, 1, cancelled())).collect();
+    world.flush(worker, &ends).await.expect("they end");
+    assert_eq!(world.inbox(worker, first).await.len(), 0, "nobody disturbs it");
+
+    let newest = send(&world, 1, &checks(Single::Cancel), &gates).await[0];
+    let inbox = world.inbox(worker, first).await;
+    assert_eq!(reasons(&inbox), [format!("the run {newest} of the same key takes its place")]);
+    open(&world).await;
+    assert_eq!(ids(&world.claim(worker, 10).await), [latest[2]]);
+    let ends = [only(first, 1, cancelled()), only(latest[2], 1, cancelled())];
+    world.flush(worker, &ends).await.expect("they end");
+    open(&world).await;
+    assert_eq!(ids(&world.claim(worker, 10).await), [newest]);
+
+    // A run that is started directly is there, and ends before it begins.
+    let checks = checks(Single::Skip);
+    let direct = NewRun { checks, gates: gates.to_vec(), ..NewRun::new(ORDER, None, json("{}")) };
+    let id = direct.id;
+    for _ in 0..2 {
+        world.store.start(APP, std::slice::from_ref(&direct)).await.expect("it starts");
+    }
+    open(&world).await;
+    let claimed = world.claim(worker, 10).await;
+    assert_eq!(ids(&claimed), [id]);
+    assert_eq!(reasons(&claimed[0].inbox).len(), 1);
 }

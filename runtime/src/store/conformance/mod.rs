@@ -174,6 +174,8 @@ behaviours! {
         a_run_that_waits_can_be_cancelled,
         a_run_with_priority_goes_ahead,
         two_openers_let_no_more_through_than_one,
+        what_exceeds_a_rate_starts_nothing,
+        one_run_of_a_key_is_replaced_as_its_mode_says,
     ],
     schedules: [
         a_schedule_fires_when_it_is_due_and_never_early,
