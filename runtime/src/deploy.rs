@@ -3,7 +3,7 @@
 use tracing::warn;
 
 use crate::journal::RunId;
-use crate::store::{Recorded, Store, StoreError};
+use crate::store::{Recorded, Registry, StoreError};
 use crate::workflow::shape::{Change, Shapes};
 
 /// A state that unfinished runs have recorded and that is gone.
@@ -34,13 +34,15 @@ impl Departed {
 
 /// Leaves the shapes of this program in place of those of the one before, and finds what is gone.
 pub(crate) async fn reshape(
-    store: &dyn Store,
+    registry: &dyn Registry,
     shapes: &Shapes,
 ) -> Result<Vec<Departed>, StoreError> {
     let mut departed = Vec::new();
     for (workflow, new) in &shapes.workflows {
         let text = shapes.only(workflow).to_string();
-        let Some(before) = store.reshape(&shapes.app, workflow, &text).await? else { continue };
+        let Some(before) = registry.reshape_workflow(&shapes.app, workflow, &text).await? else {
+            continue;
+        };
         // What cannot be read was left by a later version, which knows of states that this does not.
         let Some(old) = (before != text).then(|| before.parse::<Shapes>().ok()).flatten() else {
             continue;
@@ -50,7 +52,7 @@ pub(crate) async fn reshape(
         if changes.iter().all(|change| change.gone().is_none()) {
             continue;
         }
-        let recorded = store.recorded(&shapes.app, workflow).await?;
+        let recorded = registry.recorded_lines(&shapes.app, workflow).await?;
         departed.extend(changes.into_iter().filter_map(|change| {
             let state = change.gone()?.to_owned();
             let Recorded { runs, example, .. } = most(&recorded, &state)?;

@@ -219,7 +219,7 @@ impl<A: App> RuntimeBuilder<A> {
         let poll_interval = self.worker.poll_interval;
         let client =
             connect(program.clone(), self.database, self.hints_database, poll_interval).await?;
-        for stranded in client.store.register(&program.registration).await? {
+        for stranded in client.store.register_app(&program.registration).await? {
             warn!(
                 workflow = stranded.workflow,
                 runs = stranded.runs,

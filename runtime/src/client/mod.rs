@@ -81,7 +81,7 @@ impl Client {
             })
             .collect::<Result<Vec<_>>>()?;
         for batch in runs.chunks(BATCH) {
-            self.store.start(self.program.app, batch).await?;
+            self.store.start_runs(self.program.app, batch).await?;
         }
         Ok(runs.iter().map(|run| self.handle(run.id)).collect())
     }
@@ -115,7 +115,7 @@ impl Client {
             .collect::<Result<Vec<_>>>()?;
         let mut ids = Vec::with_capacity(events.len());
         for batch in events.chunks(BATCH) {
-            ids.extend(self.store.accept(Some(self.program.app), batch).await?);
+            ids.extend(self.store.accept_events(Some(self.program.app), batch).await?);
         }
         Ok(ids)
     }
@@ -145,7 +145,7 @@ impl Client {
     #[doc(alias = "terminate")]
     pub async fn cancel(&self, run: RunId, reason: &str) -> Result<bool> {
         check_reason(reason)?;
-        let asked = self.store.cancel(run, reason).await?;
+        let asked = self.store.cancel_run(run, reason).await?;
         Ok(asked)
     }
 
@@ -211,7 +211,7 @@ impl Client {
     ///
     /// When the database does not answer.
     pub async fn counts(&self) -> Result<Vec<RunCount>> {
-        Ok(self.store.counts(self.program.app).await?)
+        Ok(self.store.run_counts(self.program.app).await?)
     }
 }
 

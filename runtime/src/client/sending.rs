@@ -39,7 +39,7 @@ impl<'c> Sending<'c> {
             .map_err(|cause| Error::NotStorable { what: format!("the event `{name}`"), cause })?;
         let event = client.program.accept(name, data, idempotency_key)?;
         let id = event.id;
-        let ids = client.store.accept(Some(client.program.app), &[event]).await?;
+        let ids = client.store.accept_events(Some(client.program.app), &[event]).await?;
         Ok(ids.first().copied().unwrap_or(id))
     }
 }

@@ -33,7 +33,7 @@ impl Client {
     #[doc(alias("redrive", "dead letter"))]
     pub async fn retry(&self, run: RunId) -> Result<()> {
         let refused =
-            self.store.retry(&[run], &self.cancels()).await?.into_iter().find_map(Result::err);
+            self.store.retry_runs(&[run], &self.cancels()).await?.into_iter().find_map(Result::err);
         match refused {
             None => Ok(()),
             Some(Refusal::Standing(status)) => Err(Error::NotFailed { run, status }),
@@ -57,7 +57,7 @@ impl Client {
     #[doc(alias = "reset")]
     pub async fn fork(&self, run: RunId, at_state: impl fmt::Display + Send) -> Result<RunId> {
         let fork = Fork { source: run, id: RunId::new(), state: at_state.to_string() };
-        let forked = self.store.fork(&fork, &self.cancels()).await?;
+        let forked = self.store.fork_run(&fork, &self.cancels()).await?;
         match forked {
             Ok(()) => Ok(fork.id),
             Err(Refusal::NoSuchState(states)) => {
@@ -90,7 +90,7 @@ impl Client {
     ///
     /// When the database does not answer.
     pub async fn pause<W: Workflow>(&self, _workflow: impl WorkflowFn<W>) -> Result<bool> {
-        let paused = self.store.pause(self.program.app, W::ID).await?;
+        let paused = self.store.pause_workflow(self.program.app, W::ID).await?;
         Ok(paused)
     }
 
@@ -100,7 +100,7 @@ impl Client {
     ///
     /// When the database does not answer.
     pub async fn resume<W: Workflow>(&self, _workflow: impl WorkflowFn<W>) -> Result<bool> {
-        let resumed = self.store.resume(self.program.app, W::ID).await?;
+        let resumed = self.store.resume_workflow(self.program.app, W::ID).await?;
         Ok(resumed)
     }
 
@@ -110,7 +110,7 @@ impl Client {
     ///
     /// When the database does not answer.
     pub async fn paused(&self) -> Result<Vec<Paused>> {
-        Ok(self.store.paused(self.program.app).await?)
+        Ok(self.store.paused_workflows(self.program.app).await?)
     }
 
     /// The app's unfinished runs that no running worker can drive.
@@ -123,7 +123,7 @@ impl Client {
     /// When the database does not answer.
     #[doc(alias = "orphaned")]
     pub async fn stranded(&self) -> Result<Vec<StrandedRuns>> {
-        Ok(self.store.stranded(self.program.app).await?)
+        Ok(self.store.stranded_runs(self.program.app).await?)
     }
 
     /// Waits until a run is over. If the database is away, it waits until it is back.
@@ -145,7 +145,7 @@ impl Client {
     pub async fn cancel_all(&self, query: &RunQuery, reason: &str) -> Result<u64> {
         check_reason(reason)?;
         let query = RunQuery { over: Some(false), ..query.clone() };
-        self.for_all(query, async |runs| Ok(self.store.cancel_all(runs, reason).await?)).await
+        self.for_all(query, async |runs| Ok(self.store.cancel_runs(runs, reason).await?)).await
     }
 
     /// [Retries](Self::retry) the failed runs that the query selects. Gives how many.
@@ -159,8 +159,10 @@ impl Client {
             return Ok(0);
         }
         let query = RunQuery { status: Some(RunStatus::Failed), ..query };
-        self.for_all(query, async |runs| Ok(done(&self.store.retry(runs, &self.cancels()).await?)))
-            .await
+        self.for_all(query, async |runs| {
+            Ok(done(&self.store.retry_runs(runs, &self.cancels()).await?))
+        })
+        .await
     }
 
     /// [Replays](Self::replay) the runs that the query selects and that are over. Gives how many.
@@ -172,7 +174,7 @@ impl Client {
         let query = RunQuery { over: Some(true), ..query.clone() };
         self.for_all(query, async |runs| {
             let replays: Vec<_> = runs.iter().map(|run| Replay::of(*run)).collect();
-            Ok(done(&self.store.replay(&replays, &self.cancels()).await?))
+            Ok(done(&self.store.replay_runs(&replays, &self.cancels()).await?))
         })
         .await
     }
@@ -246,7 +248,7 @@ impl<'c> Replaying<'c> {
             replay.input = Some(input);
         }
         let id = replay.id;
-        let replayed = client.store.replay(&[replay], &client.cancels()).await?;
+        let replayed = client.store.replay_runs(&[replay], &client.cancels()).await?;
         let refused = replayed.into_iter().find_map(Result::err);
         match refused {
             None => Ok(id),

@@ -68,7 +68,7 @@ impl<'c> Batch<'c> {
         let now = second(0);
         let clock = StoppedClock::of(&database, now).await;
         let store = open(&database.url(), None).await.expect("the database can be opened");
-        store.register(&registration()).await.expect("an app can register");
+        store.register_app(&registration()).await.expect("an app can register");
         let (workers, operators, bustle) = (Vec::new(), Operators::none(), None);
         let database = Arc::new(database);
         Self { cases, database, store, clock, now, workers, operators, bustle }
@@ -127,7 +127,7 @@ impl<'c> Batch<'c> {
         let input =
             |case: &Case| Payload::encode(&case.scenario, usize::MAX).expect("it can be written");
         let runs = directly.iter().map(|case| new_run(&case.scenario, None, input(case)));
-        self.store.start(APP, &runs.collect::<Vec<_>>()).await.expect("they can be started");
+        self.store.start_runs(APP, &runs.collect::<Vec<_>>()).await.expect("they can be started");
         let started = by_event.iter().map(|case| event(&[number(case), 0], STARTED, input(case)));
         self.accept(started.collect()).await;
         // What stops a run may overtake it.
@@ -151,7 +151,7 @@ impl<'c> Batch<'c> {
                 }
                 progress |= worker.round(self.now, self.operators.have_paused()).await;
             }
-            if progress || self.promote().await || self.route().await {
+            if progress || self.wake_due().await || self.route().await {
                 continue;
             }
             if self.recover().await {
@@ -161,22 +161,22 @@ impl<'c> Batch<'c> {
             for worker in &mut self.workers {
                 told |= worker.tell().await;
             }
-            if !told && !self.promote().await {
+            if !told && !self.wake_due().await {
                 return;
             }
         }
         panic!("it does not settle at {}", self.now);
     }
 
-    async fn promote(&self) -> bool {
-        self.store.promote(1000).await.expect("the store answers").runs > 0
+    async fn wake_due(&self) -> bool {
+        self.store.wake_due(1000).await.expect("the store answers").runs > 0
     }
 
     async fn route(&self) -> bool {
         let parts = registration().parts();
         let (worker, app) = (WorkerId::new(), APP);
         let all = Deliveries { worker, app, parts: &parts, limit: 1000, in_turn: false };
-        self.store.route(all, &routing).await.expect("the store answers") > 0
+        self.store.route_deliveries(all, &routing).await.expect("the store answers") > 0
     }
 
     /// Brings forward what is made good some seconds after a process died between a commit and its
@@ -192,7 +192,7 @@ impl<'c> Batch<'c> {
             }
             // One of its own: the other may have swept a moment ago.
             let store = open(&self.database.url(), None).await.expect("the database can be opened");
-            while store.promote(1000).await.expect("the store answers").runs > 0 {}
+            while store.wake_due(1000).await.expect("the store answers").runs > 0 {}
             store.close().await;
         }
         torn
@@ -200,8 +200,8 @@ impl<'c> Batch<'c> {
 
     /// The next time at which something happens by itself.
     async fn next(&self) -> Option<Timestamp> {
-        let promoted = self.store.promote(1000).await.expect("the store answers");
-        let parked = promoted.next.map(|wait| {
+        let woken = self.store.wake_due(1000).await.expect("the store answers");
+        let parked = woken.next.map(|wait| {
             let wait = Duration::from_micros(wait.as_nanos().div_ceil(1000) as u64);
             self.now + SignedDuration::try_from(wait).expect("no timer is that far away")
         });
@@ -229,13 +229,13 @@ impl<'c> Batch<'c> {
                     }
                     Deed::Stop { no } => events.push(stop(&[number, 4], *no)),
                     Deed::Cancel => {
-                        let cancelled = self.store.cancel(run_id(number), "no longer wanted");
+                        let cancelled = self.store.cancel_run(run_id(number), "no longer wanted");
                         cancelled.await.expect("the store answers");
                     }
                     // Operators do so to the others.
                     Deed::Retry if case.scenario.steadiness == Steadiness::Rules => {}
                     Deed::Retry => {
-                        let retried = self.store.retry(&[run_id(number)], &cancels).await;
+                        let retried = self.store.retry_runs(&[run_id(number)], &cancels).await;
                         // One that has not failed is left alone.
                         let _ = retried.expect("the store answers");
                     }
@@ -256,7 +256,7 @@ impl<'c> Batch<'c> {
 
     async fn accept(&self, events: Vec<NewEvent>) {
         for events in events.chunks(1000) {
-            self.store.accept(None, events).await.expect("they are accepted");
+            self.store.accept_events(None, events).await.expect("they are accepted");
         }
     }
 
@@ -272,7 +272,7 @@ impl<'c> Batch<'c> {
         let patience = Instant::now() + Duration::from_secs(10);
         while self.database.rows(MESSAGES).await > 0 && Instant::now() < patience {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            self.promote().await;
+            self.wake_due().await;
         }
     }
 

@@ -51,7 +51,7 @@ impl Operators {
         let is_time = self.paused_until.is_some_and(|until| until <= now);
         if is_time {
             self.paused_until = None;
-            assert!(store.resume(APP, Unsteady::ID).await.expect("the store answers"));
+            assert!(store.resume_workflow(APP, Unsteady::ID).await.expect("the store answers"));
         }
         is_time
     }
@@ -63,11 +63,11 @@ impl Operators {
             0 if self.paused_until.is_none() => {
                 let seconds = random.below(30) as i64;
                 self.paused_until = Some(now + SignedDuration::from_secs(seconds));
-                assert!(store.pause(APP, Unsteady::ID).await.expect("the store answers"));
+                assert!(store.pause_workflow(APP, Unsteady::ID).await.expect("the store answers"));
             }
             1..4 => {
                 let Some(run) = self.pick(store).await else { return false };
-                let may = store.cancel(run.id, "an operator").await.expect("the store answers");
+                let may = store.cancel_run(run.id, "an operator").await.expect("the store answers");
                 assert!(may || run.status.is_over(), "{} can be cancelled", run.id);
             }
             4 => {
@@ -75,7 +75,7 @@ impl Operators {
                 let scenario: Scenario = run.input.decode().expect("it is a scenario");
                 let once = self.random.as_mut().map_or(0, Random::next);
                 let stop = stop(&[scenario.case, 6, once], scenario.bounds.stop);
-                store.accept(None, &[stop]).await.expect("it is accepted");
+                store.accept_events(None, &[stop]).await.expect("it is accepted");
             }
             5..11 if self.begun < BEGUN => return self.begin(store, now).await,
             _ => return false,
@@ -96,12 +96,12 @@ impl Operators {
         }
         self.begun += 1;
         let done = match random.below(3) {
-            0 => store.retry(&[source], &cancels).await.expect("the store answers").remove(0),
+            0 => store.retry_runs(&[source], &cancels).await.expect("the store answers").remove(0),
             1 => {
                 let (id, seed) = (new_id(random).into(), new_id(random));
                 self.at_once.1.insert(id);
                 let replay = Replay { source, id, seed, input: None };
-                store.replay(&[replay], &cancels).await.expect("the store answers").remove(0)
+                store.replay_runs(&[replay], &cancels).await.expect("the store answers").remove(0)
             }
             _ => {
                 let journal = store.journal(source).await.expect("the store answers");
@@ -109,7 +109,7 @@ impl Operators {
                 let Some(row) = journal.get(line) else { return false };
                 let fork = Fork { source, id: new_id(random).into(), state: row.key.to_string() };
                 self.at_once.1.insert(fork.id);
-                store.fork(&fork, &cancels).await.expect("the store answers")
+                store.fork_run(&fork, &cancels).await.expect("the store answers")
             }
         };
         done.is_ok()

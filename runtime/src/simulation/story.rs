@@ -12,7 +12,7 @@ use crate::id::RunId;
 use crate::journal::{ErrorKind, Row, Transition};
 use crate::machine::replay_prefixes;
 use crate::step::Resources;
-use crate::store::{RunQuery, RunRecord, RunStatus, Store};
+use crate::store::{History, RunQuery, RunRecord, RunStatus};
 use crate::workflow::StepKind;
 
 /// What became of a run.
@@ -25,17 +25,17 @@ pub(super) struct Story {
 }
 
 /// The stories of all runs.
-pub(super) async fn tell(store: &dyn Store) -> BTreeMap<RunId, Story> {
+pub(super) async fn tell(history: &dyn History) -> BTreeMap<RunId, Story> {
     let mut stories = BTreeMap::new();
     let mut after = None;
     loop {
         let query = RunQuery { after, limit: Some(1000), ..RunQuery::default() };
-        let page = store.runs(APP, &query).await.expect("the store answers");
+        let page = history.runs(APP, &query).await.expect("the store answers");
         let Some(last) = page.last() else { return stories };
         after = Some(last.id);
         for record in page {
             let scenario: Scenario = record.input.decode().expect("it is a scenario");
-            let journal = store.journal(record.id).await.expect("the store answers");
+            let journal = history.journal(record.id).await.expect("the store answers");
             let status = record.status;
             stories.insert(record.id, Story { scenario, status, record, journal });
         }

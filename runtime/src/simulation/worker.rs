@@ -99,7 +99,7 @@ impl Simulated {
         let claim = Claim { worker: self.id, app: APP, workflows: &workflows, cohort: 0, limit };
         let claimed = self
             .store
-            .claim(claim)
+            .claim_runs(claim)
             .await
             .unwrap_or_else(|error| {
                 panic!("{} can claim in {}: {error}", self.id, self.store.name())
@@ -107,7 +107,8 @@ impl Simulated {
             .runs;
         if !claimed.is_empty() && self.faults.claim_is_unanswered() {
             let driven: Vec<_> = self.runs.keys().copied().collect();
-            let given_back = self.store.disown(self.id, &driven).await.expect("it is disowned");
+            let given_back =
+                self.store.disown_runs(self.id, &driven).await.expect("it is disowned");
             assert_eq!(given_back, claimed.len() as u64, "just what was claimed is given back");
             return true;
         }
@@ -206,7 +207,7 @@ impl Simulated {
             Some(Fault::SentTwice) => {
                 let first = self.flush(commit, batch).await;
                 // Each of its runs may have left with the first, and is evicted then.
-                match self.store.flush(self.id, commit, batch).await {
+                match self.store.flush_commits(self.id, commit, batch).await {
                     Ok(_) => first,
                     Err(error) => panic!("a flush that is sent twice is refused: {error}"),
                 }
@@ -217,7 +218,7 @@ impl Simulated {
                 return self.killed().await;
             }
             Some(Fault::Torn) => {
-                let flush = self.store.flush(self.id, commit, batch);
+                let flush = self.store.flush_commits(self.id, commit, batch);
                 let moment = Duration::from_micros(self.faults.moment());
                 // Whatever has become of it by then.
                 let _ = tokio::time::timeout(moment, flush).await;
@@ -227,13 +228,13 @@ impl Simulated {
             Some(Fault::Late) => {
                 let id = self.id;
                 self.taken_over().await;
-                let late = self.store.flush(id, commit, batch).await;
+                let late = self.store.flush_commits(id, commit, batch).await;
                 assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
                 return false;
             }
             Some(Fault::Leaves) => {
                 self.runs.clear();
-                self.store.leave(self.id).await.expect("it can leave");
+                self.store.end_lease(self.id).await.expect("it can leave");
                 self.id = join(&*self.store).await;
                 return false;
             }
@@ -243,7 +244,7 @@ impl Simulated {
     }
 
     async fn flush(&self, commit: Uuid, batch: &[RunCommit]) -> Flushed {
-        match self.store.flush(self.id, commit, batch).await {
+        match self.store.flush_commits(self.id, commit, batch).await {
             Ok(flushed) => {
                 assert!(flushed.evicted.is_empty(), "{:?} are ours", flushed.evicted);
                 for RunCommit { run, taken, discarded, .. } in batch {
@@ -257,7 +258,7 @@ impl Simulated {
     }
 
     async fn landed(&self, commit: Uuid, batch: &[RunCommit]) -> Option<Flushed> {
-        self.store.landed(commit, batch).await.expect("the store answers")
+        self.store.landed_commits(commit, batch).await.expect("the store answers")
     }
 
     fn answer(&mut self, batch: &[RunCommit], flushed: &Flushed) {
@@ -285,7 +286,7 @@ impl Simulated {
         self.database.end_process(self.id);
         // A lease that has run out. The one of a flush that still goes on is left alone until then.
         while self.store.renewals().renew(self.id, Duration::ZERO).await.is_ok() {
-            self.store.take_over(&judge).await.expect("the store answers");
+            self.store.take_over_runs(&judge).await.expect("the store answers");
         }
         self.id = join(&*self.store).await;
     }
@@ -336,7 +337,7 @@ async fn join(store: &dyn Store) -> WorkerId {
         drives: driven().into(),
         registration: Arc::new(registration()),
     };
-    store.join(&worker, LEASE).await.expect("a worker can join");
+    store.begin_lease(&worker, LEASE).await.expect("a worker can join");
     id
 }
 

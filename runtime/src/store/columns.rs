@@ -7,10 +7,11 @@ use serde::de::IntoDeserializer as _;
 use uuid::Uuid;
 
 use super::error_column::{error_record, error_text};
-use super::verbs::Line;
-use super::{StoreError, Then};
+use super::kept_lines::Line;
+use super::read::Columns;
+use super::{RunStatus, StoreError};
 use crate::journal::{Change, Due, Entry, Row, Transition, TransitionKind};
-use crate::machine::End;
+use crate::machine::{End, Then};
 use crate::payload::Payload;
 
 const SLEEPING: &str = "sleeping";
@@ -100,112 +101,66 @@ impl<'a> EntryColumns<'a> {
     }
 }
 
-/// A line as it was read.
-pub(super) struct RowColumns {
-    pub(super) seq: i64,
-    pub(super) key: String,
-    pub(super) kind: String,
-    pub(super) transition: String,
-    pub(super) attempt: Option<i64>,
-    pub(super) due: Option<Timestamp>,
-    pub(super) child: Option<Uuid>,
-    pub(super) outcome: Option<String>,
-    pub(super) first: Option<i64>,
-    pub(super) error: Option<String>,
-    pub(super) started_at: Option<Timestamp>,
-    pub(super) at: Timestamp,
+/// Reads a line.
+pub(super) fn journal_row(row: &impl Columns) -> Result<Row, StoreError> {
+    let (seq, key) = (row.number("seq")?, row.text("key")?);
+    let corrupt =
+        |what: &str| StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): {what}"));
+    let attempt = || row.number_or_null("attempt")?.ok_or_else(|| corrupt("no number of attempts"));
+    let due = row.time_or_null("due_at")?;
+    let due_time = || due.ok_or_else(|| corrupt("no due time"));
+    let error = || match row.text_or_null("error")? {
+        Some(text) => error_record(&text),
+        None => Err(corrupt("no error")),
+    };
+    let outcome = || match row.text_or_null("outcome")? {
+        Some(text) => Ok(Payload::stored(text)),
+        None => Err(corrupt("no outcome")),
+    };
+    let transition = row.text("transition")?;
+    let transition = match transition.as_str() {
+        SLEEPING => Transition::Sleeping { due: due_time()? },
+        RETRYING => Transition::Retrying { attempt: attempt()?, due: due_time()?, error: error()? },
+        WAITING => Transition::Waiting { due },
+        INVOKED => {
+            let child = row.uuid_or_null("child")?.ok_or_else(|| corrupt("no child"))?;
+            Transition::Invoked { child, due }
+        }
+        ABANDONED => Transition::Abandoned,
+        CARRIED => Transition::Carried {
+            iteration: attempt()?,
+            outcome: outcome()?,
+            first: row.number_or_null("first_seq")?,
+        },
+        SUCCEEDED | UNDOABLE => Transition::Succeeded {
+            attempt: attempt()?,
+            outcome: outcome()?,
+            undo: transition == UNDOABLE,
+        },
+        FAILED => Transition::Failed { attempt: attempt()?, error: error()? },
+        UNDOING => Transition::Undoing { error: error()? },
+        other => return Err(corrupt(&format!("`{other}` is no transition"))),
+    };
+    Ok(Row {
+        seq,
+        kind: row.text("kind")?.parse().map_err(|reason: String| corrupt(&reason))?,
+        key: key.into(),
+        transition,
+        started_at: row.time_or_null("started_at")?,
+        at: row.time("at")?,
+    })
 }
 
-impl RowColumns {
-    pub(super) fn row(self) -> Result<Row, StoreError> {
-        let Self {
-            seq,
-            key,
-            kind,
-            transition,
-            attempt,
-            due,
-            child,
-            outcome,
-            first,
-            error,
-            started_at,
-            at,
-        } = self;
-        let corrupt =
-            |what: &str| StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): {what}"));
-        let attempt = || {
-            attempt
-                .and_then(|attempt| u32::try_from(attempt).ok())
-                .ok_or_else(|| corrupt("no number of attempts"))
-        };
-        let place = |seq: i64| u32::try_from(seq).map_err(|_| corrupt("its place is out of range"));
-        let due_time = || due.ok_or_else(|| corrupt("no due time"));
-        let error = || match &error {
-            Some(text) => error_record(text),
-            None => Err(corrupt("no error")),
-        };
-        let outcome_text =
-            || outcome.clone().map(Payload::stored).ok_or_else(|| corrupt("no outcome"));
-        let transition = match transition.as_str() {
-            SLEEPING => Transition::Sleeping { due: due_time()? },
-            RETRYING => {
-                Transition::Retrying { attempt: attempt()?, due: due_time()?, error: error()? }
-            }
-            WAITING => Transition::Waiting { due },
-            INVOKED => {
-                Transition::Invoked { child: child.ok_or_else(|| corrupt("no child"))?.into(), due }
-            }
-            ABANDONED => Transition::Abandoned,
-            CARRIED => Transition::Carried {
-                iteration: attempt()?,
-                outcome: outcome_text()?,
-                first: first.map(place).transpose()?,
-            },
-            SUCCEEDED | UNDOABLE => Transition::Succeeded {
-                attempt: attempt()?,
-                outcome: outcome_text()?,
-                undo: transition == UNDOABLE,
-            },
-            FAILED => Transition::Failed { attempt: attempt()?, error: error()? },
-            UNDOING => Transition::Undoing { error: error()? },
-            other => return Err(corrupt(&format!("`{other}` is no transition"))),
-        };
-        Ok(Row {
-            seq: place(seq)?,
-            kind: kind.parse().map_err(|reason: String| corrupt(&reason))?,
-            key: key.into(),
-            transition,
-            started_at,
-            at,
-        })
-    }
-}
-
-/// A line as far as operators' verbs look at it.
-pub(super) struct LineColumns {
-    pub(super) seq: i64,
-    pub(super) key: String,
-    pub(super) transition: String,
-    pub(super) first: Option<i64>,
-}
-
-impl LineColumns {
-    pub(super) fn line(self) -> Result<Line, StoreError> {
-        let Self { seq, key, transition, first } = self;
-        let corrupt =
-            || StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): `{transition}`"));
-        let name = if transition == UNDOABLE { SUCCEEDED } else { &transition };
-        let kind: Result<_, serde::de::value::Error> =
-            TransitionKind::deserialize(name.into_deserializer());
-        let place = |seq: i64| u32::try_from(seq).map_err(|_| corrupt());
-        Ok(Line {
-            seq: place(seq)?,
-            transition: kind.map_err(|_| corrupt())?,
-            first: first.map(place).transpose()?,
-            key: key.clone().into(),
-        })
-    }
+/// Reads a line as far as operators' verbs look at it.
+pub(super) fn line(row: &impl Columns) -> Result<Line, StoreError> {
+    let (seq, key, transition) = (row.number("seq")?, row.text("key")?, row.text("transition")?);
+    let name = if transition == UNDOABLE { SUCCEEDED } else { &transition };
+    let kind: Result<_, serde::de::value::Error> =
+        TransitionKind::deserialize(name.into_deserializer());
+    let corrupt =
+        |_| StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): `{transition}`"));
+    let transition = kind.map_err(corrupt)?;
+    Ok(Line { seq, transition, first: row.number_or_null("first_seq")?, key: key.into() })
 }
 
 /// What a commit makes of a run that it takes from its worker.
@@ -222,7 +177,7 @@ pub(super) struct LeaveColumns<'a> {
 impl<'a> LeaveColumns<'a> {
     /// `None` if the worker keeps the run.
     pub(super) fn of(then: &'a Then) -> Option<Self> {
-        let columns = |status: super::RunStatus| Self {
+        let columns = |status: RunStatus| Self {
             status: status.name(),
             due: None,
             over: status.is_over(),
@@ -231,7 +186,7 @@ impl<'a> LeaveColumns<'a> {
             cancelled: None,
             held: None,
         };
-        use super::RunStatus::{Cancelled, Completed, Failed, Held, Queued, Waiting};
+        use RunStatus::{Cancelled, Completed, Failed, Held, Queued, Waiting};
         match then {
             Then::Continue => None,
             Then::Park(due) => Some(Self { due: *due, ..columns(Waiting) }),

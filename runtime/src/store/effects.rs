@@ -1,8 +1,8 @@
 //! What a batch does beside adding lines: to older lines, to waits, to children, to inboxes.
 
 use super::hints::{Stirred, Work};
-use super::{RunCommit, Then};
 use crate::journal::{CancelKey, Change, Child, MatchKey, MessageId, RunId};
+use crate::machine::{RunCommit, Then};
 use crate::payload::Payload;
 use crate::workflow::StepKind;
 

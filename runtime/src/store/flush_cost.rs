@@ -4,13 +4,14 @@
 
 use std::time::{Duration, Instant};
 
+use super::RunStatus;
 use super::conformance::{
     APP, HOUR, ORDER, World, commit, done_with, ids, json, on_postgres, on_sqlite,
 };
-use super::{NewRun, RunStatus, Then};
+use crate::flow::NewRun;
 use crate::id::WorkerId;
 use crate::journal::RunId;
-use crate::machine::End;
+use crate::machine::{End, Then};
 
 /// The outcome of a step: some hundred bytes, as most are.
 const OUTCOME: &str = r#"{"ticket":"0192f3c4-5d6e-7f80-9a1b-2c3d4e5f6071","priority":"medium","skills":["billing","refunds"],"notes":"asked twice"}"#;
@@ -69,7 +70,7 @@ async fn measure(world: World) {
 /// Starts runs and claims them.
 async fn begin(world: &World, worker: WorkerId, size: usize) -> Vec<RunId> {
     let runs: Vec<_> = (0..size).map(|_| NewRun::new(ORDER, None, json("{}"))).collect();
-    world.store.start(APP, &runs).await.expect("they start");
+    world.store.start_runs(APP, &runs).await.expect("they start");
     ids(&world.claim(worker, size).await)
 }
 

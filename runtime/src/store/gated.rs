@@ -6,7 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::StoreError;
 use super::effects::Cancel;
+use super::read::Columns;
 use crate::flow::{Displaced, GateState, NewRun, Opened, Waiter, Window};
 use crate::id::RunId;
 use crate::journal::Child;
@@ -125,26 +127,29 @@ impl AllowanceColumns<'_> {
     }
 }
 
-/// The columns of a window, if there is a limit, and if one has begun.
-pub(super) struct WindowColumns {
-    pub(super) most: Option<i64>,
-    /// In microseconds.
-    pub(super) period: Option<i64>,
-    pub(super) until: Option<Timestamp>,
-    pub(super) counted: Option<i64>,
-    pub(super) skipped: Option<i64>,
+/// How a gate stands.
+pub(super) fn read_gate(row: &impl Columns) -> Result<GateState, StoreError> {
+    let allowance = AllowanceColumns {
+        kind: &row.text("kind")?,
+        most: row.number("most")?,
+        period: row.number_or_null("period")?,
+        burst: row.number_or_null("burst")?,
+    };
+    let (allows, held) = (allowance.allowance(), row.number("held")?);
+    Ok(GateState { allows, held, next: row.time_or_null("until")? })
 }
 
-impl WindowColumns {
-    pub(super) fn window(self) -> Window {
-        let allows = self.most.zip(self.period).map(|(most, period)| {
-            let most = u32::try_from(most).unwrap_or(u32::MAX);
-            (most, Duration::from_micros(period.unsigned_abs()))
-        });
-        let number = |number: Option<i64>| number.unwrap_or(0).unsigned_abs();
-        let (counted, skipped) = (number(self.counted), number(self.skipped));
-        Window { allows, until: self.until, counted, skipped }
-    }
+/// A window, if there is a limit, and if one has begun.
+pub(super) fn read_window(row: &impl Columns) -> Result<Window, StoreError> {
+    let (most, period): (Option<u32>, Option<u64>) =
+        (row.number_or_null("most")?, row.number_or_null("period")?);
+    let number = |column| Ok::<_, StoreError>(row.number_or_null(column)?.unwrap_or(0));
+    Ok(Window {
+        allows: most.zip(period.map(Duration::from_micros)),
+        until: row.time_or_null("until")?,
+        counted: number("counted")?,
+        skipped: number("skipped")?,
+    })
 }
 
 /// How many waiting runs of each gate are worth a look: those that may pass, and the first that a pace
@@ -176,6 +181,17 @@ pub(super) struct StandRow {
     pub(super) gate: Uuid,
     /// Whether it waits here; else it has yet to pass.
     pub(super) waits: bool,
+}
+
+impl StandRow {
+    pub(super) fn read(row: &impl Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            run: row.uuid("run_id")?,
+            rank: row.number("rank")?,
+            gate: row.uuid("gate")?,
+            waits: row.flag("waits")?,
+        })
+    }
 }
 
 /// The runs that wait, with all that they have to pass.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::StoreError;
+use super::read::Columns;
 use crate::event::EventId;
 use crate::flow::{Gathering, NewRun};
 use crate::payload::Payload;
@@ -84,6 +86,13 @@ pub(super) struct Gathered {
     pub(super) seq: i64,
     pub(super) data: Payload,
     pub(super) accepted_at: Timestamp,
+}
+
+impl Gathered {
+    pub(super) fn read(row: &impl Columns) -> Result<Self, StoreError> {
+        let (data, accepted_at) = (row.payload("data")?, row.time("accepted_at")?);
+        Ok(Self { seq: row.number("seq")?, data, accepted_at })
+    }
 }
 
 /// What becomes of one batch.

@@ -20,7 +20,7 @@ pub(crate) async fn complete(env: Arc<Env>) {
 }
 
 async fn complete_once(env: &Env) -> Result<Looked, StoreError> {
-    let completed = env.store.complete(env.program.app, BATCH).await?;
+    let completed = env.store.complete_batches(env.program.app, BATCH).await?;
     let next = match completed.next {
         _ if completed.runs == BATCH => Next::Again,
         Some(next) => Next::Within(next),

@@ -71,7 +71,7 @@ impl Claimer {
     /// Gives back what a claim may have taken whose reply was lost.
     async fn disown(&self) -> Result<Looked, StoreError> {
         let Driver { env, inboxes, .. } = &self.driver;
-        let runs = env.store.disown(self.worker, &inboxes.runs()).await?;
+        let runs = env.store.disown_runs(self.worker, &inboxes.runs()).await?;
         if runs > 0 {
             warn!(
                 runs,
@@ -96,7 +96,7 @@ impl Claimer {
         if limit == 0 {
             return Ok(Looked { found: free, next: Next::Again });
         }
-        let claimed = env.store.claim(self.claim(0, limit)).await?;
+        let claimed = env.store.claim_runs(self.claim(0, limit)).await?;
         clock.observe(claimed.at);
         env.outages.answered();
         let found = claimed.runs.len();
@@ -112,7 +112,7 @@ impl Claimer {
         let store = &self.driver.env.store;
         let cohorts = store.cohorts(self.driver.env.program.app).await?;
         for (cohort, room) in self.quarantine.rooms(cohorts) {
-            let suspects = store.claim(self.claim(cohort, room.min(free))).await?.runs;
+            let suspects = store.claim_runs(self.claim(cohort, room.min(free))).await?.runs;
             if !suspects.is_empty() {
                 return Ok(suspects);
             }

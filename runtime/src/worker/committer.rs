@@ -168,19 +168,19 @@ impl Flusher {
         let mut in_doubt = false;
         loop {
             let attempt = if in_doubt {
-                match store.landed(id, commits).await {
+                match store.landed_commits(id, commits).await {
                     Ok(Some(flushed)) => return Ok(Ok(flushed)),
-                    Ok(None) => store.flush(self.worker, id, commits).await,
+                    Ok(None) => store.flush_commits(self.worker, id, commits).await,
                     Err(error) => Err(error),
                 }
             } else {
-                store.flush(self.worker, id, commits).await
+                store.flush_commits(self.worker, id, commits).await
             };
             match attempt {
                 Ok(flushed) => return Ok(Ok(flushed)),
                 // The first sending may have landed between the look and the second.
                 Err(StoreError::Refused(error)) if in_doubt => {
-                    match store.landed(id, commits).await {
+                    match store.landed_commits(id, commits).await {
                         Ok(Some(flushed)) => return Ok(Ok(flushed)),
                         Ok(None) => return Ok(Err(error.to_string())),
                         Err(error) => self.env.outages.outage(&error),

@@ -28,7 +28,7 @@ impl Lease {
             drives: env.program.drives.clone(),
             registration: env.program.registration.clone(),
         };
-        let asked = env.store.join(&worker, env.config.lease).await?;
+        let asked = env.store.begin_lease(&worker, env.config.lease).await?;
         info!(worker = %worker.id, store = env.store.name(), "the worker has joined");
         Ok(Self { worker: worker.id, valid_until: asked + env.config.lease })
     }
@@ -84,7 +84,7 @@ impl Lease {
 /// Ends the lives of workers whose leases are over.
 pub(crate) async fn take_over(env: Arc<Env>) {
     loop {
-        match env.store.take_over(&judge).await {
+        match env.store.take_over_runs(&judge).await {
             Ok(0) => {}
             Ok(runs) => info!(runs, "took over the runs of a worker that is gone"),
             Err(error) => env.outages.outage(&error),

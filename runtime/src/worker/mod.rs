@@ -115,7 +115,7 @@ async fn live_once(env: &Arc<Env>, lease: Lease) -> Over {
     let (committer, committing) = committer::start(env.clone(), worker, clock.clone());
     let mut committing = Box::pin(committing);
     services.spawn(router::route(env.clone(), worker));
-    services.spawn(timers::promote(env.clone()));
+    services.spawn(timers::wake(env.clone()));
     services.spawn(gates::open(env.clone()));
     services.spawn(schedules::fire(env.clone()));
     services.spawn(batches::complete(env.clone()));
@@ -163,8 +163,8 @@ async fn leave(env: &Env, worker: WorkerId, over: Over) {
     const PATIENCE: Duration = Duration::from_secs(2);
     let leaving = async {
         match over {
-            Over::Stopped => env.store.leave(worker).await,
-            Over::Lost | Over::Gone => env.store.forfeit(worker, &quarantine::judge).await,
+            Over::Stopped => env.store.end_lease(worker).await,
+            Over::Lost | Over::Gone => env.store.forfeit_lease(worker, &quarantine::judge).await,
         }
     };
     match timeout(PATIENCE, leaving).await {

@@ -15,7 +15,7 @@ pub(crate) async fn follow(env: Arc<Env>, paused: watch::Sender<BTreeSet<String>
     let mut lookout =
         Lookout::new(&env, &env.hints().pauses, "a workflow that was paused or resumed");
     loop {
-        let looked = env.store.paused(env.program.app).await.map(|found| {
+        let looked = env.store.paused_workflows(env.program.app).await.map(|found| {
             let found = found.into_iter().map(|paused| paused.workflow).collect();
             let is_news = paused.send_if_modified(|known| {
                 let changed = *known != found;

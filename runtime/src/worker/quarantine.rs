@@ -20,7 +20,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::store::hints::Hints;
-use crate::store::{Orphan, Standing, Store};
+use crate::store::{Hearing, Orphan, Standing};
 
 /// After so many workers in a row that went down with a run, it is not given to another, if the last
 /// ones went down with no other suspect.
@@ -85,11 +85,11 @@ fn room(cohort: u32, tried: usize) -> usize {
 /// The suspects that one worker drives.
 pub(super) struct Quarantine {
     tried: Arc<Mutex<usize>>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Hearing>,
 }
 
 impl Quarantine {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+    pub(super) fn new(store: Arc<dyn Hearing>) -> Self {
         Self { tried: Arc::default(), store }
     }
 
@@ -112,7 +112,7 @@ impl Quarantine {
 /// A suspect that is driven, until it has got on or rests. Then there is room for the next.
 pub(crate) struct Trial {
     tried: Arc<Mutex<usize>>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Hearing>,
 }
 
 impl Drop for Trial {

@@ -22,7 +22,7 @@ async fn route_once(env: &Env, worker: WorkerId, parts: &[String]) -> Result<Loo
     let router = |event: &_| program.route(event);
     let (app, in_turn) = (program.app, program.gathers());
     let deliveries = Deliveries { worker, app, parts, limit: BATCH, in_turn };
-    let found = env.store.route(deliveries, &router).await?;
+    let found = env.store.route_deliveries(deliveries, &router).await?;
     let more = found == BATCH;
     let next = if more { Next::Again } else { Next::Within(env.config.poll_interval) };
     Ok(Looked { found, next })

@@ -23,7 +23,7 @@ pub(crate) async fn fire(env: Arc<Env>) {
 
 async fn fire_once(env: &Env, schedules: &[Schedule]) -> Result<Looked, StoreError> {
     let program = &env.program;
-    let fired = env.store.fire(program.app, schedules, &|due| program.fire(due)).await?;
+    let fired = env.store.fire_schedules(program.app, schedules, &|due| program.fire(due)).await?;
     let next = Next::Within(fired.next.unwrap_or(env.config.poll_interval));
     Ok(Looked { found: 0, next })
 }

@@ -13,19 +13,19 @@ const BATCH: usize = 1000;
 const OVERLOOKED: Duration = Duration::from_secs(1);
 
 /// Wakes parked runs whose time has come.
-pub(crate) async fn promote(env: Arc<Env>) {
+pub(crate) async fn wake(env: Arc<Env>) {
     let mut lookout = Lookout::new(&env, &env.hints().timers, "a timer that was due");
     loop {
-        lookout.rest(promote_once(&env).await).await;
+        lookout.rest(wake_once(&env).await).await;
     }
 }
 
-async fn promote_once(env: &Env) -> Result<Looked, StoreError> {
-    let promoted = env.store.promote(BATCH).await?;
-    let overlooked = promoted.late.is_some_and(|late| late > OVERLOOKED);
-    let found = if overlooked { promoted.runs } else { 0 };
-    let next = match promoted.next {
-        _ if promoted.runs == BATCH => Next::Again,
+async fn wake_once(env: &Env) -> Result<Looked, StoreError> {
+    let woken = env.store.wake_due(BATCH).await?;
+    let overlooked = woken.late.is_some_and(|late| late > OVERLOOKED);
+    let found = if overlooked { woken.runs } else { 0 };
+    let next = match woken.next {
+        _ if woken.runs == BATCH => Next::Again,
         Some(next) => Next::Within(next),
         None => Next::Within(env.config.poll_interval),
     };

@@ -13,19 +13,19 @@ use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord};
 use crate::machine::RunCommit;
 use crate::step::{Connection, Database, Rollback};
-use crate::store::{Concluded, Store, StoreError};
+use crate::store::{Commits, Concluded, StoreError};
 
 /// How long a transaction may take where it keeps everybody else from writing.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// Where the transactions of a worker's runs begin: in its store.
 pub(crate) struct StoreTransactions {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Commits>,
     outages: Arc<Outages>,
 }
 
 impl StoreTransactions {
-    pub(crate) fn new(store: Arc<dyn Store>, outages: Arc<Outages>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Commits>, outages: Arc<Outages>) -> Self {
         Self { store, outages }
     }
 }
@@ -35,7 +35,7 @@ impl Database for StoreTransactions {
     async fn begin(&self) -> Connection {
         let mut wait = RETRY.0;
         loop {
-            match self.store.begin().await {
+            match self.store.begin_transaction().await {
                 Ok(connection) => return connection,
                 Err(error) => self.outages.outage(&error),
             }
@@ -62,7 +62,7 @@ impl Transactions {
     pub(crate) async fn commit(self, open: Connection, run: RunCommit) -> Option<Commitment> {
         let id = Uuid::now_v7();
         let Self { env, worker, clock } = self;
-        let concluded = match env.store.conclude(open, worker, id, &run).await {
+        let concluded = match env.store.conclude_transaction(open, worker, id, &run).await {
             Err(error @ (StoreError::Unavailable(_) | StoreError::Conflict(_))) => {
                 env.outages.outage(&error);
                 found(&env, id, &run, &error).await
@@ -101,7 +101,7 @@ async fn found(
 ) -> Result<Concluded, StoreError> {
     let mut wait = RETRY.0;
     loop {
-        match env.store.concluded(id, run).await {
+        match env.store.concluded_transaction(id, run).await {
             Ok(Some(flushed)) => return Ok(Concluded::Committed(flushed)),
             Ok(None) => {
                 let record = ErrorRecord::of(ErrorKind::Error, lost);

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::World;
 use super::world::{APP, HOUR, ORDER, PLACED, deliveries, event};
 use crate::flow::{Admission, Gathering};
-use crate::store::{Deliveries, Promoted, Routing, Store, StoredEvent};
+use crate::store::{Deliveries, Readied, Routing, Store, StoredEvent};
 
 /// Gathers events by their `key`, three at a time, as lists of up to 100 bytes.
 fn gather(timeout: Duration) -> impl Fn(&StoredEvent) -> Routing {
@@ -20,7 +20,7 @@ fn gather(timeout: Duration) -> impl Fn(&StoredEvent) -> Routing {
 async fn send(store: &dyn Store, key: &str, numbers: impl IntoIterator<Item = u32>) {
     let data = |no| format!(r#"{{"key":"{key}","no":{no}}}"#);
     let events: Vec<_> = numbers.into_iter().map(|no| event(PLACED, &data(no))).collect();
-    store.accept(None, &events).await.expect("they are accepted");
+    store.accept_events(None, &events).await.expect("they are accepted");
 }
 
 fn in_turn(limit: usize) -> Deliveries<'static> {
@@ -28,11 +28,11 @@ fn in_turn(limit: usize) -> Deliveries<'static> {
 }
 
 async fn route(store: &dyn Store, timeout: Duration) {
-    while store.route(in_turn(2), &gather(timeout)).await.expect("it routes") > 0 {}
+    while store.route_deliveries(in_turn(2), &gather(timeout)).await.expect("it routes") > 0 {}
 }
 
-async fn complete(world: &World) -> Promoted {
-    world.store.complete(APP, 100).await.expect("it completes")
+async fn complete(world: &World) -> Readied {
+    world.store.complete_batches(APP, 100).await.expect("it completes")
 }
 
 /// The batches that were started, as the numbers of their events, in order of their runs.
@@ -69,7 +69,7 @@ pub(super) async fn a_batch_is_complete_before_it_is_too_long(world: World) {
         let rest = r#"{"key":"a","no":,"x":""}"#.len() + no.to_string().len();
         let data = format!(r#"{{"key":"a","no":{no},"x":"{}"}}"#, "x".repeat(bytes - rest));
         assert_eq!(data.len(), bytes);
-        world.store.accept(None, &[event(PLACED, &data)]).await.expect("it is accepted");
+        world.store.accept_events(None, &[event(PLACED, &data)]).await.expect("it is accepted");
     };
     let no = |batch: &[u64]| ("a".to_owned(), batch.to_vec());
     // With the brackets and the comma two of them are as long as may be, and one byte longer.
@@ -87,7 +87,7 @@ pub(super) async fn a_batch_is_complete_before_it_is_too_long(world: World) {
     send(6, 150).await;
     route(&*world.store, HOUR).await;
     assert_eq!(started(&world).await, [no(&[5]), no(&[6])]);
-    assert_eq!(complete(&world).await, Promoted { runs: 0, next: None, late: None });
+    assert_eq!(complete(&world).await, Readied { runs: 0, next: None, late: None });
 
     for number in 7..=9 {
         send(number, 30).await;
@@ -100,7 +100,7 @@ pub(super) async fn a_batch_starts_when_its_first_event_has_waited(world: World)
     world.subscribe(APP, &[PLACED]).await;
     send(&*world.store, "a", 1..=2).await;
     route(&*world.store, Duration::ZERO).await;
-    assert_eq!(complete(&world).await, Promoted { runs: 1, next: None, late: None });
+    assert_eq!(complete(&world).await, Readied { runs: 1, next: None, late: None });
     assert_eq!(complete(&world).await.runs, 0);
     assert_eq!(started(&world).await, [("a".to_owned(), vec![1, 2])]);
 
@@ -132,8 +132,8 @@ pub(super) async fn each_event_is_in_one_batch_whoever_routes_it(world: World) {
     }
     let routing = [&world.store, &other].map(async |store| {
         for _ in 0..60 {
-            store.route(in_turn(5), &gather(Duration::ZERO)).await.expect("it routes");
-            store.complete(APP, 1).await.expect("it completes");
+            store.route_deliveries(in_turn(5), &gather(Duration::ZERO)).await.expect("it routes");
+            store.complete_batches(APP, 1).await.expect("it completes");
         }
     });
     join_all(routing).await;

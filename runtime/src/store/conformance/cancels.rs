@@ -5,12 +5,12 @@ use super::world::{
     APP, HOUR, ORDER, PAID, PLACED, commit, done, event, ids, json, numbered, only, reasons,
     uncancelled, wait,
 };
-use crate::flow::Admission;
+use crate::flow::{Admission, NewRun};
 use crate::journal::{CancelKey, Change, Child, Entry, ErrorKind, ErrorRecord, MatchKey, RunId};
-use crate::machine::End;
+use crate::machine::{End, Then};
 use crate::payload::Payload;
 use crate::store::hints::Work;
-use crate::store::{ClaimedRun, Fork, NewRun, Replay, Routing, RunStatus, StoredEvent, Then};
+use crate::store::{ClaimedRun, Fork, Replay, Routing, RunStatus, StoredEvent};
 use crate::workflow::StepKind;
 
 const REASON: &str = "the event `order/paid` cancels it";
@@ -27,7 +27,7 @@ fn order(no: u32) -> NewRun {
 
 async fn start(world: &World, no: u32) -> RunId {
     let run = order(no);
-    world.store.start(APP, std::slice::from_ref(&run)).await.expect("it starts");
+    world.store.start_runs(APP, std::slice::from_ref(&run)).await.expect("it starts");
     run.id
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn a_cancellation_that_overtakes_its_run_wins(world: World) {
     world.subscribe(APP, &[PLACED, PAID]).await;
     for name in [PLACED, PAID] {
         let event = event(name, r#"{"no":7}"#);
-        world.store.accept(None, &[event]).await.expect("it is accepted");
+        world.store.accept_events(None, &[event]).await.expect("it is accepted");
     }
     let router = |event: &StoredEvent| {
         let data = event.data.decode().expect("it is JSON");
@@ -87,15 +87,23 @@ pub(super) async fn a_cancellation_that_overtakes_its_run_wins(world: World) {
         Routing { admissions, keys }
     };
     // The one after the other, so that the run is there before its cancellation.
-    while world.store.route(super::world::deliveries(APP, 1), &router).await.expect("it routes") > 0
-    {
-    }
+    while world
+        .store
+        .route_deliveries(super::world::deliveries(APP, 1), &router)
+        .await
+        .expect("it routes")
+        > 0
+    {}
     // And both at once.
     for name in [PLACED, PAID] {
         let event = event(name, r#"{"no":7}"#);
-        world.store.accept(None, &[event]).await.expect("it is accepted");
+        world.store.accept_events(None, &[event]).await.expect("it is accepted");
     }
-    world.store.route(super::world::deliveries(APP, 10), &router).await.expect("it routes");
+    world
+        .store
+        .route_deliveries(super::world::deliveries(APP, 10), &router)
+        .await
+        .expect("it routes");
     let worker = world.worker(HOUR).await;
     let claimed = world.claim(worker, 10).await;
     assert_eq!(claimed.len(), 2);
@@ -207,12 +215,12 @@ pub(super) async fn what_an_operator_begins_is_cancelled_by_later_events(world: 
     world.send(PAID, 7).await;
 
     let fork = Fork { source: run, id: RunId::new(), state: "a".to_owned() };
-    world.store.fork(&fork, &cancelled).await.expect("it answers").expect("it was there");
+    world.store.fork_run(&fork, &cancelled).await.expect("it answers").expect("it was there");
     let seed = Uuid::new_v4();
     let replay = Replay { source: run, id: RunId::new(), seed, input: None };
-    let replayed = world.store.replay(std::slice::from_ref(&replay), &cancelled).await;
+    let replayed = world.store.replay_runs(std::slice::from_ref(&replay), &cancelled).await;
     assert_eq!(replayed.expect("it answers"), [Ok(())]);
-    assert_eq!(world.store.retry(&[run], &cancelled).await.expect("it answers"), [Ok(())]);
+    assert_eq!(world.store.retry_runs(&[run], &cancelled).await.expect("it answers"), [Ok(())]);
 
     let claimed = world.claim(worker, 10).await;
     let mut runs = [run, fork.id, replay.id];
@@ -230,7 +238,7 @@ pub(super) async fn what_an_operator_begins_is_cancelled_by_later_events(world: 
 pub(super) async fn a_cancellation_that_was_taken_is_told_to_the_next_worker(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.claimed(worker).await;
-    assert!(world.store.cancel(run, "enough").await.expect("it answers"));
+    assert!(world.store.cancel_run(run, "enough").await.expect("it answers"));
     let inbox = world.inbox(worker, run).await;
     assert_eq!(reasons(&inbox), ["enough"]);
     let mut taken = commit(run, 0, vec![done("a")], Then::Park(None));
@@ -238,14 +246,14 @@ pub(super) async fn a_cancellation_that_was_taken_is_told_to_the_next_worker(wor
     world.flush(worker, &[taken]).await.expect("it is ours");
     assert!(world.claim(worker, 10).await.is_empty(), "it does not keep the run awake");
 
-    assert!(world.store.cancel(run, "at last").await.expect("it answers"));
+    assert!(world.store.cancel_run(run, "at last").await.expect("it answers"));
     let claimed = world.claim(worker, 10).await;
     assert_eq!(reasons(&claimed[0].inbox), ["enough", "at last"]);
     let error = ErrorRecord::new(ErrorKind::Error, "no stock");
     let mut end = only(run, 1, Then::End(End::Failed(error)));
     end.taken = claimed[0].inbox.iter().map(|message| message.id).collect();
     world.flush(worker, &[end]).await.expect("it is ours");
-    let retried = world.store.retry(&[run], &uncancelled).await;
+    let retried = world.store.retry_runs(&[run], &uncancelled).await;
     assert_eq!(retried.expect("it answers"), [Ok(())]);
     assert!(world.claim(worker, 10).await[0].inbox.is_empty());
 }

@@ -9,9 +9,9 @@ use crate::id::WorkerId;
 use crate::journal::{
     Change, Child, Content, Entry, ErrorKind, ErrorRecord, Message, RunId, Transition,
 };
-use crate::machine::End;
+use crate::machine::{End, Then};
 use crate::store::hints::Work;
-use crate::store::{RunQuery, RunStatus, Then};
+use crate::store::{RunQuery, RunStatus};
 use crate::workflow::StepKind;
 
 pub(super) fn child(detached: bool) -> Child {
@@ -217,7 +217,7 @@ pub(super) async fn a_childs_end_at_the_same_time_as_a_time_out_leaves_nothing_b
             async move {
                 jitter.pass().await;
                 let end = only(id, 0, Then::End(End::Completed(json("1"))));
-                other.flush(worker, Uuid::now_v7(), &[end]).await
+                other.flush_commits(worker, Uuid::now_v7(), &[end]).await
             }
         });
         jitter.pass().await;

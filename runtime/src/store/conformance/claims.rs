@@ -4,7 +4,9 @@ use futures_util::future::join_all;
 
 use super::World;
 use super::world::{APP, HOUR, ORDER, claim, commit, done, ids, json, only, step};
-use crate::store::{NewRun, RunStatus, Then};
+use crate::flow::NewRun;
+use crate::machine::Then;
+use crate::store::RunStatus;
 
 pub(super) async fn runs_are_claimed_in_order_of_acceptance(world: World) {
     let started = world.start(5).await;
@@ -18,7 +20,7 @@ pub(super) async fn runs_are_claimed_in_order_of_acceptance(world: World) {
 
 pub(super) async fn claims_are_disjoint_between_two_workers(world: World) {
     let runs: Vec<_> = (0..200).map(|_| NewRun::new(ORDER, None, json("{}"))).collect();
-    world.store.start(APP, &runs).await.expect("they start");
+    world.store.start_runs(APP, &runs).await.expect("they start");
     let other = world.another().await;
     let workers = [(&world.store, world.worker(HOUR).await), (&other, world.worker(HOUR).await)];
     let claims = join_all(workers.map(async |(store, worker)| {
@@ -39,8 +41,8 @@ pub(super) async fn claims_are_disjoint_between_two_workers(world: World) {
 
 pub(super) async fn other_apps_and_unknown_workflows_are_left_alone(world: World) {
     let run = |workflow| NewRun::new(workflow, None, json("{}"));
-    world.store.start("bank", &[run(ORDER)]).await.expect("it starts");
-    world.store.start(APP, &[run("on-refund"), run(ORDER)]).await.expect("they start");
+    world.store.start_runs("bank", &[run(ORDER)]).await.expect("it starts");
+    world.store.start_runs(APP, &[run("on-refund"), run(ORDER)]).await.expect("they start");
     let worker = world.worker(HOUR).await;
     let claimed = world.claim(worker, 10).await;
     assert_eq!(claimed.len(), 1);
@@ -50,7 +52,7 @@ pub(super) async fn other_apps_and_unknown_workflows_are_left_alone(world: World
 pub(super) async fn a_run_comes_with_its_trigger_and_journal(world: World) {
     let run = NewRun::new(ORDER, None, json(r#"{"no":1}"#));
     let other = NewRun::new(ORDER, None, json(r#"{"no":2}"#));
-    world.store.start(APP, &[run.clone(), other.clone()]).await.expect("they start");
+    world.store.start_runs(APP, &[run.clone(), other.clone()]).await.expect("they start");
     let worker = world.worker(HOUR).await;
     world.claim(worker, 2).await;
     let steps = commit(run.id, 0, vec![done("a"), done("b"), done("c")], Then::Release);
@@ -71,10 +73,10 @@ pub(super) async fn a_run_comes_with_its_trigger_and_journal(world: World) {
 
 pub(super) async fn a_resent_start_starts_once(world: World) {
     let run = NewRun::new(ORDER, None, json("{}"));
-    world.store.start(APP, std::slice::from_ref(&run)).await.expect("it starts");
+    world.store.start_runs(APP, std::slice::from_ref(&run)).await.expect("it starts");
     let worker = world.worker(HOUR).await;
     assert_eq!(ids(&world.claim(worker, 10).await), [run.id]);
-    world.store.start(APP, std::slice::from_ref(&run)).await.expect("it has started");
+    world.store.start_runs(APP, std::slice::from_ref(&run)).await.expect("it has started");
     assert!(world.claim(worker, 10).await.is_empty());
     assert_eq!(world.status(run.id).await, RunStatus::Running);
 }
@@ -114,7 +116,7 @@ pub(super) async fn a_line_that_cannot_be_read_concerns_its_run_alone(world: Wor
 pub(super) async fn a_message_that_cannot_be_read_concerns_its_run_alone(world: World) {
     let runs = world.start(2).await;
     for run in &runs {
-        world.store.cancel(*run, "enough").await.expect("it can be asked");
+        world.store.cancel_run(*run, "enough").await.expect("it can be asked");
     }
     let spoil = format!("kind = 'imagined' WHERE run_id = '{}'", runs[0]);
     world.database.update("inbox", &spoil).await;

@@ -1,8 +1,7 @@
 use super::World;
 use super::world::{APP, HOUR, ORDER, commit, done, json, only};
 use crate::deploy::reshape;
-use crate::machine::End;
-use crate::store::Then;
+use crate::machine::{End, Then};
 use crate::workflow::shape::Shapes;
 
 /// The shapes of a program whose only workflow has these lines.
@@ -13,11 +12,15 @@ fn program(lines: &str) -> Shapes {
 
 pub(super) async fn a_shape_is_kept_until_another_takes_its_place(world: World) {
     world.subscribe(APP, &[]).await;
-    assert_eq!(world.store.reshape(APP, ORDER, "one").await.expect("it is stored"), None);
+    assert_eq!(world.store.reshape_workflow(APP, ORDER, "one").await.expect("it is stored"), None);
     world.subscribe(APP, &[]).await;
-    let before = world.store.reshape(APP, ORDER, "two").await.expect("it is stored");
+    let before = world.store.reshape_workflow(APP, ORDER, "two").await.expect("it is stored");
     assert_eq!(before.as_deref(), Some("one"));
-    let other = world.store.reshape(APP, "another", "one").await.expect("nobody has registered it");
+    let other = world
+        .store
+        .reshape_workflow(APP, "another", "one")
+        .await
+        .expect("nobody has registered it");
     assert_eq!(other, None);
 }
 

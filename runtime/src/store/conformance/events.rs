@@ -8,9 +8,9 @@ use super::world::{
     APP, HOUR, ORDER, PLACED, PLACED_STARTS_ORDER, deliveries, event, ids, json, program, worker,
 };
 use crate::event::EventId;
-use crate::flow::Admission;
+use crate::flow::{Admission, NewRun};
 use crate::store::{
-    Deliveries, Hosted, NewEvent, NewRun, Registration, Routing, Store, StoredEvent, Subscription,
+    Deliveries, Hosted, NewEvent, Registration, Routing, Store, StoredEvent, Subscription,
 };
 
 fn keyed(name: &str, key: &str) -> NewEvent {
@@ -36,14 +36,15 @@ async fn routed(store: &dyn Store, app: &str) -> Vec<EventId> {
         seen.lock().expect("no router panics here").push(event.id);
         one(event)
     };
-    while store.route(deliveries(app, 100), &router).await.expect("it routes") > 0 {}
+    while store.route_deliveries(deliveries(app, 100), &router).await.expect("it routes") > 0 {}
     seen.into_inner().expect("no router panics here")
 }
 
 pub(super) async fn an_event_is_routed_once_for_each_app(world: World) {
     world.subscribe(APP, &[PLACED]).await;
     world.subscribe("bank", &[PLACED, "bank/opened"]).await;
-    let id = world.store.accept(None, &[event(PLACED, r#"{"no":1}"#)]).await.expect("accepted");
+    let id =
+        world.store.accept_events(None, &[event(PLACED, r#"{"no":1}"#)]).await.expect("accepted");
 
     assert_eq!(routed(&*world.store, APP).await, id);
     assert_eq!(routed(&*world.store, APP).await, []);
@@ -57,9 +58,9 @@ pub(super) async fn an_event_is_routed_once_for_each_app(world: World) {
 }
 
 pub(super) async fn an_event_without_subscribers_is_accepted(world: World) {
-    let id = world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted");
+    let id = world.store.accept_events(None, &[event(PLACED, "{}")]).await.expect("accepted");
     assert_eq!(id.len(), 1);
-    assert_eq!(world.store.accept(None, &[]).await.expect("accepted"), []);
+    assert_eq!(world.store.accept_events(None, &[]).await.expect("accepted"), []);
     world.subscribe(APP, &[PLACED]).await;
     assert_eq!(routed(&*world.store, APP).await, []);
 }
@@ -67,11 +68,11 @@ pub(super) async fn an_event_without_subscribers_is_accepted(world: World) {
 pub(super) async fn an_event_with_a_known_key_is_accepted_once(world: World) {
     world.subscribe(APP, &[PLACED, "order/paid"]).await;
     let first = [keyed(PLACED, "a"), keyed(PLACED, "a"), keyed(PLACED, "b"), event(PLACED, "{}")];
-    let ids = world.store.accept(None, &first).await.expect("accepted");
+    let ids = world.store.accept_events(None, &first).await.expect("accepted");
     assert_eq!(ids, [first[0].id, first[0].id, first[2].id, first[3].id]);
 
     let second = [keyed(PLACED, "b"), keyed("order/paid", "b"), event(PLACED, "{}")];
-    let again = world.store.accept(None, &second).await.expect("accepted");
+    let again = world.store.accept_events(None, &second).await.expect("accepted");
     assert_eq!(again, [first[2].id, second[1].id, second[2].id]);
 
     let expected = [first[0].id, first[2].id, first[3].id, second[1].id, second[2].id];
@@ -87,7 +88,7 @@ pub(super) async fn a_key_is_one_event_whoever_sends_it_first(world: World) {
         let mut batch = vec![keyed(PLACED, "a"), keyed(PLACED, "b"), keyed(PLACED, "c")];
         batch.rotate_left(number % 3);
         async move {
-            let ids = store.accept(None, &batch).await.expect("accepted");
+            let ids = store.accept_events(None, &batch).await.expect("accepted");
             let mut named: Vec<_> =
                 batch.into_iter().map(|event| event.idempotency_key).zip(ids).collect();
             named.sort();
@@ -106,7 +107,7 @@ pub(super) async fn a_resent_event_is_accepted_once(world: World) {
     hosted.hosted = starting(NewRun::new(ORDER, Some(hosted.id), hosted.data.clone()));
     let batch = [hosted, event(PLACED, "{}"), keyed(PLACED, "a")];
     for _ in 0..3 {
-        let ids = world.store.accept(Some(APP), &batch).await.expect("accepted");
+        let ids = world.store.accept_events(Some(APP), &batch).await.expect("accepted");
         assert_eq!(ids, [batch[0].id, batch[1].id, batch[2].id]);
     }
     assert_eq!(routed(&*world.store, APP).await, [batch[1].id, batch[2].id]);
@@ -120,7 +121,7 @@ pub(super) async fn hosted_runs_start_with_their_event(world: World) {
     let mut placed = event(PLACED, r#"{"no":7}"#);
     let run = NewRun::new(ORDER, Some(placed.id), placed.data.clone());
     placed.hosted = starting(run.clone());
-    let id = world.store.accept(Some(APP), &[placed]).await.expect("accepted");
+    let id = world.store.accept_events(Some(APP), &[placed]).await.expect("accepted");
 
     let worker = world.worker(HOUR).await;
     let claimed = world.claim(worker, 10).await;
@@ -139,21 +140,21 @@ pub(super) async fn events_are_routed_in_order_of_acceptance(world: World) {
             .collect();
         // The order of the batch counts, not that of the ids.
         batch.rotate_left(round);
-        expected.extend(world.store.accept(None, &batch).await.expect("accepted"));
+        expected.extend(world.store.accept_events(None, &batch).await.expect("accepted"));
     }
     let seen = Mutex::new(Vec::new());
     let router = |event: &StoredEvent| {
         seen.lock().expect("no router panics here").push(event.id);
         Routing::default()
     };
-    while world.store.route(deliveries(APP, 4), &router).await.expect("it routes") > 0 {}
+    while world.store.route_deliveries(deliveries(APP, 4), &router).await.expect("it routes") > 0 {}
     assert_eq!(seen.into_inner().expect("no router panics here"), expected);
 }
 
 pub(super) async fn a_panicking_router_leaves_its_deliveries(world: World) {
     world.subscribe(APP, &[PLACED]).await;
     let batch = [event(PLACED, "{}"), event(PLACED, "{}")];
-    let accepted = world.store.accept(None, &batch).await.expect("accepted");
+    let accepted = world.store.accept_events(None, &batch).await.expect("accepted");
     let store = world.store.clone();
     let routing = tokio::spawn(async move {
         let seen = AtomicUsize::new(0);
@@ -161,7 +162,7 @@ pub(super) async fn a_panicking_router_leaves_its_deliveries(world: World) {
             0 => one(event),
             _ => panic!("a filter of the user's"),
         };
-        store.route(deliveries(APP, 10), &router).await.map(drop)
+        store.route_deliveries(deliveries(APP, 10), &router).await.map(drop)
     });
     assert!(routing.await.expect_err("the router panicked").is_panic());
     // What it had taken comes back when its transaction has been rolled back.
@@ -177,7 +178,7 @@ pub(super) async fn a_panicking_router_leaves_its_deliveries(world: World) {
 pub(super) async fn two_routers_share_the_deliveries(world: World) {
     world.subscribe(APP, &[PLACED]).await;
     let batch: Vec<_> = (0..300).map(|_| event(PLACED, "{}")).collect();
-    let mut accepted = world.store.accept(None, &batch).await.expect("accepted");
+    let mut accepted = world.store.accept_events(None, &batch).await.expect("accepted");
     let other = world.another().await;
     let routing = [&world.store, &other].map(async |store| {
         let seen = Mutex::new(Vec::new());
@@ -185,7 +186,7 @@ pub(super) async fn two_routers_share_the_deliveries(world: World) {
             seen.lock().expect("no router panics here").push(event.id);
             one(event)
         };
-        while store.route(deliveries(APP, 7), &router).await.expect("it routes") > 0 {}
+        while store.route_deliveries(deliveries(APP, 7), &router).await.expect("it routes") > 0 {}
         seen.into_inner().expect("no router panics here")
     });
     let mut seen = join_all(routing).await.concat();
@@ -198,8 +199,8 @@ pub(super) async fn two_routers_share_the_deliveries(world: World) {
 }
 
 pub(super) async fn a_condition_that_fails_blocks_only_its_workflow(world: World) {
-    world.store.register(&placed_starts_order()).await.expect("it registers");
-    let id = world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted")[0];
+    world.store.register_app(&placed_starts_order()).await.expect("it registers");
+    let id = world.store.accept_events(None, &[event(PLACED, "{}")]).await.expect("accepted")[0];
     let failing = |event: &StoredEvent| {
         assert_eq!(event.part, PLACED);
         let run = NewRun::new("another", Some(event.id), event.data.clone());
@@ -207,38 +208,56 @@ pub(super) async fn a_condition_that_fails_blocks_only_its_workflow(world: World
         let admissions = vec![Admission::Start(run), Admission::Block { workflow, reason }];
         Routing { admissions, ..Routing::default() }
     };
-    assert_eq!(world.store.route(deliveries(APP, 10), &failing).await.expect("it routes"), 1);
-    assert_eq!(world.store.route(deliveries(APP, 10), &failing).await.expect("it routes"), 0);
+    assert_eq!(
+        world.store.route_deliveries(deliveries(APP, 10), &failing).await.expect("it routes"),
+        1
+    );
+    assert_eq!(
+        world.store.route_deliveries(deliveries(APP, 10), &failing).await.expect("it routes"),
+        0
+    );
     let worker = world.worker(HOUR).await;
     assert_eq!(world.claim(worker, 10).await.len(), 0, "the other workflow is not claimed for");
 
     // The next program can tell.
-    world.store.register(&placed_starts_order()).await.expect("it registers");
+    world.store.register_app(&placed_starts_order()).await.expect("it registers");
     let fixed = |event: &StoredEvent| {
         assert_eq!((event.id, &*event.part), (id, PLACED_STARTS_ORDER));
         one(event)
     };
-    assert_eq!(world.store.route(deliveries(APP, 10), &fixed).await.expect("it routes"), 1);
+    assert_eq!(
+        world.store.route_deliveries(deliveries(APP, 10), &fixed).await.expect("it routes"),
+        1
+    );
     let claimed = world.claim(worker, 10).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].origin.trigger.event, Some(id));
-    world.store.register(&placed_starts_order()).await.expect("it registers");
-    assert_eq!(world.store.route(deliveries(APP, 10), &fixed).await.expect("it routes"), 0);
+    world.store.register_app(&placed_starts_order()).await.expect("it registers");
+    assert_eq!(
+        world.store.route_deliveries(deliveries(APP, 10), &fixed).await.expect("it routes"),
+        0
+    );
     let runs = world.store.runs(APP, &crate::store::RunQuery::default()).await;
     assert_eq!(runs.expect("it answers").len(), 2);
 
     // Another version may, once the worker is gone that cannot.
-    let id = world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted")[0];
+    let id = world.store.accept_events(None, &[event(PLACED, "{}")]).await.expect("accepted")[0];
     let worker = world.worker(HOUR).await;
     let its = Deliveries { worker, ..deliveries(APP, 10) };
-    assert_eq!(world.store.route(its, &failing).await.expect("it routes"), 1);
-    assert_eq!(world.store.route(deliveries(APP, 10), &failing).await.expect("it routes"), 0);
-    world.store.leave(worker).await.expect("it can leave");
+    assert_eq!(world.store.route_deliveries(its, &failing).await.expect("it routes"), 1);
+    assert_eq!(
+        world.store.route_deliveries(deliveries(APP, 10), &failing).await.expect("it routes"),
+        0
+    );
+    world.store.end_lease(worker).await.expect("it can leave");
     let fixed = |event: &StoredEvent| {
         assert_eq!((event.id, &*event.part), (id, PLACED_STARTS_ORDER));
         one(event)
     };
-    assert_eq!(world.store.route(deliveries(APP, 10), &fixed).await.expect("it routes"), 1);
+    assert_eq!(
+        world.store.route_deliveries(deliveries(APP, 10), &fixed).await.expect("it routes"),
+        1
+    );
 }
 
 const BILL: &str = "order/placed starts bill";
@@ -265,25 +284,25 @@ async fn asked(world: &World, program: &Registration) -> Vec<String> {
     };
     let parts = program.parts();
     let deliveries = Deliveries { parts: &parts, ..deliveries(APP, 10) };
-    while world.store.route(deliveries, &router).await.expect("it routes") > 0 {}
+    while world.store.route_deliveries(deliveries, &router).await.expect("it routes") > 0 {}
     seen.into_inner().expect("no router panics here")
 }
 
 pub(super) async fn a_part_that_the_accepting_process_does_not_know_is_left_to_another(
     world: World,
 ) {
-    world.store.register(&newer()).await.expect("it registers");
+    world.store.register_app(&newer()).await.expect("it registers");
     let mut placed = event(PLACED, "{}");
     placed.hosted = starting(NewRun::new(ORDER, Some(placed.id), placed.data.clone()));
-    world.store.accept(Some(APP), &[placed, event(PLACED, "{}")]).await.expect("accepted");
+    world.store.accept_events(Some(APP), &[placed, event(PLACED, "{}")]).await.expect("accepted");
     assert_eq!(asked(&world, &newer()).await, [BILL, PLACED]);
     assert_eq!(asked(&world, &newer()).await, [""; 0]);
 }
 
 pub(super) async fn a_part_that_a_router_does_not_know_is_left_to_another(world: World) {
-    world.store.register(&newer()).await.expect("it registers");
+    world.store.register_app(&newer()).await.expect("it registers");
     let older = placed_starts_order();
-    world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted");
+    world.store.accept_events(None, &[event(PLACED, "{}")]).await.expect("accepted");
     assert_eq!(asked(&world, &older).await, [PLACED]);
     assert_eq!(asked(&world, &older).await, [""; 0]);
     assert_eq!(asked(&world, &newer()).await, [BILL]);
@@ -291,11 +310,11 @@ pub(super) async fn a_part_that_a_router_does_not_know_is_left_to_another(world:
 }
 
 pub(super) async fn a_part_is_forgotten_when_no_program_has_it(world: World) {
-    world.store.register(&newer()).await.expect("it registers");
+    world.store.register_app(&newer()).await.expect("it registers");
     let worker = worker(newer());
-    world.store.join(&worker, HOUR).await.expect("it joins");
+    world.store.begin_lease(&worker, HOUR).await.expect("it joins");
     let send = async || {
-        world.store.accept(None, &[event(PLACED, "{}")]).await.expect("accepted");
+        world.store.accept_events(None, &[event(PLACED, "{}")]).await.expect("accepted");
         assert_eq!(asked(&world, &program(&[PLACED])).await, [PLACED]);
     };
     send().await;
@@ -303,7 +322,7 @@ pub(super) async fn a_part_is_forgotten_when_no_program_has_it(world: World) {
     assert_eq!(asked(&world, &newer()).await, [BILL, PLACED_STARTS_ORDER], "its worker lives");
 
     send().await;
-    world.store.leave(worker.id).await.expect("it can leave");
+    world.store.end_lease(worker.id).await.expect("it can leave");
     world.subscribe(APP, &[PLACED]).await;
     send().await;
     assert_eq!(asked(&world, &newer()).await, [""; 0]);

@@ -13,11 +13,9 @@ use crate::event::EventId;
 use crate::journal::{
     Change, Child, Content, Due, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId, Transition,
 };
-use crate::machine::End;
+use crate::machine::{End, RunCommit, Then};
 use crate::store::hints::Work;
-use crate::store::{
-    Routing, RunCommit, RunCount, RunQuery, RunStatus, StoreError, StoredEvent, Then,
-};
+use crate::store::{Routing, RunCount, RunQuery, RunStatus, StoreError, StoredEvent};
 use crate::workflow::StepKind;
 
 fn entry(key: &str, change: Change) -> Entry {
@@ -97,14 +95,15 @@ pub(super) async fn a_flush_is_landed_exactly_if_its_rows_are(world: World) {
     let batch = [step(mine, 0, "a"), step(theirs, 0, "a"), step(also_mine, 0, "a")];
     let (sent, never_sent) = (Uuid::now_v7(), Uuid::now_v7());
 
-    let before = world.store.landed(sent, &batch).await.expect("it answers");
+    let before = world.store.landed_commits(sent, &batch).await.expect("it answers");
     assert!(before.is_none(), "{before:?}");
-    let flushed = world.store.flush(worker, sent, &batch).await.expect("two are ours");
-    let landed = world.store.landed(sent, &batch).await.expect("it answers").expect("it landed");
+    let flushed = world.store.flush_commits(worker, sent, &batch).await.expect("two are ours");
+    let landed =
+        world.store.landed_commits(sent, &batch).await.expect("it answers").expect("it landed");
     assert_eq!(landed.at, flushed.at);
     assert_eq!(landed.evicted, [theirs]);
     assert_eq!(flushed.evicted, [theirs]);
-    let other = world.store.landed(never_sent, &batch).await.expect("it answers");
+    let other = world.store.landed_commits(never_sent, &batch).await.expect("it answers");
     assert!(other.is_none(), "{other:?}");
 }
 
@@ -113,12 +112,13 @@ pub(super) async fn a_flush_without_lines_is_landed_too(world: World) {
     let run = world.claimed(worker).await;
     let batch = [only(run, 0, Then::Release)];
     let commit = Uuid::now_v7();
-    let before = world.store.landed(commit, &batch).await.expect("it answers");
+    let before = world.store.landed_commits(commit, &batch).await.expect("it answers");
     assert!(before.is_none(), "{before:?}");
-    let flushed = world.store.flush(worker, commit, &batch).await.expect("it is ours");
+    let flushed = world.store.flush_commits(worker, commit, &batch).await.expect("it is ours");
     // Whoever has the run by now.
     world.claim(worker, 1).await;
-    let landed = world.store.landed(commit, &batch).await.expect("it answers").expect("it landed");
+    let landed =
+        world.store.landed_commits(commit, &batch).await.expect("it answers").expect("it landed");
     assert_eq!(landed.at, flushed.at);
     assert_eq!(landed.evicted, []);
 }
@@ -128,8 +128,8 @@ pub(super) async fn a_batch_that_is_sent_twice_is_committed_once(world: World) {
     let run = world.claimed(worker).await;
     let batch = [step(run, 0, "a")];
     let commit = Uuid::now_v7();
-    let first = world.store.flush(worker, commit, &batch).await.expect("it is ours");
-    let second = world.store.flush(worker, commit, &batch).await.expect("it has landed");
+    let first = world.store.flush_commits(worker, commit, &batch).await.expect("it is ours");
+    let second = world.store.flush_commits(worker, commit, &batch).await.expect("it has landed");
     assert_eq!(second.at, first.at);
     assert_eq!(second.evicted, []);
     assert_eq!(world.lines(run).await, 1);
@@ -176,7 +176,7 @@ pub(super) async fn a_run_is_found_by_its_last_attributes(world: World) {
     let late =
         RunCommit { attributes: attributes(&[("order", "9")]), ..only(run, 1, Then::Continue) };
     let nobody = world.worker(HOUR).await;
-    world.store.flush(nobody, Uuid::now_v7(), &[late]).await.expect("it answers");
+    world.store.flush_commits(nobody, Uuid::now_v7(), &[late]).await.expect("it answers");
     assert_eq!(found("order", "9").await, []);
 }
 
@@ -195,16 +195,17 @@ pub(super) async fn a_carried_loop_keeps_the_lines_of_its_last_iteration(world: 
     // Whatever stands before the loop's line in the same commit goes too.
     let second = vec![done("c"), carry(2, Some(1)), done("a#1")];
     let (batch, id) = ([commit(run, 4, second, Then::Continue)], Uuid::now_v7());
-    let flushed = world.store.flush(worker, id, &batch).await.expect("it is ours");
+    let flushed = world.store.flush_commits(worker, id, &batch).await.expect("it is ours");
     let places = async |run| {
         let journal = world.store.journal(run).await.expect("it answers");
         journal.iter().map(|row| row.seq).collect::<Vec<_>>()
     };
     assert_eq!(places(run).await, [0, 5, 6]);
     assert_eq!(places(other).await, [0, 1, 2, 3]);
-    let landed = world.store.landed(id, &batch).await.expect("it answers").expect("it landed");
+    let landed =
+        world.store.landed_commits(id, &batch).await.expect("it answers").expect("it landed");
     assert_eq!((landed.at, landed.evicted), (flushed.at, vec![]));
-    let again = world.store.flush(worker, id, &batch).await.expect("it has landed");
+    let again = world.store.flush_commits(worker, id, &batch).await.expect("it has landed");
     assert_eq!(again.at, flushed.at);
 }
 
@@ -315,7 +316,7 @@ pub(super) async fn events_are_accepted_with_their_checkpoint(world: World) {
         seen.lock().expect("no router panics here").push(event.name.clone());
         Routing::default()
     };
-    world.store.route(deliveries(APP, 10), &router).await.expect("it routes");
+    world.store.route_deliveries(deliveries(APP, 10), &router).await.expect("it routes");
     assert_eq!(seen.into_inner().expect("no router panics here"), ["order/sent", "order/paid"]);
 }
 
@@ -338,7 +339,7 @@ pub(super) async fn a_run_that_has_ended_is_over(world: World) {
     assert_eq!(record.error, Some(error("no")));
     assert_eq!(record.output, None);
 
-    world.store.leave(worker).await.expect("it leaves");
+    world.store.end_lease(worker).await.expect("it leaves");
     let next = world.worker(HOUR).await;
     assert!(world.claim(next, 10).await.is_empty());
 }
@@ -368,10 +369,10 @@ pub(super) async fn a_held_run_is_tried_again_when_its_holder_leaves(world: Worl
     let run = world.claimed(older).await;
     world.flush(older, &[only(run, 0, Then::Hold("no".to_owned()))]).await.expect("ours");
     world.rung();
-    world.store.leave(other).await.expect("it leaves");
+    world.store.end_lease(other).await.expect("it leaves");
     assert_eq!(ids(&world.claim(newer, 10).await), [], "another of the older version may be there");
     assert!(!world.rung().contains(Work::READY));
-    world.store.leave(older).await.expect("it leaves");
+    world.store.end_lease(older).await.expect("it leaves");
     assert!(world.rung().contains(Work::READY));
     assert_eq!(ids(&world.claim(newer, 10).await), [run]);
 
@@ -379,11 +380,11 @@ pub(super) async fn a_held_run_is_tried_again_when_its_holder_leaves(world: Worl
     world.flush(newer, &[only(run, 0, Then::Hold("no".to_owned()))]).await.expect("ours");
     world.subscribe(APP, &[]).await;
     let newest = world.worker(HOUR).await;
-    world.store.forfeit(newer, &counted).await.expect("it has lost its lease");
+    world.store.forfeit_lease(newer, &counted).await.expect("it has lost its lease");
     assert_eq!(ids(&world.claim(newest, 10).await), [run]);
     let end = only(run, 0, Then::End(End::Completed(json("null"))));
     world.flush(newest, &[end]).await.expect("it is ours");
-    world.store.leave(newest).await.expect("it leaves");
+    world.store.end_lease(newest).await.expect("it leaves");
     let last = world.worker(HOUR).await;
     assert_eq!(ids(&world.claim(last, 10).await), []);
 }
@@ -393,7 +394,7 @@ pub(super) async fn a_held_run_is_cancelled_before_it_is_tried_again(world: Worl
     let run = world.claimed(worker).await;
     world.flush(worker, &[only(run, 0, Then::Hold("no".to_owned()))]).await.expect("ours");
     world.subscribe(APP, &[]).await;
-    assert!(world.store.cancel(run, "enough").await.expect("it is not over"));
+    assert!(world.store.cancel_run(run, "enough").await.expect("it is not over"));
     let claimed = world.claim(worker, 10).await;
     assert_eq!(ids(&claimed), [run]);
     assert_eq!(claimed[0].inbox.len(), 1);
@@ -404,8 +405,9 @@ pub(super) async fn what_leaves_no_trace_is_not_taken_for_evicted(world: World) 
     let [told, stepping] = [world.claimed(worker).await, world.claimed(worker).await];
     let batch = [only(told, 0, Then::Continue), step(stepping, 0, "a")];
     let commit = Uuid::now_v7();
-    world.store.flush(worker, commit, &batch).await.expect("both are ours");
-    let landed = world.store.landed(commit, &batch).await.expect("it answers").expect("it landed");
+    world.store.flush_commits(worker, commit, &batch).await.expect("both are ours");
+    let landed =
+        world.store.landed_commits(commit, &batch).await.expect("it answers").expect("it landed");
     assert_eq!(landed.evicted, []);
 }
 
@@ -419,12 +421,12 @@ pub(super) async fn runs_are_listed_and_counted(world: World) {
         .expect("it is ours");
 
     let count = |status, runs| RunCount { workflow: ORDER.to_owned(), status, runs };
-    let mut counts = world.store.counts(APP).await.expect("it answers");
+    let mut counts = world.store.run_counts(APP).await.expect("it answers");
     counts.sort_by_key(|count| count.status);
     let expected =
         [count(RunStatus::Queued, 3), count(RunStatus::Running, 1), count(RunStatus::Completed, 1)];
     assert_eq!(counts, expected);
-    assert_eq!(world.store.counts("bank").await.expect("it answers"), []);
+    assert_eq!(world.store.run_counts("bank").await.expect("it answers"), []);
 
     let list = async |query: RunQuery| {
         let runs = world.store.runs(APP, &query).await.expect("it answers");

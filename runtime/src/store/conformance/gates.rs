@@ -8,13 +8,11 @@ use super::world::{
     APP, HOUR, ORDER, PLACED, commit, deliveries, done, event, ids, json, only, program, reasons,
 };
 use super::{StoppedClock, World};
-use crate::flow::Admission;
+use crate::flow::{Admission, NewRun};
 use crate::id::RunId;
 use crate::journal::{Change, Child, Entry};
-use crate::machine::End;
-use crate::store::{
-    Deliveries, NewRun, Registration, Routing, RunQuery, RunStatus, StoredEvent, Then,
-};
+use crate::machine::{End, Then};
+use crate::store::{Deliveries, Registration, Routing, RunQuery, RunStatus, StoredEvent};
 use crate::workflow::{Allowance, Checks, Declared, Gate, Hold, Single, StepKind};
 
 const LIMIT: &str = "on-order/concurrency";
@@ -31,14 +29,14 @@ fn slots(slots: u32) -> Vec<Declared> {
 
 async fn declare(world: &World, limits: Vec<Declared>) {
     let registration = Registration { limits, ..program(&[]) };
-    world.store.register(&registration).await.expect("an app can register");
+    world.store.register_app(&registration).await.expect("an app can register");
 }
 
 /// Starts a run that has these gates.
 async fn start(world: &World, gates: &[Gate]) -> RunId {
     let run = NewRun { gates: gates.to_vec(), ..NewRun::new(ORDER, None, json("{}")) };
     let id = run.id;
-    world.store.start(APP, &[run]).await.expect("a run can start");
+    world.store.start_runs(APP, &[run]).await.expect("a run can start");
     id
 }
 
@@ -107,7 +105,7 @@ pub(super) async fn a_parked_run_holds_an_active_slot_no_longer(world: World) {
     assert_eq!(ids(&world.claim(worker, 10).await), [runs[1]]);
 
     // It is due, and queues again.
-    world.store.promote(10).await.expect("it wakes");
+    world.store.wake_due(10).await.expect("it wakes");
     assert_eq!(open(&world).await, 0);
     assert_eq!(world.claim(worker, 10).await.len(), 0);
     let later = start(&world, &[gate(LIMIT, "1", Hold::Active)]).await;
@@ -129,7 +127,7 @@ pub(super) async fn a_parked_run_keeps_a_slot_for_the_whole_run(world: World) {
     let parked = commit(runs[0], 1, vec![done("first")], Then::Park(Some(Timestamp::UNIX_EPOCH)));
     world.flush(worker, &[parked]).await.expect("it parks");
     assert_eq!(open(&world).await, 0);
-    world.store.promote(10).await.expect("it wakes");
+    world.store.wake_due(10).await.expect("it wakes");
     assert_eq!(open(&world).await, 1, "it has its slot");
     assert_eq!(ids(&world.claim(worker, 10).await), [runs[0]]);
     world.flush(worker, &[only(runs[0], 2, ended())]).await.expect("it ends");
@@ -148,7 +146,7 @@ pub(super) async fn a_slot_is_kept_through_a_take_over(world: World) {
     let worker = world.worker(HOUR).await;
     assert_eq!(ids(&world.claim(worker, 10).await), [runs[0]]);
     // The same for one that is given back.
-    world.store.leave(worker).await.expect("it leaves");
+    world.store.end_lease(worker).await.expect("it leaves");
     open(&world).await;
     let worker = world.worker(HOUR).await;
     assert_eq!(ids(&world.claim(worker, 10).await), [runs[0]]);
@@ -216,7 +214,7 @@ pub(super) async fn a_changed_limit_counts_at_once(world: World) {
     declare(&world, slots(0)).await;
     world.flush(worker, &[only(runs[2], 1, ended())]).await.expect("it ends");
     assert_eq!(open(&world).await, 0, "nobody passes");
-    world.store.leave(worker).await.expect("it leaves");
+    world.store.end_lease(worker).await.expect("it leaves");
     declare(&world, Vec::new()).await;
     assert_eq!(open(&world).await, 3, "there is no limit any more");
 }
@@ -254,7 +252,7 @@ pub(super) async fn a_child_runs_under_its_parents_slot(world: World) {
     assert_eq!(ids(&world.claim(worker, 10).await), [id]);
 
     // The parent is over before its child: the slot is not free yet.
-    world.store.cancel(parent, "enough").await.expect("the store answers");
+    world.store.cancel_run(parent, "enough").await.expect("the store answers");
     open(&world).await;
     assert_eq!(ids(&world.claim(worker, 10).await), [parent]);
     let cancelled = Then::End(End::Cancelled("enough".to_owned()));
@@ -271,7 +269,7 @@ pub(super) async fn a_run_that_waits_can_be_cancelled(world: World) {
     let runs = start_all(&world, 3, &[gate(LIMIT, "1", Hold::Active)]).await;
     open(&world).await;
     world.claim(worker, 10).await;
-    assert!(world.store.cancel(runs[1], "enough").await.expect("the store answers"));
+    assert!(world.store.cancel_run(runs[1], "enough").await.expect("the store answers"));
     open(&world).await;
     assert_eq!(ids(&world.claim(worker, 10).await), [runs[1]], "it does not have to wait for that");
     let cancelled = Then::End(End::Cancelled("enough".to_owned()));
@@ -291,7 +289,7 @@ pub(super) async fn a_run_with_priority_goes_ahead(world: World) {
     let (ahead, behind) = (run(60, gates.clone()), run(-60, Vec::new()));
     let free = run(0, Vec::new());
     let (first, last, other) = (ahead.id, behind.id, free.id);
-    world.store.start(APP, &[behind, ahead, free]).await.expect("they start");
+    world.store.start_runs(APP, &[behind, ahead, free]).await.expect("they start");
     open(&world).await;
     assert_eq!(ids(&world.claim(worker, 10).await), [first, other, last]);
     world.flush(worker, &[only(first, 1, ended())]).await.expect("it ends");
@@ -334,7 +332,7 @@ async fn send(world: &World, count: usize, checks: &Checks, gates: &[Gate]) -> V
     let before = all_runs(world).await;
     for no in 0..count {
         let data = format!(r#"{{"no":{no}}}"#);
-        world.store.accept(None, &[event(PLACED, &data)]).await.expect("it is accepted");
+        world.store.accept_events(None, &[event(PLACED, &data)]).await.expect("it is accepted");
     }
     let router = |event: &StoredEvent| {
         let run = NewRun {
@@ -345,7 +343,7 @@ async fn send(world: &World, count: usize, checks: &Checks, gates: &[Gate]) -> V
         Routing { admissions: vec![Admission::Start(run)], ..Routing::default() }
     };
     let deliveries = || Deliveries { in_turn: true, ..deliveries(APP, 2) };
-    while world.store.route(deliveries(), &router).await.expect("it routes") > 0 {}
+    while world.store.route_deliveries(deliveries(), &router).await.expect("it routes") > 0 {}
     all_runs(world).await.into_iter().filter(|run| !before.contains(run)).collect()
 }
 
@@ -369,7 +367,7 @@ pub(super) async fn what_exceeds_a_rate_starts_nothing(world: World) {
     let mut clock = StoppedClock::of(&world.database, noon).await;
     let world = World { store: world.another().await, ..world };
     let program = Registration { limits: window(3, 60), ..program(&[PLACED]) };
-    world.store.register(&program).await.expect("an app can register");
+    world.store.register_app(&program).await.expect("an app can register");
     assert_eq!(send(&world, 5, &rated("1"), &[]).await.len(), 3);
     assert_eq!(send(&world, 1, &rated("2"), &[]).await.len(), 1, "another key");
     clock.set(noon + Duration::from_secs(59)).await;
@@ -378,14 +376,14 @@ pub(super) async fn what_exceeds_a_rate_starts_nothing(world: World) {
     assert_eq!(send(&world, 5, &rated("1"), &[]).await.len(), 3, "the next window");
     // One who has set it lower is heard at once.
     let program = Registration { limits: window(1, 60), ..program };
-    world.store.register(&program).await.expect("an app can register");
+    world.store.register_app(&program).await.expect("an app can register");
     assert_eq!(send(&world, 2, &rated("2"), &[]).await.len(), 1);
     world.store.close().await;
 }
 
 pub(super) async fn one_run_of_a_key_is_replaced_as_its_mode_says(world: World) {
     let program = Registration { limits: slots(1), ..program(&[PLACED]) };
-    world.store.register(&program).await.expect("an app can register");
+    world.store.register_app(&program).await.expect("an app can register");
     let worker = world.worker(HOUR).await;
     let single = gate(LIMIT, "1", Hold::Run);
     let gates = [single.clone()];
@@ -419,7 +417,7 @@ pub(super) async fn one_run_of_a_key_is_replaced_as_its_mode_says(world: World) 
     let direct = NewRun { checks, gates: gates.to_vec(), ..NewRun::new(ORDER, None, json("{}")) };
     let id = direct.id;
     for _ in 0..2 {
-        world.store.start(APP, std::slice::from_ref(&direct)).await.expect("it starts");
+        world.store.start_runs(APP, std::slice::from_ref(&direct)).await.expect("it starts");
     }
     open(&world).await;
     let claimed = world.claim(worker, 10).await;

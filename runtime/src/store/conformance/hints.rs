@@ -12,11 +12,10 @@ use super::world::{
 use crate::event::EventId;
 use crate::flow::{Admission, Firing, Gathering, NewRun};
 use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunId};
-use crate::machine::End;
+use crate::machine::{End, RunCommit, Then};
 use crate::store::hints::Work;
 use crate::store::{
-    DueSchedule, Fork, Hosted, NewEvent, Registration, Replay, Routing, RunCommit, Schedule,
-    StoredEvent, Then,
+    DueSchedule, Fork, Hosted, NewEvent, Registration, Replay, Routing, Schedule, StoredEvent,
 };
 use crate::workflow::StepKind;
 
@@ -45,27 +44,29 @@ pub(super) async fn whoever_starts_a_run_says_that_it_is_ready(world: World) {
     let hosted =
         Some(Hosted { runs: vec![run], parts: vec![PLACED_STARTS_ORDER.to_owned()].into() });
     let events = [NewEvent { hosted, ..order(1) }];
-    let (ids, stirred) = world.stirs(world.store.accept(Some(APP), &events)).await;
+    let (ids, stirred) = world.stirs(world.store.accept_events(Some(APP), &events)).await;
     assert_eq!((ids.expect("accepted").len(), stirred), (1, Work::READY));
 
     let schedule = [Schedule { workflow: ORDER.to_owned(), rule: "now".to_owned() }];
     let registration = Registration { schedules: schedule.to_vec(), ..program(&[]) };
-    world.store.register(&registration).await.expect("it registers");
+    world.store.register_app(&registration).await.expect("it registers");
     let timetable = |due: &DueSchedule| Firing {
         runs: vec![NewRun::new(ORDER, None, json("{}"))],
         next: due.now + SignedDuration::from_hours(1),
     };
-    let (fired, stirred) = world.stirs(world.store.fire(APP, &schedule, &timetable)).await;
+    let (fired, stirred) =
+        world.stirs(world.store.fire_schedules(APP, &schedule, &timetable)).await;
     assert_eq!((fired.expect("it fires").runs, stirred), (1, Work::READY));
-    let (fired, stirred) = world.stirs(world.store.fire(APP, &schedule, &timetable)).await;
+    let (fired, stirred) =
+        world.stirs(world.store.fire_schedules(APP, &schedule, &timetable)).await;
     assert_eq!((fired.expect("it fires").runs, stirred), (0, NOTHING));
 }
 
 pub(super) async fn whoever_accepts_an_event_says_that_it_is_to_be_routed(world: World) {
-    let (_, stirred) = world.stirs(world.store.accept(None, &[order(1)])).await;
+    let (_, stirred) = world.stirs(world.store.accept_events(None, &[order(1)])).await;
     assert_eq!(stirred, NOTHING, "nobody subscribes to it");
     world.subscribe(APP, &[PLACED]).await;
-    let (_, stirred) = world.stirs(world.store.accept(None, &[order(1)])).await;
+    let (_, stirred) = world.stirs(world.store.accept_events(None, &[order(1)])).await;
     assert_eq!(stirred, Work::DELIVERIES);
     let (_, stirred) = world.stirs(route(&*world.store)).await;
     assert_eq!(stirred, Work::READY);
@@ -101,34 +102,35 @@ pub(super) async fn whoever_routes_says_whom_it_has_told_what(world: World) {
     assert!(stirred.contains(Work::DELIVERIES | Work::READY), "{stirred:?}");
 
     // What one program gathers, its own process looks after.
-    world.store.accept(None, &[order(1)]).await.expect("accepted");
+    world.store.accept_events(None, &[order(1)]).await.expect("accepted");
     let gather = |_: &StoredEvent| {
         let (workflow, key) = (ORDER.to_owned(), String::new());
         let batch = Gathering { workflow, key, max: 3, limit: 1_000, timeout: Duration::ZERO };
         Routing { admissions: vec![Admission::Gather(batch)], ..Routing::default() }
     };
-    let (_, stirred) = world.stirs(world.store.route(deliveries(APP, 10), &gather)).await;
+    let (_, stirred) =
+        world.stirs(world.store.route_deliveries(deliveries(APP, 10), &gather)).await;
     assert_eq!(stirred, Work::BATCHES);
-    let (completed, stirred) = world.stirs(world.store.complete(APP, 10)).await;
+    let (completed, stirred) = world.stirs(world.store.complete_batches(APP, 10)).await;
     assert_eq!((completed.expect("it completes").runs, stirred), (1, Work::READY));
 }
 
 pub(super) async fn what_a_router_leaves_to_others_is_told(world: World) {
     world.subscribe(APP, &[PLACED]).await;
     let worker = worker(program(&[PLACED]));
-    world.store.join(&worker, HOUR).await.expect("it joins");
-    world.store.accept(None, &[order(1)]).await.expect("accepted");
+    world.store.begin_lease(&worker, HOUR).await.expect("it joins");
+    world.store.accept_events(None, &[order(1)]).await.expect("accepted");
     let block = |_: &StoredEvent| {
         let (workflow, reason) = (ORDER.to_owned(), "no".to_owned());
         Routing { admissions: vec![Admission::Block { workflow, reason }], ..Routing::default() }
     };
     let mine = crate::store::Deliveries { worker: worker.id, ..deliveries(APP, 10) };
-    world.store.route(mine, &block).await.expect("it routes");
+    world.store.route_deliveries(mine, &block).await.expect("it routes");
     let registration = Registration {
         subscriptions: vec![crate::store::Subscription::start(PLACED, ORDER)],
         ..program(&[])
     };
-    let (_, stirred) = world.stirs(world.store.register(&registration)).await;
+    let (_, stirred) = world.stirs(world.store.register_app(&registration)).await;
     assert_eq!(stirred, Work::DELIVERIES, "another program may know");
 }
 
@@ -141,16 +143,16 @@ pub(super) async fn whoever_lets_a_run_go_says_what_becomes_of_it(world: World) 
     };
     assert_eq!(flush(Then::Park(None)).await.1, NOTHING);
     assert_eq!(flush(Then::Park(Some(Timestamp::UNIX_EPOCH))).await.1, Work::TIMERS);
-    let (promoted, stirred) = world.stirs(world.store.promote(10)).await;
-    assert_eq!((promoted.expect("it promotes").runs, stirred), (1, Work::READY));
-    let (promoted, stirred) = world.stirs(world.store.promote(10)).await;
-    assert_eq!((promoted.expect("it promotes").runs, stirred), (0, NOTHING));
+    let (woken, stirred) = world.stirs(world.store.wake_due(10)).await;
+    assert_eq!((woken.expect("it wakes").runs, stirred), (1, Work::READY));
+    let (woken, stirred) = world.stirs(world.store.wake_due(10)).await;
+    assert_eq!((woken.expect("it wakes").runs, stirred), (0, NOTHING));
     world.claim(worker, 10).await;
 
     assert_eq!(flush(Then::End(End::Completed(json("1")))).await.1, NOTHING);
     let (held, stirred) = flush(Then::Hold("it does not fit".to_owned())).await;
     assert_eq!(stirred, NOTHING);
-    let (_, stirred) = world.stirs(world.store.register(&program(&[]))).await;
+    let (_, stirred) = world.stirs(world.store.register_app(&program(&[]))).await;
     assert_eq!(stirred, Work::READY, "another program may drive {held}");
     world.claim(worker, 10).await;
     assert_eq!(flush(Then::Release).await.1, Work::READY);
@@ -161,16 +163,16 @@ pub(super) async fn whoever_lets_a_run_go_says_what_becomes_of_it(world: World) 
 pub(super) async fn whoever_takes_over_says_that_there_is_more_to_look_after(world: World) {
     let looked_after = Work::TIMERS | Work::BATCHES | Work::DELIVERIES;
     let idle = world.worker(HOUR).await;
-    let (_, stirred) = world.stirs(world.store.leave(idle)).await;
+    let (_, stirred) = world.stirs(world.store.end_lease(idle)).await;
     assert_eq!(stirred, looked_after);
     let busy = world.worker(HOUR).await;
     let run = world.claimed(busy).await;
-    let (disowned, stirred) = world.stirs(world.store.disown(busy, &[run])).await;
+    let (disowned, stirred) = world.stirs(world.store.disown_runs(busy, &[run])).await;
     assert_eq!((disowned.expect("it lives"), stirred), (0, NOTHING));
-    let (disowned, stirred) = world.stirs(world.store.disown(busy, &[])).await;
+    let (disowned, stirred) = world.stirs(world.store.disown_runs(busy, &[])).await;
     assert_eq!((disowned.expect("it lives"), stirred), (1, Work::READY));
     world.claim(busy, 1).await;
-    let (_, stirred) = world.stirs(world.store.leave(busy)).await;
+    let (_, stirred) = world.stirs(world.store.end_lease(busy)).await;
     assert_eq!(stirred, looked_after | Work::READY);
 
     let dead = world.worker(Duration::ZERO).await;
@@ -185,9 +187,9 @@ pub(super) async fn operators_say_what_they_did(world: World) {
     let store = &*world.store;
     let [driven, parked] = [world.claimed(worker).await, world.claimed(worker).await];
     world.flush(worker, &[only(parked, 0, Then::Park(None))]).await.expect("it is ours");
-    let (_, stirred) = world.stirs(store.cancel(driven, "enough")).await;
+    let (_, stirred) = world.stirs(store.cancel_run(driven, "enough")).await;
     assert_eq!(stirred, Work::MESSAGES);
-    let (_, stirred) = world.stirs(store.cancel(parked, "enough")).await;
+    let (_, stirred) = world.stirs(store.cancel_run(parked, "enough")).await;
     assert!(stirred.contains(Work::READY), "{stirred:?}");
     world.claim(worker, 10).await;
 
@@ -198,21 +200,21 @@ pub(super) async fn operators_say_what_they_did(world: World) {
     let end = commit(failed, 0, entries, Then::End(End::Failed(error)));
     world.flush(worker, &[end]).await.expect("it is ours");
     let replay = |source| Replay { source, id: RunId::new(), seed: Uuid::new_v4(), input: None };
-    let (_, stirred) = world.stirs(store.replay(&[replay(failed)], &uncancelled)).await;
+    let (_, stirred) = world.stirs(store.replay_runs(&[replay(failed)], &uncancelled)).await;
     assert_eq!(stirred, Work::READY);
-    let (_, stirred) = world.stirs(store.replay(&[replay(driven)], &uncancelled)).await;
+    let (_, stirred) = world.stirs(store.replay_runs(&[replay(driven)], &uncancelled)).await;
     assert_eq!(stirred, NOTHING, "it is not over");
     let fork = Fork { source: failed, id: RunId::new(), state: "a".to_owned() };
-    let (forked, stirred) = world.stirs(store.fork(&fork, &uncancelled)).await;
+    let (forked, stirred) = world.stirs(store.fork_run(&fork, &uncancelled)).await;
     assert_eq!((forked.expect("it answers"), stirred), (Ok(()), Work::READY));
-    let (_, stirred) = world.stirs(store.retry(&[failed], &uncancelled)).await;
+    let (_, stirred) = world.stirs(store.retry_runs(&[failed], &uncancelled)).await;
     assert_eq!(stirred, Work::READY);
-    let (_, stirred) = world.stirs(store.retry(&[failed], &uncancelled)).await;
+    let (_, stirred) = world.stirs(store.retry_runs(&[failed], &uncancelled)).await;
     assert_eq!(stirred, NOTHING, "it has not failed");
 
-    let (_, stirred) = world.stirs(store.pause(APP, ORDER)).await;
+    let (_, stirred) = world.stirs(store.pause_workflow(APP, ORDER)).await;
     assert_eq!(stirred, Work::PAUSES);
-    let (_, stirred) = world.stirs(store.resume(APP, ORDER)).await;
+    let (_, stirred) = world.stirs(store.resume_workflow(APP, ORDER)).await;
     assert_eq!(stirred, Work::PAUSES | Work::READY);
 }
 
@@ -221,10 +223,10 @@ pub(super) async fn a_flush_that_has_landed_is_told_of(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.claimed(worker).await;
     let (id, batch) = (Uuid::now_v7(), [only(run, 0, Then::Release)]);
-    let (landed, stirred) = world.stirs(world.store.landed(id, &batch)).await;
+    let (landed, stirred) = world.stirs(world.store.landed_commits(id, &batch)).await;
     assert_eq!((landed.expect("it answers").is_some(), stirred), (false, NOTHING));
-    world.store.flush(worker, id, &batch).await.expect("it is ours");
-    let (landed, stirred) = world.stirs(world.store.landed(id, &batch)).await;
+    world.store.flush_commits(worker, id, &batch).await.expect("it is ours");
+    let (landed, stirred) = world.stirs(world.store.landed_commits(id, &batch)).await;
     assert!(landed.expect("it answers").is_some());
     assert!(stirred.contains(Work::READY), "{stirred:?}");
 }
@@ -248,15 +250,15 @@ pub(super) async fn other_processes_hear_of_it(world: World) {
     };
     world.start(1).await;
     heard("a run", &hints.ready).await;
-    world.store.accept(None, &[event(PAID, "{}")]).await.expect("accepted");
+    world.store.accept_events(None, &[event(PAID, "{}")]).await.expect("accepted");
     heard("an event", &hints.deliveries).await;
-    world.store.pause(APP, ORDER).await.expect("it answers");
+    world.store.pause_workflow(APP, ORDER).await.expect("it answers");
     heard("a pause", &hints.pauses).await;
-    world.store.resume(APP, ORDER).await.expect("it answers");
+    world.store.resume_workflow(APP, ORDER).await.expect("it answers");
     heard("an end of a pause", &hints.pauses).await;
     heard("what waited for that", &hints.ready).await;
     hints.rung();
-    world.store.leave(worker).await.expect("it lives");
+    world.store.end_lease(worker).await.expect("it lives");
     heard("timers that nobody looks after", &hints.timers).await;
     heard("batches that nobody looks after", &hints.batches).await;
     other.close().await;

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use super::World;
 use super::world::{APP, HOUR, PAID, commit, event, ids, json, only, reasons, route, seeded, wait};
 use crate::journal::RunId;
-use crate::machine::End;
+use crate::machine::{End, RunCommit, Then};
+use crate::store::RunStatus;
 use crate::store::hints::Work;
-use crate::store::{RunCommit, RunStatus, Then};
 
 fn from_now(seconds: i64) -> Timestamp {
     Timestamp::now() + jiff::SignedDuration::from_secs(seconds)
@@ -64,7 +64,7 @@ pub(super) async fn a_message_while_its_run_parks_is_not_lost(world: World) {
         let begun = vec![wait(&format!("paid#{no}"), no)];
         world.flush(worker, &[commit(run, no, begun, Then::Continue)]).await.expect("it is ours");
         let paid = event(PAID, &format!(r#"{{"no":{no}}}"#));
-        world.store.accept(None, &[paid]).await.expect("accepted");
+        world.store.accept_events(None, &[paid]).await.expect("accepted");
         let sending = tokio::spawn({
             let (other, mut jitter) = (other.clone(), jitter.split());
             async move {
@@ -98,13 +98,13 @@ pub(super) async fn a_roused_run_has_no_timer_left(world: World) {
     world.flush(worker, &[park(600)]).await.expect("it is ours");
     world.send(PAID, 7).await;
     assert_eq!(ids(&world.claim(worker, 10).await), [run]);
-    let promoted = world.store.promote(10).await.expect("it promotes");
-    assert_eq!(promoted.next, None);
+    let woken = world.store.wake_due(10).await.expect("it wakes");
+    assert_eq!(woken.next, None);
     // It parks again, for another time.
     let due = Then::Park(Some(from_now(60)));
-    world.store.cancel(run, "enough").await.expect("it is there");
+    world.store.cancel_run(run, "enough").await.expect("it is there");
     world.flush(worker, &[only(run, 1, due)]).await.expect("it is ours");
-    let next = world.store.promote(10).await.expect("it promotes").next.expect("it has a timer");
+    let next = world.store.wake_due(10).await.expect("it wakes").next.expect("it has a timer");
     assert!(next <= Duration::from_secs(60), "{next:?}");
 }
 
@@ -115,10 +115,10 @@ pub(super) async fn a_timer_and_a_message_rouse_a_run_once(world: World) {
     let park = commit(run, 0, vec![wait("paid", 7)], Then::Park(Some(from_now(-1))));
     world.flush(worker, &[park]).await.expect("it is ours");
     world.send(PAID, 7).await;
-    let promoted = world.store.promote(10).await.expect("it promotes");
-    assert_eq!((promoted.runs, promoted.next), (0, None));
+    let woken = world.store.wake_due(10).await.expect("it wakes");
+    assert_eq!((woken.runs, woken.next), (0, None));
     assert_eq!(ids(&world.claim(worker, 10).await), [run]);
-    assert_eq!(world.store.promote(10).await.expect("it promotes").runs, 0);
+    assert_eq!(world.store.wake_due(10).await.expect("it wakes").runs, 0);
     assert_eq!(world.status(run).await, RunStatus::Running);
     assert!(world.claim(worker, 10).await.is_empty());
 }
@@ -131,7 +131,7 @@ pub(super) async fn a_claimed_run_comes_with_its_inbox_oldest_first(world: World
     for _ in 0..5 {
         sent.push(world.send(PAID, 7).await.as_uuid());
     }
-    world.store.cancel(run, "enough").await.expect("it is there");
+    world.store.cancel_run(run, "enough").await.expect("it is there");
     let begun = commit(run, 0, vec![wait("paid", 7)], Then::Release);
     world.flush(worker, &[begun]).await.expect("it is ours");
     let claimed = world.claim(worker, 10).await;
@@ -152,7 +152,7 @@ pub(super) async fn a_cancellation_reaches_a_run_wherever_it_stands(world: World
     ];
     world.flush(worker, &batch).await.expect("both are ours");
     for run in [running, parked, held, queued] {
-        assert!(world.store.cancel(run, "now").await.expect("it answers"));
+        assert!(world.store.cancel_run(run, "now").await.expect("it answers"));
     }
     assert_eq!(reasons(&world.inbox(worker, running).await), ["now"]);
     assert_eq!(world.status(running).await, RunStatus::Running);
@@ -184,8 +184,8 @@ pub(super) async fn a_cancellation_comes_too_late_for_a_run_that_is_over(world: 
     let run = world.claimed(worker).await;
     let end = only(run, 0, Then::End(End::Completed(json("1"))));
     world.flush(worker, &[end]).await.expect("it is ours");
-    assert!(!world.store.cancel(run, "late").await.expect("it answers"));
-    assert!(!world.store.cancel(RunId::new(), "who").await.expect("it answers"));
+    assert!(!world.store.cancel_run(run, "late").await.expect("it answers"));
+    assert!(!world.store.cancel_run(RunId::new(), "who").await.expect("it answers"));
     assert_eq!(world.database.rows("inbox").await, 0);
 }
 
@@ -199,7 +199,7 @@ pub(super) async fn a_cancellation_at_the_same_time_as_the_end_leaves_nothing_be
             let (other, mut jitter) = (other.clone(), jitter.split());
             async move {
                 jitter.pass().await;
-                other.cancel(run, "enough").await
+                other.cancel_run(run, "enough").await
             }
         });
         jitter.pass().await;
@@ -218,7 +218,7 @@ pub(super) async fn a_cancellation_at_the_same_time_as_the_end_leaves_nothing_be
 pub(super) async fn assert_swept(world: &World) {
     // A store of its own: another one may have swept a moment ago.
     let sweeper = world.another().await;
-    assert_eq!(sweeper.promote(100).await.expect("it answers").runs, 0);
+    assert_eq!(sweeper.wake_due(100).await.expect("it answers").runs, 0);
     assert_eq!(world.database.rows("inbox").await, 0);
     sweeper.close().await;
 }

@@ -31,7 +31,7 @@ pub(super) async fn a_lost_lease_cannot_claim_or_renew(world: World) {
 
 pub(super) async fn a_live_lease_is_not_taken_over(world: World) {
     let worker = worker(program(&[]));
-    world.store.join(&worker, Duration::ZERO).await.expect("a worker can join");
+    world.store.begin_lease(&worker, Duration::ZERO).await.expect("a worker can join");
     let worker = worker.id;
     let run = world.claimed(worker).await;
     world.store.renewals().renew(worker, HOUR).await.expect("nobody has taken over yet");
@@ -58,8 +58,8 @@ pub(super) async fn what_a_dead_worker_held_is_driven_by_another(world: World) {
 pub(super) async fn a_worker_that_leaves_gives_its_runs_back(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.claimed(worker).await;
-    world.store.leave(worker).await.expect("it can leave");
-    world.store.leave(worker).await.expect("twice does no harm");
+    world.store.end_lease(worker).await.expect("it can leave");
+    world.store.end_lease(worker).await.expect("twice does no harm");
     assert_eq!(world.status(run).await, RunStatus::Queued);
     let next = world.worker(HOUR).await;
     assert_eq!(ids(&world.claim(next, 10).await), [run]);
@@ -69,8 +69,8 @@ pub(super) async fn what_a_worker_does_not_drive_can_be_disowned(world: World) {
     let worker = world.worker(HOUR).await;
     let driven = world.claimed(worker).await;
     let lost = world.claimed(worker).await;
-    assert_eq!(world.store.disown(worker, &[driven]).await.expect("it can be asked"), 1);
-    assert_eq!(world.store.disown(worker, &[driven]).await.expect("it can be asked"), 0);
+    assert_eq!(world.store.disown_runs(worker, &[driven]).await.expect("it can be asked"), 1);
+    assert_eq!(world.store.disown_runs(worker, &[driven]).await.expect("it can be asked"), 0);
     assert_eq!(world.status(driven).await, RunStatus::Running);
     assert_eq!(ids(&world.claim(worker, 10).await), [lost]);
 }
@@ -109,6 +109,6 @@ pub(super) async fn giving_back_is_no_take_over(world: World) {
     for _ in 0..3 {
         let worker = world.worker(HOUR).await;
         assert_eq!(world.claim(worker, 1).await[0].standing.take_overs, 0);
-        world.store.leave(worker).await.expect("it can leave");
+        world.store.end_lease(worker).await.expect("it can leave");
     }
 }

@@ -17,13 +17,13 @@ mod hints;
 mod inboxes;
 mod leases;
 mod opening;
+mod operators;
 mod pauses;
 mod restarts;
 mod schedules;
 mod texts;
 mod timers;
 mod transactions;
-mod verbs;
 mod waits;
 mod world;
 
@@ -152,7 +152,7 @@ behaviours! {
     timers: [
         a_parked_run_is_ready_when_it_is_due,
         no_timer_fires_early,
-        as_many_as_asked_for_are_promoted_oldest_first,
+        as_many_as_asked_for_are_woken_oldest_first,
     ],
     batches: [
         a_full_batch_starts_one_run,
@@ -268,7 +268,7 @@ behaviours! {
         a_run_that_is_not_pinned_takes_on_the_new_shape,
         what_no_living_worker_can_drive_is_stranded,
     ],
-    verbs: [
+    operators: [
         a_failed_run_is_retried_from_where_it_failed,
         a_retried_run_has_taken_what_it_had_taken,
         a_retried_wait_finds_the_event_that_it_had_taken,

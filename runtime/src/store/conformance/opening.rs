@@ -2,8 +2,8 @@ use futures_util::future::join_all;
 
 use super::World;
 use super::world::{APP, HOUR, ORDER, deliveries, event, json, only, program};
-use crate::machine::End;
-use crate::store::{Registration, Routing, Stranded, Then, open};
+use crate::machine::{End, Then};
+use crate::store::{Registration, Routing, Stranded, open};
 
 pub(super) async fn a_database_is_opened_twice_with_what_it_held(world: World) {
     let runs = world.start(1).await;
@@ -29,7 +29,7 @@ pub(super) async fn ten_programs_migrate_at_once(world: World) {
     .await;
     for program in programs {
         let store = program.expect("it does not panic").unwrap_or_else(|error| panic!("{error}"));
-        store.counts(APP).await.expect("the tables are there");
+        store.run_counts(APP).await.expect("the tables are there");
         store.close().await;
     }
 }
@@ -80,9 +80,10 @@ pub(super) async fn workflows_that_are_gone_are_named_while_runs_need_them(world
         workflows: workflows.iter().map(ToString::to_string).collect(),
         ..program(&[])
     };
-    let stranded = world.store.register(&with(&["another"])).await.expect("it registers");
+    let stranded = world.store.register_app(&with(&["another"])).await.expect("it registers");
     assert_eq!(stranded, [Stranded { workflow: ORDER.to_owned(), runs: 2 }]);
-    let stranded = world.store.register(&with(&["another", ORDER])).await.expect("it registers");
+    let stranded =
+        world.store.register_app(&with(&["another", ORDER])).await.expect("it registers");
     assert_eq!(stranded, []);
 }
 
@@ -99,7 +100,7 @@ pub(super) async fn subscriptions_are_kept_while_a_worker_lives(world: World) {
     world.subscribe(APP, &["order/paid", "order/sent"]).await;
     assert_eq!(delivered(&world).await, ["order/placed", "order/paid", "order/sent"]);
 
-    world.store.leave(worker).await.expect("it can leave");
+    world.store.end_lease(worker).await.expect("it can leave");
     world.subscribe(APP, &["order/sent"]).await;
     assert_eq!(delivered(&world).await, ["order/sent"]);
 }
@@ -107,13 +108,13 @@ pub(super) async fn subscriptions_are_kept_while_a_worker_lives(world: World) {
 /// Sends one event of each name, and gives the names of those that the app is told of.
 async fn delivered(world: &World) -> Vec<String> {
     for name in ["order/placed", "order/paid", "order/sent"] {
-        world.store.accept(None, &[event(name, "{}")]).await.expect("it is accepted");
+        world.store.accept_events(None, &[event(name, "{}")]).await.expect("it is accepted");
     }
     let seen = std::sync::Mutex::new(Vec::new());
     let router = |event: &crate::store::StoredEvent| {
         seen.lock().expect("no test panics here").push(event.name.clone());
         Routing::default()
     };
-    world.store.route(deliveries(APP, 10), &router).await.expect("it routes");
+    world.store.route_deliveries(deliveries(APP, 10), &router).await.expect("it routes");
     seen.into_inner().expect("no test panics here")
 }

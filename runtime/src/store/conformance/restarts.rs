@@ -5,8 +5,9 @@ use super::world::{
     APP, HOUR, ORDER, PAID, commit, done, ids, json, only, reasons, step, wait, waited,
 };
 use crate::journal::{Change, Child, Content, Entry, RunId};
+use crate::machine::{RunCommit, Then};
+use crate::store::RunStatus;
 use crate::store::hints::Work;
-use crate::store::{RunCommit, RunStatus, Then};
 use crate::workflow::StepKind;
 
 fn restart(run: RunId, first_seq: u32, generation: u32) -> RunCommit {
@@ -41,12 +42,13 @@ pub(super) async fn a_restart_is_done_once(world: World) {
     let run = world.claimed(worker).await;
     let batch = [commit(run, 0, vec![done("a")], restart(run, 0, 0).then)];
     let id = Uuid::now_v7();
-    let flushed = world.store.flush(worker, id, &batch).await.expect("it is ours");
-    let landed = world.store.landed(id, &batch).await.expect("it answers").expect("it landed");
+    let flushed = world.store.flush_commits(worker, id, &batch).await.expect("it is ours");
+    let landed =
+        world.store.landed_commits(id, &batch).await.expect("it answers").expect("it landed");
     assert_eq!((landed.at, landed.evicted), (flushed.at, vec![]));
     // The first sending arrives late, when the run is the worker's once more.
     assert_eq!(world.claim(worker, 1).await.len(), 1);
-    let _ = world.store.flush(worker, id, &[restart(run, 0, 0)]).await;
+    let _ = world.store.flush_commits(worker, id, &[restart(run, 0, 0)]).await;
     let record = world.store.run(run).await.expect("it answers").expect("it is there");
     assert_eq!(record.generation, 1);
 }

@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::World;
 use super::world::{APP, HOUR, ORDER, json, program};
-use crate::store::{DueSchedule, Firing, NewRun, Promoted, Registration, Schedule, Store};
+use crate::flow::{Firing, NewRun};
+use crate::store::{DueSchedule, Readied, Registration, Schedule, Store};
 
 fn hourly(rule: &str) -> [Schedule; 1] {
     [Schedule { workflow: ORDER.to_owned(), rule: rule.to_owned() }]
@@ -16,7 +17,7 @@ fn having(schedules: &[Schedule]) -> Registration {
 }
 
 async fn register(world: &World, schedules: &[Schedule]) {
-    world.store.register(&having(schedules)).await.expect("it registers");
+    world.store.register_app(&having(schedules)).await.expect("it registers");
 }
 
 fn hours(n: i64) -> SignedDuration {
@@ -32,8 +33,8 @@ fn timetable(due: &DueSchedule) -> Firing {
     Firing { runs: vec![run], next: due.now + hours(1) }
 }
 
-async fn fire(store: &dyn Store, schedules: &[Schedule]) -> Promoted {
-    store.fire(APP, schedules, &timetable).await.expect("it fires")
+async fn fire(store: &dyn Store, schedules: &[Schedule]) -> Readied {
+    store.fire_schedules(APP, schedules, &timetable).await.expect("it fires")
 }
 
 pub(super) async fn a_schedule_fires_when_it_is_due_and_never_early(world: World) {
@@ -75,7 +76,7 @@ pub(super) async fn a_schedule_is_kept_until_its_rule_changes(world: World) {
 
     register(&world, &[]).await;
     let none = fire(&*world.store, &others).await;
-    assert_eq!(none, Promoted { runs: 0, next: None, late: None });
+    assert_eq!(none, Readied { runs: 0, next: None, late: None });
 }
 
 pub(super) async fn each_version_that_lives_keeps_its_schedule(world: World) {
@@ -90,14 +91,14 @@ pub(super) async fn each_version_that_lives_keeps_its_schedule(world: World) {
     assert_eq!(fire(&*world.store, &new).await.runs, 1);
     let next = fire(&*world.store, &new).await.next.expect("it goes on");
     assert!(next.as_secs() > 3500, "the other's schedule is nothing to it: {next:?}");
-    world.store.leave(canary).await.expect("it can leave");
+    world.store.end_lease(canary).await.expect("it can leave");
     assert_eq!(fire(&*world.store, &old).await.runs, 1, "it is still due");
     assert_eq!(fire(&*world.store, &old).await.runs, 0);
 
     register(&world, &old).await;
-    let none = Promoted { runs: 0, next: None, late: None };
+    let none = Readied { runs: 0, next: None, late: None };
     assert_eq!(fire(&*world.store, &new).await, none, "nobody has it any more");
-    world.store.leave(worker).await.expect("it can leave");
+    world.store.end_lease(worker).await.expect("it can leave");
     register(&world, &new).await;
     assert_eq!(fire(&*world.store, &old).await, none);
 }
@@ -109,7 +110,7 @@ pub(super) async fn what_was_due_while_other_versions_lived_is_not_caught_up_wit
     fire(&*world.store, &old).await;
     register(&world, &new).await;
     world.worker_with(having(&new)).await;
-    world.store.leave(worker).await.expect("it can leave");
+    world.store.end_lease(worker).await.expect("it can leave");
 
     register(&world, &old).await;
     assert_eq!(fire(&*world.store, &old).await.runs, 0, "it begins anew");
@@ -135,7 +136,7 @@ pub(super) async fn the_last_tick_is_known_to_the_next(world: World) {
         Firing { next: due.now - hours(1), ..timetable(due) }
     };
     for _ in 0..3 {
-        world.store.fire(APP, &schedules, &always_due).await.expect("it fires");
+        world.store.fire_schedules(APP, &schedules, &always_due).await.expect("it fires");
     }
     let seen = seen.into_inner().expect("no test panics here");
     assert_eq!(seen.len(), 3);
@@ -159,7 +160,7 @@ pub(super) async fn two_workers_start_one_run_a_tick(world: World) {
     let firing = [&world.store, &other].map(async |store| {
         let mut started = 0;
         while left.load(Ordering::Relaxed) > 0 {
-            started += store.fire(APP, &schedules, &busy).await.expect("it fires").runs;
+            started += store.fire_schedules(APP, &schedules, &busy).await.expect("it fires").runs;
         }
         started
     });

@@ -1,9 +1,9 @@
 use super::World;
 use super::world::{APP, HOUR, ORDER, commit, done_with, json};
+use crate::flow::NewRun;
 use crate::journal::Transition;
-use crate::machine::End;
+use crate::machine::{End, Then};
 use crate::payload::Payload;
-use crate::store::{NewRun, Then};
 
 /// JSON that a parser would not give back as it was.
 const AWKWARD: [&str; 6] = [
@@ -18,7 +18,7 @@ const AWKWARD: [&str; 6] = [
 async fn written_and_read(world: &World, text: &str) -> [Payload; 3] {
     let worker = world.worker(HOUR).await;
     let run = NewRun::new(ORDER, None, json(text));
-    world.store.start(APP, std::slice::from_ref(&run)).await.expect("it starts");
+    world.store.start_runs(APP, std::slice::from_ref(&run)).await.expect("it starts");
     let claimed = world.claim(worker, 1).await;
     let batch =
         [commit(run.id, 0, vec![done_with("a", text)], Then::End(End::Completed(json(text))))];

@@ -5,8 +5,9 @@ use uuid::Uuid;
 use super::World;
 use super::world::{HOUR, commit, done_with, only, step};
 use crate::journal::ErrorKind;
+use crate::machine::Then;
 use crate::step::{Connection, Rollback};
-use crate::store::{Concluded, RunStatus, StoreError, Then};
+use crate::store::{Concluded, RunStatus, StoreError};
 
 /// A table of the user's, and a constraint that is checked by the commit.
 const TABLES: [&str; 2] = [
@@ -39,7 +40,7 @@ async fn count(connection: &mut Connection) -> i64 {
 
 impl World {
     async fn begin(&self) -> Connection {
-        self.store.begin().await.expect("a transaction can begin")
+        self.store.begin_transaction().await.expect("a transaction can begin")
     }
 
     /// The user's tables.
@@ -74,7 +75,7 @@ pub(super) async fn a_transaction_commits_with_its_outcome(world: World) {
     let run = world.claimed(worker).await;
     let open = world.paid().await;
     let pay = commit(run, 0, vec![done_with("pay", "[7]")], Then::Continue);
-    let concluded = world.store.conclude(open, worker, Uuid::now_v7(), &pay).await;
+    let concluded = world.store.conclude_transaction(open, worker, Uuid::now_v7(), &pay).await;
 
     let Ok(Concluded::Committed(flushed)) = concluded else { panic!("{concluded:?}") };
     assert_eq!(flushed.evicted, []);
@@ -98,7 +99,8 @@ pub(super) async fn a_lost_lease_rolls_a_transaction_back(world: World) {
     let run = world.claimed(worker).await;
     assert_eq!(world.take_over().await.expect("it is over"), 1);
     let open = world.paid().await;
-    let concluded = world.store.conclude(open, worker, Uuid::now_v7(), &step(run, 0, "pay")).await;
+    let concluded =
+        world.store.conclude_transaction(open, worker, Uuid::now_v7(), &step(run, 0, "pay")).await;
 
     assert!(matches!(concluded, Err(StoreError::LeaseLost)), "{concluded:?}");
     assert_eq!(world.payments().await, 0);
@@ -112,7 +114,8 @@ pub(super) async fn an_evicted_runs_transaction_is_rolled_back(world: World) {
     world.flush(worker, &[only(run, 0, Then::Release)]).await.expect("it is ours");
     assert_eq!(world.claim(other, 1).await.len(), 1);
     let open = world.paid().await;
-    let concluded = world.store.conclude(open, worker, Uuid::now_v7(), &step(run, 0, "pay")).await;
+    let concluded =
+        world.store.conclude_transaction(open, worker, Uuid::now_v7(), &step(run, 0, "pay")).await;
 
     let Ok(Concluded::Committed(flushed)) = concluded else { panic!("{concluded:?}") };
     assert_eq!(flushed.evicted, [run]);
@@ -127,7 +130,8 @@ pub(super) async fn a_refused_outcome_rolls_its_transaction_back(world: World) {
     world.flush(worker, &[step(run, 0, "a")]).await.expect("it is ours");
     let open = world.paid().await;
     // That place in the journal is taken.
-    let concluded = world.store.conclude(open, worker, Uuid::now_v7(), &step(run, 0, "pay")).await;
+    let concluded =
+        world.store.conclude_transaction(open, worker, Uuid::now_v7(), &step(run, 0, "pay")).await;
 
     assert!(matches!(concluded, Err(StoreError::Refused(_))), "{concluded:?}");
     assert_eq!(world.payments().await, 0);
@@ -140,7 +144,8 @@ pub(super) async fn a_deferred_constraint_is_the_transactions_fault(world: World
     let mut open = world.begin().await;
     // There is no such order.
     execute(&mut open, PAY).await;
-    let concluded = world.store.conclude(open, worker, Uuid::now_v7(), &step(run, 0, "pay")).await;
+    let concluded =
+        world.store.conclude_transaction(open, worker, Uuid::now_v7(), &step(run, 0, "pay")).await;
 
     let Ok(Concluded::RolledBack(Rollback::Deserved(error))) = concluded else {
         panic!("{concluded:?}")
@@ -160,8 +165,10 @@ pub(super) async fn a_transaction_that_ended_within_its_closure_is_recognised(wo
         if again {
             execute(&mut open, "BEGIN").await;
         }
-        let concluded =
-            world.store.conclude(open, worker, Uuid::now_v7(), &step(run, 0, "pay")).await;
+        let concluded = world
+            .store
+            .conclude_transaction(open, worker, Uuid::now_v7(), &step(run, 0, "pay"))
+            .await;
         let Ok(Concluded::RolledBack(Rollback::Deserved(error))) = concluded else {
             panic!("{concluded:?}")
         };
@@ -176,14 +183,14 @@ pub(super) async fn a_transactions_end_is_known_by_its_commit_id(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.claimed(worker).await;
     let (sent, pay) = (Uuid::now_v7(), step(run, 0, "pay"));
-    let before = world.store.concluded(sent, &pay).await.expect("it answers");
+    let before = world.store.concluded_transaction(sent, &pay).await.expect("it answers");
     assert!(before.is_none(), "{before:?}");
 
     let open = world.paid().await;
-    let concluded = world.store.conclude(open, worker, sent, &pay).await;
+    let concluded = world.store.conclude_transaction(open, worker, sent, &pay).await;
     let Ok(Concluded::Committed(flushed)) = concluded else { panic!("{concluded:?}") };
-    let after = world.store.concluded(sent, &pay).await.expect("it answers");
+    let after = world.store.concluded_transaction(sent, &pay).await.expect("it answers");
     assert_eq!(after.expect("it was committed").at, flushed.at);
-    let other = world.store.concluded(Uuid::now_v7(), &pay).await.expect("it answers");
+    let other = world.store.concluded_transaction(Uuid::now_v7(), &pay).await.expect("it answers");
     assert!(other.is_none(), "{other:?}");
 }

@@ -12,8 +12,8 @@ use crate::id::WorkerId;
 use crate::journal::{
     Change, Child, Content, Entry, Message, MessageId, OutgoingEvent, RunId, StateKey,
 };
-use crate::machine::End;
-use crate::store::{NewEvent, RunCommit, RunStatus, Then};
+use crate::machine::{End, RunCommit, Then};
+use crate::store::{NewEvent, RunStatus};
 use crate::workflow::StepKind;
 
 const SUBSCRIPTIONS: [&str; 2] = [PLACED, PAID];
@@ -89,7 +89,7 @@ pub(super) async fn an_event_at_the_same_time_as_its_wait_is_found(world: World)
             let (other, mut jitter) = (other.clone(), jitter.split());
             async move {
                 jitter.pass().await;
-                other.accept(None, &[paid]).await.expect("accepted");
+                other.accept_events(None, &[paid]).await.expect("accepted");
                 jitter.pass().await;
                 route(&*other).await;
             }
@@ -116,7 +116,7 @@ pub(super) async fn an_event_at_the_same_time_as_a_time_out_is_found_by_the_next
         world.wait(worker, run, seq, wait(&first, no)).await;
         let paid = event(PAID, &format!(r#"{{"no":{no}}}"#));
         let id = paid.id;
-        other.accept(None, &[paid]).await.expect("accepted");
+        other.accept_events(None, &[paid]).await.expect("accepted");
         let sending = tokio::spawn({
             let (other, mut jitter) = (other.clone(), jitter.split());
             async move {
@@ -171,7 +171,7 @@ pub(super) async fn an_event_before_the_trigger_is_not_found(world: World) {
     let placed = event(PLACED, r#"{"no":7}"#);
     let after = event(PAID, r#"{"no":7}"#);
     for event in [&before, &placed, &after] {
-        world.store.accept(None, std::slice::from_ref(event)).await.expect("accepted");
+        world.store.accept_events(None, std::slice::from_ref(event)).await.expect("accepted");
     }
     // Whatever is routed when: what counts is the acceptance.
     route(&*world.store).await;
@@ -184,7 +184,7 @@ pub(super) async fn an_event_before_the_trigger_is_not_found(world: World) {
 pub(super) async fn an_event_that_came_with_the_trigger_is_found(world: World) {
     world.subscribe(APP, &SUBSCRIPTIONS).await;
     let batch = [event(PLACED, r#"{"no":7}"#), event(PAID, r#"{"no":7}"#)];
-    world.store.accept(None, &batch).await.expect("accepted");
+    world.store.accept_events(None, &batch).await.expect("accepted");
     route(&*world.store).await;
     let worker = world.worker(HOUR).await;
     let run = ids(&world.claim(worker, 1).await)[0];
@@ -197,7 +197,7 @@ pub(super) async fn a_wait_from_now_finds_only_what_comes_later(world: World) {
     world.send(PAID, 7).await;
     // Accepted before the wait, and routed after it.
     let unrouted: NewEvent = event(PAID, r#"{"no":7}"#);
-    world.store.accept(None, &[unrouted]).await.expect("accepted");
+    world.store.accept_events(None, &[unrouted]).await.expect("accepted");
     world.wait(worker, run, 0, wait_for("paid", numbered(PAID, 7), false)).await;
     route(&*world.store).await;
     assert_eq!(world.inbox(worker, run).await, []);
@@ -219,7 +219,7 @@ async fn amid_other_events(world: &World, test: impl Future<Output = ()>) {
     let bustle = async {
         loop {
             let event = event("nobody/cares", "{}");
-            other.accept(None, &[event]).await.expect("accepted");
+            other.accept_events(None, &[event]).await.expect("accepted");
             tokio::task::yield_now().await;
         }
     };
@@ -361,13 +361,17 @@ pub(super) async fn only_what_the_app_has_routed_is_found(world: World) {
     world.subscribe("bank", &[PAID]).await;
     let (worker, run) = world.order().await;
     let paid = event(PAID, r#"{"no":7}"#);
-    world.store.accept(None, std::slice::from_ref(&paid)).await.expect("accepted");
+    world.store.accept_events(None, std::slice::from_ref(&paid)).await.expect("accepted");
     let router = |event: &crate::store::StoredEvent| {
         let data = event.data.decode().expect("it is JSON");
         let keys = vec![crate::journal::MatchKey::of(&event.name, &data, &["no"])];
         crate::store::Routing { keys, ..Default::default() }
     };
-    world.store.route(super::world::deliveries("bank", 10), &router).await.expect("it routes");
+    world
+        .store
+        .route_deliveries(super::world::deliveries("bank", 10), &router)
+        .await
+        .expect("it routes");
     world.wait(worker, run, 0, wait("paid", 7)).await;
     assert_eq!(world.inbox(worker, run).await, []);
     route(&*world.store).await;

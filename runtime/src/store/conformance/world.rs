@@ -7,15 +7,15 @@ use uuid::Uuid;
 
 use super::database::TestDatabase;
 use crate::event::EventId;
-use crate::flow::Admission;
+use crate::flow::{Admission, NewRun};
 use crate::id::WorkerId;
 use crate::journal::{CancelKey, Change, Content, Entry, MatchKey, Message, RunId};
+use crate::machine::{RunCommit, Then};
 use crate::payload::Payload;
 use crate::store::hints::Work;
 use crate::store::{
-    Claim, ClaimedRun, Deliveries, Driven, Flushed, NewEvent, NewRun, Orphan, Registration,
-    Routing, RunCommit, RunStatus, Standing, Store, StoreError, StoredEvent, Subscription, Then,
-    Worker, open,
+    Claim, ClaimedRun, Deliveries, Driven, Flushed, NewEvent, Orphan, Registration, Routing,
+    RunStatus, Standing, Store, StoreError, StoredEvent, Subscription, Worker, open,
 };
 use crate::workflow::StepKind;
 
@@ -92,7 +92,7 @@ impl World {
     /// Registers an app with one workflow and what it subscribes to.
     pub(in crate::store) async fn subscribe(&self, app: &str, events: &[&str]) {
         let registration = Registration { app: app.to_owned(), ..program(events) };
-        self.store.register(&registration).await.expect("an app can register");
+        self.store.register_app(&registration).await.expect("an app can register");
     }
 
     /// A worker with a lease of this length, of a program that subscribes to nothing. One with a lease of
@@ -104,7 +104,7 @@ impl World {
     /// A worker of a program that has [`ORDER`] like this.
     pub(in crate::store) async fn worker_of(&self, lease: Duration, driven: Driven) -> WorkerId {
         let worker = Worker { drives: vec![driven], ..worker(program(&[])) };
-        self.store.join(&worker, lease).await.expect("a worker can join");
+        self.store.begin_lease(&worker, lease).await.expect("a worker can join");
         if lease.is_zero() {
             self.database.end_process(worker.id);
         }
@@ -114,7 +114,7 @@ impl World {
     /// A worker of this program.
     pub(in crate::store) async fn worker_with(&self, program: Registration) -> WorkerId {
         let worker = worker(program);
-        self.store.join(&worker, HOUR).await.expect("a worker can join");
+        self.store.begin_lease(&worker, HOUR).await.expect("a worker can join");
         worker.id
     }
 
@@ -124,7 +124,7 @@ impl World {
         for _ in 0..count {
             let run = NewRun::new(ORDER, None, json("{}"));
             ids.push(run.id);
-            self.store.start(APP, &[run]).await.expect("a run can start");
+            self.store.start_runs(APP, &[run]).await.expect("a run can start");
         }
         ids
     }
@@ -146,12 +146,12 @@ impl World {
         worker: WorkerId,
         batch: &[RunCommit],
     ) -> Result<Flushed, StoreError> {
-        self.store.flush(worker, Uuid::now_v7(), batch).await
+        self.store.flush_commits(worker, Uuid::now_v7(), batch).await
     }
 
     /// Takes over from workers that are gone, and counts it against what they held.
     pub(in crate::store) async fn take_over(&self) -> Result<u64, StoreError> {
-        self.store.take_over(&counted).await
+        self.store.take_over_runs(&counted).await
     }
 
     /// What was stirred since this was asked last.
@@ -166,7 +166,7 @@ impl World {
     /// Sends an event of the order with this number, and routes it.
     pub(in crate::store) async fn send(&self, name: &str, no: u32) -> EventId {
         let event = event(name, &format!(r#"{{"no":{no}}}"#));
-        self.store.accept(None, std::slice::from_ref(&event)).await.expect("it is accepted");
+        self.store.accept_events(None, std::slice::from_ref(&event)).await.expect("it is accepted");
         route(&*self.store).await;
         event.id
     }
@@ -233,7 +233,7 @@ pub(in crate::store) async fn claim_for(
     driven: Driven,
 ) -> Result<Vec<ClaimedRun>, StoreError> {
     let claim = Claim { worker, app: APP, workflows: &[driven], cohort: 0, limit };
-    Ok(store.claim(claim).await?.runs)
+    Ok(store.claim_runs(claim).await?.runs)
 }
 
 /// Routes all that waits for [`APP`]: orders are started, and every event is found by its `no`.
@@ -246,7 +246,7 @@ pub(in crate::store) async fn route(store: &dyn Store) {
         let keys = vec![MatchKey::of(&event.name, &data, &["no"])];
         Routing { admissions, keys }
     };
-    while store.route(deliveries(APP, 100), &router).await.expect("it routes") > 0 {}
+    while store.route_deliveries(deliveries(APP, 100), &router).await.expect("it routes") > 0 {}
 }
 
 pub(in crate::store) fn ids(claimed: &[ClaimedRun]) -> Vec<RunId> {

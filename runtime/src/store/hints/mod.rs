@@ -14,9 +14,10 @@ mod stirred;
 mod waiting;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use tokio::sync::Notify;
 use tracing::warn;
 
@@ -27,6 +28,21 @@ pub(crate) use self::stirred::{Stirred, Work};
 pub(in crate::store) use self::waiting::REMIND;
 use self::waiting::Waiting;
 use crate::id::RunId;
+
+/// How processes hear of what others commit.
+#[async_trait]
+pub(crate) trait Hearing: Send + Sync {
+    /// Who is told of what is committed.
+    fn hints(&self) -> &Arc<Hints>;
+
+    /// Has [`hints`](Self::hints) hear what other processes commit for an app, from when this returns; if
+    /// the database does not answer, from when it does. Ends that are waited for are asked for once
+    /// each poll interval besides. It is begun once.
+    async fn listen(&self, app: &str, poll: Duration);
+
+    /// Tells others what they were not told yet, and closes its connections.
+    async fn close(&self);
+}
 
 /// At most one line in the log for each so much time.
 const QUIET: Duration = Duration::from_secs(60);

@@ -1,29 +1,50 @@
-//! What a flush writes, as one array a column.
+//! What a flush writes, as one array a column: what each list is called in the statement, and how it is
+//! bound.
+//!
+//! The numbers go on from list to list. What becomes of runs is the last one, so that one more of its
+//! columns moves no others.
 
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
 use uuid::Uuid;
 
 use super::value::Time;
 use crate::journal::{Change, Due, round_up};
-use crate::store::RunCommit;
+use crate::machine::RunCommit;
 use crate::store::columns::{EntryColumns, LeaveColumns};
 
-/// The journal's new lines, one array a column.
+pub(super) type Flush<'q> = Query<'q, Postgres, PgArguments>;
+
+/// As [`Lines::bind`] binds them.
+macro_rules! lines {
+    () => {
+        "unnest($5::uuid[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::bigint[],
+                    $11::timestamptz[], $12::float8[], $13::uuid[], $14::text[], $15::text[],
+                    $16::integer[], $17::timestamptz[])
+                 AS line (run_id, seq, key, kind, transition, attempt, due_at, wait, child, outcome,
+                          error, first_seq, started_at)"
+    };
+}
+pub(super) use lines;
+
+/// The journal's new lines.
 #[derive(Default)]
 pub(super) struct Lines<'a> {
-    pub(super) runs: Vec<Uuid>,
-    pub(super) seqs: Vec<i32>,
-    pub(super) keys: Vec<&'a str>,
-    pub(super) kinds: Vec<String>,
-    pub(super) transitions: Vec<&'a str>,
-    pub(super) attempts: Vec<Option<i64>>,
-    pub(super) dues: Vec<Option<Time>>,
+    runs: Vec<Uuid>,
+    seqs: Vec<i32>,
+    keys: Vec<&'a str>,
+    kinds: Vec<String>,
+    transitions: Vec<&'a str>,
+    attempts: Vec<Option<i64>>,
+    dues: Vec<Option<Time>>,
     /// Microseconds from the commit.
-    pub(super) waits: Vec<Option<f64>>,
-    pub(super) children: Vec<Option<Uuid>>,
-    pub(super) outcomes: Vec<Option<&'a str>>,
-    pub(super) errors: Vec<Option<String>>,
-    pub(super) firsts: Vec<Option<i32>>,
-    pub(super) started: Vec<Option<Time>>,
+    waits: Vec<Option<f64>>,
+    children: Vec<Option<Uuid>>,
+    outcomes: Vec<Option<&'a str>>,
+    errors: Vec<Option<String>>,
+    firsts: Vec<Option<i32>>,
+    started: Vec<Option<Time>>,
 }
 
 impl<'a> Lines<'a> {
@@ -50,15 +71,41 @@ impl<'a> Lines<'a> {
             self.started.push(columns.started_at.map(Time));
         }
     }
+
+    pub(super) fn bind(self, flush: Flush<'a>) -> Flush<'a> {
+        flush
+            .bind(self.runs)
+            .bind(self.seqs)
+            .bind(self.keys)
+            .bind(self.kinds)
+            .bind(self.transitions)
+            .bind(self.attempts)
+            .bind(self.dues)
+            .bind(self.waits)
+            .bind(self.children)
+            .bind(self.outcomes)
+            .bind(self.errors)
+            .bind(self.firsts)
+            .bind(self.started)
+    }
 }
+
+/// As [`Events::bind`] binds them.
+macro_rules! events {
+    () => {
+        "unnest($18::uuid[], $19::uuid[], $20::text[], $21::text[]) WITH ORDINALITY
+                 AS event (run_id, id, name, data, place)"
+    };
+}
+pub(super) use events;
 
 /// The events that its steps send.
 #[derive(Default)]
 pub(super) struct Events<'a> {
-    pub(super) runs: Vec<Uuid>,
-    pub(super) ids: Vec<Uuid>,
-    pub(super) names: Vec<&'a str>,
-    pub(super) data: Vec<&'a str>,
+    runs: Vec<Uuid>,
+    ids: Vec<Uuid>,
+    names: Vec<&'a str>,
+    data: Vec<&'a str>,
 }
 
 impl<'a> Events<'a> {
@@ -73,19 +120,33 @@ impl<'a> Events<'a> {
             }
         }
     }
+
+    pub(super) fn bind(self, flush: Flush<'a>) -> Flush<'a> {
+        flush.bind(self.runs).bind(self.ids).bind(self.names).bind(self.data)
+    }
 }
+
+/// As [`Leaving::bind`] binds them.
+macro_rules! leaving {
+    () => {
+        "unnest($22::uuid[], $23::text[], $24::timestamptz[], $25::boolean[], $26::text[],
+                    $27::text[], $28::text[], $29::text[])
+                 AS leaving (run_id, status, due_at, over, output, error, cancelled, held)"
+    };
+}
+pub(super) use leaving;
 
 /// The runs that its worker does not keep.
 #[derive(Default)]
 pub(super) struct Leaving<'a> {
-    pub(super) runs: Vec<Uuid>,
-    pub(super) statuses: Vec<&'a str>,
-    pub(super) dues: Vec<Option<Time>>,
-    pub(super) over: Vec<bool>,
-    pub(super) outputs: Vec<Option<&'a str>>,
-    pub(super) errors: Vec<Option<String>>,
-    pub(super) cancelled: Vec<Option<String>>,
-    pub(super) held: Vec<Option<String>>,
+    runs: Vec<Uuid>,
+    statuses: Vec<&'a str>,
+    dues: Vec<Option<Time>>,
+    over: Vec<bool>,
+    outputs: Vec<Option<&'a str>>,
+    errors: Vec<Option<String>>,
+    cancelled: Vec<Option<String>>,
+    held: Vec<Option<String>>,
 }
 
 impl<'a> Leaving<'a> {
@@ -99,5 +160,22 @@ impl<'a> Leaving<'a> {
         self.errors.push(columns.error);
         self.cancelled.push(columns.cancelled);
         self.held.push(columns.held);
+    }
+
+    /// Whether some of them are over.
+    pub(super) fn ends(&self) -> bool {
+        self.over.contains(&true)
+    }
+
+    pub(super) fn bind(self, flush: Flush<'a>) -> Flush<'a> {
+        flush
+            .bind(self.runs)
+            .bind(self.statuses)
+            .bind(self.dues)
+            .bind(self.over)
+            .bind(self.outputs)
+            .bind(self.errors)
+            .bind(self.cancelled)
+            .bind(self.held)
     }
 }

@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use super::database::{Database, Link};
 use super::runs;
-use super::value::{Columns as _, Time};
+use super::value::Time;
 use crate::store::gathered::{self, Addition, BatchId, Completed, Gathered, Rest};
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Promoted, StoreError};
+use crate::store::{Readied, StoreError};
 
 /// Served by the primary key. One that another transaction is about to complete is waited for, and
 /// begun anew.
@@ -124,7 +124,7 @@ pub(super) async fn complete(
     database: &Database,
     app: &str,
     limit: usize,
-) -> Result<Promoted, StoreError> {
+) -> Result<Readied, StoreError> {
     let mut tx = database.begin().await?;
     let due: Vec<BatchId> =
         sqlx::query_as(DUE).bind(app).bind(limit as i64).fetch_all(&mut *tx).await?;
@@ -134,7 +134,7 @@ pub(super) async fn complete(
     let next: Option<f64> = sqlx::query_scalar(NEXT).bind(app).fetch_optional(&mut *tx).await?;
     tx.commit(stirred).await?;
     let next = next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    Ok(Promoted { runs, next, late: None })
+    Ok(Readied { runs, next, late: None })
 }
 
 /// Starts the runs of batches that this transaction holds, as `become_runs` says of each. Gives also how
@@ -192,11 +192,7 @@ async fn events(
     let mut found = BTreeMap::<BatchId, Vec<Gathered>>::new();
     for row in &rows {
         let batch = (row.try_get("workflow")?, row.try_get("key")?);
-        found.entry(batch).or_default().push(Gathered {
-            seq: row.try_get("seq")?,
-            data: row.payload("data")?,
-            accepted_at: row.time("accepted_at")?,
-        });
+        found.entry(batch).or_default().push(Gathered::read(row)?);
     }
     Ok(found)
 }

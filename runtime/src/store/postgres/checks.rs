@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::database::Link;
 use super::inbox;
-use super::value::{Columns as _, Time};
+use super::value::Time;
 use crate::flow::{Checked, Known, NewRun, Present, Window};
 use crate::store::StoreError;
-use crate::store::gated::{WindowColumns, displaced, limited, singles};
+use crate::store::gated::{displaced, limited, read_window, singles};
+use crate::store::read::Columns as _;
 
 /// Served by the primary keys of limits and counters.
 pub(super) const WINDOWS: &str = "
@@ -104,16 +104,7 @@ async fn windows(
     let names: Vec<&str> = limited.values().map(|(name, _)| &**name).collect();
     let gates: Vec<Uuid> = limited.keys().copied().collect();
     let rows = sqlx::query(WINDOWS).bind(app).bind(gates).bind(names).fetch_all(tx).await?;
-    let windows = rows.iter().map(|row| {
-        let window = WindowColumns {
-            most: row.try_get("most")?,
-            period: row.try_get("period")?,
-            until: row.time_or_null("until")?,
-            counted: row.try_get("counted")?,
-            skipped: row.try_get("skipped")?,
-        };
-        Ok((row.uuid("id")?, window.window()))
-    });
+    let windows = rows.iter().map(|row| Ok((row.uuid("id")?, read_window(row)?)));
     windows.collect()
 }
 
@@ -126,7 +117,7 @@ async fn present(
         return Ok(present);
     }
     for row in &sqlx::query(PRESENT).bind(gates).fetch_all(tx).await? {
-        let run = Present { run: row.uuid("run_id")?, waits: row.try_get("waits")? };
+        let run = Present { run: row.uuid("run_id")?, waits: row.flag("waits")? };
         present.entry(row.uuid("gate")?).or_default().push(run);
     }
     Ok(present)

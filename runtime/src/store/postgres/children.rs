@@ -15,10 +15,10 @@ use crate::store::{RunStatus, StoreError};
 pub(super) const START: &str = concat!(
     "
     WITH new AS (
-        SELECT child.id, parent.app, child.workflow, $7 AS status, parent.id AS parent,
+        SELECT child.id, parent.app, child.workflow, $1 AS status, parent.id AS parent,
                child.detached, child.input::json AS input, child.seed,
-               (extract(epoch FROM $8) * 1000000)::bigint AS rank, $8 AS accepted_at, $9 AS since
-        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::text[], $6::uuid[])
+               (extract(epoch FROM $2) * 1000000)::bigint AS rank, $2 AS accepted_at, $3 AS since
+        FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::boolean[], $8::text[], $9::uuid[])
             AS child (id, parent, workflow, detached, input, seed)
         JOIN indelible.runs parent ON parent.id = child.parent
     ),
@@ -42,15 +42,15 @@ pub(super) async fn start(
         children.iter().map(|(_, child)| value(child)).collect()
     };
     sqlx::query(START)
+        .bind(RunStatus::Queued.name())
+        .bind(Time(at))
+        .bind(since)
         .bind(column(|child| child.id.as_uuid()))
         .bind(children.iter().map(|(parent, _)| parent.as_uuid()).collect::<Vec<_>>())
         .bind(children.iter().map(|(_, child)| child.workflow).collect::<Vec<_>>())
         .bind(children.iter().map(|(_, child)| child.detached).collect::<Vec<_>>())
         .bind(children.iter().map(|(_, child)| child.input.as_str()).collect::<Vec<_>>())
         .bind(column(|child| child.seed))
-        .bind(RunStatus::Queued.name())
-        .bind(Time(at))
-        .bind(since)
         .execute(&mut *connection)
         .await?;
     gates::admit(connection, app, &Subject::among_children(children)).await

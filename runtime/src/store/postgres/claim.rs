@@ -3,17 +3,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
 
 use super::database::{Database, Link};
-use super::value::Columns as _;
-use super::{inbox, query};
 use crate::journal::{Message, MessageId, Row, RunId};
-use crate::machine::Origin;
-use crate::store::message::{CANCEL, EVENT};
-use crate::store::{Claim, Claimed, ClaimedRun, RunStatus, Standing, StoreError};
-use crate::workflow::TriggerData;
+use crate::store::columns::journal_row;
+use crate::store::message::{CANCEL, EVENT, message};
+use crate::store::read::Columns as _;
+use crate::store::{Claim, Claimed, ClaimedRun, RunStatus, StoreError};
 
 /// The best ready runs that nobody else takes at this moment, then their journals and inboxes.
 ///
@@ -169,32 +165,31 @@ async fn claim_from(
     let mut unreadable = HashMap::<RunId, String>::new();
     for row in &rows {
         let Some(run) = row.uuid_or_null::<RunId>("run_id")? else {
-            (at, has_suspects) = (Some(row.time("at")?), row.try_get("has_suspects")?);
+            (at, has_suspects) = (Some(row.time("at")?), row.flag("has_suspects")?);
             continue;
         };
-        if row.try_get::<Option<i32>, _>("seq")?.is_some() {
-            match query::journal_row(row) {
+        if row.number_or_null::<u32>("seq")?.is_some() {
+            match journal_row(row) {
                 Ok(line) => journals.entry(run).or_default().push(line),
                 Err(error) => drop(unreadable.insert(run, error.to_string())),
             }
         } else if row.uuid_or_null::<MessageId>("id")?.is_some() {
-            match inbox::message(row) {
+            match message(row) {
                 Ok(message) => inboxes.entry(run).or_default().push((row.time("at")?, message)),
                 Err(error) => drop(unreadable.insert(run, error.to_string())),
             }
         } else {
-            (at, has_suspects) = (Some(row.time("at")?), row.try_get("has_suspects")?);
-            runs.push(ranked(run, row)?);
+            let now = row.time("at")?;
+            (at, has_suspects) = (Some(now), row.flag("has_suspects")?);
+            let (rank, last_seq) = (row.number("rank")?, row.number_or_null("last_seq")?);
+            runs.push(Ranked { rank, last_seq, run: ClaimedRun::read(row, now)? });
         }
     }
     for Ranked { run, last_seq, .. } in &mut runs {
         let id = run.origin.trigger.run;
         let mut journal = journals.remove(&id).unwrap_or_default();
         journal.sort_by_key(|row| row.seq);
-        if journal.last().map(|row| row.seq) != *last_seq {
-            run.standing = Standing::default();
-        }
-        run.origin.journal = journal;
+        run.resume(journal, *last_seq);
         let mut inbox = inboxes.remove(&id).unwrap_or_default();
         inbox.sort_by_key(|(at, message)| (*at, message.id));
         run.inbox = inbox.into_iter().map(|(_, message)| message).collect();
@@ -202,30 +197,6 @@ async fn claim_from(
     }
     runs.sort_by_key(Ranked::order);
     Ok(Batch { at: at.ok_or(StoreError::LeaseLost)?, runs, has_suspects })
-}
-
-fn ranked(run: RunId, row: &PgRow) -> Result<Ranked, StoreError> {
-    let trigger = TriggerData {
-        run,
-        event: row.uuid_or_null("event_id")?,
-        accepted_at: row.time("accepted_at")?,
-        data: row.payload("input")?,
-    };
-    let number = |column| Ok::<_, StoreError>(row.try_get::<i32, _>(column)?.unsigned_abs());
-    let (retries, generation) = (number("retries")?, number("generation")?);
-    let (seed, started_at) = (row.uuid("seed")?, row.time("begun_at")?);
-    let origin = Origin { trigger, seed, retries, generation, started_at, journal: Vec::new() };
-    let run = ClaimedRun {
-        workflow: row.try_get("workflow")?,
-        is_new: started_at == row.time("at")?,
-        origin,
-        inbox: Vec::new(),
-        standing: Standing { take_overs: number("take_overs")?, suspects: number("suspects")? },
-        suspected: row.try_get("suspected")?,
-        unreadable: None,
-    };
-    let last_seq = row.try_get::<Option<i32>, _>("last_seq")?.map(i32::unsigned_abs);
-    Ok(Ranked { rank: row.try_get("rank")?, last_seq, run })
 }
 
 /// Below every rank.

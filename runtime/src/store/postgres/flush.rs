@@ -4,21 +4,23 @@ use sqlx::Row as _;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::batch::{Events, Leaving, Lines};
+use super::batch::{self, Events, Leaving, Lines};
 use super::database::{Database, Link};
 use super::queue::released;
-use super::value::Columns as _;
 use super::waits::{RunWaits, last_event};
 use super::{children, inbox, restart, waits};
 use crate::id::WorkerId;
 use crate::journal::RunId;
+use crate::machine::RunCommit;
 use crate::store::columns::UNDOABLE;
 use crate::store::effects::{Attribute, DroppedLines, Effects};
 use crate::store::hints::{Stirred, Work};
-use crate::store::message::{CANCEL, CHILD_ENDED};
-use crate::store::{Flushed, RunCommit, RunStatus, StoreError};
+use crate::store::read::Columns as _;
+use crate::store::{Flushed, RunStatus, StoreError};
 
-/// The parts of [`FLUSH`], with what else it does, whose slots that frees, and who is told something by it.
+/// The parts of [`FLUSH`], with what else it does, whose slots that frees, and who is told something by it. The worker is `$1`,
+/// the id of the commit `$2`, the status of runs that are ready `$3`, and the runs of the batch are `$4`;
+/// what is written follows, as [`batch`] has it.
 macro_rules! flush {
     ($more:literal, $freed:literal, $told:literal) => {
         concat!(
@@ -40,11 +42,9 @@ macro_rules! flush {
                line.child, line.outcome::json, line.error::json, $2, clock.at,
                line.started_at, line.first_seq
         FROM clock,
-             unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-                    $9::timestamptz[], $10::float8[], $11::uuid[], $12::text[], $13::text[],
-                    $28::timestamptz[], $29::integer[])
-                 AS line (run_id, seq, key, kind, transition, attempt, due_at, wait, child, outcome,
-                          error, started_at, first_seq),
+             ",
+            batch::lines!(),
+            ",
              LATERAL (
                  SELECT 1 FROM indelible.runs run
                  WHERE run.id = line.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
@@ -53,8 +53,9 @@ macro_rules! flush {
     event AS MATERIALIZED (
         SELECT event.id, event.name, event.data, event.place, clock.at, clock.since
         FROM clock,
-             unnest($14::uuid[], $15::uuid[], $16::text[], $17::text[]) WITH ORDINALITY
-                 AS event (run_id, id, name, data, place),
+             ",
+            batch::events!(),
+            ",
              LATERAL (
                  SELECT 1 FROM indelible.runs run
                  WHERE run.id = event.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
@@ -80,11 +81,11 @@ macro_rules! flush {
             held_by = CASE WHEN leaving.held IS NOT NULL THEN run.worker END,
             ended_at = CASE WHEN leaving.over THEN clock.at END, commit_id = $2,
             commit_at = clock.at, beginning = NULL,
-            suspects = CASE WHEN leaving.status = $26 THEN run.suspects ELSE 0 END
+            suspects = CASE WHEN leaving.status = $3 THEN run.suspects ELSE 0 END
         FROM clock,
-             unnest($18::uuid[], $19::text[], $20::timestamptz[], $21::boolean[], $22::text[],
-                    $23::text[], $24::text[], $25::text[])
-                 AS leaving (run_id, status, due_at, over, output, error, cancelled, held)
+             ",
+            batch::leaving!(),
+            "
         WHERE run.id = leaving.run_id AND run.worker IS NOT DISTINCT FROM clock.worker
         RETURNING run.id, run.app, run.workflow, run.rank, run.status, run.suspects, run.gated, run.parent, leaving.due_at,
                   leaving.over, leaving.output, leaving.error, leaving.cancelled
@@ -95,12 +96,12 @@ macro_rules! flush {
         ON CONFLICT (run_id) DO UPDATE SET due_at = excluded.due_at
     ),
     ",
-            released!("gone WHERE status = $26"),
+            released!("gone WHERE status = $3"),
             ",
     rested AS (
         UPDATE indelible.slots slot SET state = 'rests', since = clock.at
         FROM clock, gone
-        WHERE slot.run_id = gone.id AND gone.gated AND NOT gone.over AND gone.status <> $26
+        WHERE slot.run_id = gone.id AND gone.gated AND NOT gone.over AND gone.status <> $3
           AND slot.state = 'holds' AND slot.hold = 'active'
         RETURNING slot.app, slot.gate
     )",
@@ -114,7 +115,7 @@ macro_rules! flush {
     )
     SELECT clock.at, clock.since, clock.app, ARRAY(SELECT DISTINCT app FROM delivered) AS delivered, ARRAY(
         SELECT batch.run_id
-        FROM unnest($27::uuid[]) WITH ORDINALITY AS batch (run_id, place)
+        FROM unnest($4::uuid[]) WITH ORDINALITY AS batch (run_id, place)
         WHERE NOT EXISTS (
             SELECT 1 FROM indelible.runs run
             WHERE run.id = batch.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
@@ -154,16 +155,16 @@ pub(super) const FLUSH_ENDS: &str = flush!(
     emptied AS (
         DELETE FROM indelible.inbox message USING gone
         WHERE message.run_id = gone.id AND gone.over
-          AND NOT (message.taken AND message.kind <> $31 AND gone.error IS NOT NULL)
+          AND NOT (message.taken AND message.kind <> 'cancel' AND gone.error IS NOT NULL)
     ),
     told AS (
         INSERT INTO indelible.inbox (run_id, id, kind, at, outcome, error, reason)
-        SELECT parent.id, gone.id, $30, clock.at, gone.output::json, gone.error::json,
+        SELECT parent.id, gone.id, 'child_ended', clock.at, gone.output::json, gone.error::json,
                gone.cancelled
         FROM clock, gone JOIN indelible.runs parent ON parent.id = gone.parent
         WHERE gone.over AND parent.ended_at IS NULL
         UNION ALL
-        SELECT child.id, gone.id, $31, clock.at, NULL, NULL,
+        SELECT child.id, gone.id, 'cancel', clock.at, NULL, NULL,
                'its parent run ' || gone.id || ' has ended'
         FROM clock, gone JOIN indelible.runs child ON child.parent = gone.id
         WHERE gone.over AND child.ended_at IS NULL AND NOT child.detached
@@ -307,38 +308,12 @@ pub(super) async fn send<'b>(
         events.push(commit);
         leaving.push(commit);
     }
-    let ends = leaving.over.contains(&true);
-    let flush = sqlx::query(if ends { FLUSH_ENDS } else { FLUSH })
+    let flush = sqlx::query(if leaving.ends() { FLUSH_ENDS } else { FLUSH })
         .bind(worker.as_uuid())
         .bind(commit)
-        .bind(lines.runs)
-        .bind(lines.seqs)
-        .bind(lines.keys)
-        .bind(lines.kinds)
-        .bind(lines.transitions)
-        .bind(lines.attempts)
-        .bind(lines.dues)
-        .bind(lines.waits)
-        .bind(lines.children)
-        .bind(lines.outcomes)
-        .bind(lines.errors)
-        .bind(events.runs)
-        .bind(events.ids)
-        .bind(events.names)
-        .bind(events.data)
-        .bind(leaving.runs)
-        .bind(leaving.statuses)
-        .bind(leaving.dues)
-        .bind(leaving.over)
-        .bind(leaving.outputs)
-        .bind(leaving.errors)
-        .bind(leaving.cancelled)
-        .bind(leaving.held)
         .bind(RunStatus::Queued.name())
-        .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>())
-        .bind(lines.started)
-        .bind(lines.firsts);
-    let flush = if ends { flush.bind(CHILD_ENDED).bind(CANCEL) } else { flush };
+        .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>());
+    let flush = leaving.bind(events.bind(lines.bind(flush)));
     let row = flush.fetch_optional(&mut *connection).await?.ok_or(StoreError::LeaseLost)?;
     let at = row.time("at")?;
     let since: i64 = row.try_get("since")?;

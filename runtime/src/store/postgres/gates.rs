@@ -9,26 +9,25 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::database::{Database, Link};
 use super::queue::released;
-use super::value::{Columns as _, Time};
+use super::value::Time;
 use crate::flow::{GateState, Opened};
 use crate::store::gated::{
-    ASKING, AllowanceColumns, StandRow, Subject, hold_name, unfinished, waiters, wanted,
+    ASKING, StandRow, Subject, hold_name, read_gate, unfinished, waiters, wanted,
 };
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Promoted, StoreError};
+use crate::store::read::Columns as _;
+use crate::store::{Readied, StoreError};
 
 /// Makes the openers of an app take turns, until the end of the transaction.
 const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(hashtext('indelible.gates'), hashtext($1))";
 
-/// Says what runs have to pass that this transaction has made ready, and how much they are ahead. A run
+/// Says what runs have to pass that this transaction has made, and how much they are ahead. A run
 /// whose parent holds a slot of the same gate until it ends runs under that one, and a run that is invoked
-/// queues where its parent would. What was said before, as the reply was lost, is left as it is.
+/// queues where its parent would.
 ///
 /// Served by the primary keys.
 pub(super) const ADMIT: &str = "
@@ -54,7 +53,6 @@ pub(super) const ADMIT: &str = "
         JOIN subject ON subject.id = entry.run_id
         LEFT JOIN indelible.slots above
             ON above.run_id = subject.parent AND above.gate = entry.gate
-        ON CONFLICT (run_id, gate) DO NOTHING
     )
     UPDATE indelible.ready SET
         rank = subject.rank, suspects = CASE WHEN subject.gated THEN -1 ELSE subject.suspects END
@@ -231,14 +229,14 @@ pub(super) async fn admit(
     Ok(())
 }
 
-pub(super) async fn open(database: &Database, app: &str) -> Result<Promoted, StoreError> {
+pub(super) async fn open(database: &Database, app: &str) -> Result<Readied, StoreError> {
     let mut connection = database.acquire().await?;
     let (some, next): (bool, Option<f64>) =
         sqlx::query_as(LOOK).bind(app).fetch_one(&mut connection).await?;
     drop(connection);
     let next = next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
     if !some {
-        return Ok(Promoted { runs: 0, next, late: None });
+        return Ok(Readied { runs: 0, next, late: None });
     }
     let mut tx = database.begin().await?;
     sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
@@ -247,7 +245,7 @@ pub(super) async fn open(database: &Database, app: &str) -> Result<Promoted, Sto
     tx.commit(Stirred::of(app, Work::READY).if_any(runs as u64)).await?;
     // The others are told of what this one has not finished if it does not.
     let next = if again { Some(Duration::ZERO) } else { next };
-    Ok(Promoted { runs, next, late: None })
+    Ok(Readied { runs, next, late: None })
 }
 
 /// Lets runs through. Gives how many, and whether there is more to do.
@@ -272,7 +270,7 @@ async fn open_once(tx: &mut Link, app: &str) -> Result<(usize, bool), StoreError
     let (mut states, now) = states(tx, gates).await?;
     let (gates, rooms): (Vec<Uuid>, Vec<i64>) = wanted(&states, now).into_iter().unzip();
     let rows = sqlx::query(WAITERS).bind(gates).bind(rooms).fetch_all(&mut *tx).await?;
-    let rows = rows.iter().map(stand).collect::<Result<Vec<_>, _>>()?;
+    let rows = rows.iter().map(StandRow::read).collect::<Result<Vec<_>, _>>()?;
     let waiters = waiters(rows);
     let others = waiters.iter().flat_map(|waiter| &waiter.others);
     let others: HashSet<Uuid> = others.filter(|gate| !states.contains_key(gate)).copied().collect();
@@ -298,34 +296,10 @@ async fn states(
     let mut now = Timestamp::MIN;
     let states = rows.iter().map(|row| {
         now = row.time("at")?;
-        Ok((row.uuid("id")?, state(row)?))
+        Ok((row.uuid("id")?, read_gate(row)?))
     });
     let states = states.collect::<Result<_, StoreError>>()?;
     Ok((states, now))
-}
-
-fn state(row: &PgRow) -> Result<GateState, StoreError> {
-    let allowance = AllowanceColumns {
-        kind: row.try_get("kind")?,
-        most: row.try_get("most")?,
-        period: row.try_get("period")?,
-        burst: row.try_get("burst")?,
-    };
-    let held: i64 = row.try_get("held")?;
-    Ok(GateState {
-        allows: allowance.allowance(),
-        held: held.unsigned_abs(),
-        next: row.time_or_null("until")?,
-    })
-}
-
-fn stand(row: &PgRow) -> Result<StandRow, StoreError> {
-    Ok(StandRow {
-        run: row.uuid("run_id")?,
-        rank: row.try_get("rank")?,
-        gate: row.uuid("gate")?,
-        waits: row.try_get("waits")?,
-    })
 }
 
 async fn write(tx: &mut Link, opened: &Opened) -> Result<(), StoreError> {

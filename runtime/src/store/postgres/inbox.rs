@@ -7,18 +7,16 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::database::{Database, Link};
 use super::queue::released;
-use super::value::Columns as _;
 use crate::id::WorkerId;
-use crate::journal::{Message, MessageId, RunId};
+use crate::journal::{Message, RunId};
 use crate::store::effects::{Cancel, Settled};
 use crate::store::hints::{Stirred, Work};
-use crate::store::message::{CANCEL, EVENT, MessageColumns, readable};
+use crate::store::message::{CANCEL, EVENT, message, readable};
+use crate::store::read::Columns as _;
 use crate::store::{RunStatus, StoreError};
 
 /// What was taken stays, marked, if it is an event (it is not for other waits) or a request to cancel
@@ -49,15 +47,6 @@ pub(super) const ASK_CHILDREN: &str = "
     ON CONFLICT (run_id, id) DO NOTHING
     RETURNING run_id";
 
-/// Served by the primary key of runs.
-pub(super) const ASK: &str = "
-    INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
-    SELECT run.id, asked.id, $3, clock_timestamp(), $4
-    FROM unnest($1::uuid[], $2::uuid[]) AS asked (run_id, id)
-    JOIN indelible.runs run ON run.id = asked.run_id
-    WHERE run.ended_at IS NULL
-    RETURNING run_id";
-
 /// Served by `runs_of_worker`, `inbox_untaken` and the primary key of events.
 pub(super) const MESSAGES: &str = "
     SELECT message.run_id, message.id, message.kind, message.at, event.name,
@@ -73,8 +62,8 @@ pub(super) const MESSAGES: &str = "
 /// that another transaction writes is left to it: that one makes the run ready, or looks itself.
 /// A run's timer stays until it fires or the run is claimed, and a held one may be ready already, to
 /// be tried by another program. Of those that wait at a gate, one that is to be cancelled does so no longer
-/// if it has not begun; else it is the next to pass, as what it undoes is subject to its limits. Gives the apps of those that were told something, and the app of each that
-/// is ready now.
+/// if it has not begun; else it is the next to pass, as what it undoes is subject to its limits. Gives the apps of
+/// those that were told something, and the app of each that is ready now.
 ///
 /// Served by the primary keys of runs and slots, and `inbox_untaken`.
 pub(super) const ROUSE: &str = concat!(
@@ -104,9 +93,10 @@ pub(super) const ROUSE: &str = concat!(
     in_front AS (
         UPDATE indelible.slots slot SET rank = $7
         FROM unnest($1::uuid[]) AS told (run_id)
-        WHERE slot.run_id = told.run_id AND slot.state = 'waits' AND slot.rank > $7 AND EXISTS (
+        JOIN indelible.runs run ON run.id = told.run_id AND run.started_at IS NOT NULL
+        WHERE slot.run_id = run.id AND slot.state = 'waits' AND slot.rank > $7 AND EXISTS (
             SELECT 1 FROM indelible.inbox message
-            WHERE message.run_id = told.run_id AND NOT message.taken AND message.kind = $5
+            WHERE message.run_id = run.id AND NOT message.taken AND message.kind = $5
         )
     ),
     ",
@@ -165,23 +155,6 @@ pub(super) async fn ask_children(
     Ok(asked.fetch_all(connection).await?)
 }
 
-pub(super) async fn cancel(
-    database: &Database,
-    runs: &[RunId],
-    reason: &str,
-) -> Result<u64, StoreError> {
-    let mut connection = database.acquire().await?;
-    let asked: Vec<Uuid> = sqlx::query_scalar(ASK)
-        .bind(runs.iter().map(|run| run.as_uuid()).collect::<Vec<_>>())
-        .bind(runs.iter().map(|_| MessageId::new().as_uuid()).collect::<Vec<_>>())
-        .bind(CANCEL)
-        .bind(reason)
-        .fetch_all(&mut connection)
-        .await?;
-    database.committed(rouse(&mut connection, &asked, &[]).await?.stirred);
-    Ok(asked.len() as u64)
-}
-
 pub(super) async fn messages(
     database: &Database,
     worker: WorkerId,
@@ -193,21 +166,6 @@ pub(super) async fn messages(
         .await?;
     let told = rows.iter().map(|row| Ok((row.uuid("run_id")?, message(row))));
     told.filter_map(readable).collect()
-}
-
-/// Reads a message.
-pub(super) fn message(row: &PgRow) -> Result<Message, StoreError> {
-    MessageColumns {
-        id: row.uuid("id")?,
-        kind: row.try_get("kind")?,
-        at: row.time("at")?,
-        name: row.try_get("name")?,
-        data: row.try_get("data")?,
-        outcome: row.try_get("outcome")?,
-        error: row.try_get("error")?,
-        reason: row.try_get("reason")?,
-    }
-    .message()
 }
 
 /// Makes those of the runs ready that have messages and that nobody drives: some were told something, and

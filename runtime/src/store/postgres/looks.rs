@@ -7,11 +7,11 @@ use super::database::{Link, Reach};
 use super::flush;
 use crate::id::WorkerId;
 use crate::journal::{Change, Child, Content, Entry, RunId};
-use crate::machine::End;
+use crate::machine::{End, RunCommit, Then};
+use crate::store::RunStatus;
 use crate::store::conformance::{
     APP, HOUR, ORDER, PAID, PLACED, World, commit, ids, json, on_postgres, only, route, wait,
 };
-use crate::store::{RunCommit, RunStatus, Then};
 use crate::workflow::StepKind;
 
 /// Commits a batch and dies.
@@ -24,12 +24,12 @@ async fn commit_and_die(world: &World, worker: WorkerId, batch: &[RunCommit]) {
     tx.commit().await.expect("it is committed");
 }
 
-async fn promoted(world: &World) -> usize {
+async fn woken(world: &World) -> usize {
     // A store of its own: another one may have swept a moment ago.
     let other = world.another().await;
-    let promoted = other.promote(100).await.expect("it promotes").runs;
+    let woken = other.wake_due(100).await.expect("it wakes").runs;
     other.close().await;
-    promoted
+    woken
 }
 
 #[tokio::test]
@@ -43,11 +43,11 @@ async fn a_wait_that_has_not_looked_finds_its_event() {
         commit_and_die(&world, worker, &[parked]).await;
 
         // For a while it may still be under way.
-        assert_eq!(promoted(&world).await, 0);
+        assert_eq!(woken(&world).await, 0);
         let older = "UPDATE indelible.waits SET made_at = made_at - interval '1 minute'";
         world.database.execute(older).await;
-        assert_eq!(promoted(&world).await, 1);
-        assert_eq!(promoted(&world).await, 0);
+        assert_eq!(woken(&world).await, 1);
+        assert_eq!(woken(&world).await, 0);
         let claimed = world.claim(worker, 10).await;
         assert_eq!(ids(&claimed), [run]);
         assert_eq!(claimed[0].inbox.len(), 1);
@@ -61,12 +61,12 @@ async fn a_run_that_has_parked_over_a_message_is_roused() {
         let worker = world.worker(HOUR).await;
         let [parked, held] = [world.claimed(worker).await, world.claimed(worker).await];
         for run in [parked, held] {
-            world.store.cancel(run, "enough").await.expect("it is there");
+            world.store.cancel_run(run, "enough").await.expect("it is there");
         }
         let hold = only(held, 0, Then::Hold("it does not fit".to_owned()));
         commit_and_die(&world, worker, &[only(parked, 0, Then::Park(None)), hold]).await;
         assert_eq!(world.status(parked).await, RunStatus::Waiting);
-        assert_eq!(promoted(&world).await, 2);
+        assert_eq!(woken(&world).await, 2);
         assert_eq!(ids(&world.claim(worker, 10).await).len(), 2);
     })
     .await;
@@ -97,7 +97,7 @@ async fn a_parent_that_was_told_of_an_end_is_roused() {
         let end = only(id, 0, Then::End(End::Completed(json("1"))));
         commit_and_die(&world, worker, &[end]).await;
         assert_eq!(world.status(parent).await, RunStatus::Waiting);
-        assert_eq!(promoted(&world).await, 1);
+        assert_eq!(woken(&world).await, 1);
         let claimed = world.claim(worker, 1).await;
         assert!(matches!(claimed[0].inbox[0].content, Content::ChildEnded { .. }));
     })
@@ -156,14 +156,14 @@ async fn a_message_that_comes_too_late_is_swept_away() {
         let [over, running] = [world.claimed(worker).await, world.claimed(worker).await];
         let end = only(over, 0, Then::End(End::Completed(json("1"))));
         world.flush(worker, &[end]).await.expect("it is ours");
-        world.store.cancel(running, "enough").await.expect("it is there");
+        world.store.cancel_run(running, "enough").await.expect("it is there");
         let late = format!(
             "INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
              VALUES ('{over}', gen_random_uuid(), 'cancel', now(), 'late'),
                     (gen_random_uuid(), gen_random_uuid(), 'cancel', now(), 'never')"
         );
         world.database.execute(&late).await;
-        assert_eq!(promoted(&world).await, 0);
+        assert_eq!(woken(&world).await, 0);
         assert_eq!(world.database.rows("inbox").await, 1);
         assert_eq!(world.inbox(worker, running).await.len(), 1);
     })
@@ -176,7 +176,7 @@ async fn a_parked_run_behind_many_messages_is_roused() {
     on_postgres(|world: World| async move {
         let worker = world.worker(HOUR).await;
         let run = world.claimed(worker).await;
-        world.store.cancel(run, "enough").await.expect("it is there");
+        world.store.cancel_run(run, "enough").await.expect("it is there");
         commit_and_die(&world, worker, &[only(run, 0, Then::Park(None))]).await;
         let many = "
             INSERT INTO indelible.runs (id, app, workflow, status, input, seed, rank, accepted_at, since)
@@ -190,7 +190,7 @@ async fn a_parked_run_behind_many_messages_is_roused() {
         while world.status(run).await == RunStatus::Waiting {
             assert!(sweeps < 1000, "it is never roused");
             sweeps += 1;
-            world.store.promote(10).await.expect("it promotes");
+            world.store.wake_due(10).await.expect("it wakes");
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     })

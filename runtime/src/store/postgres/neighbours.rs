@@ -67,7 +67,7 @@ mod tests {
 
     async fn joined(world: &World, pid: u32) -> WorkerId {
         let worker = Worker { pid, ..worker(program(&[])) };
-        world.store.join(&worker, HOUR).await.expect("a worker can join");
+        world.store.begin_lease(&worker, HOUR).await.expect("a worker can join");
         worker.id
     }
 
@@ -97,7 +97,7 @@ mod tests {
             joined(&world, u32::try_from(i32::MAX).expect("it fits")).await;
             world.database.update("workers", "machine = 'another'").await;
             let store = Arc::clone(&world.store);
-            store.take_over(&|_| Vec::new()).await.expect("it answers");
+            store.take_over_runs(&|_| Vec::new()).await.expect("it answers");
             assert_eq!(world.database.rows("workers").await, 1);
         })
         .await;

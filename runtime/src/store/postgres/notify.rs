@@ -216,8 +216,7 @@ async fn ask(database: &Database, rounds: &mut Rounds) -> Result<(), StoreError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::End;
-    use crate::store::Then;
+    use crate::machine::{End, Then};
     use crate::store::conformance::{APP, HOUR, World, json, on_postgres, only};
 
     /// It may have looked where the run stands just before that ended.
@@ -277,8 +276,8 @@ mod tests {
             other.hints().ready.notified().await;
             for _ in 0..20 {
                 let sender = world.another().await;
-                let run = crate::store::NewRun::new("on-order", None, json("{}"));
-                sender.start(APP, &[run]).await.expect("it starts");
+                let run = crate::flow::NewRun::new("on-order", None, json("{}"));
+                sender.start_runs(APP, &[run]).await.expect("it starts");
                 sender.close().await;
                 let heard = timeout(Duration::from_secs(10), other.hints().ready.notified());
                 heard.await.expect("it was said");

@@ -9,75 +9,66 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::pool::SETTINGS;
 use super::{
-    accept, batches, children, claim, flush, inbox, lease, pause, promote, query, route, runs,
-    verbs, waits,
+    batches, children, claim, flush, history, inbox, ingress, leases, operators, route, runs,
+    upkeep, waits,
 };
 use crate::store::conformance::{World, on_postgres};
 
 const LISTED: &str =
     "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
 
+const FLUSHED: &str = "uuid, uuid, text, uuid[], uuid[], integer[], text[], text[], text[], bigint[], \
+     timestamptz[], float8[], uuid[], text[], text[], integer[], timestamptz[], uuid[], uuid[], text[], \
+     text[], uuid[], text[], timestamptz[], boolean[], text[], text[], text[], text[]";
+
 /// Name, statement, types of its parameters.
 pub(super) const STATEMENTS: [(&str, &str, &str); 55] = [
-    (
-        "flush",
-        flush::FLUSH,
-        "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
-         uuid[], text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], \
-         boolean[], text[], text[], text[], text[], text, uuid[], timestamptz[], integer[]",
-    ),
-    (
-        "flush ends",
-        flush::FLUSH_ENDS,
-        "uuid, uuid, uuid[], integer[], text[], text[], text[], bigint[], timestamptz[], float8[], \
-         uuid[], text[], text[], uuid[], uuid[], text[], text[], uuid[], text[], timestamptz[], \
-         boolean[], text[], text[], text[], text[], text, uuid[], timestamptz[], integer[], \
-         text, text",
-    ),
+    ("flush", flush::FLUSH, FLUSHED),
+    ("flush ends", flush::FLUSH_ENDS, FLUSHED),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
     (
         "claim",
         claim::CLAIM,
         "uuid, text, text[], bigint, bigint, text, text, uuid[], text[], text, integer",
     ),
-    ("paused", pause::PAUSED, "text"),
-    ("release", lease::RELEASE, "uuid[], text, uuid[]"),
-    ("orphans", lease::ORPHANS, "uuid[]"),
-    ("take over", lease::TAKE_OVER, "uuid[], uuid[], integer[], integer[], text"),
-    ("cohorts", lease::COHORTS, "text"),
+    ("paused", operators::PAUSED, "text"),
+    ("release", leases::RELEASE, "uuid[], text, uuid[]"),
+    ("orphans", leases::ORPHANS, "uuid[]"),
+    ("take over", leases::TAKE_OVER, "uuid[], uuid[], integer[], integer[], text"),
+    ("cohorts", leases::COHORTS, "text"),
     ("what is about to begin", flush::BEGINNING, "uuid[], text[]"),
-    ("try blocked events again", lease::UNBLOCK, "uuid[]"),
-    ("try held runs again", lease::TRY_HELD, "uuid[], text"),
-    ("promote", promote::PROMOTE, "bigint, text, text, float8"),
+    ("try blocked events again", leases::UNBLOCK, "uuid[]"),
+    ("try held runs again", leases::TRY_HELD, "uuid[], text"),
+    ("wake", upkeep::WAKE, "bigint, text, text, float8"),
     ("route", route::TAKE, "text, bigint, float8, text[]"),
     (
         "accept",
-        accept::ACCEPT,
-        "uuid[], text[], text[], boolean[], text, uuid[], text[], uuid[], text[], uuid[], text, \
-         text[]",
+        ingress::ACCEPT,
+        "text, text, text[], uuid[], text[], text[], boolean[], uuid[], text[], uuid[], text[], uuid[], \
+         timestamptz[]",
     ),
-    ("counts", query::COUNTS, "text"),
-    ("children", query::CHILDREN, LISTED),
-    ("runs", query::RUNS, LISTED),
-    ("runs of an event", query::OF_EVENT, LISTED),
-    ("runs with an attribute", query::WITH_ATTRIBUTE, LISTED),
-    ("lock runs", verbs::LOCK, "uuid[]"),
-    ("lines", verbs::LINES, "uuid[]"),
-    ("cut lines", verbs::CUT, "uuid[], integer[]"),
-    ("revive", verbs::REVIVE, "uuid[], text, text"),
-    ("runs that an operator begins", verbs::BEGUN, "uuid[]"),
-    ("fork", verbs::FORK, "uuid, uuid, integer[], text, text, text"),
-    ("events that were taken", verbs::HAD, "uuid[], text"),
-    ("replay", verbs::REPLAY, "uuid[], uuid[], uuid[], text[], text, text"),
+    ("counts", history::COUNTS, "text"),
+    ("children", history::CHILDREN, LISTED),
+    ("runs", history::RUNS, LISTED),
+    ("runs of an event", history::OF_EVENT, LISTED),
+    ("runs with an attribute", history::WITH_ATTRIBUTE, LISTED),
+    ("lock runs", operators::LOCK, "uuid[]"),
+    ("lines", operators::LINES, "uuid[]"),
+    ("cut lines", operators::CUT, "uuid[], integer[]"),
+    ("revive", operators::REVIVE, "uuid[], text, text"),
+    ("runs that an operator begins", operators::BEGUN, "uuid[]"),
+    ("fork", operators::FORK, "uuid, uuid, integer[], text, text, text"),
+    ("events that were taken", operators::HAD, "uuid[], text"),
+    ("replay", operators::REPLAY, "text, text, uuid[], uuid[], uuid[], text[]"),
     (
         "start",
         runs::INSERT,
-        "text, uuid[], text[], uuid[], text[], uuid[], timestamptz[], timestamptz[], text",
+        "text, text, timestamptz[], uuid[], text[], uuid[], text[], uuid[], timestamptz[]",
     ),
     (
         "start children",
         children::START,
-        "uuid[], uuid[], text[], boolean[], text[], uuid[], text, timestamptz, bigint",
+        "text, timestamptz, bigint, uuid[], uuid[], text[], boolean[], text[], uuid[]",
     ),
     ("mark deliveries", route::MARK, "text, bigint[]"),
     ("remove deliveries", route::REMOVE, "text, bigint[]"),
@@ -103,7 +94,7 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 55] = [
     ("take from batches", batches::TAKE, "text, text[], text[], bigint[]"),
     ("close batches", batches::CLOSE, "text, text[], text[]"),
     ("keep batches", batches::KEEP, "text, text[], text[], bigint[], bigint[], timestamptz[]"),
-    ("cancel", inbox::ASK, "uuid[], uuid[], text, text"),
+    ("cancel", operators::ASK, "uuid[], uuid[], text, text"),
 ];
 
 const GROW: &str = "

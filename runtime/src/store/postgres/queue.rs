@@ -3,21 +3,32 @@
 //!
 //! They are parts and no statements of their own, nor functions: those would see another snapshot.
 
+/// The columns that every run has as it is made.
+macro_rules! columns {
+    () => {
+        "id, app, workflow, status, input, seed, rank, accepted_at, since"
+    };
+}
+pub(super) use columns;
+
 /// The CTEs `started` and `released`: the rows of `$new`, a CTE, become runs, which are ready to be
 /// claimed.
 ///
-/// Every run has the columns that are listed here, and those of `$further`. Of a run that is there
+/// Every run has the [`columns`], and those of `$further`; `$new` has them under the same names. Of a run that is there
 /// already `$conflict` says what happens, and without it the statement fails. `started` has the runs
 /// that were made, with what [`released`] takes.
 macro_rules! started {
     ($new:literal, $further:literal $(, $conflict:literal)?) => {
         concat!(
             "started AS (
-        INSERT INTO indelible.runs
-            (id, app, workflow, status, input, seed, rank, accepted_at, since, ",
+        INSERT INTO indelible.runs (",
+            $crate::store::postgres::queue::columns!(),
+            ", ",
             $further,
             ")
-        SELECT id, app, workflow, status, input, seed, rank, accepted_at, since, ",
+        SELECT ",
+            $crate::store::postgres::queue::columns!(),
+            ", ",
             $further,
             "
         FROM ",

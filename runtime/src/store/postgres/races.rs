@@ -7,15 +7,15 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::database::{Link, Reach};
-use super::{flush, lease, pause, pool, transaction};
+use super::{flush, leases, operators, pool, transaction};
 use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
-use crate::machine::End;
+use crate::machine::{End, RunCommit, Then};
 use crate::step::{Connection, Rollback};
 use crate::store::conformance::{
     APP, HOUR, ORDER, PAID, PLACED, POOLER, World, claim, commit, counted, done, ids, json,
     on_pooled, on_postgres, only, step, uncancelled, wait,
 };
-use crate::store::{Concluded, Fork, Refusal, RunCommit, RunStatus, StoreError, Then};
+use crate::store::{Concluded, Fork, Refusal, RunStatus, StoreError};
 
 /// Nothing that must not wait takes this long; what waits in vain, waits longer.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -82,7 +82,7 @@ async fn a_flush_that_comes_during_a_take_over_is_refused() {
         let run = world.claimed(worker).await;
         let mut tx = transaction_beside(&world).await;
         let gone: Vec<(Uuid, String)> =
-            sqlx::query_as(lease::EXPIRE).bind(NONE).fetch_all(&mut tx).await.expect("it is over");
+            sqlx::query_as(leases::EXPIRE).bind(NONE).fetch_all(&mut tx).await.expect("it is over");
         assert_eq!(gone, [(worker.as_uuid(), APP.to_owned())]);
 
         let late = tokio::spawn({
@@ -90,7 +90,7 @@ async fn a_flush_that_comes_during_a_take_over_is_refused() {
             async move { world.flush(worker, &[step(run, 0, "a")]).await }
         });
         until_one_waits(&world).await;
-        let (released, _) = lease::inherit(&mut tx, gone, &counted).await.expect("it answers");
+        let (released, _) = leases::inherit(&mut tx, gone, &counted).await.expect("it answers");
         assert_eq!(released, 1);
         tx.commit().await.expect("it is taken over");
 
@@ -108,7 +108,7 @@ async fn a_claim_that_comes_during_a_take_over_is_refused() {
         let worker = world.worker(Duration::ZERO).await;
         let run = world.start(1).await[0];
         let mut tx = transaction_beside(&world).await;
-        sqlx::query(lease::EXPIRE).bind(NONE).execute(&mut tx).await.expect("it is over");
+        sqlx::query(leases::EXPIRE).bind(NONE).execute(&mut tx).await.expect("it is over");
 
         let late = tokio::spawn({
             let world = world.clone();
@@ -169,11 +169,11 @@ async fn a_resend_waits_for_the_first_and_finds_it_landed() {
         let first = flush::send(&mut tx, worker, commit, &batch).await;
         let first = first.expect("it is ours").0.flushed;
 
-        let landed = world.store.landed(commit, &[step(run, 0, "a")]).await;
+        let landed = world.store.landed_commits(commit, &[step(run, 0, "a")]).await;
         assert!(landed.expect("it answers").is_none(), "it is not committed yet");
         let resend = tokio::spawn({
             let world = world.clone();
-            async move { world.store.flush(worker, commit, &[step(run, 0, "a")]).await }
+            async move { world.store.flush_commits(worker, commit, &[step(run, 0, "a")]).await }
         });
         until_one_waits(&world).await;
         tx.commit().await.expect("the first arrives after all");
@@ -232,7 +232,7 @@ async fn a_cut_connection_is_a_passing_trouble() {
 
 /// Begins a transaction on a connection that can be looked into.
 async fn begun(world: &World) -> sqlx::Transaction<'static, sqlx::Postgres> {
-    let Connection::Postgres(tx) = world.store.begin().await.expect("it begins") else {
+    let Connection::Postgres(tx) = world.store.begin_transaction().await.expect("it begins") else {
         panic!("not in Postgres")
     };
     tx
@@ -268,7 +268,7 @@ async fn a_transaction_in_the_way_of_another_is_told_so() {
             let open = Connection::Postgres(tx);
             let commit = step(run, 0, "take");
             let store = world.store.clone();
-            async move { store.conclude(open, worker, Uuid::now_v7(), &commit).await }
+            async move { store.conclude_transaction(open, worker, Uuid::now_v7(), &commit).await }
         };
         let concluded = conclude(first, runs[0]).await;
         assert!(matches!(concluded, Ok(Concluded::Committed(_))), "{concluded:?}");
@@ -291,7 +291,8 @@ async fn a_statement_that_failed_unnoticed_is_the_transactions_fault() {
         let _ = sqlx::query("SELECT 1 / 0").execute(&mut *tx).await;
         let commit = step(run, 0, "pay");
         let open = Connection::Postgres(tx);
-        let concluded = world.store.conclude(open, worker, Uuid::now_v7(), &commit).await;
+        let concluded =
+            world.store.conclude_transaction(open, worker, Uuid::now_v7(), &commit).await;
         let Ok(Concluded::RolledBack(Rollback::Deserved(error))) = concluded else {
             panic!("{concluded:?}")
         };
@@ -311,7 +312,7 @@ async fn a_lost_transaction_is_waited_for_until_it_is_over() {
 
         let concluded = tokio::spawn({
             let (store, pay) = (world.store.clone(), pay.clone());
-            async move { store.concluded(sent, &pay).await }
+            async move { store.concluded_transaction(sent, &pay).await }
         });
         until_one_waits(&world).await;
         assert!(!concluded.is_finished());
@@ -337,7 +338,8 @@ async fn a_transaction_whose_connection_breaks_is_not_committed() {
             .expect("it is told");
         let commit = step(run, 0, "pay");
         let open = Connection::Postgres(tx);
-        let concluded = world.store.conclude(open, worker, Uuid::now_v7(), &commit).await;
+        let concluded =
+            world.store.conclude_transaction(open, worker, Uuid::now_v7(), &commit).await;
         assert!(
             matches!(concluded, Ok(Concluded::RolledBack(Rollback::Undeserved(_)))),
             "{concluded:?}"
@@ -367,7 +369,7 @@ async fn a_retry_that_comes_during_the_commit_of_the_failure_waits_for_it() {
 
         let retried = tokio::spawn({
             let store = world.store.clone();
-            async move { store.retry(&[run], &uncancelled).await }
+            async move { store.retry_runs(&[run], &uncancelled).await }
         });
         until_one_waits(&world).await;
         tx.commit().await.expect("it fails");
@@ -388,13 +390,13 @@ async fn a_run_that_is_retried_during_a_take_over_is_ready_once() {
         world.flush(worker, &[failing(run, 0)]).await.expect("nobody has taken over yet");
         let mut tx = transaction_beside(&world).await;
         let gone =
-            sqlx::query_as(lease::EXPIRE).bind(NONE).fetch_all(&mut tx).await.expect("it is over");
+            sqlx::query_as(leases::EXPIRE).bind(NONE).fetch_all(&mut tx).await.expect("it is over");
 
-        let retried = timeout(AT_ONCE, world.store.retry(&[run], &uncancelled))
+        let retried = timeout(AT_ONCE, world.store.retry_runs(&[run], &uncancelled))
             .await
             .expect("it does not wait");
         assert_eq!(retried.expect("it answers"), [Ok(())]);
-        assert_eq!(lease::inherit(&mut tx, gone, &counted).await.expect("it answers").0, 0);
+        assert_eq!(leases::inherit(&mut tx, gone, &counted).await.expect("it answers").0, 0);
         tx.commit().await.expect("it is taken over");
         let next = world.worker(HOUR).await;
         assert_eq!(ids(&world.claim(next, 10).await), [run]);
@@ -409,7 +411,12 @@ async fn a_claim_does_not_wait_for_a_pause_and_the_next_one_keeps_it() {
         let worker = world.worker(HOUR).await;
         let runs = world.start(2).await;
         let mut tx = transaction_beside(&world).await;
-        sqlx::query(pause::PAUSE).bind(APP).bind(ORDER).execute(&mut tx).await.expect("it is new");
+        sqlx::query(operators::PAUSE)
+            .bind(APP)
+            .bind(ORDER)
+            .execute(&mut tx)
+            .await
+            .expect("it is new");
 
         let claimed = timeout(AT_ONCE, world.claim(worker, 1)).await.expect("it does not wait");
         assert_eq!(ids(&claimed), runs[..1]);
@@ -428,11 +435,11 @@ async fn a_cancellation_that_comes_during_the_last_commit_comes_to_nothing() {
         let last = only(run, 0, Then::End(End::Completed(json("1"))));
         let _ = flush::send(&mut tx, worker, Uuid::now_v7(), &[last]).await.expect("ours");
 
-        let asked = timeout(AT_ONCE, world.store.cancel(run, "enough")).await;
+        let asked = timeout(AT_ONCE, world.store.cancel_run(run, "enough")).await;
         asked.expect("it does not wait").expect("it answers");
         tx.commit().await.expect("it completes");
         assert_eq!(world.status(run).await, RunStatus::Completed);
-        world.store.promote(10).await.expect("it answers");
+        world.store.wake_due(10).await.expect("it answers");
         assert_eq!(world.database.rows("inbox").await, 0, "it is swept away");
         assert!(world.claim(worker, 10).await.is_empty());
     })
@@ -450,14 +457,14 @@ async fn a_fork_does_not_wait_for_a_commit_of_its_source() {
         let _ = flush::send(&mut tx, worker, Uuid::now_v7(), &next).await.expect("ours");
 
         let fork = |state: &str| Fork { source: run, id: RunId::new(), state: state.to_owned() };
-        let early = timeout(AT_ONCE, world.store.fork(&fork("b"), &uncancelled))
+        let early = timeout(AT_ONCE, world.store.fork_run(&fork("b"), &uncancelled))
             .await
             .expect("it does not wait");
         let states = vec!["a".to_owned()];
         assert_eq!(early.expect("it answers"), Err(Refusal::NoSuchState(states)));
         tx.commit().await.expect("it goes on");
         let late = fork("b");
-        assert_eq!(world.store.fork(&late, &uncancelled).await.expect("it answers"), Ok(()));
+        assert_eq!(world.store.fork_run(&late, &uncancelled).await.expect("it answers"), Ok(()));
         assert_eq!(world.lines(late.id).await, 1);
     })
     .await;
@@ -529,13 +536,13 @@ async fn conflicts_are_tried_again_and_are_no_outage() {
         let waits = commit(run, 0, vec![wait("paid", 9)], Then::Park(None));
         world.flush(worker, &[waits]).await.expect("it is committed");
         world.send(PAID, 9).await;
-        world.store.promote(10).await.expect("it promotes");
+        world.store.wake_due(10).await.expect("it wakes");
         let batch = only(other, 0, Then::End(End::Completed(json("1"))));
         world.flush(worker, &[batch]).await.expect("it is committed");
-        assert!(world.store.pause(APP, ORDER).await.expect("it pauses"));
-        assert!(world.store.resume(APP, ORDER).await.expect("it resumes"));
-        assert!(world.store.cancel(run, "enough").await.expect("it is asked"));
-        world.store.leave(worker).await.expect("it leaves");
+        assert!(world.store.pause_workflow(APP, ORDER).await.expect("it pauses"));
+        assert!(world.store.resume_workflow(APP, ORDER).await.expect("it resumes"));
+        assert!(world.store.cancel_run(run, "enough").await.expect("it is asked"));
+        world.store.end_lease(worker).await.expect("it leaves");
         world.worker(Duration::ZERO).await;
         world.take_over().await.expect("it is taken over");
         let worker = world.worker(HOUR).await;
@@ -554,8 +561,8 @@ async fn a_conflict_without_end_is_called_one() {
             CREATE TRIGGER gives_up AFTER INSERT ON indelible.runs
                 FOR EACH STATEMENT EXECUTE FUNCTION public.give_up()";
         world.database.execute(always).await;
-        let run = crate::store::NewRun::new(ORDER, None, json("{}"));
-        let error = world.store.start(APP, &[run]).await.expect_err("it cannot start");
+        let run = crate::flow::NewRun::new(ORDER, None, json("{}"));
+        let error = world.store.start_runs(APP, &[run]).await.expect_err("it cannot start");
         assert!(matches!(error, StoreError::Conflict(_)), "{error:?}");
         assert!(error.to_string().contains("other transactions were in its way"), "{error}");
     })
@@ -569,7 +576,8 @@ async fn statements_that_others_have_prepared_are_not_stumbled_over() {
     on_pooled(POOLER, |world: World| async move {
         for number in 0..3 {
             let other = world.another().await;
-            let Connection::Postgres(mut tx) = other.begin().await.expect("it begins") else {
+            let Connection::Postgres(mut tx) = other.begin_transaction().await.expect("it begins")
+            else {
                 panic!("not in Postgres")
             };
             let serializable = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE";

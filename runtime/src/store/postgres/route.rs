@@ -1,8 +1,7 @@
-use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::database::{Database, Link};
-use super::value::{Columns as _, Time};
+use super::value::Time;
 use super::waits::OVERDUE;
 use super::waits::{EventKeys, RunWaits};
 use super::{batches, checks, inbox, runs};
@@ -10,6 +9,7 @@ use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::store::admitted::{Admitted, Blocked};
 use crate::store::hints::{Stirred, Work};
+use crate::store::read::Columns as _;
 use crate::store::{Deliveries, Router, StoreError, StoredEvent};
 
 /// Makes the routers of an app take turns, until the end of the transaction.
@@ -80,18 +80,12 @@ pub(super) async fn route(
     let (mut others, mut keys) = (Others::default(), EventKeys::default());
     let (mut done, mut looking) = (Vec::new(), Vec::new());
     for row in &rows {
-        let event = StoredEvent {
-            id: row.uuid::<EventId>("id")?,
-            name: row.try_get("name")?,
-            data: row.payload("data")?,
-            accepted_at: row.time("accepted_at")?,
-            part: row.try_get("part")?,
-        };
+        let event = StoredEvent::read(row)?;
         let routing = router(&event);
-        let seq = row.try_get::<i64, _>("seq")?;
-        if !row.try_get::<bool, _>("routed")? {
+        let seq: i64 = row.number("seq")?;
+        if !row.flag("routed")? {
             admitted.add(&event, seq, routing.admissions);
-            others.push(event.id, row.try_get("others")?);
+            others.push(event.id, row.texts("others")?);
         }
         if routing.keys.is_empty() {
             done.push(seq)

@@ -10,24 +10,26 @@ use super::gates;
 use super::queue::started;
 use super::value::Time;
 use super::waits::last_event;
+use crate::flow::NewRun;
 use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{NewRun, RunStatus, StoreError};
+use crate::store::{RunStatus, StoreError};
 
-/// Runs whose triggers were accepted at `$7`, each its own. A run that is there already was
-/// committed by an earlier attempt, and is left alone. Served by the primary keys of runs and events.
+/// Runs whose triggers were accepted at `$3`, each its own. A run that is there already was
+/// committed by an earlier attempt, and is left alone. From `$4` on it has [`RunArrays`]. Served by the
+/// primary keys of runs and events.
 pub(super) const INSERT: &str = concat!(
     "
     WITH new AS (
-        SELECT run.id, $1 AS app, run.workflow, $9 AS status, run.event_id,
+        SELECT run.id, $1 AS app, run.workflow, $2 AS status, run.event_id,
                run.input::json AS input, run.seed,
                (extract(epoch FROM run.accepted_at) * 1000000)::bigint AS rank, run.accepted_at,
                run.scheduled_at, coalesce(event.since, ",
     last_event!(),
     ") AS since
-        FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::timestamptz[],
-                    $8::timestamptz[])
-            AS run (id, workflow, event_id, input, seed, accepted_at, scheduled_at)
+        FROM unnest($3::timestamptz[],
+                    $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::uuid[], $9::timestamptz[])
+            AS run (accepted_at, id, workflow, event_id, input, seed, scheduled_at)
         LEFT JOIN indelible.events event ON event.id = run.event_id
     ),
     ",
@@ -36,6 +38,7 @@ pub(super) const INSERT: &str = concat!(
     SELECT count(*) FROM started"
 );
 
+/// The last parameters of each statement that starts [`NewRun`]s, so that one more moves no others.
 #[derive(Default)]
 pub(super) struct RunArrays<'a> {
     ids: Vec<Uuid>,
@@ -43,6 +46,7 @@ pub(super) struct RunArrays<'a> {
     events: Vec<Option<Uuid>>,
     inputs: Vec<&'a str>,
     seeds: Vec<Uuid>,
+    scheduled: Vec<Option<Time>>,
 }
 
 impl<'a> RunArrays<'a> {
@@ -50,15 +54,16 @@ impl<'a> RunArrays<'a> {
         self.ids.is_empty()
     }
 
-    pub(super) fn push(&mut self, run: &'a NewRun) {
+    fn push(&mut self, run: &'a NewRun) {
         self.ids.push(run.id.as_uuid());
         self.workflows.push(&run.workflow);
         self.events.push(run.event.map(|event| event.as_uuid()));
         self.inputs.push(run.input.as_str());
         self.seeds.push(run.seed);
+        self.scheduled.push(run.scheduled_at.map(Time));
     }
 
-    /// Binds ids, workflows, events, inputs and seeds, in this order.
+    /// Binds what is unnested as `id`, `workflow`, `event_id`, `input`, `seed` and `scheduled_at`.
     pub(super) fn bind(
         self,
         query: Query<'_, Postgres, PgArguments>,
@@ -69,6 +74,7 @@ impl<'a> RunArrays<'a> {
             .bind(self.events)
             .bind(self.inputs)
             .bind(self.seeds)
+            .bind(self.scheduled)
     }
 }
 
@@ -91,14 +97,8 @@ pub(super) async fn insert(
     }
     let arrays: RunArrays<'_> = runs.iter().map(|(run, _)| run).collect();
     let times: Vec<Time> = runs.iter().map(|(_, at)| *at).collect();
-    let scheduled: Vec<_> = runs.iter().map(|(run, _)| run.scheduled_at.map(Time)).collect();
-    arrays
-        .bind(sqlx::query(INSERT).bind(app))
-        .bind(times)
-        .bind(scheduled)
-        .bind(RunStatus::Queued.name())
-        .execute(&mut *connection)
-        .await?;
+    let insert = sqlx::query(INSERT).bind(app).bind(RunStatus::Queued.name()).bind(times);
+    arrays.bind(insert).execute(&mut *connection).await?;
     gates::admit(connection, app, &Subject::among(runs.iter().map(|(run, _)| run))).await?;
     Ok(Stirred::of(app, Work::READY))
 }

@@ -57,11 +57,11 @@ const DOORS: [(&str, &[&str]); 5] = [
         "worker = NULL",
         &[
             "store/postgres/flush.rs",
-            "store/postgres/lease.rs",
-            "store/postgres/lease.rs",
+            "store/postgres/leases.rs",
+            "store/postgres/leases.rs",
             "store/sqlite/flush.rs",
-            "store/sqlite/lease.rs",
-            "store/sqlite/lease.rs",
+            "store/sqlite/leases.rs",
+            "store/sqlite/leases.rs",
         ],
     ),
 ];

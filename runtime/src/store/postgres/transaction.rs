@@ -7,13 +7,14 @@ use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::database::{Database, Link, Reach};
-use super::flush::{landed, send};
+use super::flush::send;
 use super::pool::{self, SETTINGS};
 use crate::id::WorkerId;
-use crate::journal::{ErrorKind, ErrorRecord};
+use crate::journal::{ErrorKind, ErrorRecord, RunId};
+use crate::machine::RunCommit;
 use crate::step::{Connection, Rollback, conflicts};
 use crate::store::hints::Stirred;
-use crate::store::{Concluded, Flushed, RunCommit, StoreError};
+use crate::store::{Concluded, Flushed, StoreError};
 
 /// At the isolation level that the user's database is set to. The first setting is gone with its
 /// transaction, so it tells whether that is still the same; with the other, a transaction that is
@@ -131,13 +132,10 @@ pub(super) async fn write(
     }
 }
 
-pub(super) async fn concluded(
-    database: &Database,
-    commit: Uuid,
-    run: &RunCommit,
-) -> Result<Option<Flushed>, StoreError> {
-    sqlx::query(AWAIT).bind(run.run.as_uuid()).execute(&mut database.acquire().await?).await?;
-    landed(database, commit, slice::from_ref(run)).await
+/// Returns once a transaction of this run of which nothing more was heard is over.
+pub(super) async fn end(database: &Database, run: RunId) -> Result<(), StoreError> {
+    sqlx::query(AWAIT).bind(run.as_uuid()).execute(&mut database.acquire().await?).await?;
+    Ok(())
 }
 
 /// Nothing is committed of a transaction that fails before its commit.

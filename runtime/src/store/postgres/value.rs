@@ -5,11 +5,11 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{
     PgArgumentBuffer, PgHasArrayType, PgRow, PgTypeInfo, PgValueFormat, PgValueRef,
 };
-use sqlx::{Decode, Encode, Postgres, Row as _, Type};
+use sqlx::{Decode, Encode, Postgres, Row as _, Type, ValueRef as _};
 use uuid::Uuid;
 
-use crate::payload::Payload;
 use crate::store::StoreError;
+use crate::store::read::{Columns, narrow};
 
 /// A point in time as a `timestamptz`: exact to the microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,18 +53,37 @@ impl Decode<'_, Postgres> for Time {
     }
 }
 
-/// Reads columns by name.
-pub(super) trait Columns {
-    fn time(&self, column: &str) -> Result<Timestamp, StoreError>;
-    fn time_or_null(&self, column: &str) -> Result<Option<Timestamp>, StoreError>;
-    fn uuid_or_null<T: From<Uuid>>(&self, column: &str) -> Result<Option<T>, StoreError>;
-    fn uuid<T: From<Uuid>>(&self, column: &str) -> Result<T, StoreError>;
-    fn payload(&self, column: &str) -> Result<Payload, StoreError>;
+/// A whole number, as an `integer` or a `bigint`.
+struct Number(i64);
+
+impl Type<Postgres> for Number {
+    fn type_info() -> PgTypeInfo {
+        <i64 as Type<Postgres>>::type_info()
+    }
+
+    fn compatible(column: &PgTypeInfo) -> bool {
+        <i32 as Type<Postgres>>::compatible(column) || <i64 as Type<Postgres>>::compatible(column)
+    }
+}
+
+impl Decode<'_, Postgres> for Number {
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        let is_narrow = <i32 as Type<Postgres>>::compatible(&value.type_info());
+        Ok(Self(match is_narrow {
+            true => <i32 as Decode<Postgres>>::decode(value)?.into(),
+            false => <i64 as Decode<Postgres>>::decode(value)?,
+        }))
+    }
 }
 
 impl Columns for PgRow {
-    fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
-        Ok(self.try_get::<Time, _>(column)?.0)
+    fn text_or_null(&self, column: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn number_or_null<T: TryFrom<i64>>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        let number: Option<Number> = self.try_get(column)?;
+        number.map(|Number(number)| narrow(column, number)).transpose()
     }
 
     fn time_or_null(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
@@ -75,12 +94,11 @@ impl Columns for PgRow {
         Ok(self.try_get::<Option<Uuid>, _>(column)?.map(T::from))
     }
 
-    fn uuid<T: From<Uuid>>(&self, column: &str) -> Result<T, StoreError> {
-        Ok(self.try_get::<Uuid, _>(column)?.into())
+    fn flag(&self, column: &str) -> Result<bool, StoreError> {
+        Ok(self.try_get(column)?)
     }
 
-    /// The statement has to read the column as `::text`.
-    fn payload(&self, column: &str) -> Result<Payload, StoreError> {
-        Ok(Payload::stored(self.try_get::<String, _>(column)?))
+    fn texts(&self, column: &str) -> Result<Vec<String>, StoreError> {
+        Ok(self.try_get(column)?)
     }
 }

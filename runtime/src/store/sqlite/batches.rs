@@ -7,11 +7,10 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::database::SqliteStore;
 use super::runs;
-use super::value::{Columns as _, batch, micros, now};
-use crate::payload::Payload;
+use super::value::{batch, micros, now};
 use crate::store::gathered::{self, Addition, BatchId, Completed, Gathered, Rest};
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Promoted, StoreError};
+use crate::store::{Readied, StoreError};
 
 /// Served by the primary key.
 const OPEN: &str = "
@@ -104,7 +103,7 @@ pub(super) async fn complete(
     store: &SqliteStore,
     app: &str,
     limit: usize,
-) -> Result<Promoted, StoreError> {
+) -> Result<Readied, StoreError> {
     let mut tx = store.write().await?;
     let now = now();
     let due: Vec<BatchId> = sqlx::query_as(DUE)
@@ -120,7 +119,7 @@ pub(super) async fn complete(
     tx.commit(stirred).await?;
     let wait =
         |due: i64| Duration::from_micros(due.saturating_sub(micros(now)).max(0).unsigned_abs());
-    Ok(Promoted { runs, next: next.map(wait), late: None })
+    Ok(Readied { runs, next: next.map(wait), late: None })
 }
 
 /// Starts the runs of batches, as `become_runs` says of each. Gives also how many.
@@ -166,11 +165,7 @@ async fn events(
     let mut found = BTreeMap::<BatchId, Vec<Gathered>>::new();
     for row in &rows {
         let batch = (row.try_get("workflow")?, row.try_get("key")?);
-        found.entry(batch).or_default().push(Gathered {
-            seq: row.try_get("seq")?,
-            data: Payload::stored(row.try_get::<String, _>("data")?),
-            accepted_at: row.time("accepted_at")?,
-        });
+        found.entry(batch).or_default().push(Gathered::read(row)?);
     }
     Ok(found)
 }

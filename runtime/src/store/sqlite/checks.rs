@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::inbox;
-use super::value::{Columns as _, batch, micros};
+use super::value::{batch, micros};
 use crate::flow::{Checked, Known, NewRun, Present, Window};
 use crate::store::StoreError;
-use crate::store::gated::{WindowColumns, displaced, limited, singles};
+use crate::store::gated::{displaced, limited, read_window, singles};
+use crate::store::read::Columns as _;
 
 /// Served by the primary keys of limits and counters.
 const WINDOWS: &str = "
@@ -86,16 +86,7 @@ async fn windows(
 ) -> Result<HashMap<Uuid, Window>, StoreError> {
     let gates = batch(limited.iter().map(|(gate, (name, _))| (gate, name)));
     let rows = sqlx::query(WINDOWS).bind(app).bind(gates).fetch_all(tx).await?;
-    let windows = rows.iter().map(|row| {
-        let window = WindowColumns {
-            most: row.try_get("most")?,
-            period: row.try_get("period")?,
-            until: row.time_or_null("until")?,
-            counted: row.try_get("counted")?,
-            skipped: row.try_get("skipped")?,
-        };
-        Ok((row.uuid("id")?, window.window()))
-    });
+    let windows = rows.iter().map(|row| Ok((row.uuid("id")?, read_window(row)?)));
     windows.collect()
 }
 
@@ -108,7 +99,7 @@ async fn present(
         return Ok(present);
     }
     for row in &sqlx::query(PRESENT).bind(batch(gates)).fetch_all(tx).await? {
-        let run = Present { run: row.uuid("run_id")?.into(), waits: row.try_get("waits")? };
+        let run = Present { run: row.uuid("run_id")?, waits: row.flag("waits")? };
         present.entry(row.uuid("gate")?).or_default().push(run);
     }
     Ok(present)

@@ -6,14 +6,13 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::database::SqliteStore;
-use super::value::{Columns as _, batch, micros, now};
-use super::{inbox, lease, query};
+use super::value::{batch, micros, now};
+use super::{inbox, workers};
 use crate::journal::{Row, RunId};
-use crate::machine::Origin;
-use crate::payload::Payload;
+use crate::store::columns::journal_row;
 use crate::store::hints::Stirred;
-use crate::store::{Claim, Claimed, ClaimedRun, Driven, RunStatus, Standing, StoreError};
-use crate::workflow::TriggerData;
+use crate::store::read::Columns as _;
+use crate::store::{Claim, Claimed, ClaimedRun, Driven, RunStatus, StoreError};
 
 /// A pinned workflow's runs are looked at for their shape. Served by `indelible_ready_by_rank`.
 const PICK: &str = "
@@ -48,9 +47,9 @@ const HOLD: &str = "
             WHERE value ->> 'workflow' = indelible_runs.workflow
         )
     WHERE id IN (SELECT value FROM json_each(?1))
-    RETURNING id, workflow, CASE WHEN generation = 0 THEN event_id END AS event_id,
-              coalesce(began_at, accepted_at) AS accepted_at, input, seed, generation, started_at,
-              rank, take_overs, suspects, suspected, last_seq, retries";
+    RETURNING id AS run_id, workflow, CASE WHEN generation = 0 THEN event_id END AS event_id,
+              coalesce(began_at, accepted_at) AS accepted_at, input, seed, generation,
+              started_at AS begun_at, rank, take_overs, suspects, suspected, last_seq, retries";
 
 /// The timers of runs that a message has made ready. Served by the primary key.
 const UNPARK: &str = "
@@ -79,7 +78,7 @@ impl<'a> DrivenRow<'a> {
 
 pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claimed, StoreError> {
     let mut tx = store.write().await?;
-    lease::hold(&mut tx, claim.worker).await?;
+    workers::hold(&mut tx, claim.worker).await?;
     let at = now();
     let drives = batch(claim.workflows.iter().map(DrivenRow::of));
     let picked: Vec<String> = sqlx::query_scalar(PICK)
@@ -111,38 +110,16 @@ pub(super) async fn claim(store: &SqliteStore, claim: Claim<'_>) -> Result<Claim
     tx.commit(Stirred::nothing()).await?;
 
     rows.sort_by_cached_key(|row| {
-        (row.try_get::<i64, _>("rank").ok(), row.try_get::<String, _>("id").ok())
+        (row.try_get::<i64, _>("rank").ok(), row.try_get::<String, _>("run_id").ok())
     });
     let mut runs = Vec::with_capacity(rows.len());
     for row in rows {
-        let run = RunId::from(row.uuid("id")?);
-        let journal = journals.remove(&run).unwrap_or_default();
-        let last_seq: Option<u32> = row.try_get("last_seq")?;
-        let got_on = journal.last().map(|row| row.seq) != last_seq;
-        let started_at = row.time("started_at")?;
-        let (take_overs, suspects) = (row.try_get("take_overs")?, row.try_get("suspects")?);
-        let standing = if got_on { Standing::default() } else { Standing { take_overs, suspects } };
-        runs.push(ClaimedRun {
-            workflow: row.try_get("workflow")?,
-            is_new: micros(started_at) == micros(at),
-            origin: Origin {
-                trigger: TriggerData {
-                    run,
-                    event: row.uuid_or_null("event_id")?.map(Into::into),
-                    accepted_at: row.time("accepted_at")?,
-                    data: Payload::stored(row.try_get::<String, _>("input")?),
-                },
-                seed: row.uuid("seed")?,
-                retries: row.try_get("retries")?,
-                generation: row.try_get("generation")?,
-                started_at,
-                journal,
-            },
-            inbox: inboxes.remove(&run).unwrap_or_default(),
-            standing,
-            suspected: row.try_get("suspected")?,
-            unreadable: unreadable.remove(&run),
-        });
+        let mut run = ClaimedRun::read(&row, at)?;
+        let id = run.origin.trigger.run;
+        run.resume(journals.remove(&id).unwrap_or_default(), row.number_or_null("last_seq")?);
+        run.inbox = inboxes.remove(&id).unwrap_or_default();
+        run.unreadable = unreadable.remove(&id);
+        runs.push(run);
     }
     Ok(Claimed { at, runs, has_suspects })
 }
@@ -154,8 +131,8 @@ async fn journals(
 ) -> Result<HashMap<RunId, Vec<Row>>, StoreError> {
     let mut journals = HashMap::<_, Vec<Row>>::new();
     for row in sqlx::query(JOURNALS).bind(runs).fetch_all(tx).await? {
-        let run = RunId::from(row.uuid("run_id")?);
-        match query::journal_row(&row) {
+        let run = row.uuid::<RunId>("run_id")?;
+        match journal_row(&row) {
             Ok(line) => journals.entry(run).or_default().push(line),
             Err(error) => drop(unreadable.insert(run, error.to_string())),
         }

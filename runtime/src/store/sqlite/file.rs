@@ -81,10 +81,11 @@ mod tests {
 
     use uuid::Uuid;
 
+    use crate::flow::NewRun;
     use crate::id::WorkerId;
     use crate::journal::RunId;
+    use crate::store::StoreError;
     use crate::store::conformance::{APP, HOUR, ORDER, World, json, on_sqlite, step};
-    use crate::store::{NewRun, StoreError};
 
     fn file(world: &World) -> String {
         world.database.url().replace("sqlite://", "")
@@ -95,10 +96,10 @@ mod tests {
         let store = &*world.store;
         let worker = WorkerId::new();
         let refused = [
-            store.start(APP, &[NewRun::new(ORDER, None, json("{}"))]).await.err(),
+            store.start_runs(APP, &[NewRun::new(ORDER, None, json("{}"))]).await.err(),
             world.flush(worker, &[step(RunId::new(), 0, "a")]).await.err(),
             store.renewals().renew(worker, HOUR).await.err(),
-            store.counts(APP).await.err(),
+            store.run_counts(APP).await.err(),
         ];
         for error in refused {
             let error = error.expect("the file is gone");
@@ -138,10 +139,11 @@ mod tests {
         on_sqlite(|world: World| async move {
             let worker = world.worker(HOUR).await;
             let run = world.claimed(worker).await;
-            let open = world.store.begin().await.expect("it begins");
+            let open = world.store.begin_transaction().await.expect("it begins");
             fs::remove_file(file(&world)).expect("it can be removed");
             let commit = step(run, 0, "pay");
-            let concluded = world.store.conclude(open, worker, Uuid::now_v7(), &commit).await;
+            let concluded =
+                world.store.conclude_transaction(open, worker, Uuid::now_v7(), &commit).await;
             assert!(matches!(concluded, Err(StoreError::Gone(_))), "{concluded:?}");
         })
         .await;

@@ -2,20 +2,21 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::accept::{self, EventRow};
 use super::database::SqliteStore;
-use super::value::{Columns as _, batch, micros, now, time, uuid};
-use super::{gates, inbox, lease, restart, runs, waits};
+use super::ingress::{self, EventRow};
+use super::value::{batch, micros, now, uuid};
+use super::{gates, inbox, restart, runs, waits, workers};
 use crate::id::WorkerId;
 use crate::journal::{Change, RunId};
+use crate::machine::{RunCommit, Then};
 use crate::store::columns::{EntryColumns, LeaveColumns, UNDOABLE};
 use crate::store::effects::{Attribute, DroppedLines, Effects};
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Flushed, RunCommit, RunStatus, StoreError, Then};
+use crate::store::read::Columns as _;
+use crate::store::{Flushed, RunStatus, StoreError};
 
 /// Served by the primary key of runs.
 const OWNED: &str = "
@@ -141,7 +142,7 @@ pub(super) async fn flush_in(
     commit: Uuid,
     batch: &[RunCommit],
 ) -> Result<(Flushed, Stirred), StoreError> {
-    let app = lease::hold(tx, worker).await?;
+    let app = workers::hold(tx, worker).await?;
     let at = now();
     let owned = owned(tx, worker, batch).await?;
     let (ours, evicted): (Vec<_>, Vec<_>) =
@@ -198,7 +199,7 @@ async fn write(
         sqlx::query(BEGINNING).bind(batch(&effects.beginning)).execute(&mut *tx).await?;
     }
     let sent = ours.iter().flat_map(|commit| events(commit)).collect();
-    let delivered = accept::insert(tx, None, sent, at, since).await?;
+    let delivered = ingress::insert(tx, None, sent, at, since).await?;
     let mut gated = HashSet::new();
     let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
     if !leaving.is_empty() {
@@ -294,8 +295,8 @@ pub(super) async fn landed(
         .fetch_all(store.readers()?)
         .await?;
     let Some(first) = rows.first() else { return Ok(None) };
-    let at = time(first.try_get("at")?)?;
-    let found = rows.iter().map(|row| row.uuid("run").map(RunId::from));
+    let at = first.time("at")?;
+    let found = rows.iter().map(|row| row.uuid::<RunId>("run"));
     let found = found.collect::<Result<HashSet<_>, _>>()?;
     // One without a trace is not known to be lost; the run's next commit will tell.
     let traced = runs.iter().filter(|commit| !commit.is_traceless());

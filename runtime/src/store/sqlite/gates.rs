@@ -9,21 +9,21 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::database::SqliteStore;
 use super::runs;
-use super::value::{Columns as _, batch, micros, now, uuid};
+use super::value::{batch, micros, now, uuid};
 use crate::flow::{GateState, Opened};
 use crate::id::RunId;
 use crate::store::gated::{
-    ASKING, AllowanceColumns, StandRow, Subject, hold_name, unfinished, waiters, wanted,
+    ASKING, StandRow, Subject, hold_name, read_gate, unfinished, waiters, wanted,
 };
 use crate::store::hints::{Stirred, Work};
 use crate::store::message::CANCEL;
-use crate::store::{Promoted, StoreError};
+use crate::store::read::Columns as _;
+use crate::store::{Readied, StoreError};
 
 /// Says how much runs are ahead that this transaction has made ready, and whether they have gates. Served
 /// by the primary key.
@@ -34,8 +34,7 @@ const SUBJECT: &str = "
             ELSE accepted_at - (asked.value ->> 2) * 1000000 END
     FROM json_each(?1) asked WHERE indelible_runs.id = asked.value ->> 0";
 
-/// A run whose parent holds a slot of the same gate until it ends runs under that one. What was said
-/// before, as the reply was lost, is left as it is. Served by the primary keys.
+/// A run whose parent holds a slot of the same gate until it ends runs under that one. Served by the primary keys.
 const ENTER: &str = "
     INSERT INTO indelible_slots (run_id, gate, app, name, key, hold, place, state, rank, since)
     SELECT run.id, entry.value ->> 'gate', run.app, entry.value ->> 'name', entry.value ->> 'key',
@@ -46,9 +45,7 @@ const ENTER: &str = "
     FROM json_each(?1) entry
     CROSS JOIN indelible_runs run ON run.id = entry.value ->> 'run'
     LEFT JOIN indelible_slots above
-        ON above.run_id = run.parent AND above.gate = entry.value ->> 'gate'
-    WHERE true
-    ON CONFLICT (run_id, gate) DO NOTHING";
+        ON above.run_id = run.parent AND above.gate = entry.value ->> 'gate'";
 
 /// Served by the primary keys.
 const RANK: &str = "
@@ -232,8 +229,7 @@ struct EntryRow<'a> {
     place: usize,
 }
 
-/// Says what runs have to pass, in the transaction that makes them. The app of children is their
-/// parents'.
+/// Says what runs have to pass, in the transaction that makes them.
 pub(super) async fn admit(
     tx: &mut SqliteConnection,
     app: &str,
@@ -307,13 +303,13 @@ pub(super) async fn step_out(
     Ok(())
 }
 
-pub(super) async fn open(store: &SqliteStore, app: &str) -> Result<Promoted, StoreError> {
+pub(super) async fn open(store: &SqliteStore, app: &str) -> Result<Readied, StoreError> {
     let at = now();
     let (some, next): (bool, Option<i64>) =
         sqlx::query_as(LOOK).bind(app).bind(micros(at)).fetch_one(store.readers()?).await?;
     let wait = |next: i64| Duration::from_micros((next - micros(at)).max(0).unsigned_abs());
     if !some {
-        return Ok(Promoted { runs: 0, next: next.map(wait), late: None });
+        return Ok(Readied { runs: 0, next: next.map(wait), late: None });
     }
     let mut tx = store.write().await?;
     let (runs, again) = open_once(&mut tx, app).await?;
@@ -328,7 +324,7 @@ pub(super) async fn open(store: &SqliteStore, app: &str) -> Result<Promoted, Sto
             .1
     };
     tx.commit(Stirred::here(Work::READY).if_any(runs as u64)).await?;
-    Ok(Promoted { runs, next: next.map(wait), late: None })
+    Ok(Readied { runs, next: next.map(wait), late: None })
 }
 
 /// Lets runs through. Gives how many, and whether there is more to do.
@@ -364,7 +360,7 @@ async fn open_once(tx: &mut SqliteConnection, app: &str) -> Result<(usize, bool)
         .fetch_all(&mut *tx)
         .await?;
     let rows = sqlx::query(STANDS).bind(batch(runs)).fetch_all(&mut *tx).await?;
-    let rows = rows.iter().map(stand).collect::<Result<Vec<_>, _>>()?;
+    let rows = rows.iter().map(StandRow::read).collect::<Result<Vec<_>, _>>()?;
     let waiters = waiters(rows);
     let others = waiters.iter().flat_map(|waiter| &waiter.others);
     let others: HashSet<Uuid> = others.filter(|gate| !states.contains_key(gate)).copied().collect();
@@ -382,31 +378,7 @@ async fn states(
     gates: HashSet<Uuid>,
 ) -> Result<HashMap<Uuid, GateState>, StoreError> {
     let rows = sqlx::query(STATES).bind(batch(gates)).fetch_all(tx).await?;
-    rows.iter().map(|row| Ok((row.uuid("id")?, state(row)?))).collect()
-}
-
-fn state(row: &SqliteRow) -> Result<GateState, StoreError> {
-    let allowance = AllowanceColumns {
-        kind: row.try_get("kind")?,
-        most: row.try_get("most")?,
-        period: row.try_get("period")?,
-        burst: row.try_get("burst")?,
-    };
-    let held: i64 = row.try_get("held")?;
-    Ok(GateState {
-        allows: allowance.allowance(),
-        held: held.unsigned_abs(),
-        next: row.time_or_null("until")?,
-    })
-}
-
-fn stand(row: &SqliteRow) -> Result<StandRow, StoreError> {
-    Ok(StandRow {
-        run: row.uuid("run_id")?.into(),
-        rank: row.try_get("rank")?,
-        gate: row.uuid("gate")?,
-        waits: row.try_get("waits")?,
-    })
+    rows.iter().map(|row| Ok((row.uuid("id")?, read_gate(row)?))).collect()
 }
 
 async fn write(

@@ -5,17 +5,17 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 
 use super::database::SqliteStore;
-use super::value::{Columns as _, batch, micros, now};
+use super::value::{batch, micros};
 use super::{gates, runs};
 use crate::id::WorkerId;
 use crate::journal::{Message, MessageId, RunId};
 use crate::store::effects::{Cancel, Settled};
 use crate::store::hints::{Stirred, Work};
-use crate::store::message::{CANCEL, CHILD_ENDED, EVENT, MessageColumns, readable};
+use crate::store::message::{CANCEL, CHILD_ENDED, EVENT, message, readable};
+use crate::store::read::Columns as _;
 use crate::store::{RunStatus, StoreError};
 
 /// What was taken stays, marked, if it is an event (it is not for other waits) or a request to cancel
@@ -41,14 +41,6 @@ const ASK_CHILDREN: &str = "
     FROM json_each(?1) c JOIN indelible_runs child ON child.id = c.value ->> 'child'
     WHERE child.ended_at IS NULL
     ON CONFLICT (run_id, id) DO NOTHING
-    RETURNING run_id";
-
-/// Served by the primary key of runs.
-const ASK: &str = "
-    INSERT INTO indelible_inbox (run_id, id, kind, at, reason)
-    SELECT r.id, asked.value ->> 'id', ?2, ?3, ?4
-    FROM json_each(?1) asked JOIN indelible_runs r ON r.id = asked.value ->> 'run'
-    WHERE r.ended_at IS NULL
     RETURNING run_id";
 
 /// Tells the parents of runs that have ended. Served by the primary key of runs.
@@ -126,12 +118,6 @@ struct SettledRow {
 }
 
 #[derive(Serialize)]
-struct AskRow {
-    run: RunId,
-    id: MessageId,
-}
-
-#[derive(Serialize)]
 struct CancelRow<'a> {
     child: RunId,
     parent: RunId,
@@ -194,24 +180,6 @@ pub(super) async fn tell_of_ends(
     Ok(told)
 }
 
-pub(super) async fn cancel(
-    store: &SqliteStore,
-    runs: &[RunId],
-    reason: &str,
-) -> Result<u64, StoreError> {
-    let mut tx = store.write().await?;
-    let asked: Vec<String> = sqlx::query_scalar(ASK)
-        .bind(batch(runs.iter().map(|run| AskRow { run: *run, id: MessageId::new() })))
-        .bind(CANCEL)
-        .bind(micros(now()))
-        .bind(reason)
-        .fetch_all(&mut *tx)
-        .await?;
-    let stirred = rouse(&mut tx, &asked, &[]).await?;
-    tx.commit(stirred).await?;
-    Ok(asked.len() as u64)
-}
-
 /// Makes those of the runs ready that have messages and that nobody drives: some were told something, and
 /// if they are driven their workers have to look; others have come to rest.
 pub(super) async fn rouse(
@@ -243,7 +211,7 @@ pub(super) async fn messages(
 ) -> Result<Vec<(RunId, Message)>, StoreError> {
     let rows = sqlx::query(MESSAGES).bind(worker.to_string()).bind(EVENT);
     let rows = rows.fetch_all(store.readers()?).await?;
-    let told = rows.iter().map(|row| Ok((row.uuid("run_id")?.into(), message(row))));
+    let told = rows.iter().map(|row| Ok((row.uuid("run_id")?, message(row))));
     told.filter_map(readable).collect()
 }
 
@@ -256,26 +224,11 @@ pub(super) async fn inboxes(
     let mut inboxes = HashMap::<_, Vec<Message>>::new();
     let claimed = sqlx::query(CLAIMED).bind(runs).bind(EVENT).bind(CANCEL);
     for row in &claimed.fetch_all(tx).await? {
-        let run = row.uuid("run_id")?.into();
+        let run = row.uuid("run_id")?;
         match message(row) {
             Ok(message) => inboxes.entry(run).or_default().push(message),
             Err(error) => drop(unreadable.insert(run, error.to_string())),
         }
     }
     Ok(inboxes)
-}
-
-/// Reads a message.
-fn message(row: &SqliteRow) -> Result<Message, StoreError> {
-    MessageColumns {
-        id: row.uuid("id")?,
-        kind: row.try_get("kind")?,
-        at: row.time("at")?,
-        name: row.try_get("name")?,
-        data: row.try_get("data")?,
-        outcome: row.try_get("outcome")?,
-        error: row.try_get("error")?,
-        reason: row.try_get("reason")?,
-    }
-    .message()
 }

@@ -116,7 +116,7 @@ mod tests {
     async fn a_process_that_is_gone_is_noticed(world: World) {
         let elsewhere = world.another().await;
         let worker = worker(program(&[]));
-        elsewhere.join(&worker, HOUR).await.expect("a worker can join");
+        elsewhere.begin_lease(&worker, HOUR).await.expect("a worker can join");
         let run = world.claimed(worker.id).await;
         assert_eq!(world.take_over().await.expect("it lives"), 0);
 
@@ -134,13 +134,13 @@ mod tests {
     async fn a_lease_lasts_as_long_as_its_process() {
         on_sqlite(|world: World| async move {
             let worker = worker(program(&[]));
-            world.store.join(&worker, Duration::ZERO).await.expect("a worker can join");
+            world.store.begin_lease(&worker, Duration::ZERO).await.expect("a worker can join");
             let run = world.claimed(worker.id).await;
             let file = world.database.url().replace("sqlite://", "");
             let link = file.replace("test.db", "link.db");
             std::os::unix::fs::symlink(file, &link).expect("it can be linked");
             let other = open(&format!("sqlite://{link}"), None).await.expect("it opens");
-            assert_eq!(other.take_over(&counted).await.expect("nobody is gone"), 0);
+            assert_eq!(other.take_over_runs(&counted).await.expect("nobody is gone"), 0);
             world.flush(worker.id, &[step(run, 0, "a")]).await.expect("it lives");
             other.close().await;
         })
@@ -151,7 +151,7 @@ mod tests {
     async fn a_lease_is_renewed_and_looked_at_while_the_file_is_locked() {
         on_sqlite(|world: World| async move {
             let worker = world.worker(HOUR).await;
-            let transaction = world.store.begin().await.expect("it begins");
+            let transaction = world.store.begin_transaction().await.expect("it begins");
             let mut renewals = world.store.renewals();
             let renewed = timeout(AT_ONCE, renewals.renew(worker, HOUR)).await;
             renewed.expect("it does not wait").expect("it lives");
@@ -181,11 +181,11 @@ mod tests {
             world.database.execute(refuse).await;
             for _ in 0..3 {
                 let worker = worker(program(&[]));
-                world.store.join(&worker, HOUR).await.expect_err("there is no room");
+                world.store.begin_lease(&worker, HOUR).await.expect_err("there is no room");
             }
             assert_eq!(files(&world), 1);
             world.database.execute("DROP TRIGGER full").await;
-            world.store.leave(first).await.expect("it lives");
+            world.store.end_lease(first).await.expect("it lives");
             assert_eq!(files(&world), 0);
         })
         .await;
@@ -199,7 +199,7 @@ mod tests {
             let refuse = "CREATE TRIGGER full BEFORE DELETE ON indelible_workers
                           BEGIN SELECT RAISE(ABORT, 'there is no room'); END";
             world.database.execute(refuse).await;
-            world.store.leave(first).await.expect_err("there is no room");
+            world.store.end_lease(first).await.expect_err("there is no room");
             world.database.execute("DROP TRIGGER full").await;
             let next = world.worker(HOUR).await;
             assert_eq!(world.take_over().await.expect("it is gone"), 1);

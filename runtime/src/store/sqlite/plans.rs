@@ -6,7 +6,7 @@ use std::str::FromStr;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection};
 
-use super::{batches, flush, inbox, lease, query, route, waits};
+use super::{batches, flush, history, inbox, leases, route, waits};
 use crate::store::conformance::{World, on_sqlite};
 
 const STATEMENTS: [(&str, &str); 20] = [
@@ -21,15 +21,15 @@ const STATEMENTS: [(&str, &str); 20] = [
     ("tell children", inbox::TELL_CHILDREN),
     ("messages", inbox::MESSAGES),
     ("rouse", inbox::ROUSE),
-    ("children", query::CHILDREN),
+    ("children", history::CHILDREN),
     ("drop lines", flush::DROP),
     ("due batches", batches::DUE),
     ("events of batches", batches::EVENTS),
     ("take from batches", batches::TAKE),
     ("close batches", batches::CLOSE),
     ("route", route::OLDEST),
-    ("try blocked events again", lease::UNBLOCK),
-    ("try held runs again", lease::TRY_HELD),
+    ("try blocked events again", leases::UNBLOCK),
+    ("try held runs again", leases::TRY_HELD),
 ];
 
 #[tokio::test]

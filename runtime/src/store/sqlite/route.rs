@@ -1,12 +1,12 @@
 use sqlx::Row as _;
 
 use super::database::SqliteStore;
-use super::value::{Columns as _, batch, now};
+use super::value::{batch, now};
 use super::waits::EventKey;
 use super::{batches, checks, inbox, runs, waits};
-use crate::payload::Payload;
 use crate::store::admitted::{Admitted, Blocked};
 use crate::store::hints::{Stirred, Work};
+use crate::store::read::Columns as _;
 use crate::store::{Deliveries, Router, StoreError, StoredEvent};
 
 /// The oldest deliveries, each with the parts that are not this router's. Served by
@@ -56,15 +56,9 @@ pub(super) async fn route(
     let (mut admitted, mut keys) = (Admitted::default(), Vec::new());
     let (mut routed, mut others) = (Vec::new(), Vec::new());
     for row in &rows {
-        let event = StoredEvent {
-            id: row.uuid("id")?.into(),
-            name: row.try_get("name")?,
-            data: Payload::stored(row.try_get::<String, _>("data")?),
-            accepted_at: row.time("accepted_at")?,
-            part: row.try_get("part")?,
-        };
+        let event = StoredEvent::read(row)?;
         routed.push(row.try_get::<i64, _>("seq")?);
-        let left: Vec<String> = row.texts("others")?;
+        let left = row.texts("others")?;
         others.extend(left.into_iter().map(|part| (event.id, part)));
         let routing = router(&event);
         keys.extend(EventKey::all_of(event.id, &routing.keys));

@@ -1,5 +1,7 @@
 //! What several concerns do with runs.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::Sqlite;
@@ -8,15 +10,24 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::value::{batch, micros};
 use super::{gates, waits};
+use crate::flow::NewRun;
 use crate::journal::{Child, RunId};
 use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{NewRun, RunStatus, StoreError};
+use crate::store::{RunStatus, StoreError};
+
+/// The columns that every run has as it is made.
+macro_rules! columns {
+    () => {
+        "id, app, workflow, status, input, seed, rank, accepted_at, since"
+    };
+}
+pub(super) use columns;
 
 /// A statement for [`start`]: the rows of the `$new` query become runs.
 ///
-/// Every run has the columns that are listed here, and those of `$further`. Of a run that is there
-/// already `$conflict` says what happens, and without it the statement fails.
+/// Every run has the [`columns`], and those of `$further`; `$new` has them under the same names. Of a
+/// run that is there already `$conflict` says what happens, and without it the statement fails.
 macro_rules! started {
     ($new:literal, $further:literal $(, $conflict:literal)?) => {
         concat!(
@@ -25,11 +36,14 @@ macro_rules! started {
             $new,
             "
     )
-    INSERT INTO indelible_runs
-        (id, app, workflow, status, input, seed, rank, accepted_at, since, ",
+    INSERT INTO indelible_runs (",
+            $crate::store::sqlite::runs::columns!(),
+            ", ",
             $further,
             ")
-    SELECT id, app, workflow, status, input, seed, rank, accepted_at, since, ",
+    SELECT ",
+            $crate::store::sqlite::runs::columns!(),
+            ", ",
             $further,
             "
     FROM new WHERE true",
@@ -148,9 +162,10 @@ pub(super) async fn insert<'a>(
         return Ok(Stirred::nothing());
     }
     let new = sqlx::query_scalar(INSERT).bind(app).bind(RunStatus::Queued.name()).bind(batch(rows));
-    start(tx, new).await?;
+    let started: HashSet<String> = start(tx, new).await?.into_iter().collect();
     let runs = || runs.iter().map(|(run, _)| *run);
-    gates::admit(tx, app, &Subject::among(runs())).await?;
+    let new = runs().filter(|run| started.contains(&run.id.to_string()));
+    gates::admit(tx, app, &Subject::among(new)).await?;
     let cancels = runs().map(|run| (run.id, &*run.cancels));
     waits::begin_with_runs(tx, cancels, true).await?;
     Ok(Stirred::here(Work::READY))

@@ -9,8 +9,9 @@ use super::database::SqliteStore;
 use super::flush::flush_in;
 use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord};
+use crate::machine::RunCommit;
 use crate::step::{Connection, Rollback};
-use crate::store::{Concluded, RunCommit, StoreError};
+use crate::store::{Concluded, StoreError};
 
 pub(super) async fn begin(store: &SqliteStore) -> Result<Connection, StoreError> {
     let turn = store.turn.clone().acquire_owned().await.ok();

@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use crate::store::StoreError;
+use crate::store::read::{Columns, narrow};
 
 /// The time now, to the microsecond: as exact as what is stored.
 pub(super) fn now() -> Timestamp {
@@ -36,33 +37,30 @@ pub(super) fn batch<T: Serialize>(rows: impl IntoIterator<Item = T>) -> String {
     serde_json::to_string(&rows).expect("rows are made of strings and numbers")
 }
 
-/// Reads columns by name.
-pub(super) trait Columns {
-    fn time(&self, column: &str) -> Result<Timestamp, StoreError>;
-    fn time_or_null(&self, column: &str) -> Result<Option<Timestamp>, StoreError>;
-    fn uuid(&self, column: &str) -> Result<Uuid, StoreError>;
-    fn uuid_or_null(&self, column: &str) -> Result<Option<Uuid>, StoreError>;
-    /// A list of texts in JSON.
-    fn texts(&self, column: &str) -> Result<Vec<String>, StoreError>;
-}
-
 impl Columns for SqliteRow {
-    fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
-        time(self.try_get(column)?)
+    fn text_or_null(&self, column: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.try_get(column)?)
+    }
+
+    fn number_or_null<T: TryFrom<i64>>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        let number: Option<i64> = self.try_get(column)?;
+        number.map(|number| narrow(column, number)).transpose()
     }
 
     fn time_or_null(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
         self.try_get::<Option<i64>, _>(column)?.map(time).transpose()
     }
 
-    fn uuid(&self, column: &str) -> Result<Uuid, StoreError> {
-        uuid(self.try_get(column)?)
+    fn uuid_or_null<T: From<Uuid>>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        let uuid = self.try_get::<Option<&str>, _>(column)?.map(uuid).transpose()?;
+        Ok(uuid.map(T::from))
     }
 
-    fn uuid_or_null(&self, column: &str) -> Result<Option<Uuid>, StoreError> {
-        self.try_get::<Option<&str>, _>(column)?.map(uuid).transpose()
+    fn flag(&self, column: &str) -> Result<bool, StoreError> {
+        Ok(self.try_get(column)?)
     }
 
+    /// A list in JSON.
     fn texts(&self, column: &str) -> Result<Vec<String>, StoreError> {
         serde_json::from_str(self.try_get(column)?)
             .map_err(|error| StoreError::Corrupt(format!("`{column}`: {error}")))

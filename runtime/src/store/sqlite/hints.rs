@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use sqlx::{Row as _, SqlitePool};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::debug;
@@ -15,8 +16,8 @@ use super::database::SqliteStore;
 use super::file::DatabaseFile;
 use super::value::{batch, micros, now, uuid};
 use crate::id::RunId;
-use crate::store::StoreError;
 use crate::store::hints::{Hints, Rounds, Work};
+use crate::store::{Hearing, StoreError};
 
 /// How soon another process's commit is noticed.
 const INTERVAL: Duration = Duration::from_millis(5);
@@ -66,27 +67,38 @@ impl ToDo {
     }
 }
 
-/// Begins to listen for an app, once.
-pub(super) async fn begin(store: &SqliteStore, app: &str, poll: Duration) {
-    let begin = async || {
-        let mut changes = Changes {
-            file: store.file.clone(),
-            log: Log::of(store.file.path()),
-            writer: store.writer.clone(),
-            readers: store.readers.clone(),
-            hints: store.hints.clone(),
-            app: app.to_owned(),
-            version: None,
-            to_do: ToDo::default(),
-            rounds: Rounds::default(),
+#[async_trait]
+impl Hearing for SqliteStore {
+    fn hints(&self) -> &Arc<Hints> {
+        &self.hints
+    }
+
+    async fn listen(&self, app: &str, poll: Duration) {
+        let begin = async || {
+            let mut changes = Changes {
+                file: self.file.clone(),
+                log: Log::of(self.file.path()),
+                writer: self.writer.clone(),
+                readers: self.readers.clone(),
+                hints: self.hints.clone(),
+                app: app.to_owned(),
+                version: None,
+                to_do: ToDo::default(),
+                rounds: Rounds::default(),
+            };
+            // What was there before is looked at by whoever begins.
+            if let Err(error) = changes.look().await {
+                debug!(%error, "the file could not be asked whether it has changed");
+            }
+            tokio::spawn(changes.follow(poll)).abort_handle()
         };
-        // What was there before is looked at by whoever begins.
-        if let Err(error) = changes.look().await {
-            debug!(%error, "the file could not be asked whether it has changed");
-        }
-        tokio::spawn(changes.follow(poll)).abort_handle()
-    };
-    store.listening.0.get_or_init(begin).await;
+        self.listening.0.get_or_init(begin).await;
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
 }
 
 struct Changes {

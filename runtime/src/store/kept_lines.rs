@@ -1,112 +1,14 @@
-//! What operators do to runs: which lines of a journal a run keeps that begins again in the middle.
+//! Which lines of a journal a run keeps that begins again in the middle.
 //!
 //! A line is kept with what it rests on: of a step that was not over by then only a sleep is left
 //! standing, as the world knows of nothing else any more. The body comes to such a step again and
 //! begins it anew.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fmt;
-
-use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::error_column::error_record;
-use super::{RunStatus, StoreError};
-use crate::journal::{ErrorKind, ErrorRecord, RunId, StateKey, TransitionKind};
-use crate::payload::Payload;
-
-/// What an operator did to a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Intervention {
-    /// When, by the database's clock.
-    pub at: Timestamp,
-    /// What was done.
-    pub verb: Verb,
-}
-
-/// The kinds of [`Intervention`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Verb {
-    /// It failed before and was resumed with [`Client::retry`](crate::Client::retry).
-    Retried,
-    /// It is a fork: it began with a part of another run's journal.
-    Forked {
-        /// The other run.
-        source: RunId,
-        /// The state before which it begins.
-        state: String,
-    },
-    /// It is a replay: it began with another run's trigger.
-    Replayed {
-        /// The other run.
-        source: RunId,
-    },
-}
-
-impl fmt::Display for Verb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Retried => f.write_str("retried"),
-            Self::Forked { source, state } => write!(f, "forked from {source} before `{state}`"),
-            Self::Replayed { source } => write!(f, "replayed from {source}"),
-        }
-    }
-}
-
-/// An intervention as it was read.
-pub(super) struct InterventionColumns {
-    pub(super) at: Timestamp,
-    pub(super) verb: String,
-    pub(super) source: Option<RunId>,
-    pub(super) state: Option<String>,
-}
-
-impl InterventionColumns {
-    pub(super) fn intervention(self) -> Result<Intervention, StoreError> {
-        let Self { at, verb, source, state } = self;
-        let verb = match (verb.as_str(), source, state) {
-            (RETRIED, ..) => Verb::Retried,
-            (FORKED, Some(source), Some(state)) => Verb::Forked { source, state },
-            (REPLAYED, Some(source), _) => Verb::Replayed { source },
-            _ => return Err(StoreError::Corrupt(format!("an intervention: `{verb}`"))),
-        };
-        Ok(Intervention { at, verb })
-    }
-}
-
-/// A run to be started from a part of another's journal.
-#[derive(Debug, Clone)]
-pub(crate) struct Fork {
-    pub(crate) source: RunId,
-    pub(crate) id: RunId,
-    /// A state, or the key of one occurrence of it.
-    pub(crate) state: String,
-}
-
-/// A run to be started as another was.
-#[derive(Debug, Clone)]
-pub(crate) struct Replay {
-    pub(crate) source: RunId,
-    pub(crate) id: RunId,
-    pub(crate) seed: Uuid,
-    /// In place of the other's.
-    pub(crate) input: Option<Payload>,
-}
-
-/// Why a run was left as it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// There is no such run.
-    Unknown,
-    /// It stands where this cannot be done to it.
-    Standing(RunStatus),
-    /// It has begun to undo what it did.
-    Undone,
-    /// It has not recorded that state; these it has.
-    NoSuchState(Vec<String>),
-}
+use super::{Refusal, RunStatus, StoreError};
+use crate::journal::{ErrorKind, ErrorRecord, StateKey, TransitionKind};
 
 /// A line of a journal, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,11 +26,6 @@ impl Line {
         matches!(self.transition, Succeeded | Failed | Carried | Abandoned)
     }
 }
-
-/// How the verbs are named in the store.
-pub(super) const RETRIED: &str = "retried";
-pub(super) const FORKED: &str = "forked";
-pub(super) const REPLAYED: &str = "replayed";
 
 /// Which lines a failed run loses that is retried, if it can be. What was undone is not taken up
 /// again: the outcomes before it no longer hold.

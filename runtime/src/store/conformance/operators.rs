@@ -9,12 +9,11 @@ use super::world::{
 };
 use super::{StoppedClock, World};
 use crate::event::EventId;
+use crate::flow::NewRun;
 use crate::id::WorkerId;
 use crate::journal::{Change, Entry, ErrorKind, ErrorRecord, RunId};
-use crate::machine::End;
-use crate::store::{
-    Fork, NewEvent, NewRun, Refusal, Replay, RunCommit, RunQuery, RunStatus, Then, Verb,
-};
+use crate::machine::{End, RunCommit, Then};
+use crate::store::{Fork, NewEvent, Refusal, Replay, RunQuery, RunStatus, Verb};
 
 fn failed(key: &str) -> Entry {
     let error = ErrorRecord::new(ErrorKind::Error, "no");
@@ -62,7 +61,7 @@ fn replay(source: RunId) -> Replay {
 pub(super) async fn a_failed_run_is_retried_from_where_it_failed(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.driven(worker, vec![done("a"), failed("b")], failing("b")).await;
-    assert_eq!(world.store.retry(&[run], &uncancelled).await.expect("it answers"), [Ok(())]);
+    assert_eq!(world.store.retry_runs(&[run], &uncancelled).await.expect("it answers"), [Ok(())]);
 
     let record = world.store.run(run).await.expect("it answers").expect("it is there");
     assert_eq!((record.status, record.ended_at, record.error), (RunStatus::Queued, None, None));
@@ -97,7 +96,7 @@ pub(super) async fn a_retried_run_has_taken_what_it_had_taken(world: World) {
     let last = commit(run, 3, vec![received("paid#1", second), failed("b")], failing("b"));
     world.flush(worker, &[RunCommit { taken: vec![message], ..last }]).await.expect("it is ours");
 
-    world.store.retry(&[run], &uncancelled).await.expect("it answers");
+    world.store.retry_runs(&[run], &uncancelled).await.expect("it answers");
     world.claim(worker, 1).await;
     let again = commit(run, 4, vec![wait("paid#2", 1)], Then::Continue);
     world.flush(worker, &[again]).await.expect("it is ours");
@@ -118,7 +117,7 @@ pub(super) async fn a_retried_wait_finds_the_event_that_it_had_taken(world: Worl
     let last = commit(run, 1, vec![failed("b"), received("paid", event)], failing("b"));
     world.flush(worker, &[RunCommit { taken: vec![message], ..last }]).await.expect("it is ours");
 
-    world.store.retry(&[run], &uncancelled).await.expect("it answers");
+    world.store.retry_runs(&[run], &uncancelled).await.expect("it answers");
     world.claim(worker, 1).await;
     assert_eq!(world.keys(run).await, [""; 0]);
     let again = commit(run, 0, vec![wait("paid", 1)], Then::Continue);
@@ -131,8 +130,11 @@ pub(super) async fn only_a_failed_run_is_retried(world: World) {
     let completed = world.driven(worker, vec![done("a")], completed()).await;
     let running = world.claimed(worker).await;
     let unknown = RunId::new();
-    let answers =
-        world.store.retry(&[completed, running, unknown], &uncancelled).await.expect("it answers");
+    let answers = world
+        .store
+        .retry_runs(&[completed, running, unknown], &uncancelled)
+        .await
+        .expect("it answers");
     let expected = [
         Err(Refusal::Standing(RunStatus::Completed)),
         Err(Refusal::Standing(RunStatus::Running)),
@@ -149,8 +151,10 @@ pub(super) async fn two_retries_at_once_are_one(world: World) {
     for _ in 0..10 {
         let run = world.driven(worker, vec![done("a"), failed("b")], failing("b")).await;
         let runs = [run];
-        let (one, two) =
-            tokio::join!(world.store.retry(&runs, &uncancelled), other.retry(&runs, &uncancelled));
+        let (one, two) = tokio::join!(
+            world.store.retry_runs(&runs, &uncancelled),
+            other.retry_runs(&runs, &uncancelled)
+        );
         let answers = [one.expect("it answers").remove(0), two.expect("it answers").remove(0)];
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
         assert!(answers.contains(&Err(Refusal::Standing(RunStatus::Queued))), "{answers:?}");
@@ -172,14 +176,15 @@ pub(super) async fn different_verbs_at_once_each_do_what_they_say(world: World) 
             let mut jitter = jitter.split();
             async move {
                 jitter.pass().await;
-                let forked = other.fork(&fork, &uncancelled).await.expect("it answers");
-                let cancelled = other.cancel(run, "enough").await.expect("it answers");
-                let replayed = other.replay(&[replay], &uncancelled).await.expect("it answers");
+                let forked = other.fork_run(&fork, &uncancelled).await.expect("it answers");
+                let cancelled = other.cancel_run(run, "enough").await.expect("it answers");
+                let replayed =
+                    other.replay_runs(&[replay], &uncancelled).await.expect("it answers");
                 (forked, cancelled, replayed[0].clone())
             }
         });
         jitter.pass().await;
-        let retried = world.store.retry(&[run], &uncancelled).await.expect("it answers");
+        let retried = world.store.retry_runs(&[run], &uncancelled).await.expect("it answers");
         let (forked, cancelled, replayed) = beginning.await.expect("it does not panic");
         assert_eq!(retried, [Ok(())], "round {round}");
 
@@ -224,7 +229,10 @@ pub(super) async fn a_retried_child_can_fail_again(world: World) {
         assert_eq!(ids(&world.claim(worker, 10).await), [id]);
         world.flush(worker, &[commit(id, 0, vec![failed("a")], failing("a"))]).await.expect("ours");
         assert_eq!(world.inbox(worker, parent).await.len(), 1, "the parent is told once");
-        assert_eq!(world.store.retry(&[id], &uncancelled).await.expect("it answers"), [Ok(())]);
+        assert_eq!(
+            world.store.retry_runs(&[id], &uncancelled).await.expect("it answers"),
+            [Ok(())]
+        );
     }
 }
 
@@ -235,12 +243,15 @@ pub(super) async fn verbs_of_one_microsecond_are_listed_in_their_order(world: Wo
     let run = world.driven(worker, vec![failed("a")], failing("a")).await;
     let replay = replay(run);
     let id = replay.id;
-    let replayed = world.store.replay(&[replay], &uncancelled).await.expect("it answers");
+    let replayed = world.store.replay_runs(&[replay], &uncancelled).await.expect("it answers");
     assert_eq!(replayed, [Ok(())]);
     for _ in 0..2 {
         assert_eq!(ids(&world.claim(worker, 10).await), [id]);
         world.flush(worker, &[commit(id, 0, vec![failed("a")], failing("a"))]).await.expect("ours");
-        assert_eq!(world.store.retry(&[id], &uncancelled).await.expect("it answers"), [Ok(())]);
+        assert_eq!(
+            world.store.retry_runs(&[id], &uncancelled).await.expect("it answers"),
+            [Ok(())]
+        );
     }
     let known = world.store.interventions(id).await.expect("it answers");
     assert!(known.iter().all(|intervention| intervention.at == known[0].at), "{known:?}");
@@ -259,7 +270,7 @@ pub(super) async fn a_fork_has_the_journal_before_a_state(world: World) {
         [("a", &[][..]), ("b", &["a"]), ("b#1", &["a", "b"]), ("c", &["a", "b", "b#1"])]
     {
         let fork = fork(run, state);
-        assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
+        assert_eq!(world.store.fork_run(&fork, &uncancelled).await.expect("it answers"), Ok(()));
         let claimed = world.claim(worker, 10).await;
         assert_eq!(ids(&claimed), [fork.id]);
         let origin = &claimed[0].origin;
@@ -293,12 +304,12 @@ pub(super) async fn a_fork_goes_back_to_where_a_loop_began(world: World) {
     let late = ["before", "a", "b", "loop", "a"];
     for (state, expected) in [("b", &["before"][..]), ("loop", &["before"]), ("c", &late)] {
         let fork = fork(run, state);
-        assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
+        assert_eq!(world.store.fork_run(&fork, &uncancelled).await.expect("it answers"), Ok(()));
         assert_eq!(world.keys(fork.id).await, expected, "forked at `{state}`");
     }
     let source = world.store.journal(run).await.expect("it answers");
     let fork = fork(run, "c");
-    assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
+    assert_eq!(world.store.fork_run(&fork, &uncancelled).await.expect("it answers"), Ok(()));
     let copied = world.store.journal(fork.id).await.expect("it answers");
     assert_eq!(copied[3].transition, source[3].transition);
 }
@@ -313,7 +324,7 @@ pub(super) async fn a_fork_has_taken_what_its_part_of_the_journal_has(world: Wor
 
     for (state, messages) in [("b", 0), ("paid", 1)] {
         let fork = fork(run, state);
-        assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
+        assert_eq!(world.store.fork_run(&fork, &uncancelled).await.expect("it answers"), Ok(()));
         world.claim(worker, 1).await;
         let again = commit(fork.id, 3, vec![wait("paid#1", 1)], Then::Continue);
         world.flush(worker, &[again]).await.expect("it is ours");
@@ -325,10 +336,10 @@ pub(super) async fn a_fork_names_the_states_that_there_are(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.driven(worker, vec![done("a"), done("b"), done("b#1")], completed()).await;
     let states = ["a", "b"].map(ToOwned::to_owned).to_vec();
-    let forked = world.store.fork(&fork(run, "c"), &uncancelled).await.expect("it answers");
+    let forked = world.store.fork_run(&fork(run, "c"), &uncancelled).await.expect("it answers");
     assert_eq!(forked, Err(Refusal::NoSuchState(states)));
     let unknown =
-        world.store.fork(&fork(RunId::new(), "a"), &uncancelled).await.expect("it answers");
+        world.store.fork_run(&fork(RunId::new(), "a"), &uncancelled).await.expect("it answers");
     assert_eq!(unknown, Err(Refusal::Unknown));
 }
 
@@ -336,7 +347,7 @@ pub(super) async fn a_fork_of_a_run_in_progress_leaves_it_alone(world: World) {
     let worker = world.worker(HOUR).await;
     let run = world.driven(worker, vec![done("a"), done("b")], Then::Continue).await;
     let fork = fork(run, "b");
-    assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
+    assert_eq!(world.store.fork_run(&fork, &uncancelled).await.expect("it answers"), Ok(()));
     let next = [step(run, 2, "c")];
     assert_eq!(world.flush(worker, &next).await.expect("it is ours").evicted, []);
     assert_eq!(world.keys(run).await, ["a", "b", "c"]);
@@ -345,15 +356,18 @@ pub(super) async fn a_fork_of_a_run_in_progress_leaves_it_alone(world: World) {
 
 pub(super) async fn a_replay_begins_with_the_same_input_or_another(world: World) {
     let run = NewRun::new(ORDER, None, json(r#"{"no":1}"#));
-    world.store.start(APP, std::slice::from_ref(&run)).await.expect("it starts");
+    world.store.start_runs(APP, std::slice::from_ref(&run)).await.expect("it starts");
     let worker = world.worker(HOUR).await;
     world.claim(worker, 1).await;
     world.flush(worker, &[commit(run.id, 0, vec![done("a")], completed())]).await.expect("ours");
 
     let same = replay(run.id);
     let other = Replay { input: Some(json(r#"{"no":2}"#)), ..replay(run.id) };
-    let answers =
-        world.store.replay(&[same.clone(), other.clone()], &uncancelled).await.expect("it answers");
+    let answers = world
+        .store
+        .replay_runs(&[same.clone(), other.clone()], &uncancelled)
+        .await
+        .expect("it answers");
     assert_eq!(answers, [Ok(()), Ok(())]);
     let mut claimed = world.claim(worker, 10).await;
     claimed.sort_by_key(|run| run.origin.trigger.run);
@@ -378,8 +392,8 @@ pub(super) async fn what_is_made_of_a_run_is_found_by_the_same(world: World) {
     let source = world.store.run(run).await.expect("it answers").expect("it is there");
 
     let (fork, replays) = (fork(run, "a"), [replay(run), replay(nameless)]);
-    assert_eq!(world.store.fork(&fork, &uncancelled).await.expect("it answers"), Ok(()));
-    let answers = world.store.replay(&replays, &uncancelled).await.expect("it answers");
+    assert_eq!(world.store.fork_run(&fork, &uncancelled).await.expect("it answers"), Ok(()));
+    let answers = world.store.replay_runs(&replays, &uncancelled).await.expect("it answers");
     assert_eq!(answers, [Ok(()), Ok(())]);
     let attribute = Some(("customer".to_owned(), "7".to_owned()));
     let named = RunQuery { attribute, ..RunQuery::default() };
@@ -395,7 +409,7 @@ pub(super) async fn only_what_is_over_is_replayed(world: World) {
     let over = world.driven(worker, Vec::new(), completed()).await;
     let running = world.claimed(worker).await;
     let asked = [replay(running), replay(over), replay(RunId::new())];
-    let answers = world.store.replay(&asked, &uncancelled).await.expect("it answers");
+    let answers = world.store.replay_runs(&asked, &uncancelled).await.expect("it answers");
     let expected = [Err(Refusal::Standing(RunStatus::Running)), Ok(()), Err(Refusal::Unknown)];
     assert_eq!(answers, expected);
     assert_eq!(ids(&world.claim(worker, 10).await), [asked[1].id]);
@@ -406,7 +420,7 @@ pub(super) async fn many_runs_are_cancelled_at_once(world: World) {
     let over = world.driven(worker, Vec::new(), completed()).await;
     let mut runs = world.start(3).await;
     runs.push(over);
-    assert_eq!(world.store.cancel_all(&runs, "enough").await.expect("it answers"), 3);
+    assert_eq!(world.store.cancel_runs(&runs, "enough").await.expect("it answers"), 3);
     let claimed = world.claim(worker, 10).await;
     assert_eq!(ids(&claimed), runs[..3]);
     assert!(claimed.iter().all(|run| run.inbox.len() == 1));
@@ -417,10 +431,14 @@ pub(super) async fn runs_are_found_by_what_is_known_of_them(world: World) {
     let worker = world.worker(Duration::from_secs(60)).await;
     let direct = world.driven(worker, Vec::new(), completed()).await;
     let other = NewRun::new("on-refund", None, json("{}"));
-    world.store.start(APP, std::slice::from_ref(&other)).await.expect("it starts");
-    world.store.start("bank", &[NewRun::new(ORDER, None, json("{}"))]).await.expect("it starts");
+    world.store.start_runs(APP, std::slice::from_ref(&other)).await.expect("it starts");
+    world
+        .store
+        .start_runs("bank", &[NewRun::new(ORDER, None, json("{}"))])
+        .await
+        .expect("it starts");
     let event: NewEvent = super::world::event(super::world::PLACED, r#"{"no":1}"#);
-    world.store.accept(None, std::slice::from_ref(&event)).await.expect("it is accepted");
+    world.store.accept_events(None, std::slice::from_ref(&event)).await.expect("it is accepted");
     route(&*world.store).await;
     let triggered = ids(&claim(&*world.store, worker, 10).await.expect("it lives"))[0];
 

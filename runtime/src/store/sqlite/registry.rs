@@ -1,3 +1,4 @@
+use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
 
 use super::database::SqliteStore;
@@ -5,7 +6,9 @@ use super::value::{batch, micros, now};
 use super::{runs, workers};
 use crate::store::gated::AllowanceColumns;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Registration, RunStatus, StoreError, Stranded};
+use crate::store::{
+    Recorded, Registration, Registry, RunStatus, StoreError, Stranded, StrandedRuns,
+};
 use crate::workflow::Declared;
 
 /// Deliveries of what [`UNSUBSCRIBE`] is about to remove.
@@ -100,6 +103,40 @@ const SCHEDULE: &str = "
     FROM json_each(?2) WHERE true
     ON CONFLICT DO NOTHING";
 
+/// Served by the primary key.
+const SHAPE: &str = "SELECT shape FROM indelible_workflows WHERE app = ?1 AND id = ?2";
+
+/// Served by the primary key.
+const RESHAPE: &str = "UPDATE indelible_workflows SET shape = ?3 WHERE app = ?1 AND id = ?2";
+
+/// Served by `indelible_runs_by_status` and the primary key of the journal.
+const RECORDED: &str = "
+    SELECT line.key, count(DISTINCT run.id) AS runs, min(run.id) AS example
+    FROM indelible_runs run JOIN indelible_journal line ON line.run_id = run.id
+    WHERE run.app = ?1 AND run.status IN (SELECT value FROM json_each(?2)) AND run.workflow = ?3
+    GROUP BY line.key";
+
+/// What living workers drive: there is one row a process. Then all unfinished runs, by
+/// `indelible_runs_by_status`: for an operator who asks.
+const STRANDED_RUNS: &str = "
+    WITH driven AS MATERIALIZED (
+        SELECT DISTINCT d.value ->> 'workflow' AS workflow, d.value ->> 'shape' AS shape
+        FROM indelible_workers w, json_each(w.drives) d
+        WHERE w.app = ?1 AND w.id IN (SELECT value FROM json_each(?3))
+    ),
+    standing AS (
+        SELECT workflow, shape, count(*) AS runs, min(id) AS example
+        FROM indelible_runs
+        WHERE app = ?1 AND status IN (SELECT value FROM json_each(?2)) GROUP BY workflow, shape
+    )
+    SELECT workflow, shape, runs, example FROM standing
+    WHERE NOT EXISTS (
+        SELECT 1 FROM driven
+        WHERE driven.workflow = standing.workflow
+          AND (driven.shape IS NULL OR standing.shape IS NULL OR driven.shape = standing.shape)
+    )
+    ORDER BY workflow, example";
+
 /// What a limit allows from now on. Gives those that allow something else than before.
 const DECLARE: &str = "
     INSERT INTO indelible_limits (app, name, kind, most, period, burst)
@@ -126,55 +163,90 @@ const REOPEN: &str = "
     SELECT DISTINCT app, gate FROM indelible_slots
     WHERE app = ?1 AND name IN (SELECT value FROM json_each(?2)) AND state = 'waits'";
 
-pub(super) async fn register(
-    store: &SqliteStore,
-    registration: &Registration,
-) -> Result<Vec<Stranded>, StoreError> {
-    let Registration { app, workflows, .. } = registration;
-    let parts = batch(registration.parts());
-    let schedules = batch(registration.schedule_names());
-    let mut tx = store.write().await?;
-    let living = batch(workers::living(&store.lives, &mut *tx).await?);
-    let before = [
-        (FORGET_DELIVERIES, &parts),
-        (UNSUBSCRIBE, &parts),
-        (FORGET_WORKFLOWS, &batch(workflows)),
-        (BEGIN_ANEW, &schedules),
-    ];
-    for (statement, own) in before {
-        sqlx::query(statement).bind(app).bind(own).bind(&living).execute(&mut *tx).await?;
+#[async_trait]
+impl Registry for SqliteStore {
+    async fn register_app(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
+        let Registration { app, workflows, .. } = registration;
+        let parts = batch(registration.parts());
+        let schedules = batch(registration.schedule_names());
+        let mut tx = self.write().await?;
+        let living = batch(workers::living(&self.lives, &mut *tx).await?);
+        let before = [
+            (FORGET_DELIVERIES, &parts),
+            (UNSUBSCRIBE, &parts),
+            (FORGET_WORKFLOWS, &batch(workflows)),
+            (BEGIN_ANEW, &schedules),
+        ];
+        for (statement, own) in before {
+            sqlx::query(statement).bind(app).bind(own).bind(&living).execute(&mut *tx).await?;
+        }
+        let unblocked = sqlx::query(UNBLOCK).bind(app).bind(&parts).execute(&mut *tx).await?;
+        sqlx::query(FORGET_BLOCKED).bind(app).bind(&parts).execute(&mut *tx).await?;
+        complete(&mut tx, registration).await?;
+        sqlx::query(FORGET_SCHEDULES)
+            .bind(app)
+            .bind(&schedules)
+            .bind(&living)
+            .execute(&mut *tx)
+            .await?;
+        let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
+            .bind(app)
+            .bind(batch(RunStatus::unfinished()))
+            .bind(batch(workflows))
+            .fetch_all(&mut *tx)
+            .await?;
+        let held: Vec<String> = sqlx::query_scalar(TRY_HELD)
+            .bind(app)
+            .bind(RunStatus::Held.name())
+            .bind(batch(workflows))
+            .fetch_all(&mut *tx)
+            .await?;
+        let tried = runs::ready(&mut tx, &held).await?;
+        let stirred = Stirred::here(Work::DELIVERIES)
+            .if_any(unblocked.rows_affected())
+            .and(declare(&mut tx, app, &registration.limits, &living).await?)
+            .and(Stirred::here(Work::READY).if_any(tried));
+        tx.commit(stirred).await?;
+        Ok(stranded
+            .into_iter()
+            .map(|(workflow, runs)| Stranded { workflow, runs: runs.unsigned_abs() })
+            .collect())
     }
-    let unblocked = sqlx::query(UNBLOCK).bind(app).bind(&parts).execute(&mut *tx).await?;
-    sqlx::query(FORGET_BLOCKED).bind(app).bind(&parts).execute(&mut *tx).await?;
-    complete(&mut tx, registration).await?;
-    sqlx::query(FORGET_SCHEDULES)
-        .bind(app)
-        .bind(&schedules)
-        .bind(&living)
-        .execute(&mut *tx)
-        .await?;
-    let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
-        .bind(app)
-        .bind(batch(RunStatus::unfinished()))
-        .bind(batch(workflows))
-        .fetch_all(&mut *tx)
-        .await?;
-    let held: Vec<String> = sqlx::query_scalar(TRY_HELD)
-        .bind(app)
-        .bind(RunStatus::Held.name())
-        .bind(batch(workflows))
-        .fetch_all(&mut *tx)
-        .await?;
-    let tried = runs::ready(&mut tx, &held).await?;
-    let stirred = Stirred::here(Work::DELIVERIES)
-        .if_any(unblocked.rows_affected())
-        .and(declare(&mut tx, app, &registration.limits, &living).await?)
-        .and(Stirred::here(Work::READY).if_any(tried));
-    tx.commit(stirred).await?;
-    Ok(stranded
-        .into_iter()
-        .map(|(workflow, runs)| Stranded { workflow, runs: runs.unsigned_abs() })
-        .collect())
+
+    async fn reshape_workflow(
+        &self,
+        app: &str,
+        workflow: &str,
+        shape: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let mut tx = self.write().await?;
+        let before: Option<Option<String>> =
+            sqlx::query_scalar(SHAPE).bind(app).bind(workflow).fetch_optional(&mut *tx).await?;
+        sqlx::query(RESHAPE).bind(app).bind(workflow).bind(shape).execute(&mut *tx).await?;
+        tx.commit(Stirred::nothing()).await?;
+        Ok(before.flatten())
+    }
+
+    async fn recorded_lines(&self, app: &str, workflow: &str) -> Result<Vec<Recorded>, StoreError> {
+        let rows = sqlx::query(RECORDED)
+            .bind(app)
+            .bind(batch(RunStatus::unfinished()))
+            .bind(workflow)
+            .fetch_all(self.readers()?)
+            .await?;
+        rows.iter().map(Recorded::read).collect()
+    }
+
+    async fn stranded_runs(&self, app: &str) -> Result<Vec<StrandedRuns>, StoreError> {
+        let living = workers::living(&self.lives, self.readers()?).await?;
+        let rows = sqlx::query(STRANDED_RUNS)
+            .bind(app)
+            .bind(batch(RunStatus::unfinished()))
+            .bind(batch(living))
+            .fetch_all(self.readers()?)
+            .await?;
+        rows.iter().map(StrandedRuns::read).collect()
+    }
 }
 
 /// Says what limits allow from now on.

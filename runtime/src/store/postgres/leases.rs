@@ -1,19 +1,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::database::{Database, Link, again};
 use super::queue::released;
-use super::value::Columns as _;
-use super::{neighbours, register};
+use super::{PostgresStore, claim, neighbours, registry};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Judge, Orphan, Renewals, RunStatus, Standing, StoreError, Worker};
+use crate::store::{
+    Claim, Claimed, Judge, Leases, Orphan, Renewals, RunStatus, Standing, StoreError, Worker,
+};
 
 const JOIN: &str = "
     INSERT INTO indelible.workers
@@ -112,47 +111,103 @@ pub(super) const TRY_HELD: &str = concat!(
     SELECT app FROM released"
 );
 
-pub(super) async fn join(
-    database: &Database,
-    worker: &Worker,
-    lease: Duration,
-) -> Result<Instant, StoreError> {
-    let mut tx = database.begin().await?;
-    register::complete(&mut tx, &worker.registration).await?;
-    let asked = Instant::now();
-    sqlx::query(JOIN)
-        .bind(worker.id.as_uuid())
-        .bind(&worker.app)
-        .bind(&worker.host)
-        .bind(i64::from(worker.pid))
-        .bind(lease.as_secs_f64())
-        .bind(worker.drives.iter().map(|drive| drive.workflow.as_str()).collect::<Vec<_>>())
-        .bind(
-            worker
-                .drives
-                .iter()
-                .map(|drive| drive.pinned.then_some(drive.shape))
-                .collect::<Vec<_>>(),
-        )
-        .bind(worker.registration.parts())
-        .bind(worker.registration.schedule_names())
-        .bind(neighbours::machine())
-        .execute(&mut *tx)
-        .await?;
-    tx.commit(Stirred::nothing()).await?;
-    Ok(asked)
+#[async_trait]
+impl Leases for PostgresStore {
+    async fn begin_lease(&self, worker: &Worker, lease: Duration) -> Result<Instant, StoreError> {
+        again(|| async {
+            let mut tx = self.database.begin().await?;
+            registry::complete(&mut tx, &worker.registration).await?;
+            let asked = Instant::now();
+            sqlx::query(JOIN)
+                .bind(worker.id.as_uuid())
+                .bind(&worker.app)
+                .bind(&worker.host)
+                .bind(i64::from(worker.pid))
+                .bind(lease.as_secs_f64())
+                .bind(worker.drives.iter().map(|drive| drive.workflow.as_str()).collect::<Vec<_>>())
+                .bind(
+                    worker
+                        .drives
+                        .iter()
+                        .map(|drive| drive.pinned.then_some(drive.shape))
+                        .collect::<Vec<_>>(),
+                )
+                .bind(worker.registration.parts())
+                .bind(worker.registration.schedule_names())
+                .bind(neighbours::machine())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit(Stirred::nothing()).await?;
+            Ok(asked)
+        })
+        .await
+    }
+
+    fn renewals(&self) -> Box<dyn Renewals> {
+        Box::new(OwnConnection { like: self.database.clone(), own: None })
+    }
+
+    async fn end_lease(&self, worker: WorkerId) -> Result<(), StoreError> {
+        again(|| async {
+            let mut tx = self.database.begin().await?;
+            let left = sqlx::query_as(LEAVE).bind(worker.as_uuid()).fetch_all(&mut *tx).await?;
+            let (gone, stirred) = bury(&mut tx, left).await?;
+            let (_, released) = release(&mut tx, gone, Vec::new()).await?;
+            tx.commit(stirred.and(released)).await
+        })
+        .await
+    }
+
+    async fn forfeit_lease(&self, worker: WorkerId, judge: Judge<'_>) -> Result<(), StoreError> {
+        again(|| async {
+            let mut tx = self.database.begin().await?;
+            let left = sqlx::query_as(LEAVE).bind(worker.as_uuid()).fetch_all(&mut *tx).await?;
+            let (_, stirred) = inherit(&mut tx, left, judge).await?;
+            tx.commit(stirred).await
+        })
+        .await
+    }
+
+    async fn take_over_runs(&self, judge: Judge<'_>) -> Result<u64, StoreError> {
+        again(|| async {
+            let gone = neighbours::gone(&mut self.database.acquire().await?).await?;
+            let mut tx = self.database.begin().await?;
+            let expired = sqlx::query_as(EXPIRE).bind(gone).fetch_all(&mut *tx).await?;
+            let (runs, stirred) = inherit(&mut tx, expired, judge).await?;
+            tx.commit(stirred).await?;
+            Ok(runs)
+        })
+        .await
+    }
+
+    async fn claim_runs(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
+        again(|| claim::claim(&self.database, &self.floors, claim.clone())).await
+    }
+
+    async fn cohorts(&self, app: &str) -> Result<Vec<u32>, StoreError> {
+        let cohorts: Vec<i32> = sqlx::query_scalar(COHORTS)
+            .bind(app)
+            .fetch_all(&mut self.database.acquire().await?)
+            .await?;
+        Ok(cohorts.into_iter().map(i32::unsigned_abs).collect())
+    }
+
+    async fn disown_runs(&self, worker: WorkerId, driven: &[RunId]) -> Result<u64, StoreError> {
+        again(|| async {
+            let driven = driven.iter().map(|run| run.as_uuid()).collect();
+            let mut connection = self.database.acquire().await?;
+            let (runs, stirred) = release(&mut connection, vec![worker.as_uuid()], driven).await?;
+            self.database.committed(stirred);
+            Ok(runs)
+        })
+        .await
+    }
 }
 
 /// See [`Renewals`].
-pub(super) struct OwnConnection {
+struct OwnConnection {
     like: Database,
     own: Option<Database>,
-}
-
-impl OwnConnection {
-    pub(super) fn like(database: &Database) -> Self {
-        Self { like: database.clone(), own: None }
-    }
 }
 
 #[async_trait]
@@ -169,40 +224,6 @@ impl Renewals for OwnConnection {
     }
 }
 
-pub(super) async fn leave(database: &Database, worker: WorkerId) -> Result<(), StoreError> {
-    let mut tx = database.begin().await?;
-    let left = sqlx::query_as(LEAVE).bind(worker.as_uuid()).fetch_all(&mut *tx).await?;
-    let (gone, stirred) = bury(&mut tx, left).await?;
-    let (_, released) = release(&mut tx, gone, Vec::new()).await?;
-    tx.commit(stirred.and(released)).await
-}
-
-pub(super) async fn forfeit(
-    database: &Database,
-    worker: WorkerId,
-    judge: Judge<'_>,
-) -> Result<(), StoreError> {
-    let mut tx = database.begin().await?;
-    let left = sqlx::query_as(LEAVE).bind(worker.as_uuid()).fetch_all(&mut *tx).await?;
-    let (_, stirred) = inherit(&mut tx, left, judge).await?;
-    tx.commit(stirred).await
-}
-
-pub(super) async fn cohorts(database: &Database, app: &str) -> Result<Vec<u32>, StoreError> {
-    let cohorts: Vec<i32> =
-        sqlx::query_scalar(COHORTS).bind(app).fetch_all(&mut database.acquire().await?).await?;
-    Ok(cohorts.into_iter().map(i32::unsigned_abs).collect())
-}
-
-pub(super) async fn take_over(database: &Database, judge: Judge<'_>) -> Result<u64, StoreError> {
-    let gone = neighbours::gone(&mut database.acquire().await?).await?;
-    let mut tx = database.begin().await?;
-    let expired = sqlx::query_as(EXPIRE).bind(gone).fetch_all(&mut *tx).await?;
-    let (runs, stirred) = inherit(&mut tx, expired, judge).await?;
-    tx.commit(stirred).await?;
-    Ok(runs)
-}
-
 /// Puts back what workers that are gone held, by their ids and apps; gives how many runs.
 pub(super) async fn inherit(
     connection: &mut Link,
@@ -214,7 +235,7 @@ pub(super) async fn inherit(
         return Ok((0, stirred));
     }
     let rows = sqlx::query(ORPHANS).bind(gone).fetch_all(&mut *connection).await?;
-    let orphans = rows.iter().map(orphan).collect::<Result<Vec<_>, _>>()?;
+    let orphans = rows.iter().map(Orphan::read).collect::<Result<Vec<_>, _>>()?;
     let standings = judge(&orphans);
     let number = |of: fn(&Standing) -> u32| -> Vec<i32> {
         standings.iter().map(|standing| i32::try_from(of(standing)).unwrap_or(i32::MAX)).collect()
@@ -227,17 +248,6 @@ pub(super) async fn inherit(
         .bind(RunStatus::Queued.name());
     let apps: Vec<String> = released.fetch_all(connection).await?;
     Ok((apps.len() as u64, stirred.and(Stirred::each(&apps, Work::READY))))
-}
-
-fn orphan(row: &PgRow) -> Result<Orphan, StoreError> {
-    let number = |column| Ok::<_, StoreError>(row.try_get::<i32, _>(column)?.unsigned_abs());
-    Ok(Orphan {
-        run: row.uuid("id")?,
-        worker: row.uuid("worker")?,
-        standing: Standing { take_overs: number("take_overs")?, suspects: number("suspects")? },
-        began: row.try_get("began")?,
-        got_on: row.try_get("got_on")?,
-    })
 }
 
 /// Lets others look at what workers that are gone could not tell what to make of or go on with, and at
@@ -261,18 +271,6 @@ async fn bury(
         .and(Stirred::each(&freed, Work::DELIVERIES))
         .and(Stirred::each(&tried, Work::READY));
     Ok((gone, stirred))
-}
-
-pub(super) async fn disown(
-    database: &Database,
-    worker: WorkerId,
-    driven: &[RunId],
-) -> Result<u64, StoreError> {
-    let driven = driven.iter().map(|run| run.as_uuid()).collect();
-    let mut connection = database.acquire().await?;
-    let (runs, stirred) = release(&mut connection, vec![worker.as_uuid()], driven).await?;
-    database.committed(stirred);
-    Ok(runs)
 }
 
 async fn release(

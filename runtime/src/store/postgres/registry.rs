@@ -1,8 +1,13 @@
-use super::database::{Database, Link};
+use async_trait::async_trait;
+
+use super::PostgresStore;
+use super::database::{Link, again};
 use super::queue::released;
 use crate::store::gated::AllowanceColumns;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Registration, RunStatus, Schedule, StoreError, Stranded};
+use crate::store::{
+    Recorded, Registration, Registry, RunStatus, Schedule, StoreError, Stranded, StrandedRuns,
+};
 use crate::workflow::Declared;
 
 /// Makes processes of one app that start at once take turns, until the end of the transaction.
@@ -103,6 +108,43 @@ const SCHEDULE: &str = "
     FROM unnest($2::text[], $3::text[]) AS own (workflow, rule)
     ON CONFLICT DO NOTHING";
 
+/// Gives the shape that was there, and leaves the new one. Served by the primary key.
+const RESHAPE: &str = "
+    UPDATE indelible.workflows new SET shape = $3
+    FROM (
+        SELECT app, id, shape FROM indelible.workflows WHERE app = $1 AND id = $2 FOR UPDATE
+    ) old
+    WHERE new.app = old.app AND new.id = old.id
+    RETURNING old.shape";
+
+/// Served by `runs_by_status` and the primary key of the journal.
+const RECORDED: &str = "
+    SELECT line.key, count(DISTINCT run.id) AS runs, min(run.id::text)::uuid AS example
+    FROM indelible.runs run JOIN indelible.journal line ON line.run_id = run.id
+    WHERE run.app = $1 AND run.status = ANY ($2) AND run.workflow = $3
+    GROUP BY line.key";
+
+/// What living workers drive: there is one row a process. Then all unfinished runs, by
+/// `runs_by_status`: for an operator who asks.
+const STRANDED_RUNS: &str = "
+    WITH driven AS MATERIALIZED (
+        SELECT DISTINCT drive.workflow, drive.shape
+        FROM indelible.workers worker, unnest(worker.workflows, worker.shapes)
+            AS drive (workflow, shape)
+        WHERE worker.app = $1 AND worker.expires_at > now()
+    ),
+    standing AS (
+        SELECT workflow, shape, count(*) AS runs, min(id::text)::uuid AS example
+        FROM indelible.runs WHERE app = $1 AND status = ANY ($2) GROUP BY workflow, shape
+    )
+    SELECT workflow, shape, runs, example FROM standing
+    WHERE NOT EXISTS (
+        SELECT 1 FROM driven
+        WHERE driven.workflow = standing.workflow
+          AND (driven.shape IS NULL OR standing.shape IS NULL OR driven.shape = standing.shape)
+    )
+    ORDER BY workflow, example";
+
 /// What a limit allows from now on. Gives those that allow something else than before.
 const DECLARE: &str = "
     INSERT INTO indelible.limits AS known (app, name, kind, most, period, burst)
@@ -129,43 +171,85 @@ const REOPEN: &str = "
     SELECT DISTINCT app, gate FROM indelible.slots
     WHERE app = $1 AND name = ANY ($2) AND state = 'waits'";
 
-pub(super) async fn register(
-    database: &Database,
-    registration: &Registration,
-) -> Result<Vec<Stranded>, StoreError> {
-    let Registration { app, workflows, .. } = registration;
-    let (parts, schedules) = (registration.parts(), registration.schedule_names());
-    let unfinished: Vec<&str> = RunStatus::unfinished().collect();
-    let mut tx = database.begin().await?;
-    sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
-    sqlx::query(UNSUBSCRIBE).bind(app).bind(&parts).execute(&mut *tx).await?;
-    let unblocked: i64 =
-        sqlx::query_scalar(UNBLOCK).bind(app).bind(&parts).fetch_one(&mut *tx).await?;
-    sqlx::query(FORGET_WORKFLOWS).bind(app).bind(workflows).execute(&mut *tx).await?;
-    sqlx::query(BEGIN_ANEW).bind(app).bind(&schedules).execute(&mut *tx).await?;
-    add(&mut tx, registration).await?;
-    sqlx::query(FORGET_SCHEDULES).bind(app).bind(&schedules).execute(&mut *tx).await?;
-    let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
-        .bind(app)
-        .bind(unfinished)
-        .bind(workflows)
-        .fetch_all(&mut *tx)
-        .await?;
-    let tried: i64 = sqlx::query_scalar(TRY_HELD)
-        .bind(app)
-        .bind(RunStatus::Held.name())
-        .bind(workflows)
-        .fetch_one(&mut *tx)
-        .await?;
-    let stirred = Stirred::of(app, Work::DELIVERIES)
-        .if_any(unblocked.unsigned_abs())
-        .and(declare(&mut tx, app, &registration.limits).await?)
-        .and(Stirred::of(app, Work::READY).if_any(tried.unsigned_abs()));
-    tx.commit(stirred).await?;
-    Ok(stranded
-        .into_iter()
-        .map(|(workflow, runs)| Stranded { workflow, runs: runs.unsigned_abs() })
-        .collect())
+#[async_trait]
+impl Registry for PostgresStore {
+    async fn register_app(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
+        again(|| async {
+            let Registration { app, workflows, .. } = registration;
+            let (parts, schedules) = (registration.parts(), registration.schedule_names());
+            let unfinished: Vec<&str> = RunStatus::unfinished().collect();
+            let mut tx = self.database.begin().await?;
+            sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
+            sqlx::query(UNSUBSCRIBE).bind(app).bind(&parts).execute(&mut *tx).await?;
+            let unblocked: i64 =
+                sqlx::query_scalar(UNBLOCK).bind(app).bind(&parts).fetch_one(&mut *tx).await?;
+            sqlx::query(FORGET_WORKFLOWS).bind(app).bind(workflows).execute(&mut *tx).await?;
+            sqlx::query(BEGIN_ANEW).bind(app).bind(&schedules).execute(&mut *tx).await?;
+            add(&mut tx, registration).await?;
+            sqlx::query(FORGET_SCHEDULES).bind(app).bind(&schedules).execute(&mut *tx).await?;
+            let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
+                .bind(app)
+                .bind(unfinished)
+                .bind(workflows)
+                .fetch_all(&mut *tx)
+                .await?;
+            let tried: i64 = sqlx::query_scalar(TRY_HELD)
+                .bind(app)
+                .bind(RunStatus::Held.name())
+                .bind(workflows)
+                .fetch_one(&mut *tx)
+                .await?;
+            let stirred = Stirred::of(app, Work::DELIVERIES)
+                .if_any(unblocked.unsigned_abs())
+                .and(declare(&mut tx, app, &registration.limits).await?)
+                .and(Stirred::of(app, Work::READY).if_any(tried.unsigned_abs()));
+            tx.commit(stirred).await?;
+            Ok(stranded
+                .into_iter()
+                .map(|(workflow, runs)| Stranded { workflow, runs: runs.unsigned_abs() })
+                .collect())
+        })
+        .await
+    }
+
+    async fn reshape_workflow(
+        &self,
+        app: &str,
+        workflow: &str,
+        shape: &str,
+    ) -> Result<Option<String>, StoreError> {
+        again(|| async {
+            let before: Option<Option<String>> = sqlx::query_scalar(RESHAPE)
+                .bind(app)
+                .bind(workflow)
+                .bind(shape)
+                .fetch_optional(&mut self.database.acquire().await?)
+                .await?;
+            Ok(before.flatten())
+        })
+        .await
+    }
+
+    async fn recorded_lines(&self, app: &str, workflow: &str) -> Result<Vec<Recorded>, StoreError> {
+        let unfinished: Vec<&str> = RunStatus::unfinished().collect();
+        let rows = sqlx::query(RECORDED)
+            .bind(app)
+            .bind(unfinished)
+            .bind(workflow)
+            .fetch_all(&mut self.database.acquire().await?)
+            .await?;
+        rows.iter().map(Recorded::read).collect()
+    }
+
+    async fn stranded_runs(&self, app: &str) -> Result<Vec<StrandedRuns>, StoreError> {
+        let unfinished: Vec<&str> = RunStatus::unfinished().collect();
+        let rows = sqlx::query(STRANDED_RUNS)
+            .bind(app)
+            .bind(unfinished)
+            .fetch_all(&mut self.database.acquire().await?)
+            .await?;
+        rows.iter().map(StrandedRuns::read).collect()
+    }
 }
 
 /// Says what limits allow from now on.

@@ -3,27 +3,27 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
+use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection as _, Row as _};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::database::SqliteStore;
 use super::file::DatabaseFile;
-use super::value::{Columns as _, batch, micros, now};
-use super::{register, runs, workers};
+use super::value::{batch, micros, now};
+use super::{claim, registry, runs, workers};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Driven, Judge, Orphan, Renewals, RunStatus, Standing, StoreError, Worker};
+use crate::store::{
+    Claim, Claimed, Driven, Judge, Leases, Orphan, Renewals, RunStatus, Standing, StoreError,
+    Worker,
+};
 
 const JOIN: &str = "
     INSERT INTO indelible_workers
         (id, app, host, pid, joined_at, drives, parts, schedules)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-
-/// Served by the primary key.
-const APP: &str = "SELECT app FROM indelible_workers WHERE id = ?1";
 
 /// Served by the primary key.
 const REMOVE: &str = "
@@ -87,40 +87,89 @@ pub(super) const TRY_HELD: &str = "
     SELECT id FROM indelible_runs
     WHERE held_by IN (SELECT value FROM json_each(?1)) AND status = ?2";
 
-pub(super) async fn join(store: &SqliteStore, worker: &Worker) -> Result<Instant, StoreError> {
-    let life = store.lives.begin(worker.id).map_err(sqlx::Error::Io)?;
-    let mut tx = store.write().await?;
-    register::complete(&mut tx, &worker.registration).await?;
-    let asked = Instant::now();
-    sqlx::query(JOIN)
-        .bind(worker.id.to_string())
-        .bind(&worker.app)
-        .bind(&worker.host)
-        .bind(worker.pid)
-        .bind(micros(now()))
-        .bind(batch(worker.drives.iter().map(DriveRow::of)))
-        .bind(batch(worker.registration.parts()))
-        .bind(batch(worker.registration.schedule_names()))
-        .execute(&mut *tx)
-        .await?;
-    tx.commit(Stirred::nothing()).await?;
-    life.keep();
-    Ok(asked)
+#[async_trait]
+impl Leases for SqliteStore {
+    async fn begin_lease(&self, worker: &Worker, _: Duration) -> Result<Instant, StoreError> {
+        let life = self.lives.begin(worker.id).map_err(sqlx::Error::Io)?;
+        let mut tx = self.write().await?;
+        registry::complete(&mut tx, &worker.registration).await?;
+        let asked = Instant::now();
+        sqlx::query(JOIN)
+            .bind(worker.id.to_string())
+            .bind(&worker.app)
+            .bind(&worker.host)
+            .bind(worker.pid)
+            .bind(micros(now()))
+            .bind(batch(worker.drives.iter().map(DriveRow::of)))
+            .bind(batch(worker.registration.parts()))
+            .bind(batch(worker.registration.schedule_names()))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit(Stirred::nothing()).await?;
+        life.keep();
+        Ok(asked)
+    }
+
+    fn renewals(&self) -> Box<dyn Renewals> {
+        let (file, options) = (self.file.clone(), self.readers.connect_options());
+        Box::new(OwnConnection { file, options, connection: None })
+    }
+
+    async fn end_lease(&self, worker: WorkerId) -> Result<(), StoreError> {
+        // Whatever comes of this, it drives nothing any more.
+        self.lives.end(worker);
+        let mut tx = self.write().await?;
+        let gone = remove(&mut tx, &[worker]).await?;
+        let stirred = bury(&mut tx, &gone).await?;
+        let (_, released) = release(&mut tx, &gone, &[]).await?;
+        tx.commit(stirred.and(released)).await
+    }
+
+    async fn forfeit_lease(&self, worker: WorkerId, judge: Judge<'_>) -> Result<(), StoreError> {
+        self.lives.end(worker);
+        let mut tx = self.write().await?;
+        let gone = remove(&mut tx, &[worker]).await?;
+        let (_, stirred) = inherit(&mut tx, &gone, judge).await?;
+        tx.commit(stirred).await
+    }
+
+    async fn take_over_runs(&self, judge: Judge<'_>) -> Result<u64, StoreError> {
+        let mut dead = workers::all(self.readers()?).await?;
+        // None of these comes back to life.
+        dead.retain(|worker| self.lives.is_dead(*worker));
+        if dead.is_empty() {
+            return Ok(0);
+        }
+        let mut tx = self.write().await?;
+        let gone = remove(&mut tx, &dead).await?;
+        let (runs, stirred) = inherit(&mut tx, &gone, judge).await?;
+        tx.commit(stirred).await?;
+        dead.into_iter().for_each(|worker| self.lives.end(worker));
+        Ok(runs)
+    }
+
+    async fn claim_runs(&self, claim: Claim<'_>) -> Result<Claimed, StoreError> {
+        claim::claim(self, claim).await
+    }
+
+    async fn cohorts(&self, app: &str) -> Result<Vec<u32>, StoreError> {
+        Ok(sqlx::query_scalar(COHORTS).bind(app).fetch_all(self.readers()?).await?)
+    }
+
+    async fn disown_runs(&self, worker: WorkerId, driven: &[RunId]) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let (released, stirred) = release(&mut tx, &[worker.to_string()], driven).await?;
+        tx.commit(stirred).await?;
+        Ok(released)
+    }
 }
 
 /// See [`Renewals`]. The lock is the lease, so this only reads, and readers wait for nobody: neither for
 /// a transaction of this process that is blocked nor for one of another.
-pub(super) struct OwnConnection {
+struct OwnConnection {
     file: Arc<DatabaseFile>,
     options: Arc<SqliteConnectOptions>,
     connection: Option<SqliteConnection>,
-}
-
-impl OwnConnection {
-    pub(super) fn of(store: &SqliteStore) -> Self {
-        let (file, options) = (store.file.clone(), store.readers.connect_options());
-        Self { file, options, connection: None }
-    }
 }
 
 #[async_trait]
@@ -131,60 +180,10 @@ impl Renewals for OwnConnection {
             Some(connection) => connection,
             None => SqliteConnection::connect_with(&self.options).await?,
         };
-        hold(&mut connection, worker).await?;
+        workers::hold(&mut connection, worker).await?;
         self.connection = Some(connection);
         Ok(())
     }
-}
-
-/// Fails unless the worker's row is there; gives its app. In a transaction that writes it stays there until the commit.
-pub(super) async fn hold(
-    connection: &mut SqliteConnection,
-    worker: WorkerId,
-) -> Result<String, StoreError> {
-    let app = sqlx::query_scalar(APP).bind(worker.to_string()).fetch_optional(connection).await?;
-    app.ok_or(StoreError::LeaseLost)
-}
-
-pub(super) async fn leave(store: &SqliteStore, worker: WorkerId) -> Result<(), StoreError> {
-    // Whatever comes of this, it drives nothing any more.
-    store.lives.end(worker);
-    let mut tx = store.write().await?;
-    let gone = remove(&mut tx, &[worker]).await?;
-    let stirred = bury(&mut tx, &gone).await?;
-    let (_, released) = release(&mut tx, &gone, &[]).await?;
-    tx.commit(stirred.and(released)).await
-}
-
-pub(super) async fn forfeit(
-    store: &SqliteStore,
-    worker: WorkerId,
-    judge: Judge<'_>,
-) -> Result<(), StoreError> {
-    store.lives.end(worker);
-    let mut tx = store.write().await?;
-    let gone = remove(&mut tx, &[worker]).await?;
-    let (_, stirred) = inherit(&mut tx, &gone, judge).await?;
-    tx.commit(stirred).await
-}
-
-pub(super) async fn cohorts(store: &SqliteStore, app: &str) -> Result<Vec<u32>, StoreError> {
-    Ok(sqlx::query_scalar(COHORTS).bind(app).fetch_all(store.readers()?).await?)
-}
-
-pub(super) async fn take_over(store: &SqliteStore, judge: Judge<'_>) -> Result<u64, StoreError> {
-    let mut dead = workers::all(store.readers()?).await?;
-    // None of these comes back to life.
-    dead.retain(|worker| store.lives.is_dead(*worker));
-    if dead.is_empty() {
-        return Ok(0);
-    }
-    let mut tx = store.write().await?;
-    let gone = remove(&mut tx, &dead).await?;
-    let (runs, stirred) = inherit(&mut tx, &gone, judge).await?;
-    tx.commit(stirred).await?;
-    dead.into_iter().for_each(|worker| store.lives.end(worker));
-    Ok(runs)
 }
 
 /// Removes workers; gives those that were there.
@@ -206,19 +205,7 @@ async fn inherit(
         return Ok((0, stirred));
     }
     let rows = sqlx::query(ORPHANS).bind(batch(gone)).fetch_all(&mut *tx).await?;
-    let orphans = rows.iter().map(|row| {
-        Ok(Orphan {
-            run: row.uuid("id")?.into(),
-            worker: row.uuid("worker")?.into(),
-            standing: Standing {
-                take_overs: row.try_get("take_overs")?,
-                suspects: row.try_get("suspects")?,
-            },
-            began: row.try_get("began")?,
-            got_on: row.try_get("got_on")?,
-        })
-    });
-    let orphans = orphans.collect::<Result<Vec<_>, StoreError>>()?;
+    let orphans = rows.iter().map(Orphan::read).collect::<Result<Vec<_>, _>>()?;
     let standings = orphans.iter().zip(judge(&orphans));
     let rows = standings
         .map(|(orphan, Standing { take_overs, suspects })| (orphan.run, take_overs, suspects));
@@ -250,17 +237,6 @@ async fn bury(tx: &mut SqliteConnection, gone: &[String]) -> Result<Stirred, Sto
     let freed = Stirred::here(Work::DELIVERIES).if_any(freed.rows_affected());
     let tried = Stirred::here(Work::READY).if_any(tried);
     Ok(freed.and(tried).and(Stirred::here(Work::GONE)))
-}
-
-pub(super) async fn disown(
-    store: &SqliteStore,
-    worker: WorkerId,
-    driven: &[RunId],
-) -> Result<u64, StoreError> {
-    let mut tx = store.write().await?;
-    let (released, stirred) = release(&mut tx, &[worker.to_string()], driven).await?;
-    tx.commit(stirred).await?;
-    Ok(released)
 }
 
 /// Puts what workers held back to be claimed, but for some runs.

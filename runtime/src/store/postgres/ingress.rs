@@ -1,19 +1,22 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::database::{Database, Link};
+use super::database::{Database, Link, again};
 use super::queue::started;
 use super::runs::RunArrays;
 use super::waits::{RunWaits, last_event};
-use super::{checks, gates, inbox, route};
+use super::{PostgresStore, checks, gates, inbox, route};
 use crate::event::EventId;
+use crate::flow::NewRun;
+use crate::id::RunId;
 use crate::store::dedupe::{self, REMEMBERED};
 use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{NewEvent, NewRun, RunStatus, StoreError};
+use crate::store::{Deliveries, Ingress, NewEvent, Router, RunStatus, StoreError};
 
 /// Served by the table's primary key. A key that was forgotten by the time this transaction began is
 /// taken anew; one that another transaction is about to write is waited for.
@@ -29,8 +32,8 @@ const REMEMBER: &str = "
     RETURNING event_name, key, event_id";
 
 /// Events, one delivery for each app that subscribes to their names, and the runs that come with
-/// them. `$5` has started the runs of `$4`, hosted events, and is told of those only for parts that are
-/// not in `$12`: another version of its program has them.
+/// them. `$1` has started the runs of `$7`, hosted events, and is told of those only for parts that are
+/// not in `$3`: another version of its program has them. From `$8` on it has [`RunArrays`].
 ///
 /// What is there already was committed by an earlier attempt, and is left alone. What another
 /// transaction is about to write is a duplicate: then this statement fails, to be run again. Gives the
@@ -45,15 +48,18 @@ pub(super) const ACCEPT: &str = concat!(
     ),
     event AS MATERIALIZED (
         SELECT id, name, data, hosted, place
-        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[]) WITH ORDINALITY
+        FROM unnest($4::uuid[], $5::text[], $6::text[], $7::boolean[]) WITH ORDINALITY
             AS event (id, name, data, hosted, place)
         WHERE NOT EXISTS (SELECT 1 FROM indelible.events known WHERE known.id = event.id)
     ),
     new AS (
-        SELECT id, $5 AS app, workflow, $11 AS status, event_id, input::json AS input, seed,
-               (extract(epoch FROM at) * 1000000)::bigint AS rank, at AS accepted_at, since
-        FROM clock, unnest($6::uuid[], $7::text[], $8::uuid[], $9::text[], $10::uuid[])
-            AS run (id, workflow, event_id, input, seed)
+        SELECT id, $1 AS app, workflow, $2 AS status, event_id, input::json AS input, seed,
+               (extract(epoch FROM at) * 1000000)::bigint AS rank, at AS accepted_at,
+               scheduled_at, since
+        FROM clock,
+             unnest($8::uuid[], $9::text[], $10::uuid[], $11::text[], $12::uuid[],
+                    $13::timestamptz[])
+                 AS run (id, workflow, event_id, input, seed, scheduled_at)
         WHERE NOT EXISTS (SELECT 1 FROM indelible.runs known WHERE known.id = run.id)
     ),
     accepted AS (
@@ -65,31 +71,84 @@ pub(super) const ACCEPT: &str = concat!(
         SELECT subscription.app, event.id, subscription.part
         FROM event
         JOIN indelible.subscriptions subscription ON subscription.event_name = event.name
-        WHERE CASE WHEN event.hosted AND subscription.app = $5 THEN subscription.part <> ALL ($12)
+        WHERE CASE WHEN event.hosted AND subscription.app = $1 THEN subscription.part <> ALL ($3)
             ELSE subscription.part = event.name END
         ORDER BY event.place
         RETURNING app
     ),
     ",
-    started!("new", "event_id"),
+    started!("new", "event_id, scheduled_at"),
     "
-    SELECT DISTINCT app FROM delivered"
+    SELECT DISTINCT app, NULL::uuid FROM delivered
+    UNION ALL
+    SELECT NULL, id FROM started"
 );
 
-pub(super) async fn accept(
-    database: &Database,
-    hosted_by: Option<&str>,
-    events: &[NewEvent],
-) -> Result<Vec<EventId>, StoreError> {
-    loop {
-        match attempt(database, hosted_by, events).await {
-            // Another process sends the same at this moment; next time it is seen.
-            Err(error) if error.is_duplicate() => {}
-            done => return done,
-        }
+#[async_trait]
+impl Ingress for PostgresStore {
+    async fn accept_events(
+        &self,
+        hosted_by: Option<&str>,
+        events: &[NewEvent],
+    ) -> Result<Vec<EventId>, StoreError> {
+        again(|| async {
+            loop {
+                match attempt(&self.database, hosted_by, events).await {
+                    // Another process sends the same at this moment; next time it is seen.
+                    Err(error) if error.is_duplicate() => {}
+                    done => return done,
+                }
+            }
+        })
+        .await
+    }
+
+    async fn start_runs(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
+        again(|| async {
+            let waits = run_waits(runs);
+            let no_events = EventArrays::default();
+            if waits.are_none() && Subject::among(runs).is_empty() {
+                let mut connection = self.database.acquire().await?;
+                let (stirred, _) =
+                    write(&mut connection, Some(app), no_events, runs.iter()).await?;
+                self.database.committed(stirred);
+                return Ok(());
+            }
+            let mut tx = self.database.begin().await?;
+            let asked = runs.iter().filter(|run| !run.checks.are_none());
+            // What the clock counts is not asked about a run that no event starts.
+            let asked: Vec<_> = asked.map(|run| (run.clone(), Timestamp::UNIX_EPOCH)).collect();
+            if !asked.is_empty() {
+                route::take_turns(&mut tx, app).await?;
+            }
+            let checked = checks::check(&mut tx, app, asked).await?;
+            let (stirred, started) = write(&mut tx, Some(app), no_events, runs.iter()).await?;
+            let started = runs.iter().filter(|run| started.contains(&run.id));
+            gates::admit(&mut tx, app, &Subject::among(started)).await?;
+            waits.begin(&mut tx, true).await?;
+            let told = checks::displace(&mut tx, &checked).await?;
+            tx.commit(stirred).await?;
+            waits.look_behind(&self.database).await?;
+            if !told.is_empty() {
+                let mut connection = self.database.acquire().await?;
+                let roused = inbox::rouse(&mut connection, &told, &[]).await?;
+                self.database.committed(roused.stirred);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn route_deliveries(
+        &self,
+        deliveries: Deliveries<'_>,
+        router: Router<'_>,
+    ) -> Result<usize, StoreError> {
+        again(|| route::route(&self.database, deliveries, router)).await
     }
 }
 
+/// Accepts events, unless another process does so at this moment.
 async fn attempt(
     database: &Database,
     hosted_by: Option<&str>,
@@ -119,41 +178,6 @@ fn run_waits<'a>(runs: impl IntoIterator<Item = &'a NewRun>) -> RunWaits {
     RunWaits::of(runs.into_iter().map(|run| (run.id, &*run.cancels)))
 }
 
-pub(super) async fn start(
-    database: &Database,
-    app: &str,
-    runs: &[NewRun],
-) -> Result<(), StoreError> {
-    let waits = run_waits(runs);
-    let subjects = Subject::among(runs);
-    let no_events = EventArrays::default();
-    if waits.are_none() && subjects.is_empty() {
-        let mut connection = database.acquire().await?;
-        let stirred = write(&mut connection, Some(app), no_events, runs.iter()).await?;
-        database.committed(stirred);
-        return Ok(());
-    }
-    let mut tx = database.begin().await?;
-    let asked = runs.iter().filter(|run| !run.checks.are_none());
-    // What the clock counts is not asked about a run that no event starts.
-    let asked: Vec<_> = asked.map(|run| (run.clone(), Timestamp::UNIX_EPOCH)).collect();
-    if !asked.is_empty() {
-        route::take_turns(&mut tx, app).await?;
-    }
-    let checked = checks::check(&mut tx, app, asked).await?;
-    let stirred = write(&mut tx, Some(app), no_events, runs.iter()).await?;
-    gates::admit(&mut tx, app, &subjects).await?;
-    waits.begin(&mut tx, true).await?;
-    let told = checks::displace(&mut tx, &checked).await?;
-    tx.commit(stirred).await?;
-    waits.look_behind(database).await?;
-    if !told.is_empty() {
-        let mut connection = database.acquire().await?;
-        database.committed(inbox::rouse(&mut connection, &told, &[]).await?.stirred);
-    }
-    Ok(())
-}
-
 async fn insert<'a>(
     connection: &mut Link,
     hosted_by: Option<&str>,
@@ -162,32 +186,39 @@ async fn insert<'a>(
     // Without a host there is no app to file the runs under.
     let hosted = events.clone().filter(|_| hosted_by.is_some());
     let runs = hosted.filter_map(|event| event.hosted.as_ref()).flat_map(|hosted| &hosted.runs);
-    write(connection, hosted_by, events.collect(), runs).await
+    Ok(write(connection, hosted_by, events.collect(), runs).await?.0)
 }
 
+/// Gives also the runs that were not there before.
 async fn write<'a>(
     connection: &mut Link,
     app: Option<&str>,
     events: EventArrays<'_>,
     runs: impl Iterator<Item = &'a NewRun>,
-) -> Result<Stirred, StoreError> {
-    let query = sqlx::query(ACCEPT)
-        .bind(events.ids)
-        .bind(events.names)
-        .bind(events.data)
-        .bind(events.hosted)
-        .bind(app);
+) -> Result<(Stirred, HashSet<RunId>), StoreError> {
     let runs: RunArrays<'_> = runs.collect();
     let parts: Vec<&str> = events.parts.into_iter().collect();
     let starts = app.filter(|_| !runs.are_none());
-    let rows = runs.bind(query).bind(RunStatus::Queued.name()).bind(parts);
-    let rows = rows.fetch_all(connection).await?;
-    let told = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
-    let mut stirred = Stirred::each(&told, Work::DELIVERIES);
+    let accept = sqlx::query(ACCEPT)
+        .bind(app)
+        .bind(RunStatus::Queued.name())
+        .bind(parts)
+        .bind(events.ids)
+        .bind(events.names)
+        .bind(events.data)
+        .bind(events.hosted);
+    let rows = runs.bind(accept).fetch_all(connection).await?;
+    let (mut stirred, mut started) = (Stirred::nothing(), HashSet::new());
+    for row in &rows {
+        if let Some(app) = row.try_get(0)? {
+            stirred.add(app, Work::DELIVERIES);
+        }
+        started.extend(row.try_get::<Option<Uuid>, _>(1)?.map(RunId::from));
+    }
     if let Some(app) = starts {
         stirred.add(app, Work::READY);
     }
-    Ok(stirred)
+    Ok((stirred, started))
 }
 
 #[derive(Default)]

@@ -1,16 +1,18 @@
 use std::collections::{BTreeSet, HashMap};
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
 use super::database::SqliteStore;
 use super::value::{batch, micros, now, uuid};
-use super::{checks, inbox, runs, waits};
+use super::{checks, inbox, route, runs, waits};
 use crate::event::EventId;
+use crate::flow::NewRun;
 use crate::store::dedupe::{self, REMEMBERED};
 use crate::store::hints::{Stirred, Work};
-use crate::store::{NewEvent, NewRun, StoreError};
+use crate::store::{Deliveries, Ingress, NewEvent, Router, StoreError};
 
 /// Served by the table's primary key. A key that is remembered no longer is taken anew.
 const REMEMBER: &str = "
@@ -50,45 +52,52 @@ pub(super) struct EventRow<'a> {
     pub(super) hosted: Option<&'a [String]>,
 }
 
-pub(super) async fn accept(
-    store: &SqliteStore,
-    hosted_by: Option<&str>,
-    events: &[NewEvent],
-) -> Result<Vec<EventId>, StoreError> {
-    let mut tx = store.write().await?;
-    let (now, since) = (now(), waits::last_event(&mut tx).await?);
-    let known = remember(&mut tx, events, now).await?;
-    let (fresh, ids) = dedupe::settle(events, &known);
-    let rows = fresh.iter().map(|event| EventRow {
-        id: event.id,
-        name: &event.name,
-        data: event.data.as_str(),
-        hosted: event.hosted.as_ref().map(|hosted| &*hosted.parts),
-    });
-    let mut stirred = insert(&mut tx, hosted_by, rows.collect(), now, since).await?;
-    if let Some(app) = hosted_by {
-        let hosted = fresh.iter().filter_map(|event| event.hosted.as_ref());
-        let runs = hosted.flat_map(|hosted| &hosted.runs).map(|run| (run, now));
-        stirred = stirred.and(runs::insert(&mut tx, app, runs).await?);
+#[async_trait]
+impl Ingress for SqliteStore {
+    async fn accept_events(
+        &self,
+        hosted_by: Option<&str>,
+        events: &[NewEvent],
+    ) -> Result<Vec<EventId>, StoreError> {
+        let mut tx = self.write().await?;
+        let (now, since) = (now(), waits::last_event(&mut tx).await?);
+        let known = remember(&mut tx, events, now).await?;
+        let (fresh, ids) = dedupe::settle(events, &known);
+        let rows = fresh.iter().map(|event| EventRow {
+            id: event.id,
+            name: &event.name,
+            data: event.data.as_str(),
+            hosted: event.hosted.as_ref().map(|hosted| &*hosted.parts),
+        });
+        let mut stirred = insert(&mut tx, hosted_by, rows.collect(), now, since).await?;
+        if let Some(app) = hosted_by {
+            let hosted = fresh.iter().filter_map(|event| event.hosted.as_ref());
+            let runs = hosted.flat_map(|hosted| &hosted.runs).map(|run| (run, now));
+            stirred = stirred.and(runs::insert(&mut tx, app, runs).await?);
+        }
+        tx.commit(stirred).await?;
+        Ok(ids)
     }
-    tx.commit(stirred).await?;
-    Ok(ids)
-}
 
-pub(super) async fn start(
-    store: &SqliteStore,
-    app: &str,
-    runs: &[NewRun],
-) -> Result<(), StoreError> {
-    let mut tx = store.write().await?;
-    let now = now();
-    let asked = runs.iter().filter(|run| !run.checks.are_none());
-    let asked = asked.map(|run| (run.clone(), now)).collect();
-    let checked = checks::check(&mut tx, app, asked).await?;
-    let stirred = runs::insert(&mut tx, app, runs.iter().map(|run| (run, now))).await?;
-    let told = checks::displace(&mut tx, &checked, now).await?;
-    let roused = inbox::rouse(&mut tx, &told, &[]).await?;
-    tx.commit(stirred.and(roused)).await
+    async fn start_runs(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let now = now();
+        let asked = runs.iter().filter(|run| !run.checks.are_none());
+        let asked = asked.map(|run| (run.clone(), now)).collect();
+        let checked = checks::check(&mut tx, app, asked).await?;
+        let stirred = runs::insert(&mut tx, app, runs.iter().map(|run| (run, now))).await?;
+        let told = checks::displace(&mut tx, &checked, now).await?;
+        let roused = inbox::rouse(&mut tx, &told, &[]).await?;
+        tx.commit(stirred.and(roused)).await
+    }
+
+    async fn route_deliveries(
+        &self,
+        deliveries: Deliveries<'_>,
+        router: Router<'_>,
+    ) -> Result<usize, StoreError> {
+        route::route(self, deliveries, router).await
+    }
 }
 
 /// Inserts events, with one delivery for each app that subscribes to them.

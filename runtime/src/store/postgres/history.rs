@@ -1,0 +1,153 @@
+use async_trait::async_trait;
+
+use super::PostgresStore;
+use super::value::Time;
+use crate::event::EventId;
+use crate::journal::{Row, RunId};
+use crate::store::columns::journal_row;
+use crate::store::{History, RunCount, RunQuery, RunRecord, StoreError};
+
+/// The columns that [`RunRecord::read`] reads.
+macro_rules! select {
+    () => {
+        "
+    SELECT run.id, run.workflow, run.status, run.event_id, run.parent, run.input::text AS input,
+           run.accepted_at, run.scheduled_at, run.started_at, run.ended_at, run.output::text AS output,
+           run.error::text AS error, run.cancelled, run.held, run.generation, run.began_at, run.seed,
+           run.retries"
+    };
+}
+
+/// Served by the primary key.
+const RUN: &str = concat!(
+    select!(),
+    "
+    FROM indelible.runs run WHERE run.id = $1"
+);
+
+/// Served by the primary key.
+const JOURNAL: &str = "
+    SELECT seq, key, kind, transition, attempt, due_at, child, outcome::text AS outcome,
+           error::text AS error, started_at, first_seq, at
+    FROM indelible.journal WHERE run_id = $1 ORDER BY seq";
+
+/// A page of runs in order of id, out of those that a query is narrowed down to; the other conditions
+/// are looked at on the way.
+macro_rules! page {
+    ($with:literal, $from:literal, $narrowed:literal) => {
+        concat!(
+            $with,
+            select!(),
+            "
+    FROM ",
+            $from,
+            "
+    WHERE run.app = $1 AND run.id > $2 AND ($3::text IS NULL OR run.workflow = $3)
+      AND run.status = ANY ($4) AND ($6::uuid IS NULL OR run.parent = $6)
+      AND ($7::uuid IS NULL OR run.event_id = $7)
+      AND ($8::text IS NULL OR EXISTS (
+          SELECT 1 FROM indelible.attributes attribute
+          WHERE attribute.run_id = run.id AND attribute.key = $8 AND attribute.value = $9
+      ))
+      AND run.accepted_at >= coalesce($10, '-infinity')
+      AND run.accepted_at < coalesce($11, 'infinity')
+      AND ",
+            $narrowed,
+            "
+    ORDER BY run.id LIMIT $5"
+        )
+    };
+}
+
+/// First come the pages of each workflow and status, then that of all. Which workflows there are is
+/// found by leaps through `runs_by_status`, which serves the rest as well.
+pub(super) const RUNS: &str = page!(
+    "
+    WITH RECURSIVE part (status, workflow) AS (
+        SELECT status, (
+            SELECT min(workflow) FROM indelible.runs
+            WHERE app = $1 AND runs.status = asked.status AND workflow >= coalesce($3, '')
+        )
+        FROM unnest($4::text[]) AS asked (status)
+        UNION ALL
+        SELECT part.status, (
+            SELECT min(workflow) FROM indelible.runs
+            WHERE app = $1 AND runs.status = part.status AND runs.workflow > part.workflow
+        )
+        FROM part WHERE part.workflow IS NOT NULL AND $3 IS NULL
+    )",
+    "part, LATERAL (
+        SELECT * FROM indelible.runs
+        WHERE app = $1 AND runs.status = part.status AND runs.workflow = part.workflow AND id > $2
+          AND accepted_at >= coalesce($10, '-infinity') AND accepted_at < coalesce($11, 'infinity')
+        ORDER BY id LIMIT $5
+    ) run",
+    "true"
+);
+
+/// Among the children of one run. Served by `runs_of_parent`.
+pub(super) const CHILDREN: &str = page!("", "indelible.runs run", "run.parent = $6");
+
+/// Among what one event has started. Served by `runs_of_event`.
+pub(super) const OF_EVENT: &str = page!("", "indelible.runs run", "run.event_id = $7");
+
+/// Among the runs with an attribute. Served by `attributes_by_value` and the primary key of runs.
+pub(super) const WITH_ATTRIBUTE: &str = page!(
+    "",
+    "indelible.attributes named JOIN indelible.runs run ON run.id = named.run_id",
+    "named.app = $1 AND named.key = $8 AND named.value = $9 AND named.run_id > $2"
+);
+
+/// Served by `runs_by_status` alone.
+pub(super) const COUNTS: &str = "
+    SELECT workflow, status, count(*) AS runs FROM indelible.runs
+    WHERE app = $1 GROUP BY workflow, status ORDER BY workflow, status";
+
+#[async_trait]
+impl History for PostgresStore {
+    async fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {
+        let row = sqlx::query(RUN)
+            .bind(id.as_uuid())
+            .fetch_optional(&mut self.database.acquire().await?)
+            .await?;
+        row.as_ref().map(RunRecord::read).transpose()
+    }
+
+    async fn journal(&self, id: RunId) -> Result<Vec<Row>, StoreError> {
+        let rows = sqlx::query(JOURNAL)
+            .bind(id.as_uuid())
+            .fetch_all(&mut self.database.acquire().await?)
+            .await?;
+        rows.iter().map(journal_row).collect()
+    }
+
+    async fn runs(&self, app: &str, query: &RunQuery) -> Result<Vec<RunRecord>, StoreError> {
+        let page = match query {
+            RunQuery { parent: Some(_), .. } => CHILDREN,
+            RunQuery { event: Some(_), .. } => OF_EVENT,
+            RunQuery { attribute: Some(_), .. } => WITH_ATTRIBUTE,
+            _ => RUNS,
+        };
+        let attribute = query.attribute.as_ref();
+        let listed = sqlx::query(page)
+            .bind(app)
+            .bind(query.first())
+            .bind(query.workflow.as_deref())
+            .bind(query.statuses())
+            .bind(query.page())
+            .bind(query.parent.map(RunId::as_uuid))
+            .bind(query.event.map(EventId::as_uuid))
+            .bind(attribute.map(|(key, _)| key))
+            .bind(attribute.map(|(_, value)| value))
+            .bind(query.since.map(Time))
+            .bind(query.before.map(Time));
+        let rows = listed.fetch_all(&mut self.database.acquire().await?).await?;
+        rows.iter().map(RunRecord::read).collect()
+    }
+
+    async fn run_counts(&self, app: &str) -> Result<Vec<RunCount>, StoreError> {
+        let rows =
+            sqlx::query(COUNTS).bind(app).fetch_all(&mut self.database.acquire().await?).await?;
+        rows.iter().map(RunCount::read).collect()
+    }
+}

@@ -1,0 +1,141 @@
+//! What programs say of themselves, and what their stored runs need of them.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::read::Columns;
+use crate::journal::{RunId, StateKey};
+use crate::workflow::Declared;
+
+/// What a program registers as it starts, and what it may no longer leave out.
+#[async_trait]
+pub(crate) trait Registry: Send + Sync {
+    /// Replaces what is known of an app's subscriptions, workflows and schedules, but for those of other
+    /// versions of which a worker lives; makes ready the held runs of its workflows, delivers the events
+    /// again that its workflows are blocked by, and names the workflows with unfinished runs that it does
+    /// not have. A schedule begins anew that no worker has, while others live.
+    async fn register_app(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError>;
+
+    /// Replaces the shape of a registered workflow; gives the one that it had.
+    async fn reshape_workflow(
+        &self,
+        app: &str,
+        workflow: &str,
+        shape: &str,
+    ) -> Result<Option<String>, StoreError>;
+
+    /// What unfinished runs of a workflow have recorded, by key. It reads their journals: for when a
+    /// program has changed.
+    async fn recorded_lines(&self, app: &str, workflow: &str) -> Result<Vec<Recorded>, StoreError>;
+
+    /// The unfinished runs of an app that no living worker can drive.
+    async fn stranded_runs(&self, app: &str) -> Result<Vec<StrandedRuns>, StoreError>;
+}
+
+/// What an app registers when it starts.
+#[derive(Debug, Clone)]
+pub(crate) struct Registration {
+    pub(crate) app: String,
+    pub(crate) workflows: Vec<String>,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) schedules: Vec<Schedule>,
+    /// What its limits allow.
+    pub(crate) limits: Vec<Declared>,
+}
+
+impl Registration {
+    /// What it subscribes to.
+    pub(crate) fn parts(&self) -> Vec<String> {
+        self.subscriptions.iter().map(|subscription| subscription.part.clone()).collect()
+    }
+
+    /// Its schedules, each as its workflow and its rule.
+    pub(super) fn schedule_names(&self) -> Vec<String> {
+        let schedules = self.schedules.iter();
+        schedules.map(|schedule| format!("{} {}", schedule.workflow, schedule.rule)).collect()
+    }
+}
+
+/// What an app wants an event for. Two versions of a program that live side by side may want it for
+/// different things: each is asked about its own, and what one does not know is left to the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    /// The event's name.
+    pub(crate) event: String,
+    pub(crate) part: String,
+}
+
+impl Subscription {
+    /// The event itself, for whatever a process knows.
+    pub(crate) fn whole(event: &str) -> Self {
+        Self { event: event.to_owned(), part: event.to_owned() }
+    }
+
+    /// It starts a workflow.
+    pub(crate) fn start(event: &str, workflow: &str) -> Self {
+        Self { event: event.to_owned(), part: format!("{event} starts {workflow}") }
+    }
+
+    /// It is waited for by some of its fields.
+    pub(crate) fn wait(event: &str, fields: &[&str]) -> Self {
+        Self { event: event.to_owned(), part: format!("{event} by {}", fields.join(", ")) }
+    }
+}
+
+/// When a workflow starts by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    pub(crate) workflow: String,
+    /// A schedule whose rule is another begins anew.
+    pub(crate) rule: String,
+}
+
+/// Unfinished runs of a workflow that the registering program does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stranded {
+    pub(crate) workflow: String,
+    pub(crate) runs: u64,
+}
+
+/// A line that unfinished runs of a workflow have in their journals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    pub(crate) key: StateKey,
+    /// How many runs.
+    pub(crate) runs: u64,
+    /// One of them.
+    pub(crate) example: RunId,
+}
+
+impl Recorded {
+    pub(super) fn read(row: &impl Columns) -> Result<Self, StoreError> {
+        let key = row.text("key")?.into();
+        Ok(Self { key, runs: row.number("runs")?, example: row.uuid("example")? })
+    }
+}
+
+/// Unfinished runs of a workflow that no running worker can drive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StrandedRuns {
+    /// The workflow's id.
+    pub workflow: String,
+    /// The workflow's shape in the program that drove them last; `None` if no worker has driven them yet.
+    pub shape: Option<Uuid>,
+    /// How many runs.
+    pub runs: u64,
+    /// One of these runs.
+    pub example: RunId,
+}
+
+impl StrandedRuns {
+    pub(super) fn read(row: &impl Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            workflow: row.text("workflow")?,
+            shape: row.uuid_or_null("shape")?,
+            runs: row.number("runs")?,
+            example: row.uuid("example")?,
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! What time alone makes of what is stored.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::StoreError;
+use super::read::Columns;
+use super::registry::Schedule;
+use crate::flow::Firing;
+
+/// What somebody has to do as time passes.
+#[async_trait]
+pub(crate) trait Upkeep: Send + Sync {
+    /// Makes ready what is due, up to `limit` runs, oldest first. It also finishes what a process left
+    /// undone that died between a commit and its look: waits that have not looked for their events,
+    /// parked runs with messages.
+    async fn wake_due(&self, limit: usize) -> Result<Readied, StoreError>;
+
+    /// Lets runs of an app pass their gates, as far as its limits allow: they can be claimed then. The
+    /// limits are those of the program that registered last, and what operators have set over them.
+    /// `Readied::runs` is how many have passed; `Readied::next` is when a gate opens by itself.
+    async fn open_gates(&self, app: &str) -> Result<Readied, StoreError>;
+
+    /// Starts what is due of an app's schedules, as `timetable` says, and moves them on in the same
+    /// transaction. Another rule for the same workflow is another version's, and left to it.
+    /// `Readied::runs` is how many runs were started.
+    async fn fire_schedules(
+        &self,
+        app: &str,
+        schedules: &[Schedule],
+        timetable: Timetable<'_>,
+    ) -> Result<Readied, StoreError>;
+
+    /// Starts the runs of an app's batches whose first event has waited long enough, up to `limit`
+    /// of them.
+    async fn complete_batches(&self, app: &str, limit: usize) -> Result<Readied, StoreError>;
+}
+
+/// What is due has been made ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Readied {
+    /// How many runs.
+    pub(crate) runs: usize,
+    /// How long until the next is due, by the database's clock.
+    pub(crate) next: Option<Duration>,
+    /// How long the first of them has been due.
+    pub(crate) late: Option<Duration>,
+}
+
+/// A schedule that is due, or was never looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct DueSchedule {
+    pub(crate) workflow: String,
+    pub(crate) rule: String,
+    pub(crate) due: Option<Timestamp>,
+    /// The last tick that has started a run.
+    pub(crate) last: Option<Timestamp>,
+    /// The time in the database.
+    pub(crate) now: Timestamp,
+}
+
+impl DueSchedule {
+    pub(super) fn read(row: &impl Columns, now: Timestamp) -> Result<Self, StoreError> {
+        Ok(Self {
+            workflow: row.text("workflow")?,
+            rule: row.text("rule")?,
+            due: row.time_or_null("due_at")?,
+            last: row.time_or_null("last_at")?,
+            now,
+        })
+    }
+}
+
+/// Says what a schedule starts.
+pub(crate) type Timetable<'a> = &'a (dyn Fn(&DueSchedule) -> Firing + Send + Sync);
