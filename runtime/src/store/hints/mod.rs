@@ -110,9 +110,10 @@ impl Hints {
         use futures_util::FutureExt as _;
 
         let rung = self.bells().into_iter();
-        rung.filter(|(_, bell)| bell.notified().now_or_never().is_some())
-            .map(|(kind, _)| kind)
-            .collect()
+        let rung = rung.filter(|(_, bell)| bell.notified().now_or_never().is_some());
+        let rung: Work = rung.map(|(kind, _)| kind).collect();
+        // Its bell rings for both.
+        if rung.contains(Work::READY) { rung - Work::GATES } else { rung }
     }
 
     /// Other processes cannot be heard: what only a poll finds is found as it has to be.
