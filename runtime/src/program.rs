@@ -88,6 +88,7 @@ impl Program {
             workflows: workflows.keys().map(ToString::to_string).collect(),
             subscriptions: events.iter().flat_map(|event| of(event)).collect(),
             schedules: schedules(workflows.values()),
+            limits: Vec::new(),
         };
         Self {
             app: A::NAME,
@@ -210,6 +211,8 @@ impl Program {
             seed: Uuid::new_v4(),
             detached: true,
             cancels: self.cancels(workflow, &input),
+            gates: Vec::new(),
+            ahead: 0,
         });
         handlers.collect()
     }

@@ -2,16 +2,21 @@
 //! definition alone; the store carries it out. No decision reads a clock or draws an id.
 
 mod admission;
+mod checks;
 mod firing;
+mod opening;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use self::admission::{Admission, Arrival, Gathering, at_once};
+pub use self::checks::{Checked, Displaced, Known, Present, Skipped, Why, Window};
 pub use self::firing::Firing;
+pub use self::opening::{GateState, Opened, Waiter};
 use crate::event::EventId;
 use crate::journal::{CancelKey, RunId};
 use crate::payload::Payload;
+use crate::workflow::{Checks, Gate};
 
 /// A run to be started.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,14 +35,30 @@ pub struct NewRun {
     pub scheduled_at: Option<Timestamp>,
     /// The events that cancel it, if they were accepted after its trigger.
     pub cancels: Vec<CancelKey>,
+    /// What it has to pass before it begins.
+    pub gates: Vec<Gate>,
+    /// How many seconds it is ahead of others that were accepted with it.
+    pub ahead: i32,
+    /// What is asked about its event before it starts.
+    pub checks: Checks,
 }
 
 impl NewRun {
-    /// A run with an id and a seed of its own, which no event cancels.
+    /// A run with an id and a seed of its own, which no event cancels and no limit concerns.
     pub fn new(workflow: &str, event: Option<EventId>, input: Payload) -> Self {
         let (id, seed, workflow) = (RunId::new(), Uuid::new_v4(), workflow.to_owned());
-        let (scheduled_at, cancels) = (None, Vec::new());
-        Self { id, workflow, event, input, seed, scheduled_at, cancels }
+        Self {
+            id,
+            workflow,
+            event,
+            input,
+            seed,
+            scheduled_at: None,
+            cancels: Vec::new(),
+            gates: Vec::new(),
+            ahead: 0,
+            checks: Checks::default(),
+        }
     }
 }
 
@@ -48,6 +69,5 @@ pub type Draw = fn(&str, Option<EventId>, Payload) -> NewRun;
 #[cfg(test)]
 fn drawn(workflow: &str, event: Option<EventId>, input: Payload) -> NewRun {
     let (id, seed) = (Uuid::from_u128(1).into(), Uuid::from_u128(2));
-    let (scheduled_at, cancels) = (None, Vec::new());
-    NewRun { id, workflow: workflow.to_owned(), event, input, seed, scheduled_at, cancels }
+    NewRun { id, seed, ..NewRun::new(workflow, event, input) }
 }

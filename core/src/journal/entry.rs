@@ -9,7 +9,7 @@ use crate::error_record::ErrorRecord;
 use crate::id::{EventId, RunId};
 use crate::key::StateKey;
 use crate::payload::Payload;
-use crate::workflow::StepKind;
+use crate::workflow::{Gate, StepKind};
 
 /// A line that a machine asks to be committed. What depends on the clock is left open until then.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,6 +129,10 @@ pub struct Child {
     pub detached: bool,
     /// The events that cancel it.
     pub cancels: Vec<CancelKey>,
+    /// What it has to pass before it begins.
+    pub gates: Vec<Gate>,
+    /// How many seconds it is ahead of others that were accepted with it.
+    pub ahead: i32,
 }
 
 /// When a sleep ends.

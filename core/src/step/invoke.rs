@@ -136,7 +136,9 @@ impl<T: DeserializeOwned> Invoke<T> {
                         let detached = held.entering.detached;
                         let input = input.clone();
                         let cancels = CancelKey::all(cancels, &input);
-                        let child = Child { id, workflow, input, seed, detached, cancels };
+                        let (gates, ahead) = (Vec::new(), 0);
+                        let child =
+                            Child { id, workflow, input, seed, detached, cancels, gates, ahead };
                         Change::Invoke { child, timeout: *timeout }
                     }
                     Err(error) => {

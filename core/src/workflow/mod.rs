@@ -8,6 +8,7 @@ mod config;
 mod filter;
 pub(crate) mod fits;
 mod flow;
+mod gate;
 mod graph;
 mod handler;
 mod input;
@@ -25,6 +26,8 @@ pub use self::cancel::{CancelOn, Compared, compared};
 pub use self::config::{Backoff, Config, Handlers, OnChange};
 pub use self::filter::{Filter, Key, read};
 pub use self::flow::Flow;
+#[doc(hidden)]
+pub use self::gate::{Allowance, Checks, Declared, Gate, Hold, Single};
 pub use self::graph::{Allowed, Edge, Graph, Node, StateDef, StepKind};
 pub use self::handler::{
     OfCancellation, OfFailure, RunCancelled, RunFailed, on_any_cancel, on_any_failure, on_cancel,

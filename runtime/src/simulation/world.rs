@@ -35,6 +35,7 @@ pub(super) fn registration() -> Registration {
         workflows: vec![Steady::ID.to_owned(), Unsteady::ID.to_owned()],
         subscriptions: [STARTED, Signal::NAME, Stop::NAME].map(Subscription::whole).into(),
         schedules: Vec::new(),
+        limits: Vec::new(),
     }
 }
 

@@ -29,6 +29,7 @@ mod error;
 mod error_column;
 #[cfg(test)]
 mod flush_cost;
+mod gated;
 mod gathered;
 pub(crate) mod hints;
 mod history;

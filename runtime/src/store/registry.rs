@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::read::Columns;
 use crate::journal::{RunId, StateKey};
+use crate::workflow::Declared;
 
 /// What a program registers as it starts, and what it may no longer leave out.
 #[async_trait]
@@ -39,6 +40,8 @@ pub(crate) struct Registration {
     pub(crate) workflows: Vec<String>,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) schedules: Vec<Schedule>,
+    /// What its limits allow.
+    pub(crate) limits: Vec<Declared>,
 }
 
 impl Registration {

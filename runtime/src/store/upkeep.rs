@@ -18,6 +18,11 @@ pub(crate) trait Upkeep: Send + Sync {
     /// parked runs with messages.
     async fn wake_due(&self, limit: usize) -> Result<Readied, StoreError>;
 
+    /// Lets runs of an app pass their gates, as far as its limits allow: they can be claimed then. The
+    /// limits are those of the program that registered last, and what operators have set over them.
+    /// `Readied::runs` is how many have passed; `Readied::next` is when a gate opens by itself.
+    async fn open_gates(&self, app: &str) -> Result<Readied, StoreError>;
+
     /// Starts what is due of an app's schedules, as `timetable` says, and moves them on in the same
     /// transaction. Another rule for the same workflow is another version's, and left to it.
     /// `Readied::runs` is how many runs were started.

@@ -10,6 +10,7 @@ mod clock;
 mod committer;
 mod driver;
 mod env;
+mod gates;
 mod inbox;
 mod lease;
 mod log;
@@ -115,6 +116,7 @@ async fn live_once(env: &Arc<Env>, lease: Lease) -> Over {
     let mut committing = Box::pin(committing);
     services.spawn(router::route(env.clone(), worker));
     services.spawn(timers::wake(env.clone()));
+    services.spawn(gates::open(env.clone()));
     services.spawn(schedules::fire(env.clone()));
     services.spawn(batches::complete(env.clone()));
     services.spawn(lease::take_over(env.clone()));

@@ -150,6 +150,8 @@ pub(super) async fn children_and_later_generations_are_cancelled_too(world: Worl
         seed: Uuid::new_v4(),
         detached: false,
         cancels: cancels(2),
+        gates: Vec::new(),
+        ahead: 0,
     };
     let id = child.id;
     let change = Change::Invoke { child, timeout: None };
@@ -179,6 +181,8 @@ pub(super) async fn handlers_start_in_the_commit_that_ends_their_run(world: Worl
         seed: Uuid::new_v4(),
         detached: true,
         cancels: Vec::new(),
+        gates: Vec::new(),
+        ahead: 0,
     };
     let id = handler.id;
     let mut end = only(run, 0, Then::End(End::Cancelled("enough".to_owned())));

@@ -15,7 +15,16 @@ use crate::workflow::StepKind;
 
 pub(super) fn child(detached: bool) -> Child {
     let (id, seed) = (RunId::new(), Uuid::new_v4());
-    Child { id, workflow: ORDER, input: json(r#"{"no": 1}"#), seed, detached, cancels: Vec::new() }
+    Child {
+        id,
+        workflow: ORDER,
+        input: json(r#"{"no": 1}"#),
+        seed,
+        detached,
+        cancels: Vec::new(),
+        gates: Vec::new(),
+        ahead: 0,
+    }
 }
 
 fn entry(key: &str, change: Change) -> Entry {

@@ -42,6 +42,8 @@ pub(super) async fn a_flush_reads_back_as_the_machine_saw_it(world: World) {
         seed: Uuid::new_v4(),
         detached: true,
         cancels: Vec::new(),
+        gates: Vec::new(),
+        ahead: 0,
     };
     let mut entries = vec![
         entry("a", Change::Sleep(Due::After(wait))),
@@ -240,6 +242,8 @@ pub(super) async fn children_of_a_run_that_is_undone_are_asked_to_cancel(world: 
         seed: Uuid::new_v4(),
         detached: false,
         cancels: Vec::new(),
+        gates: Vec::new(),
+        ahead: 0,
     };
     let id = child.id;
     let invoked = entry("ship", Change::Invoke { child, timeout: None });

@@ -12,6 +12,7 @@ mod database;
 mod deploys;
 mod events;
 mod flushes;
+mod gates;
 mod hints;
 mod inboxes;
 mod leases;
@@ -159,6 +160,22 @@ behaviours! {
         a_batch_starts_when_its_first_event_has_waited,
         events_of_different_keys_are_not_mixed,
         each_event_is_in_one_batch_whoever_routes_it,
+    ],
+    gates: [
+        as_many_runs_are_claimed_as_their_limit_allows,
+        one_full_key_does_not_delay_another,
+        a_parked_run_holds_an_active_slot_no_longer,
+        a_parked_run_keeps_a_slot_for_the_whole_run,
+        a_slot_is_kept_through_a_take_over,
+        a_run_needs_room_at_all_its_gates_and_holds_none_before,
+        starts_are_spread_over_time,
+        a_changed_limit_counts_at_once,
+        a_child_runs_under_its_parents_slot,
+        a_run_that_waits_can_be_cancelled,
+        a_run_with_priority_goes_ahead,
+        two_openers_let_no_more_through_than_one,
+        what_exceeds_a_rate_starts_nothing,
+        one_run_of_a_key_is_replaced_as_its_mode_says,
     ],
     schedules: [
         a_schedule_fires_when_it_is_due_and_never_early,

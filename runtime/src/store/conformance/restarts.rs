@@ -72,6 +72,8 @@ pub(super) async fn a_restart_cancels_attached_children_only(world: World) {
             seed: Uuid::new_v4(),
             detached,
             cancels: Vec::new(),
+            gates: Vec::new(),
+            ahead: 0,
         };
         let id = child.id;
         let change = Change::Invoke { child, timeout: None };

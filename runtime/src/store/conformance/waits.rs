@@ -263,6 +263,8 @@ pub(super) async fn a_new_run_finds_the_events_of_the_commit_that_starts_it(worl
                 seed: Uuid::new_v4(),
                 detached: true,
                 cancels: Vec::new(),
+                gates: Vec::new(),
+                ahead: 0,
             };
             let id = child.id;
             let change = Change::Invoke { child, timeout: None };

@@ -190,6 +190,7 @@ pub(in crate::store) fn program(events: &[&str]) -> Registration {
         workflows: vec![ORDER.to_owned()],
         subscriptions: events.iter().map(|event| Subscription::whole(event)).collect(),
         schedules: Vec::new(),
+        limits: Vec::new(),
     }
 }
 

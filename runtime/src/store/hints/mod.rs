@@ -62,6 +62,8 @@ pub(crate) struct Hints {
     pub(crate) timers: Notify,
     /// A batch may be due earlier than was known.
     pub(crate) batches: Notify,
+    /// Runs may pass their gates.
+    pub(crate) gates: Notify,
     /// Who waits here for the ends of runs.
     waiting: Waiting,
     /// What other processes are to be told.
@@ -89,7 +91,7 @@ impl Hints {
     }
 
     /// What wakes whom.
-    fn bells(&self) -> [(Work, &Notify); 6] {
+    fn bells(&self) -> [(Work, &Notify); 7] {
         [
             (Work::READY, &self.ready),
             (Work::DELIVERIES, &self.deliveries),
@@ -97,6 +99,8 @@ impl Hints {
             (Work::PAUSES, &self.pauses),
             (Work::TIMERS, &self.timers),
             (Work::BATCHES, &self.batches),
+            // A run that is ready may have to pass them first.
+            (Work::GATES | Work::READY, &self.gates),
         ]
     }
 
@@ -106,9 +110,10 @@ impl Hints {
         use futures_util::FutureExt as _;
 
         let rung = self.bells().into_iter();
-        rung.filter(|(_, bell)| bell.notified().now_or_never().is_some())
-            .map(|(kind, _)| kind)
-            .collect()
+        let rung = rung.filter(|(_, bell)| bell.notified().now_or_never().is_some());
+        let rung: Work = rung.map(|(kind, _)| kind).collect();
+        // Its bell rings for both.
+        if rung.contains(Work::READY) { rung - Work::GATES } else { rung }
     }
 
     /// Other processes cannot be heard: what only a poll finds is found as it has to be.

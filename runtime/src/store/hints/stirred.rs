@@ -23,12 +23,14 @@ bitflags! {
         const BATCHES = 1 << 5;
         /// A worker is gone that looked after timers and batches.
         const GONE = 1 << 6;
+        /// Slots are free.
+        const GATES = 1 << 7;
 
         /// What a worker looks after that others know nothing of.
         const LOOKED_AFTER = Self::TIMERS.bits() | Self::BATCHES.bits() | Self::DELIVERIES.bits();
         /// What other processes are told of.
         const TOLD = Self::READY.bits() | Self::DELIVERIES.bits() | Self::MESSAGES.bits()
-            | Self::PAUSES.bits() | Self::GONE.bits();
+            | Self::PAUSES.bits() | Self::GONE.bits() | Self::GATES.bits();
     }
 }
 

@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::database::Link;
+use super::gates;
 use super::queue::started;
 use super::value::Time;
 use crate::journal::{Child, RunId};
+use crate::store::gated::Subject;
 use crate::store::{RunStatus, StoreError};
 
 /// Starts children in the commit of their parents' lines. Served by the primary key of runs.
@@ -28,6 +30,7 @@ pub(super) const START: &str = concat!(
 
 pub(super) async fn start(
     connection: &mut Link,
+    app: &str,
     children: &[(RunId, &Child)],
     at: Timestamp,
     since: i64,
@@ -48,7 +51,7 @@ pub(super) async fn start(
         .bind(children.iter().map(|(_, child)| child.detached).collect::<Vec<_>>())
         .bind(children.iter().map(|(_, child)| child.input.as_str()).collect::<Vec<_>>())
         .bind(column(|child| child.seed))
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(())
+    gates::admit(connection, app, &Subject::among_children(children)).await
 }

@@ -17,11 +17,11 @@ use crate::store::hints::{Stirred, Work};
 use crate::store::read::Columns as _;
 use crate::store::{Flushed, RunStatus, StoreError};
 
-/// The parts of [`FLUSH`], with what else it does and who is told something by that. The worker is `$1`,
+/// The parts of [`FLUSH`], with what else it does, whose slots that frees, and who is told something by it. The worker is `$1`,
 /// the id of the commit `$2`, the status of runs that are ready `$3`, and the runs of the batch are `$4`;
 /// what is written follows, as [`batch`] has it.
 macro_rules! flush {
-    ($more:literal, $told:literal) => {
+    ($more:literal, $freed:literal, $told:literal) => {
         concat!(
             "
     WITH lease AS MATERIALIZED (
@@ -86,7 +86,7 @@ macro_rules! flush {
             batch::leaving!(),
             "
         WHERE run.id = leaving.run_id AND run.worker IS NOT DISTINCT FROM clock.worker
-        RETURNING run.id, run.app, run.workflow, run.rank, run.status, run.suspects, run.parent, leaving.due_at,
+        RETURNING run.id, run.app, run.workflow, run.rank, run.status, run.suspects, run.gated, run.parent, leaving.due_at,
                   leaving.over, leaving.output, leaving.error, leaving.cancelled
     ),
     parked AS (
@@ -96,8 +96,22 @@ macro_rules! flush {
     ),
     ",
             released!("gone WHERE status = $3"),
+            ",
+    rested AS (
+        UPDATE indelible.slots slot SET state = 'rests', since = clock.at
+        FROM clock, gone
+        WHERE slot.run_id = gone.id AND gone.gated AND NOT gone.over AND gone.status <> $3
+          AND slot.state = 'holds' AND slot.hold = 'active'
+        RETURNING slot.app, slot.gate
+    )",
             $more,
+            ",
+    opening AS (
+        INSERT INTO indelible.openings (app, gate) SELECT app, gate FROM ",
+            $freed,
             "
+        RETURNING app
+    )
     SELECT clock.at, clock.since, clock.app, ARRAY(SELECT DISTINCT app FROM delivered) AS delivered, ARRAY(
         SELECT batch.run_id
         FROM unnest($4::uuid[]) WITH ORDINALITY AS batch (run_id, place)
@@ -108,7 +122,7 @@ macro_rules! flush {
         ORDER BY batch.place
     ) AS evicted, ",
             $told,
-            " AS told
+            " AS told, EXISTS (SELECT 1 FROM opening) AS opened
     FROM clock"
         )
     };
@@ -124,14 +138,14 @@ macro_rules! flush {
 /// Served by the primary keys of workers, runs and subscriptions: one look-up a line. `OFFSET 0` and
 /// `IS NOT DISTINCT FROM` keep the planner from the other way round, by `runs_of_worker`, which would
 /// go over all that the worker holds for each line.
-pub(super) const FLUSH: &str = flush!("", "'{}'::uuid[]");
+pub(super) const FLUSH: &str = flush!("", "rested", "'{}'::uuid[]");
 
 /// The same for a batch in which runs end, with what that means for those that belong to them: their
 /// waits and inboxes are removed (but for the events that a failed one has taken: it may be retried),
-/// parents and children are told. A statement of its own, as most batches of a lone run need none of
-/// it.
+/// parents and children are told, and their slots are free. A child that ran under the slot of a run that
+/// is over holds it from then on. A statement of its own, as most batches of a lone run need none of it.
 ///
-/// Served also by the primary keys of waits and inbox, and by `runs_of_parent`.
+/// Served also by the primary keys of waits, inbox and slots, and by `runs_of_parent`.
 pub(super) const FLUSH_ENDS: &str = flush!(
     ",
     unwaited AS (
@@ -155,7 +169,19 @@ pub(super) const FLUSH_ENDS: &str = flush!(
         WHERE gone.over AND child.ended_at IS NULL AND NOT child.detached
         ON CONFLICT (run_id, id) DO NOTHING
         RETURNING run_id
+    ),
+    left_gates AS (
+        DELETE FROM indelible.slots slot USING gone
+        WHERE slot.run_id = gone.id AND gone.over AND gone.gated
+        RETURNING slot.app, slot.gate, slot.state
+    ),
+    inherited AS (
+        UPDATE indelible.slots slot SET state = 'holds'
+        FROM gone JOIN indelible.runs child ON child.parent = gone.id
+        WHERE slot.run_id = child.id AND gone.over AND gone.gated AND slot.state = 'lent'
     )",
+    "(SELECT app, gate FROM rested
+      UNION ALL SELECT app, gate FROM left_gates WHERE state = 'holds') AS freed",
     "ARRAY(SELECT run_id FROM told)"
 );
 
@@ -290,13 +316,14 @@ pub(super) async fn send<'b>(
     let row = flush.fetch_optional(&mut *connection).await?.ok_or(StoreError::LeaseLost)?;
     let at = row.time("at")?;
     let since: i64 = row.try_get("since")?;
+    let app: &str = row.try_get("app")?;
     let evicted: Vec<Uuid> = row.try_get("evicted")?;
     let evicted: Vec<RunId> = evicted.into_iter().map(RunId::from).collect();
     let mut told: Vec<Uuid> = row.try_get("told")?;
 
     let effects = Effects::of(batch.iter().filter(|commit| !evicted.contains(&commit.run)));
     drop_lines(connection, &effects.dropped).await?;
-    children::start(connection, &effects.children, at, since).await?;
+    children::start(connection, app, &effects.children, at, since).await?;
     waits::begin(connection, &effects.waits, since).await?;
     waits::end(connection, &effects.waited).await?;
     inbox::settle(connection, &effects.settled).await?;
@@ -305,9 +332,12 @@ pub(super) async fn send<'b>(
     told.extend(inbox::ask_children(connection, &effects.cancels).await?);
     told.extend(restart::restart(connection, &effects.restarts, at, since).await?);
     RunWaits::of(effects.begun()).begin(connection, true).await?;
-    let app: &str = row.try_get("app")?;
+    let opened = if row.try_get("opened")? { Work::GATES } else { Work::empty() };
     let delivered: Vec<String> = row.try_get("delivered")?;
-    let stirred = effects.stirred(app).and(Stirred::each(&delivered, Work::DELIVERIES));
+    let stirred = effects
+        .stirred(app)
+        .and(Stirred::of(app, opened))
+        .and(Stirred::each(&delivered, Work::DELIVERIES));
     Ok((Sent { flushed: Flushed { at, evicted }, effects, told }, stirred))
 }
 

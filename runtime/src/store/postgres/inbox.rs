@@ -61,17 +61,19 @@ pub(super) const MESSAGES: &str = "
 /// Makes runs ready that have messages and that nobody drives; a held one only to be cancelled. One
 /// that another transaction writes is left to it: that one makes the run ready, or looks itself.
 /// A run's timer stays until it fires or the run is claimed, and a held one may be ready already, to
-/// be tried by another program. Gives the apps of those that were told something, and the app of each that
-/// is ready now.
+/// be tried by another program. Of those that wait at a gate, one that is to be cancelled does so no longer
+/// if it has not begun; else it is the next to pass, as what it undoes is subject to its limits. Gives the apps of
+/// those that were told something, and the app of each that is ready now.
 ///
-/// Served by the primary key of runs and `inbox_untaken`.
+/// Served by the primary keys of runs and slots, and `inbox_untaken`.
 pub(super) const ROUSE: &str = concat!(
     "
     WITH resting AS MATERIALIZED (
         SELECT run.id
         FROM unnest($1::uuid[] || $6::uuid[]) AS told (run_id)
         JOIN indelible.runs run ON run.id = told.run_id
-        WHERE run.status IN ($2, $3) AND EXISTS (
+        WHERE (run.status IN ($2, $3) OR (run.status = $4 AND run.gated AND run.started_at IS NULL))
+          AND EXISTS (
             SELECT 1 FROM indelible.inbox message
             WHERE message.run_id = run.id AND NOT message.taken
               AND (run.status = $2 OR message.kind = $5)
@@ -79,9 +81,23 @@ pub(super) const ROUSE: &str = concat!(
         FOR NO KEY UPDATE OF run SKIP LOCKED
     ),
     queued AS (
-        UPDATE indelible.runs run SET status = $4, held = NULL
+        UPDATE indelible.runs run SET
+            status = $4, held = NULL, gated = run.gated AND run.started_at IS NOT NULL
         FROM resting WHERE run.id = resting.id
-        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
+        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects, run.gated
+    ),
+    stepped_out AS (
+        DELETE FROM indelible.slots slot USING queued
+        WHERE slot.run_id = queued.id AND NOT queued.gated AND slot.state IN ('rests', 'waits')
+    ),
+    in_front AS (
+        UPDATE indelible.slots slot SET rank = $7
+        FROM unnest($1::uuid[]) AS told (run_id)
+        JOIN indelible.runs run ON run.id = told.run_id AND run.started_at IS NOT NULL
+        WHERE slot.run_id = run.id AND slot.state = 'waits' AND slot.rank > $7 AND EXISTS (
+            SELECT 1 FROM indelible.inbox message
+            WHERE message.run_id = run.id AND NOT message.taken AND message.kind = $5
+        )
     ),
     ",
     released!("queued", "ON CONFLICT (run_id) DO NOTHING"),
@@ -169,6 +185,7 @@ pub(super) async fn rouse(
         .bind(RunStatus::Queued.name())
         .bind(CANCEL)
         .bind(at_rest)
+        .bind(i64::MIN)
         .fetch_all(connection)
         .await?;
     let mut roused = Roused { ready: 0, stirred: Stirred::nothing() };

@@ -1,6 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::Row as _;
 use uuid::Uuid;
 
@@ -8,10 +9,12 @@ use super::database::{Database, Link, again};
 use super::queue::started;
 use super::runs::RunArrays;
 use super::waits::{RunWaits, last_event};
-use super::{PostgresStore, route};
+use super::{PostgresStore, checks, gates, inbox, route};
 use crate::event::EventId;
 use crate::flow::NewRun;
+use crate::id::RunId;
 use crate::store::dedupe::{self, REMEMBERED};
+use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Deliveries, Ingress, NewEvent, Router, RunStatus, StoreError};
 
@@ -76,7 +79,9 @@ pub(super) const ACCEPT: &str = concat!(
     ",
     started!("new", "event_id, scheduled_at"),
     "
-    SELECT DISTINCT app FROM delivered"
+    SELECT DISTINCT app, NULL::uuid FROM delivered
+    UNION ALL
+    SELECT NULL, id FROM started"
 );
 
 #[async_trait]
@@ -102,17 +107,34 @@ impl Ingress for PostgresStore {
         again(|| async {
             let waits = run_waits(runs);
             let no_events = EventArrays::default();
-            if waits.are_none() {
+            if waits.are_none() && Subject::among(runs).is_empty() {
                 let mut connection = self.database.acquire().await?;
-                let stirred = write(&mut connection, Some(app), no_events, runs.iter()).await?;
+                let (stirred, _) =
+                    write(&mut connection, Some(app), no_events, runs.iter()).await?;
                 self.database.committed(stirred);
                 return Ok(());
             }
             let mut tx = self.database.begin().await?;
-            let stirred = write(&mut tx, Some(app), no_events, runs.iter()).await?;
+            let asked = runs.iter().filter(|run| !run.checks.are_none());
+            // What the clock counts is not asked about a run that no event starts.
+            let asked: Vec<_> = asked.map(|run| (run.clone(), Timestamp::UNIX_EPOCH)).collect();
+            if !asked.is_empty() {
+                route::take_turns(&mut tx, app).await?;
+            }
+            let checked = checks::check(&mut tx, app, asked).await?;
+            let (stirred, started) = write(&mut tx, Some(app), no_events, runs.iter()).await?;
+            let started = runs.iter().filter(|run| started.contains(&run.id));
+            gates::admit(&mut tx, app, &Subject::among(started)).await?;
             waits.begin(&mut tx, true).await?;
+            let told = checks::displace(&mut tx, &checked).await?;
             tx.commit(stirred).await?;
-            waits.look_behind(&self.database).await
+            waits.look_behind(&self.database).await?;
+            if !told.is_empty() {
+                let mut connection = self.database.acquire().await?;
+                let roused = inbox::rouse(&mut connection, &told, &[]).await?;
+                self.database.committed(roused.stirred);
+            }
+            Ok(())
         })
         .await
     }
@@ -164,15 +186,16 @@ async fn insert<'a>(
     // Without a host there is no app to file the runs under.
     let hosted = events.clone().filter(|_| hosted_by.is_some());
     let runs = hosted.filter_map(|event| event.hosted.as_ref()).flat_map(|hosted| &hosted.runs);
-    write(connection, hosted_by, events.collect(), runs).await
+    Ok(write(connection, hosted_by, events.collect(), runs).await?.0)
 }
 
+/// Gives also the runs that were not there before.
 async fn write<'a>(
     connection: &mut Link,
     app: Option<&str>,
     events: EventArrays<'_>,
     runs: impl Iterator<Item = &'a NewRun>,
-) -> Result<Stirred, StoreError> {
+) -> Result<(Stirred, HashSet<RunId>), StoreError> {
     let runs: RunArrays<'_> = runs.collect();
     let parts: Vec<&str> = events.parts.into_iter().collect();
     let starts = app.filter(|_| !runs.are_none());
@@ -185,12 +208,17 @@ async fn write<'a>(
         .bind(events.data)
         .bind(events.hosted);
     let rows = runs.bind(accept).fetch_all(connection).await?;
-    let told = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
-    let mut stirred = Stirred::each(&told, Work::DELIVERIES);
+    let (mut stirred, mut started) = (Stirred::nothing(), HashSet::new());
+    for row in &rows {
+        if let Some(app) = row.try_get(0)? {
+            stirred.add(app, Work::DELIVERIES);
+        }
+        started.extend(row.try_get::<Option<Uuid>, _>(1)?.map(RunId::from));
+    }
     if let Some(app) = starts {
         stirred.add(app, Work::READY);
     }
-    Ok(stirred)
+    Ok((stirred, started))
 }
 
 #[derive(Default)]

@@ -58,7 +58,7 @@ pub(super) const TAKE_OVER: &str = concat!(
         FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::integer[])
             AS orphan (run_id, worker, take_overs, suspects)
         WHERE run.id = orphan.run_id AND run.worker IS NOT DISTINCT FROM orphan.worker
-        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
+        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects, run.gated
     ),
     ",
     released!("inherited"),
@@ -77,7 +77,7 @@ pub(super) const RELEASE: &str = concat!(
         UPDATE indelible.runs run SET worker = NULL, status = $2, beginning = NULL
         FROM unnest($1::uuid[]) AS gone (worker)
         WHERE run.worker = gone.worker AND run.id <> ALL ($3)
-        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
+        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects, run.gated
     ),
     ",
     released!("left_behind"),
@@ -101,7 +101,7 @@ pub(super) const UNBLOCK: &str = "
 pub(super) const TRY_HELD: &str = concat!(
     "
     WITH held AS MATERIALIZED (
-        SELECT id, app, workflow, rank, suspects FROM indelible.runs
+        SELECT id, app, workflow, rank, suspects, gated FROM indelible.runs
         WHERE held_by = ANY ($1) AND status = $2
         FOR NO KEY UPDATE SKIP LOCKED
     ),

@@ -84,6 +84,8 @@ async fn a_parent_that_was_told_of_an_end_is_roused() {
             seed,
             detached: false,
             cancels: Vec::new(),
+            gates: Vec::new(),
+            ahead: 0,
         };
         let change = Change::Invoke { child, timeout: None };
         let invoked =

@@ -10,12 +10,14 @@
 
 mod batch;
 mod batches;
+mod checks;
 mod children;
 mod claim;
 mod commits;
 mod connect;
 mod database;
 mod flush;
+mod gates;
 mod hints;
 mod history;
 mod inbox;

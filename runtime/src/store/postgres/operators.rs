@@ -57,7 +57,7 @@ pub(super) const REVIVE: &str = concat!(
             status = $2, error = NULL, ended_at = NULL, take_overs = 0, suspects = 0, last_seq = NULL,
             retries = retries + 1
         WHERE id = ANY ($1)
-        RETURNING id, app, workflow, rank, suspects
+        RETURNING id, app, workflow, rank, suspects, gated
     ),
     noted AS (
         INSERT INTO indelible.interventions (run_id, at, verb)

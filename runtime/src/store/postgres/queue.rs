@@ -36,7 +36,7 @@ macro_rules! started {
             $("
         ", $conflict,)?
             "
-        RETURNING id, app, workflow, rank, suspects
+        RETURNING id, app, workflow, rank, suspects, gated
     ),
     ",
             $crate::store::postgres::queue::released!("started")
@@ -46,7 +46,8 @@ macro_rules! started {
 pub(super) use started;
 
 /// The CTE `released`: runs that nobody holds become ready to be claimed. `$runs`, a CTE, has their `id`,
-/// `app`, `workflow`, `rank` and `suspects`; it may be followed by a condition.
+/// `app`, `workflow`, `rank`, `suspects` and `gated`; it may be followed by a condition. Those that are
+/// gated have to pass their gates first: see [`gates`](super::gates).
 ///
 /// Of a run that is ready already `$conflict` says what happens, and without it the statement fails.
 /// `released` has the app of each run that was not.
@@ -55,7 +56,7 @@ macro_rules! released {
         concat!(
             "released AS (
         INSERT INTO indelible.ready (run_id, app, workflow, rank, suspects)
-        SELECT id, app, workflow, rank, suspects FROM ",
+        SELECT id, app, workflow, rank, CASE WHEN gated THEN -1 ELSE suspects END FROM ",
             $runs,
             $("
         ", $conflict,)?

@@ -3,10 +3,12 @@ use async_trait::async_trait;
 use super::PostgresStore;
 use super::database::{Link, again};
 use super::queue::released;
+use crate::store::gated::AllowanceColumns;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{
     Recorded, Registration, Registry, RunStatus, Schedule, StoreError, Stranded, StrandedRuns,
 };
+use crate::workflow::Declared;
 
 /// Makes processes of one app that start at once take turns, until the end of the transaction.
 const TAKE_TURNS: &str =
@@ -53,7 +55,7 @@ const STRANDED: &str = "
 const TRY_HELD: &str = concat!(
     "
     WITH held AS MATERIALIZED (
-        SELECT id, app, workflow, rank, suspects FROM indelible.runs
+        SELECT id, app, workflow, rank, suspects, gated FROM indelible.runs
         WHERE app = $1 AND status = $2 AND workflow = ANY ($3)
         FOR NO KEY UPDATE SKIP LOCKED
     ),
@@ -143,6 +145,32 @@ const STRANDED_RUNS: &str = "
     )
     ORDER BY workflow, example";
 
+/// What a limit allows from now on. Gives those that allow something else than before.
+const DECLARE: &str = "
+    INSERT INTO indelible.limits AS known (app, name, kind, most, period, burst)
+    SELECT $1, name, kind, most, period, burst
+    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+        AS declared (name, kind, most, period, burst)
+    ON CONFLICT (app, name) DO UPDATE SET
+        kind = excluded.kind, most = excluded.most, period = excluded.period, burst = excluded.burst
+    WHERE (known.kind, known.most, known.period, known.burst)
+        IS DISTINCT FROM (excluded.kind, excluded.most, excluded.period, excluded.burst)
+    RETURNING name";
+
+/// Limits that this program does not have, while no worker of another version is alive.
+const FORGET_LIMITS: &str = "
+    DELETE FROM indelible.limits
+    WHERE app = $1 AND name <> ALL ($2) AND NOT EXISTS (
+        SELECT 1 FROM indelible.workers WHERE app = $1 AND expires_at > now()
+    )
+    RETURNING name";
+
+/// The gates of limits that have changed may let somebody through.
+const REOPEN: &str = "
+    INSERT INTO indelible.openings (app, gate)
+    SELECT DISTINCT app, gate FROM indelible.slots
+    WHERE app = $1 AND name = ANY ($2) AND state = 'waits'";
+
 #[async_trait]
 impl Registry for PostgresStore {
     async fn register_app(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
@@ -173,6 +201,7 @@ impl Registry for PostgresStore {
                 .await?;
             let stirred = Stirred::of(app, Work::DELIVERIES)
                 .if_any(unblocked.unsigned_abs())
+                .and(declare(&mut tx, app, &registration.limits).await?)
                 .and(Stirred::of(app, Work::READY).if_any(tried.unsigned_abs()));
             tx.commit(stirred).await?;
             Ok(stranded
@@ -223,6 +252,27 @@ impl Registry for PostgresStore {
     }
 }
 
+/// Says what limits allow from now on.
+async fn declare(tx: &mut Link, app: &str, limits: &[Declared]) -> Result<Stirred, StoreError> {
+    let names: Vec<&str> = limits.iter().map(|limit| &*limit.limit).collect();
+    let allows = || limits.iter().map(|limit| AllowanceColumns::of(&limit.allows));
+    let changed = sqlx::query_scalar(DECLARE)
+        .bind(app)
+        .bind(&names)
+        .bind(allows().map(|allows| allows.kind).collect::<Vec<_>>())
+        .bind(allows().map(|allows| allows.most).collect::<Vec<_>>())
+        .bind(allows().map(|allows| allows.period).collect::<Vec<_>>())
+        .bind(allows().map(|allows| allows.burst).collect::<Vec<_>>());
+    let mut changed: Vec<String> = changed.fetch_all(&mut *tx).await?;
+    let forgotten = sqlx::query_scalar(FORGET_LIMITS).bind(app).bind(&names);
+    changed.extend(forgotten.fetch_all(&mut *tx).await?);
+    if changed.is_empty() {
+        return Ok(Stirred::nothing());
+    }
+    let opened = sqlx::query(REOPEN).bind(app).bind(changed).execute(tx).await?;
+    Ok(Stirred::of(app, Work::GATES).if_any(opened.rows_affected()))
+}
+
 /// Adds what is missing of a registration: another version may have been registered since.
 pub(super) async fn complete(tx: &mut Link, registration: &Registration) -> Result<(), StoreError> {
     sqlx::query(TAKE_TURNS).bind(&registration.app).execute(&mut *tx).await?;
@@ -230,7 +280,7 @@ pub(super) async fn complete(tx: &mut Link, registration: &Registration) -> Resu
 }
 
 async fn add(tx: &mut Link, registration: &Registration) -> Result<(), StoreError> {
-    let Registration { app, workflows, subscriptions, schedules } = registration;
+    let Registration { app, workflows, subscriptions, schedules, limits: _ } = registration;
     let (events, parts): (Vec<&str>, Vec<&str>) =
         subscriptions.iter().map(|own| (&*own.event, &*own.part)).unzip();
     let (scheduled, rules) = columns(schedules);

@@ -4,7 +4,7 @@ use super::database::{Database, Link};
 use super::value::Time;
 use super::waits::OVERDUE;
 use super::waits::{EventKeys, RunWaits};
-use super::{batches, inbox, runs};
+use super::{batches, checks, inbox, runs};
 use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::store::admitted::{Admitted, Blocked};
@@ -67,7 +67,7 @@ pub(super) async fn route(
     let Deliveries { worker, app, parts, limit, in_turn } = deliveries;
     let mut tx = database.begin().await?;
     if in_turn {
-        sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
+        take_turns(&mut tx, app).await?;
     }
     let rows = sqlx::query(TAKE)
         .bind(app)
@@ -95,7 +95,9 @@ pub(super) async fn route(
         keys.push(event.id, &routing.keys);
     }
     let Admitted { started, gathered, blocked } = admitted;
-    let started: Vec<_> = started.into_iter().map(|(run, at)| (run, Time(at))).collect();
+    let mut checked = checks::check(&mut tx, app, started).await?;
+    let started = std::mem::take(&mut checked.started).into_iter();
+    let started: Vec<_> = started.map(|(run, at)| (run, Time(at))).collect();
     let stirred = runs::insert(&mut tx, app, &started)
         .await?
         .and(others.pass_on(&mut tx, app).await?)
@@ -108,17 +110,24 @@ pub(super) async fn route(
         sqlx::query(MARK).bind(app).bind(&looking).execute(&mut *tx).await?;
     }
     waits.begin(&mut tx, true).await?;
+    let mut told = checks::displace(&mut tx, &checked).await?;
     tx.commit(stirred).await?;
-    if looking.is_empty() && waits.are_none() {
+    if looking.is_empty() && waits.are_none() && told.is_empty() {
         return Ok(rows.len());
     }
 
     let mut connection = database.acquire().await?;
-    let mut told = keys.find(&mut connection, app).await?;
+    told.extend(keys.find(&mut connection, app).await?);
     told.extend(waits.look(&mut connection).await?);
     database.committed(inbox::rouse(&mut connection, &told, &[]).await?.stirred);
     remove(&mut connection, app, &looking).await?;
     Ok(rows.len())
+}
+
+/// Waits until nobody else decides what becomes of the app's events, until the end of the transaction.
+pub(super) async fn take_turns(tx: &mut Link, app: &str) -> Result<(), StoreError> {
+    sqlx::query(TAKE_TURNS).bind(app).execute(tx).await?;
+    Ok(())
 }
 
 /// The parts of events that the router knows nothing of.

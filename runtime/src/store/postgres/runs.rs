@@ -6,10 +6,12 @@ use sqlx::query::Query;
 use uuid::Uuid;
 
 use super::database::Link;
+use super::gates;
 use super::queue::started;
 use super::value::Time;
 use super::waits::last_event;
 use crate::flow::NewRun;
+use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{RunStatus, StoreError};
 
@@ -96,6 +98,7 @@ pub(super) async fn insert(
     let arrays: RunArrays<'_> = runs.iter().map(|(run, _)| run).collect();
     let times: Vec<Time> = runs.iter().map(|(_, at)| *at).collect();
     let insert = sqlx::query(INSERT).bind(app).bind(RunStatus::Queued.name()).bind(times);
-    arrays.bind(insert).execute(connection).await?;
+    arrays.bind(insert).execute(&mut *connection).await?;
+    gates::admit(connection, app, &Subject::among(runs.iter().map(|(run, _)| run))).await?;
     Ok(Stirred::of(app, Work::READY))
 }

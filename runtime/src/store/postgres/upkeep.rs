@@ -8,7 +8,7 @@ use super::queue::released;
 use super::registry::columns;
 use super::value::Time;
 use super::waits::{self, OVERDUE};
-use super::{PostgresStore, batches, runs};
+use super::{PostgresStore, batches, gates, runs};
 use crate::flow::Firing;
 use crate::store::hints::{Stirred, Work};
 use crate::store::read::Columns as _;
@@ -31,7 +31,7 @@ pub(super) const WAKE: &str = concat!(
     queued AS (
         UPDATE indelible.runs run SET status = $2
         FROM fired WHERE run.id = fired.run_id AND run.status = $3
-        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects
+        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects, run.gated
     ),
     ",
     released!("queued"),
@@ -112,6 +112,10 @@ impl Upkeep for PostgresStore {
             Ok(Readied { runs, next, late })
         })
         .await
+    }
+
+    async fn open_gates(&self, app: &str) -> Result<Readied, StoreError> {
+        again(|| gates::open(&self.database, app)).await
     }
 
     async fn fire_schedules(

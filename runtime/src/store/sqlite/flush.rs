@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::database::SqliteStore;
 use super::ingress::{self, EventRow};
 use super::value::{batch, micros, now, uuid};
-use super::{inbox, restart, runs, waits, workers};
+use super::{gates, inbox, restart, runs, waits, workers};
 use crate::id::WorkerId;
 use crate::journal::{Change, RunCommit, RunId, Then};
 use crate::store::columns::{EntryColumns, LeaveColumns, UNDOABLE};
@@ -42,7 +42,8 @@ const LEAVE: &str = "
         ended_at = CASE WHEN l.value ->> 'over' THEN ?3 END, commit_id = ?2, commit_at = ?3,
         beginning = NULL,
         suspects = CASE WHEN l.value ->> 'status' = ?4 THEN suspects ELSE 0 END
-    FROM json_each(?1) l WHERE indelible_runs.id = l.value ->> 'run'";
+    FROM json_each(?1) l WHERE indelible_runs.id = l.value ->> 'run'
+    RETURNING id, gated";
 
 const INSERT_TIMERS: &str = "
     INSERT INTO indelible_timers (run_id, due_at)
@@ -140,12 +141,12 @@ pub(super) async fn flush_in(
     commit: Uuid,
     batch: &[RunCommit],
 ) -> Result<(Flushed, Stirred), StoreError> {
-    workers::hold(tx, worker).await?;
+    let app = workers::hold(tx, worker).await?;
     let at = now();
     let owned = owned(tx, worker, batch).await?;
     let (ours, evicted): (Vec<_>, Vec<_>) =
         batch.iter().partition(|commit| owned.contains(&commit.run));
-    let stirred = write(tx, commit, &ours, at).await?;
+    let stirred = write(tx, &app, commit, &ours, at).await?;
     Ok((Flushed { at, evicted: evicted.iter().map(|commit| commit.run).collect() }, stirred))
 }
 
@@ -165,6 +166,7 @@ async fn owned(
 /// Writes the part of a batch that is the worker's.
 async fn write(
     tx: &mut SqliteConnection,
+    app: &str,
     commit: Uuid,
     ours: &[&RunCommit],
     at: Timestamp,
@@ -184,7 +186,7 @@ async fn write(
         let dropped = batch(effects.dropped.iter().map(DroppedRow::of));
         sqlx::query(DROP).bind(dropped).bind(UNDOABLE).execute(&mut *tx).await?;
     }
-    runs::start_children(tx, &effects.children, at, since).await?;
+    runs::start_children(tx, app, &effects.children, at, since).await?;
     waits::begin(tx, &effects.waits, since).await?;
     waits::end(tx, &effects.waited).await?;
     inbox::settle(tx, &effects.settled).await?;
@@ -197,16 +199,19 @@ async fn write(
     }
     let sent = ours.iter().flat_map(|commit| events(commit)).collect();
     let delivered = ingress::insert(tx, None, sent, at, since).await?;
+    let mut gated = HashSet::new();
     let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
     if !leaving.is_empty() {
         let leaving = batch(leaving);
-        sqlx::query(LEAVE)
+        let left: Vec<(String, bool)> = sqlx::query_as(LEAVE)
             .bind(&leaving)
             .bind(commit.to_string())
             .bind(micros(at))
             .bind(RunStatus::Queued.name())
-            .execute(&mut *tx)
+            .fetch_all(&mut *tx)
             .await?;
+        let left = left.iter().filter(|(_, gated)| *gated).map(|(run, _)| uuid(run));
+        gated = left.map(|run| run.map(RunId::from)).collect::<Result<_, _>>()?;
         sqlx::query(INSERT_TIMERS).bind(&leaving).execute(&mut *tx).await?;
     }
     let restarted = restart::restart(tx, &effects.restarts, at, since).await?;
@@ -217,12 +222,16 @@ async fn write(
 
     let ended = ours.iter().filter(|commit| matches!(commit.then, Then::End(_)));
     let ended: Vec<RunId> = ended.map(|commit| commit.run).collect();
+    let gated = |runs: &[RunId]| -> Vec<RunId> {
+        runs.iter().copied().filter(|run| gated.contains(run)).collect()
+    };
+    let freed = gates::leave(tx, &gated(&effects.at_rest), &gated(&ended), at).await?;
     let mut told = inbox::ask_children(tx, &effects.cancels, at).await?;
     told.extend(inbox::tell_of_ends(tx, &ended, at).await?);
     told.extend(waits::look(tx, &effects.waits).await?);
     told.extend(restarted);
     let roused = inbox::rouse(tx, &told, &effects.at_rest).await?;
-    Ok(effects.stirred("").and(delivered).and(roused))
+    Ok(effects.stirred("").and(delivered).and(freed).and(roused))
 }
 
 fn journal_rows(commit: &RunCommit, at: Timestamp) -> impl Iterator<Item = JournalRow<'_>> {

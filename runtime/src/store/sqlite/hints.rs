@@ -30,6 +30,7 @@ const VERSION: &str = "PRAGMA data_version";
 /// `indelible_deliveries_in_order`, `indelible_inbox_untaken` and the primary keys.
 pub(super) const TO_DO: &str = "
     SELECT EXISTS (SELECT 1 FROM indelible_ready WHERE app = ?1) AS ready,
+           EXISTS (SELECT 1 FROM indelible_openings WHERE app = ?1) AS gates,
            EXISTS (SELECT 1 FROM indelible_deliveries WHERE app = ?1) AS deliveries,
            EXISTS (SELECT 1 FROM indelible_inbox WHERE NOT taken) AS messages,
            (SELECT json_group_array(workflow) FROM indelible_paused WHERE app = ?1) AS paused,
@@ -43,6 +44,7 @@ const OVER: &str = "
 #[derive(Default, PartialEq)]
 struct ToDo {
     ready: bool,
+    gates: bool,
     deliveries: bool,
     messages: bool,
     paused: String,
@@ -54,6 +56,7 @@ impl ToDo {
     fn since(&self, before: &Self) -> Work {
         let kinds = [
             (self.ready, Work::READY),
+            (self.gates, Work::GATES),
             (self.deliveries, Work::DELIVERIES),
             (self.messages, Work::MESSAGES),
             // What is ready may be there for longer than it can be claimed.
@@ -173,6 +176,7 @@ impl Changes {
         let row = sqlx::query(TO_DO).bind(&self.app).fetch_one(&self.readers).await?;
         let to_do = ToDo {
             ready: row.try_get("ready")?,
+            gates: row.try_get("gates")?,
             deliveries: row.try_get("deliveries")?,
             messages: row.try_get("messages")?,
             paused: row.try_get("paused")?,

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::database::SqliteStore;
 use super::value::{batch, micros, now, uuid};
-use super::{route, runs, waits};
+use super::{checks, inbox, route, runs, waits};
 use crate::event::EventId;
 use crate::flow::NewRun;
 use crate::store::dedupe::{self, REMEMBERED};
@@ -82,8 +82,13 @@ impl Ingress for SqliteStore {
     async fn start_runs(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let now = now();
+        let asked = runs.iter().filter(|run| !run.checks.are_none());
+        let asked = asked.map(|run| (run.clone(), now)).collect();
+        let checked = checks::check(&mut tx, app, asked).await?;
         let stirred = runs::insert(&mut tx, app, runs.iter().map(|run| (run, now))).await?;
-        tx.commit(stirred).await
+        let told = checks::displace(&mut tx, &checked, now).await?;
+        let roused = inbox::rouse(&mut tx, &told, &[]).await?;
+        tx.commit(stirred.and(roused)).await
     }
 
     async fn route_deliveries(

@@ -7,12 +7,14 @@
 //! Each room of the store is implemented in the file of its name.
 
 mod batches;
+mod checks;
 mod claim;
 mod commits;
 mod connect;
 mod database;
 mod file;
 mod flush;
+mod gates;
 mod hints;
 mod history;
 mod inbox;

@@ -4,10 +4,12 @@ use sqlx::sqlite::SqliteConnection;
 use super::database::SqliteStore;
 use super::value::{batch, micros, now};
 use super::{runs, workers};
+use crate::store::gated::AllowanceColumns;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{
     Recorded, Registration, Registry, RunStatus, StoreError, Stranded, StrandedRuns,
 };
+use crate::workflow::Declared;
 
 /// Deliveries of what [`UNSUBSCRIBE`] is about to remove.
 const FORGET_DELIVERIES: &str = "
@@ -135,6 +137,32 @@ const STRANDED_RUNS: &str = "
     )
     ORDER BY workflow, example";
 
+/// What a limit allows from now on. Gives those that allow something else than before.
+const DECLARE: &str = "
+    INSERT INTO indelible_limits (app, name, kind, most, period, burst)
+    SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
+    FROM json_each(?2) WHERE true
+    ON CONFLICT (app, name) DO UPDATE SET
+        kind = excluded.kind, most = excluded.most, period = excluded.period, burst = excluded.burst
+    WHERE (kind, most, period, burst)
+        IS NOT (excluded.kind, excluded.most, excluded.period, excluded.burst)
+    RETURNING name";
+
+/// Limits that this program does not have, while no worker of another version is alive.
+const FORGET_LIMITS: &str = "
+    DELETE FROM indelible_limits
+    WHERE app = ?1 AND name NOT IN (SELECT value ->> 0 FROM json_each(?2)) AND NOT EXISTS (
+        SELECT 1 FROM indelible_workers
+        WHERE app = ?1 AND id IN (SELECT value FROM json_each(?3))
+    )
+    RETURNING name";
+
+/// The gates of limits that have changed may let somebody through.
+const REOPEN: &str = "
+    INSERT INTO indelible_openings (app, gate)
+    SELECT DISTINCT app, gate FROM indelible_slots
+    WHERE app = ?1 AND name IN (SELECT value FROM json_each(?2)) AND state = 'waits'";
+
 #[async_trait]
 impl Registry for SqliteStore {
     async fn register_app(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
@@ -176,6 +204,7 @@ impl Registry for SqliteStore {
         let tried = runs::ready(&mut tx, &held).await?;
         let stirred = Stirred::here(Work::DELIVERIES)
             .if_any(unblocked.rows_affected())
+            .and(declare(&mut tx, app, &registration.limits, &living).await?)
             .and(Stirred::here(Work::READY).if_any(tried));
         tx.commit(stirred).await?;
         Ok(stranded
@@ -220,12 +249,32 @@ impl Registry for SqliteStore {
     }
 }
 
+/// Says what limits allow from now on.
+async fn declare(
+    tx: &mut SqliteConnection,
+    app: &str,
+    limits: &[Declared],
+    living: &str,
+) -> Result<Stirred, StoreError> {
+    let declared = limits.iter().map(|Declared { limit, allows }| {
+        let AllowanceColumns { kind, most, period, burst } = AllowanceColumns::of(allows);
+        (limit, kind, most, period, burst)
+    });
+    let declared = batch(declared);
+    let mut changed: Vec<String> =
+        sqlx::query_scalar(DECLARE).bind(app).bind(&declared).fetch_all(&mut *tx).await?;
+    let forgotten = sqlx::query_scalar(FORGET_LIMITS).bind(app).bind(&declared).bind(living);
+    changed.extend(forgotten.fetch_all(&mut *tx).await?);
+    let opened = sqlx::query(REOPEN).bind(app).bind(batch(changed)).execute(tx).await?;
+    Ok(Stirred::here(Work::GATES).if_any(opened.rows_affected()))
+}
+
 /// Adds what is missing of a registration: another version may have been registered since.
 pub(super) async fn complete(
     tx: &mut SqliteConnection,
     registration: &Registration,
 ) -> Result<(), StoreError> {
-    let Registration { app, workflows, subscriptions, schedules } = registration;
+    let Registration { app, workflows, subscriptions, schedules, limits: _ } = registration;
     let subscriptions = batch(subscriptions.iter().map(|own| (&own.event, &own.part)));
     let schedules = batch(schedules.iter().map(|schedule| (&schedule.workflow, &schedule.rule)));
     sqlx::query(SUBSCRIBE).bind(app).bind(subscriptions).execute(&mut *tx).await?;

@@ -1,9 +1,9 @@
 use sqlx::Row as _;
 
 use super::database::SqliteStore;
-use super::value::batch;
+use super::value::{batch, now};
 use super::waits::EventKey;
-use super::{batches, inbox, runs, waits};
+use super::{batches, checks, inbox, runs, waits};
 use crate::store::admitted::{Admitted, Blocked};
 use crate::store::hints::{Stirred, Work};
 use crate::store::read::Columns as _;
@@ -83,7 +83,11 @@ pub(super) async fn route(
     stirred = stirred.and(batches::gather(&mut tx, app, &gathered).await?);
     // Events cancel also runs that their batch has started.
     let told = waits::find(&mut tx, app, &keys).await?;
-    let started = runs::insert(&mut tx, app, started.iter().map(|(run, at)| (run, *at))).await?;
+    let checked = checks::check(&mut tx, app, started).await?;
+    let started = checked.started.iter().map(|(run, at)| (run, *at));
+    let started = runs::insert(&mut tx, app, started).await?;
+    let displaced = checks::displace(&mut tx, &checked, now()).await?;
+    let told: Vec<String> = told.into_iter().chain(displaced).collect();
     let roused = inbox::rouse(&mut tx, &told, &[]).await?;
     tx.commit(stirred.and(started).and(roused)).await?;
     Ok(rows.len())

@@ -1,5 +1,7 @@
 //! What several concerns do with runs.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::Sqlite;
@@ -7,9 +9,10 @@ use sqlx::query::QueryScalar;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::value::{batch, micros};
-use super::waits;
+use super::{gates, waits};
 use crate::flow::NewRun;
 use crate::journal::{Child, RunId};
+use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{RunStatus, StoreError};
 
@@ -83,7 +86,7 @@ const START_CHILDREN: &str = started!(
 /// A held one may be ready already, to be tried by another program. Served by the primary key of runs.
 const READY: &str = "
     INSERT INTO indelible_ready (run_id, app, workflow, rank, suspects)
-    SELECT id, app, workflow, rank, suspects
+    SELECT id, app, workflow, rank, CASE WHEN gated THEN -1 ELSE suspects END
     FROM indelible_runs WHERE id IN (SELECT value FROM json_each(?1))
     ON CONFLICT (run_id) DO NOTHING";
 
@@ -111,6 +114,7 @@ struct ChildRow<'a> {
 /// Starts runs that other runs invoke.
 pub(super) async fn start_children(
     tx: &mut SqliteConnection,
+    app: &str,
     children: &[(RunId, &Child)],
     at: Timestamp,
     since: i64,
@@ -126,12 +130,13 @@ pub(super) async fn start_children(
         input: child.input.as_str(),
         seed: child.seed,
     });
-    let children = sqlx::query_scalar(START_CHILDREN)
+    let started = sqlx::query_scalar(START_CHILDREN)
         .bind(batch(rows))
         .bind(RunStatus::Queued.name())
         .bind(micros(at))
         .bind(since);
-    start(tx, children).await.map(drop)
+    start(tx, started).await?;
+    gates::admit(tx, app, &Subject::among_children(children)).await
 }
 
 /// Starts runs whose triggers were accepted at the given times.
@@ -140,17 +145,16 @@ pub(super) async fn insert<'a>(
     app: &str,
     runs: impl IntoIterator<Item = (&'a NewRun, Timestamp)>,
 ) -> Result<Stirred, StoreError> {
-    let mut cancels = Vec::new();
+    let runs: Vec<(&NewRun, Timestamp)> = runs.into_iter().collect();
     let rows: Vec<RunRow<'_>> = runs
-        .into_iter()
-        .inspect(|(run, _)| cancels.push((run.id, &*run.cancels)))
+        .iter()
         .map(|(run, accepted_at)| RunRow {
             id: run.id,
             workflow: &run.workflow,
             event: run.event,
             input: run.input.as_str(),
             seed: run.seed,
-            accepted_at: micros(accepted_at),
+            accepted_at: micros(*accepted_at),
             scheduled_at: run.scheduled_at.map(micros),
         })
         .collect();
@@ -158,7 +162,11 @@ pub(super) async fn insert<'a>(
         return Ok(Stirred::nothing());
     }
     let new = sqlx::query_scalar(INSERT).bind(app).bind(RunStatus::Queued.name()).bind(batch(rows));
-    start(tx, new).await?;
+    let started: HashSet<String> = start(tx, new).await?.into_iter().collect();
+    let runs = || runs.iter().map(|(run, _)| *run);
+    let new = runs().filter(|run| started.contains(&run.id.to_string()));
+    gates::admit(tx, app, &Subject::among(new)).await?;
+    let cancels = runs().map(|run| (run.id, &*run.cancels));
     waits::begin_with_runs(tx, cancels, true).await?;
     Ok(Stirred::here(Work::READY))
 }

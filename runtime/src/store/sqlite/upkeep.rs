@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::database::SqliteStore;
 use super::value::{batch, micros, now};
-use super::{batches, runs};
+use super::{batches, gates, runs};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{DueSchedule, Readied, RunStatus, Schedule, StoreError, Timetable, Upkeep};
 
@@ -84,6 +84,10 @@ impl Upkeep for SqliteStore {
         let late = due.first().map(|(_, due)| between(*due, now));
         let next = next.map(|next| between(now, next));
         Ok(Readied { runs: queued.len(), next, late })
+    }
+
+    async fn open_gates(&self, app: &str) -> Result<Readied, StoreError> {
+        gates::open(self, app).await
     }
 
     async fn fire_schedules(

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 const WORKERS: &str = "SELECT id FROM indelible_workers";
 
 /// Served by the primary key.
-const IS_ALIVE: &str = "SELECT EXISTS (SELECT 1 FROM indelible_workers WHERE id = ?1)";
+const APP: &str = "SELECT app FROM indelible_workers WHERE id = ?1";
 
 /// All that the database knows of.
 pub(super) async fn all(from: impl SqliteExecutor<'_>) -> Result<Vec<WorkerId>, StoreError> {
@@ -27,11 +27,11 @@ pub(super) async fn living(
     Ok(workers)
 }
 
-/// Fails unless the worker's row is there. In a transaction that writes it stays there until the commit.
+/// Fails unless the worker's row is there; gives its app. In a transaction that writes it stays there until the commit.
 pub(super) async fn hold(
     connection: &mut SqliteConnection,
     worker: WorkerId,
-) -> Result<(), StoreError> {
-    let alive = sqlx::query_scalar(IS_ALIVE).bind(worker.to_string()).fetch_one(connection).await?;
-    if alive { Ok(()) } else { Err(StoreError::LeaseLost) }
+) -> Result<String, StoreError> {
+    let app = sqlx::query_scalar(APP).bind(worker.to_string()).fetch_optional(connection).await?;
+    app.ok_or(StoreError::LeaseLost)
 }

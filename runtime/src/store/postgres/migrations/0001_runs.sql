@@ -165,6 +165,8 @@ CREATE TABLE indelible.runs (
     held_by     uuid,
     -- Of the program that drove it last: what its journal rests on.
     shape       uuid,
+    -- Whether it has gates to pass before a worker may claim it.
+    gated       boolean     NOT NULL DEFAULT false,
     -- Who holds it; only they write this row and its journal.
     worker      uuid,
     -- How many workers in a row were taken over from while they drove it, with no new line in its
@@ -205,10 +207,87 @@ CREATE TABLE indelible.ready (
     app      text   NOT NULL,
     workflow text   NOT NULL,
     rank     bigint NOT NULL,
-    -- Of a run that may have taken workers down, how many there are in its cohort.
+    -- Of a run that may have taken workers down, how many there are in its cohort. -1: it has gates to pass
+    -- first, and cannot be claimed until then.
     suspects integer NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX ready_by_rank ON indelible.ready (app, suspects, rank, run_id);
+
+-- What the limits of an app allow each of their keys: as the code says, and as an operator has set it.
+CREATE TABLE indelible.limits (
+    app    text   NOT NULL,
+    name   text   NOT NULL,
+    -- `slots`, `pace` or `window`.
+    kind   text   NOT NULL,
+    most   bigint NOT NULL,
+    -- In microseconds.
+    period bigint,
+    burst  bigint,
+    -- What holds in place of that, since when, and who says so.
+    set_most   bigint,
+    set_period bigint,
+    set_burst  bigint,
+    set_at     timestamptz,
+    set_by     text,
+    PRIMARY KEY (app, name)
+);
+
+-- Where each run that has gates stands at each of them, from its admission to its end.
+CREATE TABLE indelible.slots (
+    run_id uuid     NOT NULL,
+    -- The hash of the limit, its key's expression and the key.
+    gate   uuid     NOT NULL,
+    app    text     NOT NULL,
+    -- The limit, and what it counts apart.
+    name   text     NOT NULL,
+    key    text     NOT NULL,
+    -- Until when it holds its slot: `active`, `run` or `pass`.
+    hold   text     NOT NULL,
+    -- Its place among the gates of its run.
+    place  smallint NOT NULL,
+    -- `rests`: it has to be passed. `waits`: the run waits for that here. `holds`: it was. `lent`: the run
+    -- that invoked this one holds it for both.
+    state  text     NOT NULL,
+    rank   bigint   NOT NULL,
+    since  timestamptz NOT NULL,
+    PRIMARY KEY (run_id, gate)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX slots_of_gate ON indelible.slots (gate, state, rank, run_id);
+
+-- Gates that somebody may pass now: somebody has left, or has come. Whoever opens them removes the rows.
+CREATE TABLE indelible.openings (
+    app  text   NOT NULL,
+    seq  bigint GENERATED ALWAYS AS IDENTITY,
+    gate uuid   NOT NULL,
+    PRIMARY KEY (app, seq)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+
+-- What time counts at a gate: its pace, or its window. A row whose time is over says nothing.
+CREATE TABLE indelible.counters (
+    gate    uuid        PRIMARY KEY,
+    app     text        NOT NULL,
+    name    text        NOT NULL,
+    key     text        NOT NULL,
+    -- Of a pace when the next start is in time, of a window its end.
+    until   timestamptz NOT NULL,
+    -- How many the window has let through, and how many it has not.
+    counted bigint      NOT NULL DEFAULT 0,
+    skipped bigint      NOT NULL DEFAULT 0,
+    -- When somebody who waits may pass.
+    due_at  timestamptz
+);
+CREATE INDEX counters_due ON indelible.counters (app, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX counters_over ON indelible.counters (app, until);
+
+-- Events that started no run of a workflow that they trigger, as its limits say.
+CREATE TABLE indelible.skipped (
+    app      text        NOT NULL,
+    event_id uuid        NOT NULL,
+    workflow text        NOT NULL,
+    reason   text        NOT NULL,
+    at       timestamptz NOT NULL,
+    PRIMARY KEY (event_id, app, workflow)
+);
 
 -- When each parked run is due, if it is due at a time.
 CREATE TABLE indelible.timers (

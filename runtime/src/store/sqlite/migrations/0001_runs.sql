@@ -158,6 +158,8 @@ CREATE TABLE indelible_runs (
     held_by     TEXT,
     -- Of the program that drove it last: what its journal rests on.
     shape       TEXT,
+    -- Whether it has gates to pass before a worker may claim it.
+    gated       INTEGER NOT NULL DEFAULT 0,
     -- Who holds it; only they write this row and its journal.
     worker      TEXT,
     -- How many workers in a row were taken over from while they drove it, with no new line in its
@@ -198,10 +200,86 @@ CREATE TABLE indelible_ready (
     app      TEXT    NOT NULL,
     workflow TEXT    NOT NULL,
     rank     INTEGER NOT NULL,
-    -- Of a run that may have taken workers down, how many there are in its cohort.
+    -- Of a run that may have taken workers down, how many there are in its cohort. -1: it has gates to pass
+    -- first, and cannot be claimed until then.
     suspects INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX indelible_ready_by_rank ON indelible_ready (app, suspects, rank, run_id);
+
+-- What the limits of an app allow each of their keys: as the code says, and as an operator has set it.
+CREATE TABLE indelible_limits (
+    app    TEXT    NOT NULL,
+    name   TEXT    NOT NULL,
+    -- `slots`, `pace` or `window`.
+    kind   TEXT    NOT NULL,
+    most   INTEGER NOT NULL,
+    period INTEGER,
+    burst  INTEGER,
+    -- What holds in place of that, since when, and who says so.
+    set_most   INTEGER,
+    set_period INTEGER,
+    set_burst  INTEGER,
+    set_at     INTEGER,
+    set_by     TEXT,
+    PRIMARY KEY (app, name)
+) STRICT, WITHOUT ROWID;
+
+-- Where each run that has gates stands at each of them, from its admission to its end.
+CREATE TABLE indelible_slots (
+    run_id TEXT    NOT NULL,
+    -- The hash of the limit, its key's expression and the key.
+    gate   TEXT    NOT NULL,
+    app    TEXT    NOT NULL,
+    -- The limit, and what it counts apart.
+    name   TEXT    NOT NULL,
+    key    TEXT    NOT NULL,
+    -- Until when it holds its slot: `active`, `run` or `pass`.
+    hold   TEXT    NOT NULL,
+    -- Its place among the gates of its run.
+    place  INTEGER NOT NULL,
+    -- `rests`: it has to be passed. `waits`: the run waits for that here. `holds`: it was. `lent`: the run
+    -- that invoked this one holds it for both.
+    state  TEXT    NOT NULL,
+    rank   INTEGER NOT NULL,
+    since  INTEGER NOT NULL,
+    PRIMARY KEY (run_id, gate)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_slots_of_gate ON indelible_slots (gate, state, rank, run_id);
+
+-- Gates that somebody may pass now: somebody has left, or has come. Whoever opens them removes the rows.
+CREATE TABLE indelible_openings (
+    seq  INTEGER PRIMARY KEY,
+    app  TEXT NOT NULL,
+    gate TEXT NOT NULL
+) STRICT;
+CREATE INDEX indelible_openings_in_order ON indelible_openings (app, seq);
+
+-- What time counts at a gate: its pace, or its window. A row whose time is over says nothing.
+CREATE TABLE indelible_counters (
+    gate    TEXT    NOT NULL PRIMARY KEY,
+    app     TEXT    NOT NULL,
+    name    TEXT    NOT NULL,
+    key     TEXT    NOT NULL,
+    -- Of a pace when the next start is in time, of a window its end.
+    until   INTEGER NOT NULL,
+    -- How many the window has let through, and how many it has not.
+    counted INTEGER NOT NULL DEFAULT 0,
+    skipped INTEGER NOT NULL DEFAULT 0,
+    -- When somebody who waits may pass.
+    due_at  INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_counters_due ON indelible_counters (app, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX indelible_counters_over ON indelible_counters (app, until);
+
+-- Events that started no run of a workflow that they trigger, as its limits say.
+CREATE TABLE indelible_skipped (
+    app      TEXT    NOT NULL,
+    event_id TEXT    NOT NULL,
+    workflow TEXT    NOT NULL,
+    reason   TEXT    NOT NULL,
+    at       INTEGER NOT NULL,
+    PRIMARY KEY (event_id, app, workflow)
+) STRICT, WITHOUT ROWID;
 
 -- When each parked run is due, if it is due at a time.
 CREATE TABLE indelible_timers (
