@@ -8,12 +8,14 @@ mod firing;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub(crate) use self::admission::{Admission, Arrival, Gathering, at_once};
+#[cfg(test)]
+pub(crate) use self::admission::Keep;
+pub(crate) use self::admission::{Admission, Arrival, Gathering, Window, at_once};
 pub(crate) use self::firing::Firing;
 use crate::event::EventId;
 use crate::journal::{CancelKey, RunId};
 use crate::payload::Payload;
-use crate::workflow::{Checks, Gate};
+use crate::workflow::{Checks, Gate, Passage};
 
 /// A run to be started.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +35,18 @@ pub(crate) struct NewRun {
     pub(crate) ahead: i32,
     /// What is asked about its event before it starts.
     pub(crate) checks: Checks,
+}
+
+impl NewRun {
+    /// The same run, with what it has to pass.
+    pub(crate) fn passing(self, Passage { gates, ahead, checks }: Passage) -> Self {
+        Self { gates, ahead, checks, ..self }
+    }
+
+    /// Whether it starts whatever else there is: nothing is asked, and nothing to be passed.
+    fn is_free(&self) -> bool {
+        self.gates.is_empty() && self.checks.are_none()
+    }
 }
 
 /// Makes a run of a workflow that no event cancels. Whoever asks draws its id and its seed.
