@@ -115,6 +115,7 @@ pub(crate) fn filters_are_unique(model: &WorkflowModel, problems: &Problems) {
 pub(crate) fn conditions_see_the_event(model: &WorkflowModel, problems: &Problems) {
     let mut names = Bindings::default();
     model.parameters().for_each(|parameter| names.visit_pat(&parameter.pat));
+    let parameters = names.0.clone();
     names.0.extend(["event", "events", "input", "tick"].map(str::to_owned));
     let configuration = &model.configuration;
     let filters = configuration.filters.iter();
@@ -145,8 +146,12 @@ pub(crate) fn conditions_see_the_event(model: &WorkflowModel, problems: &Problem
                 "input" => "the input",
                 _ => "the tick",
             };
+            let what = match parameters.contains(&name.to_string()) {
+                true => format!("`{name}` is not there yet"),
+                false => format!("there is no `{name}` here"),
+            };
             problems.report(
-                Problem::at(name, format!("`{name}` is not there yet"))
+                Problem::at(name, what)
                     .note(format!(
                         "conditions and keys are evaluated before the run exists; they see {seen} \
                          as `{subject}`, and nothing else"
