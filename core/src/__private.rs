@@ -41,10 +41,11 @@ pub use crate::step::{
 use crate::text;
 pub use crate::workflow::fits::*;
 pub use crate::workflow::{
-    Allowed, Awaits, Backoff, Batch, Batched, Called, CancelOn, CatchUp, Cause, Config, Cron,
-    Direct, Dst, Filter, Flow, Form, Graph, Handlers, Input, Key, OnChange, State, Trigger,
-    TriggerData, UnknownState, Workflow, WorkflowFn, compared, key_text, on_any_cancel,
-    on_any_failure, on_cancel, on_failure, read,
+    Allowed, Awaits, Backoff, Batch, Batched, Called, CancelOn, CatchUp, Cause, Concurrency,
+    Config, Cron, Debounce, Direct, Dst, Filter, Flow, Form, Graph, Handlers, Hold, Idempotency,
+    Input, Key, OnChange, Priority, RateLimit, Scope, Single, Singleton, State, Subject, Throttle,
+    Trigger, TriggerData, UnknownState, Workflow, WorkflowFn, compared, key_text, on_any_cancel,
+    on_any_failure, on_cancel, on_failure, read, read_input, seconds,
 };
 use crate::workflow::{misfit, unnamed};
 

@@ -39,6 +39,13 @@ impl Message {
         self
     }
 
+    /// Adds a number.
+    pub(crate) const fn push_number(self, number: u32) -> Self {
+        let begun = if number >= 10 { self.push_number(number / 10) } else { self };
+        let digits = "0123456789".split_at((number % 10) as usize).1;
+        begun.push(digits.split_at(1).0)
+    }
+
     #[track_caller]
     pub(crate) const fn panic(self) -> ! {
         let (text, _) = self.bytes.split_at(self.len);
@@ -58,6 +65,8 @@ mod tests {
         assert!(same("a/b", "a/b") && !same("a/b", "a/c") && !same("a", "a/b"));
         let message = Message::EMPTY.push("two ").push("words");
         assert_eq!(&message.bytes[..message.len], b"two words");
+        let message = Message::EMPTY.push_number(0).push("-").push_number(1_020);
+        assert_eq!(&message.bytes[..message.len], b"0-1020");
         let long = "x".repeat(2000);
         assert_eq!(Message::EMPTY.push(&long).len, Message::LONGEST);
     }

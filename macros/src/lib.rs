@@ -36,6 +36,13 @@ use proc_macro::TokenStream;
 /// | `on(E, if = event.amount > 1_000)` | only events that meet the condition start it; the condition sees the event as `event` | all |
 /// | `cron("0 9 * * 1-5", tz = "Europe/Paris", catch_up = one)` | its schedule; its first parameter is a `Tick`: see [below](#schedules) | never |
 /// | `batch(max = 100, timeout = "5s", key = event.user_id)` | gathers events with the same key into one run, until there are `max` of them, or the first one has waited for `timeout`; its first parameter is a `Vec<E>` | a run for each event |
+/// | `debounce(period = "30s", max = "5m", key = event.page)` | starts one run when `period` has gone by without a further event of the key, and at the latest `max` after the first; the run gets the last event, or all of them as a `Vec<E>` | a run for each event |
+/// | `rate_limit(limit = 10, per = "1h", key = event.user_id)` | skips the events of a key beyond the first 10 in an hour | none |
+/// | `idempotency(key = event.order, within = "24h")` | skips the events of a key that has started a run within this time | none; `24h` |
+/// | `concurrency(limit = 5, key = event.user_id, scope = app, hold = run)` | lets at most 5 runs of a key do something at the same time; the others wait. A `scope` (`app`, or a name) is shared with other workflows. With `hold = run` runs count while they sleep or wait, too. May be given twice | none; `workflow`, `active` |
+/// | `throttle(limit = 10, per = "1m", burst = 5, key = event.shop)` | spreads the starts of runs: 10 in a minute, and 5 more at once after a pause; the others wait | none; `0` |
+/// | `singleton(key = event.shop, mode = skip)` | lets a key have one run at a time. A second one does not start (`skip`), cancels the first (`cancel`), or waits and cancels one that waits already (`latest`) | any number |
+/// | `priority = if event.urgent { 600 } else { 0 }` | puts the run so many seconds ahead of others, or behind them; at most twelve hours | 0 |
 /// | `cancel_on(Deleted, matching = ticket_id)` | an event with the same value in this field, accepted after the trigger, cancels the run; `matching(theirs = ours, ..)` if the fields have different names | |
 /// | `timeout(start = "1h", finish = "1 day")` | cancels a run that has not begun this long after its acceptance, or not ended this long after it began | never |
 /// | `on_failure = report` | a workflow over `RunFailed<..>` of the input that starts when a run fails | |
@@ -44,6 +51,10 @@ use proc_macro::TokenStream;
 /// | `input` | the first parameter is any serialisable type, and the workflow is only started directly | |
 /// | `allow(determinism, reason = "..")` | turns a rule off, for the whole workflow or, above a statement, for that statement; the graph shows the reason | |
 /// | `crate = path` | the path of the crate `indelible` | found in `Cargo.toml` |
+///
+/// Keys and the priority are Rust expressions over what starts the workflow. They see an event, or an enum of
+/// several, as `event`, a `Tick` as `tick`, a `Vec` of events as `events`, and an input as `input`. The keys of
+/// `batch` and `debounce` see one `event` in any case. The key `None` means that nothing is counted.
 ///
 /// # Schedules
 ///

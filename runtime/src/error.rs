@@ -41,6 +41,14 @@ pub enum Error {
         /// Why not.
         cause: EncodeError,
     },
+    /// A key or the priority of the workflow fails for this input: it panics, or gives too much.
+    #[error("no run of `{workflow}` starts: {reason}")]
+    NotAdmitted {
+        /// The workflow's id.
+        workflow: &'static str,
+        /// Which key or priority, and why.
+        reason: String,
+    },
     /// A key, an attribute, a name or a reason is too long, or has a NUL character.
     #[error("{what} is not accepted: {cause}")]
     UnfitText {

@@ -72,11 +72,13 @@ pub mod step {
 pub mod workflow {
     pub(crate) use indelible_core::workflow::*;
     pub use indelible_core::workflow::{
-        Allowed, Awaits, Backoff, Batch, Batched, Called, CancelOn, CatchUp, Cause, Compared,
-        Config, Cron, Direct, Dst, Edge, Filter, Flow, Form, Graph, Handlers, Input, Key, Node,
-        Nothing, OfCancellation, OfFailure, OnChange, RunCancelled, RunFailed, State, StateDef,
-        StepKind, Tick, Trigger, TriggerData, UnknownState, Workflow, WorkflowFn, compared,
-        key_text, on_any_cancel, on_any_failure, on_cancel, on_failure, read,
+        Allowance, Allowed, Awaits, Backoff, Batch, Batched, Called, CancelOn, CatchUp, Cause,
+        Compared, Concurrency, Config, Cron, Debounce, Direct, Dst, Edge, Filter, Flow, Form,
+        Graph, Handlers, Hold, Idempotency, Input, Key, Keyed, Node, Nothing, OfCancellation,
+        OfFailure, OnChange, Priority, RateLimit, RunCancelled, RunFailed, Scope, Seconds, Single,
+        Singleton, State, StateDef, StepKind, Subject, Throttle, Tick, Trigger, TriggerData,
+        UnknownState, Workflow, WorkflowFn, compared, key_text, on_any_cancel, on_any_failure,
+        on_cancel, on_failure, read,
     };
 }
 

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use crate::store::{
     Subscription,
 };
 use crate::workflow::shape::Shapes;
-use crate::workflow::{Awaits, Handlers, Trigger};
+use crate::workflow::{Awaits, Declared, Handlers, Passage, Trigger};
 
 /// An app as a running process knows it: its workflows without their types, its events by name.
 pub(crate) struct Program {
@@ -88,7 +88,7 @@ impl Program {
             workflows: workflows.keys().map(ToString::to_string).collect(),
             subscriptions: events.iter().flat_map(|event| of(event)).collect(),
             schedules: schedules(workflows.values()),
-            limits: Vec::new(),
+            limits: declared(workflows.values()),
         };
         Self {
             app: A::NAME,
@@ -179,6 +179,17 @@ impl Program {
         definition.map(|found| CancelKey::all(found.cancels, input)).unwrap_or_default()
     }
 
+    /// What a run of a workflow with this input has to pass before it begins.
+    ///
+    /// # Errors
+    ///
+    /// When a key or the priority fails: why.
+    fn passage(&self, workflow: &str, input: &Payload) -> Result<Passage, String> {
+        let definition = self.workflow(workflow);
+        definition
+            .map_or(Ok(Passage::default()), |found| found.config.flow.passage(workflow, input))
+    }
+
     /// The runs that handle how a run has ended: the workflow's handler first, then the app's.
     pub(crate) fn handlers(
         &self,
@@ -204,15 +215,22 @@ impl Program {
             format!(r#"{{"run":"{run}","workflow":{workflow},"input":{input},"{key}":{why}}}"#);
         let input = Payload::stored(input);
         let handlers = [definition.config.handlers, self.of_app];
-        let handlers = handlers.iter().filter_map(which).map(|workflow| Child {
-            id: RunId::new(),
-            workflow,
-            input: input.clone(),
-            seed: Uuid::new_v4(),
-            detached: true,
-            cancels: self.cancels(workflow, &input),
-            gates: Vec::new(),
-            ahead: 0,
+        let handlers = handlers.iter().filter_map(which).map(|workflow| {
+            // It starts in any case: it is the last that is told of the run.
+            let passage = self.passage(workflow, &input).unwrap_or_else(|reason| {
+                error!(workflow, %run, "{reason}; the run that handles the end of this one is not limited");
+                Passage::default()
+            });
+            Child {
+                id: RunId::new(),
+                workflow,
+                input: input.clone(),
+                seed: Uuid::new_v4(),
+                detached: true,
+                cancels: self.cancels(workflow, &input),
+                gates: passage.gates,
+                ahead: passage.ahead,
+            }
         });
         handlers.collect()
     }
@@ -229,9 +247,14 @@ impl Program {
         asked.map(|workflow| Admission::of(workflow, event, limit, NewRun::new)).collect()
     }
 
-    /// Whether some workflow gathers events, so that their order matters.
+    /// Whether some workflow gathers events.
     pub(crate) fn gathers(&self) -> bool {
-        self.workflows.values().any(|workflow| workflow.config.flow.batch.is_some())
+        self.workflows.values().any(|workflow| workflow.config.flow.gathers())
+    }
+
+    /// Whether what some workflow makes of an event depends on the events before it.
+    pub(crate) fn needs_order(&self) -> bool {
+        self.workflows.values().any(|workflow| workflow.config.flow.needs_order())
     }
 
     /// What a schedule of its starts.
@@ -243,8 +266,19 @@ impl Program {
         };
         let delay = cron.delay(self.app, definition.id);
         let what = cron.due(due.due, due.last, due.now, delay);
-        Firing::of(definition, what, due.last, NewRun::new)
+        let (firing, refused) = Firing::of(definition, what, due.last, NewRun::new);
+        for reason in refused {
+            error!(workflow = definition.id, "{reason}; this tick of the schedule starts nothing");
+        }
+        firing
     }
+}
+
+/// What workflows say of limits, each limit once: workflows that share one agree on it.
+fn declared<'a>(workflows: impl Iterator<Item = &'a Definition>) -> Vec<Declared> {
+    let all = workflows.flat_map(|definition| definition.config.flow.declared(definition.id));
+    let limits: BTreeMap<_, _> = all.map(|limit| (limit.limit, limit.allows)).collect();
+    limits.into_iter().map(|(limit, allows)| Declared { limit, allows }).collect()
 }
 
 /// When workflows start by themselves.

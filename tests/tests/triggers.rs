@@ -10,6 +10,7 @@ on_both_databases!(
     a_workflow_of_several_triggers_is_started_and_invoked_directly,
     only_events_that_pass_the_condition_start_a_run,
     a_condition_that_panics_blocks_only_its_workflow,
+    a_key_that_fails_starts_no_run,
     a_schedule_starts_what_was_missed,
     a_schedule_starts_a_variant_of_several_triggers,
     schedules_are_listed_with_their_ticks,
@@ -123,10 +124,16 @@ async fn close(account: u32, step: Step) -> Result<String, Failure> {
     Ok(step.invoke("describe", describe, OnAccount::Opened(Opened { account })).await?)
 }
 
+/// Takes its turn by a key that not every account has.
+#[workflow(input, concurrency(limit = 5, key = 100 / input))]
+async fn queue(account: u32) -> Result<u32, Failure> {
+    Ok(account)
+}
+
 indelible::app! {
     Bank = "bank";
     events: [Opened, Closed, Audited, Booked],
-    workflows: [describe, greet, divide, every_year, close_the_books, add_up, report, close],
+    workflows: [describe, greet, divide, every_year, close_the_books, add_up, report, close, queue],
 }
 
 async fn open(database: &Fresh) -> Runtime {
@@ -231,6 +238,16 @@ async fn make_due(database: &Fresh, since: &str) {
         }
     };
     database.execute(statement).await;
+}
+
+async fn a_key_that_fails_starts_no_run(database: Fresh) {
+    let runtime = open(&database).await;
+    let refused = runtime.start_all(queue, [7, 0]).await.err().expect("the second has no key");
+    let text = refused.to_string();
+    assert!(text.starts_with("no run of `queue` starts: the key `100 / input` panicked"), "{text}");
+    let query = indelible::RunQuery { workflow: Some("queue".to_owned()), ..Default::default() };
+    assert!(runtime.runs(&query).await.expect("the runs").is_empty());
+    shut_down(Bank, Bench::new(), runtime).await;
 }
 
 async fn a_schedule_starts_what_was_missed(database: Fresh) {

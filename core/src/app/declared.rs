@@ -165,6 +165,40 @@ impl Declared {
         }
     }
 
+    /// Every concurrency limit that the workflow at `index` shares is the same for those before it.
+    #[track_caller]
+    pub const fn shared_limits_agree(&self, index: usize) {
+        let workflow = &self.workflows[index];
+        let mut before = 0;
+        while before < index {
+            let other = &self.workflows[before];
+            let mut pair = 0;
+            while pair < 4 {
+                let theirs = other.config.flow.concurrency[pair / 2];
+                let ours = workflow.config.flow.concurrency[pair % 2];
+                if let (Some(theirs), Some(ours)) = (theirs, ours)
+                    && theirs.scope().is_shared_with(&ours.scope())
+                    && theirs.limit() != ours.limit()
+                {
+                    Message::EMPTY
+                        .push("`")
+                        .push(other.path)
+                        .push("` and `")
+                        .push(workflow.path)
+                        .push("` share a concurrency limit, which is ")
+                        .push_number(theirs.limit())
+                        .push(" to the one and ")
+                        .push_number(ours.limit())
+                        .push(" to the other; declare the same `limit` in both, or give them ")
+                        .push("different scopes")
+                        .panic();
+                }
+                pair += 1;
+            }
+            before += 1;
+        }
+    }
+
     const fn has_workflow(&self, id: &str) -> bool {
         let mut index = 0;
         while index < self.workflows.len() {

@@ -94,6 +94,25 @@ mod tests {
         Ok(())
     }
 
+    #[workflow(
+        concurrency(limit = 5, key = event.user),
+        concurrency(limit = 100, scope = "llm", hold = run),
+        throttle(limit = 10, per = "1m", burst = 5, key = event.user),
+        rate_limit(limit = 3, per = "1h"),
+        singleton(key = event.user / 10, mode = cancel),
+        idempotency(key = event.user, within = "3 days"),
+        priority = 60,
+    )]
+    async fn limited(_view: Viewed) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow(debounce(period = "30s", max = "5m", key = event.user), concurrency(limit = 7, scope = app))]
+    async fn settled(_view: Viewed) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    indelible_macros::app! { Limited = "limited"; events: [Viewed], workflows: [limited, settled], }
     indelible_macros::app! { Shop = "shop"; events: [Refunded], workflows: [pay, guess, report], }
     indelible_macros::app! { Site = "site"; events: [Viewed], workflows: [gather, tell, view], }
 
@@ -125,6 +144,37 @@ workflow view
     (start) -> (end)
 ";
         assert_eq!(Shapes::of::<Site>().to_string(), expected);
+    }
+
+    #[test]
+    fn limits_are_in_the_shape_without_the_texts_of_their_keys() {
+        let expected = "\
+format 1
+app limited
+
+event page/viewed
+    user: uint32
+
+workflow limited
+    on page/viewed
+    concurrency of 100 in \"llm\", held until the end
+    concurrency of 5 by key
+    idempotency within 259200s
+    priority
+    rate_limit of 3 per 3600s
+    singleton cancel by key
+    throttle of 10 per 60s, burst 5 by key
+    (start) -> (end)
+
+workflow settled
+    on page/viewed
+    concurrency of 7 in the app
+    debounce 30s, at most 300s by key
+    (start) -> (end)
+";
+        let shapes = Shapes::of::<Limited>();
+        assert_eq!(shapes.to_string(), expected);
+        assert_eq!(expected.parse::<Shapes>().expect("it is read back"), shapes);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::event::EventId;
 use crate::journal::CancelKey;
 use crate::payload::Payload;
 use crate::step::Definition;
+use crate::workflow::{Debounce, Form};
 
 /// What one workflow makes of one event that is among its triggers.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +26,7 @@ pub enum Admission {
     Skip(Skip),
 }
 
-/// The batch that an event is added to.
+/// The batch, or the window of a `debounce`, that an event is added to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gathering {
     /// The workflow that gathers it.
@@ -37,8 +38,33 @@ pub struct Gathering {
     /// It is complete before it would be a longer list than this, in bytes of JSON. An event that is
     /// longer by itself is a batch of its own.
     pub limit: usize,
-    /// How long its first event waits.
-    pub timeout: Duration,
+    /// How long it waits for others.
+    pub window: Window,
+    /// Which of its events the run gets.
+    pub keep: Keep,
+}
+
+/// How long events that are gathered wait for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// So long after the first of them.
+    Fixed(Duration),
+    /// So long after the last of them.
+    Sliding {
+        /// How long.
+        period: Duration,
+        /// At the latest so long after the first.
+        max: Option<Duration>,
+    },
+}
+
+/// Which of the events that were gathered a run gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All, as a list.
+    All,
+    /// The one that was accepted last, in the [form](Form) of its workflow.
+    Last,
 }
 
 /// Why an event starts nothing.
@@ -82,29 +108,39 @@ impl Admission {
                 return Ok(Self::Skip(Skip::Condition(filter.condition)));
             }
         }
-        Ok(match flow.batch {
-            Some(batch) => Self::Gather(Gathering {
-                workflow: workflow.id.to_owned(),
-                key: batch.key_of(data)?,
-                max: batch.max(),
-                limit,
-                timeout: batch.timeout(),
-            }),
-            None => {
-                let input = workflow.form.data(name, data);
-                let cancels = CancelKey::all(workflow.cancels, &input);
-                Self::Start(NewRun { cancels, ..draw(workflow.id, Some(id), input) })
+        let input = workflow.form.data(name, data);
+        let gathering = match (flow.batch, flow.debounce) {
+            (Some(batch), _) => {
+                let (key, window) = (batch.key_of(data)?, Window::Fixed(batch.timeout()));
+                Some((key, batch.max(), window, Keep::All))
             }
-        })
+            (None, Some(debounce)) => {
+                let (subject, max, keep) = match workflow.form {
+                    Form::Listed => (data, Debounce::MOST, Keep::All),
+                    Form::Bare | Form::Named => (&input, u32::MAX, Keep::Last),
+                };
+                let window = Window::Sliding { period: debounce.period(), max: debounce.max() };
+                debounce.key_of(subject)?.map(|key| (key, max, window, keep))
+            }
+            (None, None) => None,
+        };
+        if let Some((key, max, window, keep)) = gathering {
+            let workflow = workflow.id.to_owned();
+            return Ok(Self::Gather(Gathering { workflow, key, max, limit, window, keep }));
+        }
+        let passage = flow.passage_of_event(workflow.id, &input)?;
+        let cancels = CancelKey::all(workflow.cancels, &input);
+        let run = NewRun { cancels, ..draw(workflow.id, Some(id), input) };
+        Ok(Self::Start(run.passing(passage)))
     }
 }
 
 /// The runs of admissions that do nothing but start some, so that they can be started in the commit
-/// that accepts their event. `None` if there is more to do: that takes the order of acceptance, or the
-/// worker that is blocked.
+/// that accepts their event. `None` if there is more to do: that takes the order of acceptance, the
+/// limits that a run has to pass, or the worker that is blocked.
 pub fn at_once(admissions: Vec<Admission>) -> Option<Vec<NewRun>> {
     let runs = admissions.into_iter().filter_map(|admission| match admission {
-        Admission::Start(run) => Some(Some(run)),
+        Admission::Start(run) => Some(Some(run).filter(NewRun::is_free)),
         Admission::Skip(_) => None,
         Admission::Gather(_) | Admission::Block { .. } => Some(None),
     });
@@ -156,6 +192,35 @@ mod tests {
 
     #[workflow(on(Paid, if = event.cents > 50), batch(max = 10, timeout = "5s"))]
     async fn celebrate(_paid: Vec<Paid>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow(debounce(period = "30s", max = "5m", key = event.order.checked_sub(1)))]
+    async fn settle(_paid: Received<Paid>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow(debounce(period = "30s", key = matches!(event, Settled::Paid(_))))]
+    async fn settle_any(_settled: Settled) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow(debounce(period = "30s", key = 100 / event.cents))]
+    async fn settle_all(_paid: Vec<Paid>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow(
+        concurrency(limit = 5, key = 100 / event.cents),
+        rate_limit(limit = 1, per = "1h"),
+        priority = 60
+    )]
+    async fn thank(_paid: Paid) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[workflow(idempotency(key = event.order))]
+    async fn greet(_paid: Paid) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -217,13 +282,48 @@ mod tests {
     #[test]
     fn an_event_is_gathered_with_those_of_its_key() {
         let gathered = |workflow: &str, key: String| {
-            let (max, timeout) = (10, Duration::from_secs(5));
-            let workflow = workflow.to_owned();
-            Admission::Gather(Gathering { workflow, key, max, limit: LIMIT, timeout })
+            let (workflow, window) = (workflow.to_owned(), Window::Fixed(Duration::from_secs(5)));
+            let (max, limit, keep) = (10, LIMIT, Keep::All);
+            Admission::Gather(Gathering { workflow, key, max, limit, window, keep })
         };
         let data = r#"{"order":7,"cents":100}"#;
         assert_eq!(admitted::<book>(Paid::NAME, data), gathered("book", key_text(&1)));
         assert_eq!(admitted::<celebrate>(Paid::NAME, data), gathered("celebrate", String::new()));
+    }
+
+    #[test]
+    fn an_event_that_is_debounced_waits_for_the_next_of_its_key() {
+        let (period, max) = (Duration::from_secs(30), Some(Duration::from_secs(300)));
+        let gathered = |workflow: &str, key: &str, max, keep, most| {
+            let (workflow, key) = (workflow.to_owned(), key.to_owned());
+            let window = Window::Sliding { period, max };
+            Admission::Gather(Gathering { workflow, key, max: most, limit: LIMIT, window, keep })
+        };
+        let data = r#"{"order":7,"cents":100}"#;
+        let last = gathered("settle", "6", max, Keep::Last, u32::MAX);
+        assert_eq!(admitted::<settle>(Paid::NAME, data), last);
+        let any = gathered("settle-any", "true", None, Keep::Last, u32::MAX);
+        assert_eq!(admitted::<settle_any>(Paid::NAME, data), any);
+        let all = gathered("settle-all", "1", None, Keep::All, 1_000);
+        assert_eq!(admitted::<settle_all>(Paid::NAME, data), all);
+    }
+
+    #[test]
+    fn an_event_without_a_key_is_not_debounced() {
+        let data = r#"{"order":0,"cents":100}"#;
+        let run = started(admitted::<settle>(Paid::NAME, data));
+        assert_eq!(run, drawn("settle", Some(id()), Payload::stored(data)));
+    }
+
+    #[test]
+    fn a_run_has_what_it_has_to_pass() {
+        let data = r#"{"order":7,"cents":50}"#;
+        let run = started(admitted::<thank>(Paid::NAME, data));
+        let passage = thank::CONFIG.flow.passage_of_event("thank", &Payload::stored(data));
+        let passage = passage.expect("it has one");
+        assert_eq!((passage.gates.len(), passage.ahead), (1, 60));
+        assert!(passage.checks.rate.is_some());
+        assert_eq!(run, drawn("thank", Some(id()), Payload::stored(data)).passing(passage));
     }
 
     #[test]
@@ -235,8 +335,14 @@ mod tests {
         let (workflow, reason) = blocked(admitted::<book>(Paid::NAME, free));
         assert_eq!(workflow, "book");
         assert!(reason.contains("the key `100 / event.cents` panicked"), "{reason}");
+        let (workflow, reason) = blocked(admitted::<settle_all>(Paid::NAME, free));
+        assert_eq!(workflow, "settle-all");
+        assert!(reason.contains("the key `100 / event.cents` panicked"), "{reason}");
+        let (workflow, reason) = blocked(admitted::<thank>(Paid::NAME, free));
+        assert_eq!(workflow, "thank");
+        assert!(reason.contains("the key `100 / event.cents` panicked"), "{reason}");
         let (_, reason) = blocked(admitted::<book>(Paid::NAME, r#"{"order":7}"#));
-        assert!(reason.contains("cannot read the event"), "{reason}");
+        assert!(reason.contains("cannot read its data"), "{reason}");
     }
 
     #[test]
@@ -249,5 +355,8 @@ mod tests {
         assert_eq!(at_once(vec![start(), admitted::<book>(Paid::NAME, paid)]), None);
         let block = admitted::<report>(Paid::NAME, r#"{"order":7,"cents":0}"#);
         assert_eq!(at_once(vec![start(), block]), None);
+        assert_eq!(at_once(vec![start(), admitted::<thank>(Paid::NAME, paid)]), None);
+        assert_eq!(at_once(vec![start(), admitted::<greet>(Paid::NAME, paid)]), None);
+        assert_eq!(at_once(vec![start(), admitted::<settle>(Paid::NAME, paid)]), None);
     }
 }

@@ -15,14 +15,14 @@ use crate::workflow::{Gate, Single};
 #[derive(Debug, Default)]
 pub struct Known {
     /// By gate: the windows that are open, and what they allow.
-    pub windows: HashMap<Uuid, Window>,
+    pub windows: HashMap<Uuid, Quota>,
     /// By gate: its runs that are not over.
     pub runs: HashMap<Uuid, Vec<Present>>,
 }
 
 /// A time in which so many events of a key start a run. It begins with the first of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
+pub struct Quota {
     /// How many, and how long it lasts; `None` if the limit is gone.
     pub allows: Option<(u32, Duration)>,
     /// When it ends; `None` if none has begun.
@@ -118,7 +118,7 @@ impl fmt::Display for Why {
     }
 }
 
-impl Window {
+impl Quota {
     /// Whether one more event starts a run at a time.
     fn has_room(&self, at: Timestamp) -> bool {
         let is_open = self.until.is_some_and(|until| at < until);
@@ -249,7 +249,7 @@ mod tests {
 
     fn known(limit: u32) -> Known {
         let allows = Some((limit, Duration::from_secs(60)));
-        let window = Window { allows, until: None, counted: 0, skipped: 0 };
+        let window = Quota { allows, until: None, counted: 0, skipped: 0 };
         let windows = HashMap::from([(gate("on-order/rate-limit").id(APP), window)]);
         Known { windows, runs: HashMap::new() }
     }
@@ -281,7 +281,7 @@ mod tests {
         let mut known = known(1);
         let once = gate("on-order/idempotency");
         let allows = Some((1, Duration::from_secs(3_600)));
-        let window = Window { allows, until: None, counted: 0, skipped: 0 };
+        let window = Quota { allows, until: None, counted: 0, skipped: 0 };
         known.windows.insert(once.id(APP), window);
         let both = || Checks { once: Some((once.clone(), Duration::ZERO)), ..rated() };
         assert_eq!(started(&mut known, &[0, 1], both), [1]);

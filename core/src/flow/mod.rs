@@ -9,14 +9,14 @@ mod opening;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use self::admission::{Admission, Arrival, Gathering, at_once};
-pub use self::checks::{Checked, Displaced, Known, Present, Skipped, Why, Window};
+pub use self::admission::{Admission, Arrival, Gathering, Keep, Window, at_once};
+pub use self::checks::{Checked, Displaced, Known, Present, Quota, Skipped, Why};
 pub use self::firing::Firing;
 pub use self::opening::{GateState, Opened, Waiter};
 use crate::event::EventId;
 use crate::journal::{CancelKey, RunId};
 use crate::payload::Payload;
-use crate::workflow::{Checks, Gate};
+use crate::workflow::{Checks, Gate, Passage};
 
 /// A run to be started.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +59,19 @@ impl NewRun {
             ahead: 0,
             checks: Checks::default(),
         }
+    }
+}
+
+impl NewRun {
+    /// The same run, with what it has to pass.
+    #[must_use]
+    pub fn passing(self, Passage { gates, ahead, checks }: Passage) -> Self {
+        Self { gates, ahead, checks, ..self }
+    }
+
+    /// Whether it starts whatever else there is: nothing is asked, and nothing to be passed.
+    fn is_free(&self) -> bool {
+        self.gates.is_empty() && self.checks.are_none()
     }
 }
 

@@ -13,7 +13,7 @@ use super::operations::Instruction;
 use super::undo::UndoFn;
 use crate::journal::{CancelKey, Change, Child, ErrorKind, ErrorRecord};
 use crate::payload::{EncodeError, Payload};
-use crate::workflow::{CancelOn, Input, State, StepKind, Workflow, WorkflowFn};
+use crate::workflow::{CancelOn, Flow, Input, Passage, State, StepKind, Workflow, WorkflowFn};
 
 impl Step {
     /// Starts a run of another workflow, waits for its end, and gives its output. The waiting run holds no
@@ -53,6 +53,7 @@ impl Step {
             workflow: W::ID,
             input: <W::Input as Input>::encode(&input, limit),
             cancels: W::CANCELS,
+            flow: W::CONFIG.flow,
             timeout: None,
             output: PhantomData,
         };
@@ -67,6 +68,7 @@ pub struct Invoke<T> {
     workflow: &'static str,
     input: Result<Payload, EncodeError>,
     cancels: &'static [CancelOn],
+    flow: Flow,
     timeout: Option<Duration>,
     output: PhantomData<fn() -> T>,
 }
@@ -127,24 +129,33 @@ impl<T: DeserializeOwned + 'static> IntoFuture for Invoke<T> {
 
 impl<T: DeserializeOwned> Invoke<T> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, StepError>> {
-        let Self { held, workflow, input, cancels, timeout, .. } = self;
+        let Self { held, workflow, input, cancels, flow, timeout, .. } = self;
         match held.poll(None, cx) {
             Instruction::Begin { attempt } => {
-                let change = match input {
-                    Ok(input) => {
+                let admitted = match input {
+                    Ok(input) => match flow.passage(workflow, input) {
+                        Ok(passage) => Ok((input.clone(), passage)),
+                        Err(reason) => Err((
+                            ErrorKind::Permanent,
+                            format!("no run of `{workflow}` starts: {reason}"),
+                        )),
+                    },
+                    Err(error) => Err((
+                        ErrorKind::Unstorable,
+                        format!("the input of `{workflow}` cannot be stored: {error}"),
+                    )),
+                };
+                let change = match admitted {
+                    Ok((input, Passage { gates, ahead, .. })) => {
                         let (id, seed) = held.operations().child(held.key());
                         let detached = held.entering.detached;
-                        let input = input.clone();
                         let cancels = CancelKey::all(cancels, &input);
-                        let (gates, ahead) = (Vec::new(), 0);
                         let child =
                             Child { id, workflow, input, seed, detached, cancels, gates, ahead };
                         Change::Invoke { child, timeout: *timeout }
                     }
-                    Err(error) => {
-                        let message =
-                            format!("the input of `{workflow}` cannot be stored: {error}");
-                        let error = ErrorRecord::new(ErrorKind::Unstorable, message);
+                    Err((kind, message)) => {
+                        let error = ErrorRecord::new(kind, message);
                         Change::Fail { attempt, of: 1, error, cancelled: None }
                     }
                 };

@@ -1,8 +1,5 @@
 use std::time::Duration;
 
-use serde::Serialize;
-use uuid::Uuid;
-
 use super::trigger::{Form, Trigger};
 use super::{Input, Key, TriggerData};
 use crate::event::Event;
@@ -13,7 +10,8 @@ use crate::payload::{EncodeError, Payload, Undecodable};
 /// A batch is complete when it has `max` events, or when its first event has waited for `timeout`. It is also
 /// complete if one more event would make it larger than a run's input may be
 /// ([`event_limit`](../struct.RuntimeBuilder.html#method.event_limit)). All events of a batch have the same key, and stand
-/// in the order in which they were accepted. Each event is in exactly one batch.
+/// in the order in which they were accepted. Each event is in exactly one batch. A key has at most 512 bytes as
+/// JSON.
 ///
 /// ```
 /// # extern crate indelible_core as indelible;
@@ -106,6 +104,11 @@ impl<E: Event> Input for Vec<E> {
     type Start = Self;
     const TRIGGERS: &'static [Trigger] = &[Trigger::Event(E::NAME)];
     const FORM: Form = Form::Listed;
+    type Subject = [E];
+
+    fn subject(&self) -> &[E] {
+        self
+    }
 
     fn decode(data: &TriggerData) -> Result<Self, Undecodable> {
         data.data.decode()
@@ -113,35 +116,5 @@ impl<E: Event> Input for Vec<E> {
 
     fn encode(start: &Self, limit: usize) -> Result<Payload, EncodeError> {
         Payload::encode(start, limit)
-    }
-}
-
-/// The longest key that is kept as it is. An index has bounds.
-const LONGEST: usize = 256;
-
-/// What tells the batches of a workflow apart, as text.
-///
-/// # Panics
-///
-/// When the key has no form in JSON.
-pub fn key_text<K: Serialize + ?Sized>(key: &K) -> String {
-    let text = serde_json::to_string(key).expect("a key has a form in JSON");
-    match text.len() > LONGEST {
-        true => Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).to_string(),
-        false => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_told_apart_and_never_too_long() {
-        assert_eq!(key_text("a"), r#""a""#);
-        assert_ne!(key_text(&1), key_text("1"));
-        let (long, other) = ("x".repeat(5_000), "x".repeat(5_001));
-        assert!(key_text(&long).len() <= LONGEST);
-        assert_ne!(key_text(&long), key_text(&other));
     }
 }

@@ -43,7 +43,25 @@ pub const fn cron_has_its_tick(triggers: &[Trigger]) {
     }
 }
 
-/// A `Tick` comes from a schedule, a list from batches.
+/// An event starts the workflow, which the argument `name` speaks of.
+#[track_caller]
+pub const fn events_start_it(triggers: &[Trigger], name: &str) {
+    let mut index = 0;
+    while index < triggers.len() {
+        if matches!(triggers[index], Trigger::Event(_)) {
+            return;
+        }
+        index += 1;
+    }
+    Message::EMPTY
+        .push("`")
+        .push(name)
+        .push("` speaks of events, and no event starts this workflow: remove it, or take an event as ")
+        .push("the first parameter")
+        .panic();
+}
+
+/// A `Tick` comes from a schedule, a list from events that are gathered.
 #[track_caller]
 pub const fn input_is_served<W: Workflow>() {
     if ticks(W::TRIGGERS) && W::CONFIG.cron.is_none() {
@@ -52,7 +70,7 @@ pub const fn input_is_served<W: Workflow>() {
             .push("`#[workflow(cron(\"0 9 * * 1-5\", tz = \"Europe/Paris\"))]`")
             .panic();
     }
-    if matches!(<W::Input as Input>::FORM, Form::Listed) && W::CONFIG.flow.batch.is_none() {
+    if matches!(<W::Input as Input>::FORM, Form::Listed) && !W::CONFIG.flow.gathers() {
         Message::EMPTY
             .push(
                 "nothing would gather events for this workflow's list: say how many and how long, ",

@@ -19,6 +19,13 @@ pub trait Input: Sized + Send + 'static {
     /// How an event becomes the data of a run.
     #[doc(hidden)]
     const FORM: Form = Form::Bare;
+    /// What keys and priorities see of it.
+    #[doc(hidden)]
+    type Subject: ?Sized;
+
+    /// What keys and priorities see of it.
+    #[doc(hidden)]
+    fn subject(&self) -> &Self::Subject;
 
     /// Makes the parameter from what was stored.
     #[doc(hidden)]
@@ -33,6 +40,11 @@ pub trait Input: Sized + Send + 'static {
 impl<E: Event> Input for E {
     type Start = E;
     const TRIGGERS: &'static [Trigger] = &[E::TRIGGER];
+    type Subject = E;
+
+    fn subject(&self) -> &E {
+        self
+    }
 
     fn decode(data: &TriggerData) -> Result<Self, Undecodable> {
         Cause::decode(data)
@@ -47,6 +59,11 @@ impl<E: Event> Input for E {
 impl<E: Event> Input for Received<E> {
     type Start = E;
     const TRIGGERS: &'static [Trigger] = &[Self::TRIGGER];
+    type Subject = E;
+
+    fn subject(&self) -> &E {
+        &self.data
+    }
 
     fn decode(data: &TriggerData) -> Result<Self, Undecodable> {
         Cause::decode(data)
@@ -65,6 +82,11 @@ pub struct Direct<T>(pub T);
 impl<T: Serialize + DeserializeOwned + Send + 'static> Input for Direct<T> {
     type Start = T;
     const TRIGGERS: &'static [Trigger] = &[];
+    type Subject = T;
+
+    fn subject(&self) -> &T {
+        &self.0
+    }
 
     fn decode(data: &TriggerData) -> Result<Self, Undecodable> {
         data.data.decode().map(Self)

@@ -4,7 +4,9 @@
 mod batch;
 mod calendar;
 mod cancel;
+mod concurrency;
 mod config;
+mod debounce;
 mod filter;
 pub(crate) mod fits;
 mod flow;
@@ -12,29 +14,40 @@ mod gate;
 mod graph;
 mod handler;
 mod input;
+mod pace;
+mod passage;
+mod priority;
 mod schedule;
 #[allow(missing_docs, reason = "no user sees a shape but as text")]
 pub mod shape;
+mod single;
 mod trigger;
 
 use std::fmt;
 use std::marker::PhantomData;
 
-pub use self::batch::{Batch, Batched, key_text};
+pub use self::batch::{Batch, Batched};
 pub use self::calendar::Dst;
 pub use self::cancel::{CancelOn, Compared, compared};
+pub use self::concurrency::{Concurrency, Scope};
 pub use self::config::{Backoff, Config, Handlers, OnChange};
-pub use self::filter::{Filter, Key, read};
+pub use self::debounce::Debounce;
+pub use self::filter::{Filter, Key, Keyed, Subject, key_text, read, read_input};
 pub use self::flow::Flow;
 #[doc(hidden)]
-pub use self::gate::{Allowance, Checks, Declared, Gate, Hold, Single};
+pub use self::gate::{Allowance, Checks, Declared, Gate};
+pub use self::gate::{Hold, Single};
 pub use self::graph::{Allowed, Edge, Graph, Node, StateDef, StepKind};
 pub use self::handler::{
     OfCancellation, OfFailure, RunCancelled, RunFailed, on_any_cancel, on_any_failure, on_cancel,
     on_failure,
 };
 pub use self::input::{Direct, Input};
+pub use self::pace::{RateLimit, Throttle};
+pub use self::passage::Passage;
+pub use self::priority::{Priority, Seconds, seconds};
 pub use self::schedule::{CatchUp, Cron, Due, Tick};
+pub use self::single::{Idempotency, Singleton};
 pub use self::trigger::listed;
 pub use self::trigger::{Cause, Form, Trigger, TriggerData};
 pub(crate) use self::trigger::{misfit, unnamed};

@@ -65,6 +65,11 @@ impl Cause for Tick {
 impl Input for Tick {
     type Start = Self;
     const TRIGGERS: &'static [Trigger] = &[Self::TRIGGER];
+    type Subject = Self;
+
+    fn subject(&self) -> &Self {
+        self
+    }
 
     fn decode(data: &TriggerData) -> Result<Self, Undecodable> {
         Cause::decode(data)

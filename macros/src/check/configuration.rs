@@ -69,7 +69,10 @@ pub(crate) fn an_input_has_no_trigger(model: &WorkflowModel, problems: &Problems
         return;
     }
     let filters = configuration.filters.iter().map(|filter| &filter.name);
-    for name in filters.chain(&configuration.scheduled).chain(&configuration.batched) {
+    let of_events = ["rate_limit", "debounce", "idempotency"];
+    let of_events = of_events.iter().filter_map(|name| configuration.limits.word(name));
+    let gathered = configuration.scheduled.iter().chain(&configuration.batched);
+    for name in filters.chain(gathered).chain(of_events) {
         problems.report(
             Problem::at(name, format!("`{name}` and `input` contradict one another"))
                 .note("with `input` the workflow is only started directly, never by an event or a schedule")
@@ -158,38 +161,64 @@ pub(crate) fn filters_are_unique(model: &WorkflowModel, problems: &Problems) {
     }
 }
 
-/// Conditions and keys see the event and nothing else: they are asked before there is a run.
+/// Conditions and keys see what starts the workflow and nothing else: they are asked before there is a run.
 pub(crate) fn conditions_see_the_event(model: &WorkflowModel, problems: &Problems) {
     let mut names = Bindings::default();
     model.parameters().for_each(|parameter| names.visit_pat(&parameter.pat));
-    let filters = model.configuration.filters.iter();
-    let filters = filters.map(|filter| (&filter.condition, "if = event.amount > 1_000"));
-    let key = model.configuration.batch.iter().filter_map(|batch| batch.key.as_ref());
-    for (expression, example) in filters.chain(key.map(|key| (key, "key = event.user_id"))) {
-        let mut captures = Captures { names: &names.0, found: Vec::new() };
+    let parameters = names.0.clone();
+    names.0.extend(["event", "events", "input", "tick"].map(str::to_owned));
+    let configuration = &model.configuration;
+    let filters = configuration.filters.iter();
+    let filters = filters.map(|filter| (&filter.condition, "event", "if = event.amount > 1_000"));
+    let batch = configuration.batch.as_ref().and_then(|batch| batch.key.as_ref());
+    let debounce = configuration.limits.debounce.as_ref().and_then(|window| window.key.as_ref());
+    let keys = batch.into_iter().chain(debounce);
+    let keys = keys.map(|key| (&key.0, "event", "key = event.user_id"));
+    let (subject, example) = match model.subject() {
+        "events" => ("events", "key = events[0].user_id"),
+        "input" => ("input", "key = input.user_id"),
+        "tick" => ("tick", "key = tick.scheduled_at"),
+        other => (other, "key = event.user_id"),
+    };
+    let limits = configuration.limits.expressions();
+    let limits = limits.map(|expression| (expression, subject, example));
+    for (expression, subject, example) in filters.chain(keys).chain(limits) {
+        let mut own = Bindings::default();
+        own.visit_expr(expression);
+        let unknown = |name: &String| *name != subject && !own.0.contains(name);
+        let names = names.0.iter().filter(|name| unknown(name)).cloned().collect();
+        let mut captures = Captures { names: &names, found: Vec::new() };
         captures.visit_expr(expression);
         for name in captures.found {
+            let seen = match subject {
+                "events" => "the list of events",
+                "event" => "the event",
+                "input" => "the input",
+                _ => "the tick",
+            };
+            let what = match parameters.contains(&name.to_string()) {
+                true => format!("`{name}` is not there yet"),
+                false => format!("there is no `{name}` here"),
+            };
             problems.report(
-                Problem::at(name, format!("`{name}` is not there yet"))
-                    .note(
-                        "conditions and keys are evaluated before the run exists; they see the \
-                         event as `event`, and nothing else",
-                    )
+                Problem::at(name, what)
+                    .note(format!(
+                        "conditions and keys are evaluated before the run exists; they see {seen} \
+                         as `{subject}`, and nothing else"
+                    ))
                     .help(example),
             );
         }
     }
 }
 
-/// The names that patterns bind, but for `event`.
+/// The names that patterns bind.
 #[derive(Default)]
 struct Bindings(HashSet<String>);
 
 impl<'a> Visit<'a> for Bindings {
     fn visit_pat_ident(&mut self, pattern: &'a PatIdent) {
-        if pattern.ident != "event" {
-            self.0.insert(pattern.ident.to_string());
-        }
+        self.0.insert(pattern.ident.to_string());
         visit::visit_pat_ident(self, pattern);
     }
 }

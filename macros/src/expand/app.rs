@@ -23,6 +23,7 @@ pub(super) fn expand(app: &AppSyntax) -> TokenStream {
             const _: () = DECLARED.waits_are_declared(#index);
             const _: () = DECLARED.cancellations_are_declared(#index);
             const _: () = DECLARED.handlers_are_declared(#index);
+            const _: () = DECLARED.shared_limits_agree(#index);
         }
     });
     let handler = |function: &str, handler: &Option<Path>| match handler {

@@ -11,6 +11,7 @@ mod concurrency;
 mod event;
 mod graph;
 mod helper;
+mod limits;
 mod loops;
 mod method;
 mod results;

@@ -58,6 +58,25 @@ fn a_graph_has_what_its_steps_name() {
 }
 
 #[test]
+fn limits_are_calls_and_their_keys_are_closures_over_the_input() {
+    let expansion = super::workflow(
+        quote!(
+            concurrency(limit = 5, key = event.user),
+            concurrency(limit = 100, scope = "llm", hold = run),
+            throttle(limit = 10, per = "1m", burst = 5),
+            debounce(period = "30s", max = "5m", key = event.page),
+            priority = if event.urgent { 600 } else { 0 },
+        ),
+        quote! {
+            async fn on_edit(event: Edited) -> Result<(), Failure> {
+                Ok(())
+            }
+        },
+    );
+    assert_snapshot(expansion, "limits.rs");
+}
+
+#[test]
 fn an_event_has_its_name_and_its_path() {
     let expansion = super::event(quote! {
         #[event(name = "ticket/created")]
@@ -151,6 +170,20 @@ fn arguments_of_any_shape_are_reported_rather_than_panicked_about() {
         "crate = 1",
         "retries = -1",
         "retries = 99999999999",
+        "concurrency",
+        "concurrency()",
+        "concurrency(limit)",
+        "concurrency(limit = x, key, scope = 3, hold = 1 + 1)",
+        "concurrency(limit = 1, limit = 2), concurrency, concurrency = 3",
+        "throttle(limit = 5 per = 3)",
+        "rate_limit(per = \"soon\")",
+        "debounce(period, max = \"1s\"), batch",
+        "priority",
+        "priority()",
+        "priority = ",
+        "priority = -x",
+        "singleton, idempotency",
+        "singleton(mode = often), idempotency(key)",
         ", ,",
         "\"x\"",
         "{}",

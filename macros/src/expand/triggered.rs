@@ -5,6 +5,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
+use super::limits::{self, called, key_of_event};
 use super::runtime::constant;
 use crate::model::{Batch, Cron, CronOptions, Filter, WorkflowModel};
 
@@ -35,16 +36,15 @@ fn flow(workflow: &WorkflowModel) -> Option<TokenStream> {
         let (max, timeout, key) = (batch.max, constant(batch.timeout), batch_key(workflow, batch));
         quote!(.batch(__private::Batch::new(#max, #timeout) #key))
     });
-    let methods: TokenStream = [filters, batch].into_iter().flatten().collect();
+    let limits = limits::methods(workflow);
+    let methods: TokenStream = [filters, batch].into_iter().flatten().chain(limits).collect();
     (!methods.is_empty()).then(|| quote!(.flow(__private::Flow::DEFAULT #methods)))
 }
 
 /// The key of its batches: a closure over the event that its list is of.
 fn batch_key(workflow: &WorkflowModel, batch: &Batch) -> Option<TokenStream> {
-    let (key, text, name) = (batch.key.as_ref()?, batch.key_text(), event_name());
-    let list = list(workflow)?;
-    let of = quote_spanned!(key.span()=> |#name: &#list::Event| __private::key_text(&(#key)));
-    Some(quote!(.key(__private::Key::new(#text, |data| __private::read(data, #of)))))
+    let key = key_of_event(batch.key.as_ref()?, &list(workflow)?);
+    Some(quote!(.key(#key)))
 }
 
 /// The first parameter as what a batch is given as. It is asked for with one span, so that rustc says
@@ -84,19 +84,28 @@ pub(super) fn checks(workflow: &WorkflowModel) -> Option<TokenStream> {
         let span = configuration.batched.as_ref().map_or(Span::call_site(), Ident::span);
         quote_spanned!(span=> const _: &str = <#list::Event as __private::Event>::NAME;)
     });
+    let of_events = ["rate_limit", "debounce", "idempotency"].iter().filter_map(|argument| {
+        let name = configuration.limits.word(argument)?;
+        let triggers = triggers(name.span());
+        Some(quote_spanned! {name.span()=>
+            const _: () = __private::events_start_it(#triggers, #argument);
+        })
+    });
     // What was refused is not missing.
+    let debounced = configuration.limits.word("debounce");
     let is_whole = configuration.scheduled.is_some() == configuration.cron.is_some()
-        && configuration.batched.is_some() == configuration.batch.is_some();
+        && configuration.batched.is_some() == configuration.batch.is_some()
+        && debounced.is_some() == configuration.limits.debounce.is_some();
     let served = is_whole.then(
         || quote_spanned!(first.ty.span()=> const _: () = __private::input_is_served::<#name>();),
     );
-    Some(quote!(#(#filters)* #schedule #batch #served))
+    Some(quote!(#(#filters)* #schedule #batch #(#of_events)* #served))
 }
 
 /// A closure that captures nothing, over an event that is read where it is asked.
 fn filter(filter: &Filter) -> TokenStream {
     let Filter { event, condition, .. } = filter;
-    let (text, name) = (filter.text(), event_name());
+    let (text, name) = (filter.text(), called("event"));
     let passes = quote_spanned! {condition.span()=>
         |#name: &#event| -> __private::bool { #condition }
     };
@@ -105,9 +114,4 @@ fn filter(filter: &Filter) -> TokenStream {
             <#event as __private::Event>::NAME, #text, |data| __private::read(data, #passes)
         )
     }
-}
-
-/// What conditions and keys call the event.
-fn event_name() -> Ident {
-    Ident::new("event", Span::call_site())
 }

@@ -46,6 +46,11 @@ pub(super) fn expand(model: &TriggersModel) -> TokenStream {
             type Start = Self;
             const TRIGGERS: &'static [__private::Trigger] = &[#(#triggers),*];
             const FORM: __private::Form = __private::Form::Named;
+            type Subject = Self;
+
+            fn subject(&self) -> &Self {
+                self
+            }
 
             fn decode(
                 __data: &__private::TriggerData,

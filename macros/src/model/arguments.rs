@@ -1,8 +1,9 @@
 use proc_macro2::TokenStream;
-use quote::ToTokens;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
 
 use super::configuration::{Backoff, Configuration, OnChange, Timeout};
+use super::limits::{Concurrency, Debounce, Idempotency, Key, RateLimit, Singleton, Throttle};
+use super::parts::place;
 use super::values::{path, text};
 use super::{Allowance, Batch, Cron, Filter, MOST_RETRIES};
 use crate::parse::{Argument, CancelSyntax, Value, did_you_mean};
@@ -72,6 +73,70 @@ const ARGUMENTS: &[Known] = &[
         read: |workflow, given| {
             workflow.batched = Some(given.name.clone());
             workflow.batch = given.list("its arguments", Batch::parse).flatten();
+        },
+    },
+    Known {
+        name: "concurrency",
+        repeats: true,
+        example: Concurrency::EXAMPLE,
+        read: |workflow, given| {
+            workflow.limits.given.push(given.name.clone());
+            let concurrency = given.list("its arguments", Concurrency::parse);
+            workflow.limits.concurrency.extend(concurrency.flatten());
+        },
+    },
+    Known {
+        name: "throttle",
+        repeats: false,
+        example: Throttle::EXAMPLE,
+        read: |workflow, given| {
+            workflow.limits.given.push(given.name.clone());
+            workflow.limits.throttle = given.list("its arguments", Throttle::parse).flatten();
+        },
+    },
+    Known {
+        name: "rate_limit",
+        repeats: false,
+        example: RateLimit::EXAMPLE,
+        read: |workflow, given| {
+            workflow.limits.given.push(given.name.clone());
+            workflow.limits.rate_limit = given.list("its arguments", RateLimit::parse).flatten();
+        },
+    },
+    Known {
+        name: "debounce",
+        repeats: false,
+        example: Debounce::EXAMPLE,
+        read: |workflow, given| {
+            workflow.limits.given.push(given.name.clone());
+            workflow.limits.debounce = given.list("its arguments", Debounce::parse).flatten();
+        },
+    },
+    Known {
+        name: "priority",
+        repeats: false,
+        example: "priority = if event.urgent { 600 } else { 0 }",
+        read: |workflow, given| {
+            workflow.limits.given.push(given.name.clone());
+            workflow.limits.priority = given.seconds();
+        },
+    },
+    Known {
+        name: "singleton",
+        repeats: false,
+        example: Singleton::EXAMPLE,
+        read: |workflow, given| {
+            workflow.limits.given.push(given.name.clone());
+            workflow.limits.singleton = given.list("its arguments", Singleton::parse).flatten();
+        },
+    },
+    Known {
+        name: "idempotency",
+        repeats: false,
+        example: Idempotency::EXAMPLE,
+        read: |workflow, given| {
+            workflow.limits.given.push(given.name.clone());
+            workflow.limits.idempotency = given.list("its arguments", Idempotency::parse).flatten();
         },
     },
     Known {
@@ -210,6 +275,21 @@ impl Given<'_> {
         number
     }
 
+    fn seconds(self) -> Option<Key> {
+        let Self { name, value, example, problems } = self;
+        match value {
+            Value::Expr(expression) => Some(Key(expression)),
+            _ => {
+                problems.report(
+                    Problem::at(&name, format!("`{name}` takes a number of seconds"))
+                        .note("a positive number puts the run ahead of runs that were accepted up to so many seconds earlier, a negative one behind later ones")
+                        .help(example),
+                );
+                None
+            }
+        }
+    }
+
     /// The workflow that it names.
     fn handler(self) -> Option<Path> {
         let Self { name, value, example, problems } = self;
@@ -240,14 +320,6 @@ impl Given<'_> {
                 None
             }
         }
-    }
-}
-
-/// Where it is said that a value does not fit: at the value, if there is one.
-fn place(name: &Ident, value: &Value) -> TokenStream {
-    match value {
-        Value::Expr(value) => value.to_token_stream(),
-        _ => name.to_token_stream(),
     }
 }
 

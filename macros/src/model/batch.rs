@@ -3,7 +3,7 @@ use std::time::Duration;
 use proc_macro2::TokenStream;
 use syn::{Expr, ExprLit, Ident, Lit};
 
-use super::graph::as_written;
+use super::Key;
 use super::values::string;
 use crate::parse::{Argument, Value, did_you_mean, parse_arguments, parse_duration};
 use crate::problem::{Problem, Problems};
@@ -17,17 +17,11 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub(crate) struct Batch {
     pub(crate) max: u32,
     pub(crate) timeout: Duration,
-    pub(crate) key: Option<Expr>,
+    pub(crate) key: Option<Key>,
 }
 
 impl Batch {
     pub(super) const EXAMPLE: &str = "batch(max = 100, timeout = \"5s\", key = event.user_id)";
-
-    /// The key as it stands in the source.
-    pub(crate) fn key_text(&self) -> String {
-        let key = &self.key;
-        as_written(quote::quote!(#key))
-    }
 
     /// Reads what stands in `batch(..)`.
     pub(super) fn parse(name: &Ident, list: TokenStream, problems: &Problems) -> Option<Self> {
@@ -43,7 +37,7 @@ impl Batch {
                     has_timeout = true;
                     timeout = problems.ok(wait(&name, value));
                 }
-                ("key", Value::Expr(expression)) => key = Some(expression),
+                ("key", Value::Expr(expression)) => key = Some(Key(expression)),
                 ("key", _) => problems.report(
                     Problem::at(&name, "`key` takes an expression over the event")
                         .help("key = event.user_id"),

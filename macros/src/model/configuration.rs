@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use syn::{Ident, LitStr, Path};
 
 use super::values::string;
-use super::{Allowance, Batch, Cron, Filter};
+use super::{Allowance, Batch, Cron, Filter, Limits};
 use crate::parse::{Argument, CancelSyntax, did_you_mean, parse_arguments, parse_duration};
 use crate::problem::{Problem, Problems};
 
@@ -27,6 +27,8 @@ pub(crate) struct Configuration {
     pub(crate) batch: Option<Batch>,
     /// The word `batch`, also of one that was refused.
     pub(crate) batched: Option<Ident>,
+    /// `concurrency(..)`, `throttle(..)` and the like
+    pub(crate) limits: Limits,
     /// `cancel_on(Event, matching = field)`
     pub(crate) cancels: Vec<CancelSyntax>,
     /// `timeout(start = "..", finish = "..")`

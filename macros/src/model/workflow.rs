@@ -231,6 +231,22 @@ impl WorkflowModel {
         }
     }
 
+    /// What keys and the priority call that which starts the workflow. No type is known to a macro; the
+    /// names of these are taken at their word.
+    pub(crate) fn subject(&self) -> &'static str {
+        let first = self.parameters().next().map(|first| &*first.ty);
+        let is = |name: &str| match first {
+            Some(Type::Path(ty)) => ty.path.segments.last().is_some_and(|last| last.ident == name),
+            _ => false,
+        };
+        match () {
+            () if self.configuration.direct => "input",
+            () if self.configuration.batched.is_some() || is("Vec") => "events",
+            () if is("Tick") => "tick",
+            () => "event",
+        }
+    }
+
     /// Whether the step handle stands where the input belongs.
     pub(crate) fn begins_with_the_handle(&self) -> bool {
         self.parameters().next().and_then(step_handle).is_some()

@@ -43,6 +43,13 @@ mod tests {
             "on",
             "cron",
             "batch",
+            "concurrency",
+            "throttle",
+            "rate_limit",
+            "debounce",
+            "priority",
+            "singleton",
+            "idempotency",
             "cancel_on",
             "timeout",
             "on_failure",
@@ -51,18 +58,7 @@ mod tests {
             "allow",
             "crate",
         ];
-        let others = [
-            "idempotency",
-            "concurrency",
-            "throttle",
-            "rate_limit",
-            "rate",
-            "debounce",
-            "priority",
-            "singleton",
-            "on_success",
-            "if",
-        ];
+        let others = ["rate", "delay", "parallelism", "dedupe", "catch", "on_success", "if"];
         for other in others {
             assert_eq!(closest(other, &known, MISTYPED), None, "{other}");
         }

@@ -46,8 +46,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the app does not list the workflow, the input is too large, or the database does not
-    /// answer.
+    /// When the app does not list the workflow, the input is too large, a key of the workflow's limits
+    /// fails, or the database does not answer.
     pub async fn start<W: Workflow>(
         &self,
         workflow: impl WorkflowFn<W>,
@@ -74,8 +74,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start). If one input is too large, no run starts. If the database does not
-    /// answer, the batches before have started.
+    /// As [`start`](Self::start). If one input is too large, or a key of it fails, no run starts. If the
+    /// database does not answer, the batches before have started.
     pub async fn start_all<W: Workflow>(
         &self,
         _workflow: impl WorkflowFn<W>,
@@ -92,7 +92,12 @@ impl Client {
                     Error::NotStorable { what: format!("the input of `{}`", W::ID), cause }
                 })?;
                 let cancels = CancelKey::all(W::CANCELS, &input);
-                Ok(NewRun { cancels, ..NewRun::new(W::ID, None, input) })
+                let passage = W::CONFIG
+                    .flow
+                    .passage(W::ID, &input)
+                    .map_err(|reason| Error::NotAdmitted { workflow: W::ID, reason })?;
+                let run = NewRun { cancels, ..NewRun::new(W::ID, None, input) };
+                Ok(run.passing(passage))
             })
             .collect::<Result<Vec<_>>>()?;
         for batch in runs.chunks(BATCH) {

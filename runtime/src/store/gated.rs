@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::effects::Cancel;
 use super::read::Columns;
-use crate::flow::{Displaced, GateState, NewRun, Opened, Waiter, Window};
+use crate::flow::{Displaced, GateState, NewRun, Opened, Quota, Waiter};
 use crate::id::RunId;
 use crate::journal::Child;
 use crate::workflow::{Allowance, Gate, Hold};
@@ -140,11 +140,11 @@ pub(super) fn read_gate(row: &impl Columns) -> Result<GateState, StoreError> {
 }
 
 /// A window, if there is a limit, and if one has begun.
-pub(super) fn read_window(row: &impl Columns) -> Result<Window, StoreError> {
+pub(super) fn read_window(row: &impl Columns) -> Result<Quota, StoreError> {
     let (most, period): (Option<u32>, Option<u64>) =
         (row.number_or_null("most")?, row.number_or_null("period")?);
     let number = |column| Ok::<_, StoreError>(row.number_or_null(column)?.unwrap_or(0));
-    Ok(Window {
+    Ok(Quota {
         allows: most.zip(period.map(Duration::from_micros)),
         until: row.time_or_null("until")?,
         counted: number("counted")?,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::StoreError;
 use super::read::Columns;
 use crate::event::EventId;
-use crate::flow::{Gathering, NewRun};
+use crate::flow::{Gathering, NewRun, Window};
 use crate::payload::Payload;
 use crate::workflow::listed;
 
@@ -66,8 +66,9 @@ pub(super) fn room(data: &Payload) -> i64 {
 pub(super) fn added(additions: &[Addition]) -> BTreeMap<(&str, &str), Added> {
     let mut batches = BTreeMap::<_, Added>::new();
     for Addition { bytes, accepted_at, batch, .. } in additions {
-        let due = accepted_at.saturating_add(batch.timeout).unwrap_or(Timestamp::MAX);
-        let (max, timeout) = (batch.max.into(), batch.timeout);
+        let (Window::Fixed(timeout) | Window::Sliding { period: timeout, .. }) = batch.window;
+        let due = accepted_at.saturating_add(timeout).unwrap_or(Timestamp::MAX);
+        let max = batch.max.into();
         let limit = i64::try_from(batch.limit).unwrap_or(i64::MAX);
         batches
             .entry((&*batch.workflow, &*batch.key))

@@ -20,7 +20,7 @@ pub(crate) async fn route(env: Arc<Env>, worker: WorkerId) {
 async fn route_once(env: &Env, worker: WorkerId, parts: &[String]) -> Result<Looked, StoreError> {
     let program = &env.program;
     let router = |event: &_| program.route(event);
-    let (app, in_turn) = (program.app, program.gathers());
+    let (app, in_turn) = (program.app, program.needs_order());
     let deliveries = Deliveries { worker, app, parts, limit: BATCH, in_turn };
     let found = env.store.route_deliveries(deliveries, &router).await?;
     let more = found == BATCH;

@@ -55,6 +55,36 @@ fn the_child_is_started_in_the_commit_of_its_step() {
     assert_eq!((child.workflow, child.input.as_str(), child.detached), ("child", "20", false));
 }
 
+#[indelible_macros::workflow(input, concurrency(limit = 1, key = 100 / input), priority = 60)]
+async fn limited(_divisor: u32) -> Result<u32, Failure> {
+    Ok(0)
+}
+
+#[test]
+fn the_child_has_what_it_has_to_pass() {
+    let begin = workflow!(async |step| { Ok(durable(step.invoke(At("ask"), limited, 20)).await?) });
+    let mut bench = Bench::new(begin);
+    let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
+    let entries = commit.entries;
+    let Change::Invoke { child, .. } = &entries[0].change else { panic!("{entries:?}") };
+    let gates = child.gates.iter().map(|gate| (&*gate.limit, &*gate.key)).collect::<Vec<_>>();
+    assert_eq!((gates, child.ahead), (vec![("limited/concurrency", "5")], 60));
+}
+
+#[test]
+fn a_child_whose_key_fails_is_not_started_and_the_step_not_tried_again() {
+    let begin = workflow!(async |step| { Ok(durable(step.invoke(At("ask"), limited, 0)).await?) });
+    let mut bench = Bench::new(begin);
+    let End::Failed(error) = bench.finish() else { panic!("it completed") };
+    assert_eq!(error.kind, ErrorKind::Permanent);
+    let message = error.message;
+    assert!(
+        message.starts_with("no run of `limited` starts: the key `100 / input` panicked"),
+        "{message}"
+    );
+    assert_eq!(bench.journal.len(), 1);
+}
+
 #[test]
 fn the_child_s_output_is_the_step_s() {
     let mut bench = Bench::new(invoking());

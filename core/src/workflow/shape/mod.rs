@@ -29,7 +29,8 @@ use uuid::Uuid;
 
 pub use self::change::{Change, Subject};
 pub use self::text::ParseError;
-use super::{Batch, CancelOn, Config, Cron, Form, Graph, StepKind};
+use super::{CancelOn, Config, Cron, Form, Graph, Hold, Scope, Single, StepKind};
+use crate::workflow;
 
 /// The shapes of a program's events and workflows, by their names.
 ///
@@ -121,8 +122,30 @@ const UNDO: &str = "undo";
 const BATCH: &str = "batch";
 const CONDITION: &str = "condition";
 const CRON: &str = "cron";
-const SETTINGS: &[&str] =
-    &[BATCH, CONDITION, CRON, UNDO, "cancel_on", "timeout", "on_failure", "on_cancel"];
+const CONCURRENCY: &str = "concurrency";
+const DEBOUNCE: &str = "debounce";
+const IDEMPOTENCY: &str = "idempotency";
+const PRIORITY: &str = "priority";
+const RATE_LIMIT: &str = "rate_limit";
+const SINGLETON: &str = "singleton";
+const THROTTLE: &str = "throttle";
+const SETTINGS: &[&str] = &[
+    BATCH,
+    CONCURRENCY,
+    CONDITION,
+    CRON,
+    DEBOUNCE,
+    IDEMPOTENCY,
+    PRIORITY,
+    RATE_LIMIT,
+    SINGLETON,
+    THROTTLE,
+    UNDO,
+    "cancel_on",
+    "timeout",
+    "on_failure",
+    "on_cancel",
+];
 
 /// The steps that have an undo, those of helpers with the way to them.
 fn undos(graph: &Graph, path: &str) -> impl Iterator<Item = String> {
@@ -175,10 +198,9 @@ impl WorkflowShape {
     pub fn started(mut self, form: Form, config: &Config) -> Self {
         self.form = form;
         let cron = config.cron.as_ref().map(schedule);
-        let batch = config.flow.batch.as_ref().map(gathering);
         let filters = config.flow.filters.iter();
         let conditions = filters.map(|filter| format!("{CONDITION} on {}", filter.event));
-        self.settings.extend(conditions.chain(cron).chain(batch));
+        self.settings.extend(conditions.chain(cron).chain(limits(&config.flow)));
         self
     }
 }
@@ -189,7 +211,46 @@ fn schedule(cron: &Cron) -> String {
     format!("{CRON} \"{expression}\" in {zone}, catch_up {catch_up}{options}")
 }
 
-fn gathering(batch: &Batch) -> String {
-    let by = if batch.is_keyed() { " by key" } else { "" };
-    format!("{BATCH} of {}, {:?}{by}", batch.max(), batch.timeout())
+/// What becomes of events, and how many runs begin when. The texts of keys are not in it, like those of
+/// conditions.
+fn limits(flow: &workflow::Flow) -> impl Iterator<Item = String> {
+    let by = |keyed: bool| if keyed { " by key" } else { "" };
+    let batch = flow.batch.map(|batch| {
+        let (max, timeout, by) = (batch.max(), batch.timeout(), by(batch.is_keyed()));
+        format!("{BATCH} of {max}, {timeout:?}{by}")
+    });
+    let debounce = flow.debounce.map(|debounce| {
+        let max = debounce.max().map(|max| format!(", at most {max:?}")).unwrap_or_default();
+        format!("{DEBOUNCE} {:?}{max}{}", debounce.period(), by(debounce.key().is_some()))
+    });
+    let rate_limit = flow.rate_limit.map(|rate| {
+        format!("{RATE_LIMIT} of {} per {:?}{}", rate.limit(), rate.per(), by(rate.key().is_some()))
+    });
+    let idempotency =
+        flow.idempotency.map(|once| format!("{IDEMPOTENCY} within {:?}", once.within()));
+    let concurrency = flow.concurrency.into_iter().flatten().map(move |slots| {
+        let (limit, by) = (slots.limit(), by(slots.key().is_some()));
+        let scope = match slots.scope() {
+            Scope::Workflow => String::new(),
+            Scope::App => " in the app".to_owned(),
+            Scope::Named(name) => format!(" in \"{name}\""),
+        };
+        let hold = if slots.hold() == Hold::Run { ", held until the end" } else { "" };
+        format!("{CONCURRENCY} of {limit}{by}{scope}{hold}")
+    });
+    let throttle = flow.throttle.map(|throttle| {
+        let (limit, per, burst) = (throttle.limit(), throttle.per(), throttle.burst());
+        format!("{THROTTLE} of {limit} per {per:?}, burst {burst}{}", by(throttle.key().is_some()))
+    });
+    let singleton = flow.singleton.map(|single| {
+        let mode = match single.mode() {
+            Single::Skip => "skip",
+            Single::Cancel => "cancel",
+            Single::Latest => "latest",
+        };
+        format!("{SINGLETON} {mode}{}", by(single.key().is_some()))
+    });
+    let priority = flow.priority.map(|_| PRIORITY.to_owned());
+    let gathered = batch.into_iter().chain(debounce).chain(rate_limit).chain(idempotency);
+    gathered.chain(concurrency).chain(throttle).chain(singleton).chain(priority)
 }

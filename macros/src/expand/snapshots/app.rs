@@ -17,6 +17,7 @@ const _: () = {
     const _: () = DECLARED.waits_are_declared(0usize);
     const _: () = DECLARED.cancellations_are_declared(0usize);
     const _: () = DECLARED.handlers_are_declared(0usize);
+    const _: () = DECLARED.shared_limits_agree(0usize);
     impl __private::App for HelpDesk {
         const NAME: &'static str = "help-desk";
         fn events() -> __private::Vec<__private::EventDef> {

@@ -1,6 +1,7 @@
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 
-/// Tokens as they stand in the source, on one line: spaces are kept where the source has any.
+/// Tokens as they stand in the source, on one line: spaces are kept where the source has any, but not where
+/// only a broken line needs some.
 pub(in crate::model) fn as_written(tokens: TokenStream) -> String {
     let mut text = String::new();
     let mut last = None;
@@ -28,7 +29,8 @@ fn write(tokens: TokenStream, text: &mut String, last: &mut Option<Span>) {
 }
 
 fn push(piece: &str, span: Span, text: &mut String, last: &mut Option<Span>) {
-    if last.replace(span).is_some_and(|last| last.end() != span.start()) {
+    let is_joined = text.ends_with(['(', '[']) || [")", "]", ".", ",", "?"].contains(&piece);
+    if last.replace(span).is_some_and(|last| last.end() != span.start()) && !is_joined {
         text.push(' ');
     }
     text.extend(piece.chars().map(|character| if character == '\n' { ' ' } else { character }));
@@ -45,8 +47,8 @@ mod tests {
             let tokens: TokenStream = text.parse().expect("it is Rust");
             assert_eq!(as_written(tokens), text);
         }
-        let tokens: TokenStream = "a\n        .b()".parse().expect("it is Rust");
-        assert_eq!(as_written(tokens), "a .b()");
+        let tokens: TokenStream = "a\n    .b(\n    c,\n    )".parse().expect("it is Rust");
+        assert_eq!(as_written(tokens), "a.b(c,)");
         let tokens: TokenStream = "text == \"two\nlines\"".parse().expect("it is Rust");
         assert_eq!(as_written(tokens), "text == \"two lines\"");
     }

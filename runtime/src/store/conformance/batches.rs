@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::World;
 use super::world::{APP, HOUR, ORDER, PLACED, deliveries, event};
-use crate::flow::{Admission, Gathering};
+use crate::flow::{Admission, Gathering, Keep, Window};
 use crate::store::{Deliveries, Readied, Routing, Store, StoredEvent};
 
 /// Gathers events by their `key`, three at a time, as lists of up to 100 bytes.
@@ -12,7 +12,8 @@ fn gather(timeout: Duration) -> impl Fn(&StoredEvent) -> Routing {
     move |event| {
         let data: serde_json::Value = event.data.decode().expect("it is JSON");
         let (workflow, key) = (ORDER.to_owned(), data["key"].to_string());
-        let batch = Gathering { workflow, key, max: 3, limit: 100, timeout };
+        let (window, keep) = (Window::Fixed(timeout), Keep::All);
+        let batch = Gathering { workflow, key, max: 3, limit: 100, window, keep };
         Routing { admissions: vec![Admission::Gather(batch)], ..Routing::default() }
     }
 }

@@ -10,8 +10,7 @@ use super::world::{
 use super::{StoppedClock, World};
 use crate::flow::{Admission, NewRun};
 use crate::id::RunId;
-use crate::journal::{Change, Child, Entry};
-use crate::machine::{End, Then};
+use crate::journal::{Change, Child, End, Entry, Then};
 use crate::store::{Deliveries, Registration, Routing, RunQuery, RunStatus, StoredEvent};
 use crate::workflow::{Allowance, Checks, Declared, Gate, Hold, Single, StepKind};
 

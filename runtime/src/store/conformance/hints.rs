@@ -10,7 +10,7 @@ use super::world::{
     only, program, route, uncancelled, wait, worker,
 };
 use crate::event::EventId;
-use crate::flow::{Admission, Firing, Gathering, NewRun};
+use crate::flow::{Admission, Firing, Gathering, Keep, NewRun, Window};
 use crate::journal::{
     Change, End, Entry, ErrorKind, ErrorRecord, OutgoingEvent, RunCommit, RunId, Then,
 };
@@ -106,7 +106,8 @@ pub(super) async fn whoever_routes_says_whom_it_has_told_what(world: World) {
     world.store.accept_events(None, &[order(1)]).await.expect("accepted");
     let gather = |_: &StoredEvent| {
         let (workflow, key) = (ORDER.to_owned(), String::new());
-        let batch = Gathering { workflow, key, max: 3, limit: 1_000, timeout: Duration::ZERO };
+        let (window, keep) = (Window::Fixed(Duration::ZERO), Keep::All);
+        let batch = Gathering { workflow, key, max: 3, limit: 1_000, window, keep };
         Routing { admissions: vec![Admission::Gather(batch)], ..Routing::default() }
     };
     let (_, stirred) =

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::database::Link;
 use super::inbox;
 use super::value::Time;
-use crate::flow::{Checked, Known, NewRun, Present, Window};
+use crate::flow::{Checked, Known, NewRun, Present, Quota};
 use crate::store::StoreError;
 use crate::store::gated::{displaced, limited, read_window, singles};
 use crate::store::read::Columns as _;
@@ -100,7 +100,7 @@ async fn windows(
     tx: &mut Link,
     app: &str,
     limited: &HashMap<Uuid, (String, String)>,
-) -> Result<HashMap<Uuid, Window>, StoreError> {
+) -> Result<HashMap<Uuid, Quota>, StoreError> {
     let names: Vec<&str> = limited.values().map(|(name, _)| &**name).collect();
     let gates: Vec<Uuid> = limited.keys().copied().collect();
     let rows = sqlx::query(WINDOWS).bind(app).bind(gates).bind(names).fetch_all(tx).await?;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::inbox;
 use super::value::{batch, micros};
-use crate::flow::{Checked, Known, NewRun, Present, Window};
+use crate::flow::{Checked, Known, NewRun, Present, Quota};
 use crate::store::StoreError;
 use crate::store::gated::{displaced, limited, read_window, singles};
 use crate::store::read::Columns as _;
@@ -83,7 +83,7 @@ async fn windows(
     tx: &mut SqliteConnection,
     app: &str,
     limited: &HashMap<Uuid, (String, String)>,
-) -> Result<HashMap<Uuid, Window>, StoreError> {
+) -> Result<HashMap<Uuid, Quota>, StoreError> {
     let gates = batch(limited.iter().map(|(gate, (name, _))| (gate, name)));
     let rows = sqlx::query(WINDOWS).bind(app).bind(gates).fetch_all(tx).await?;
     let windows = rows.iter().map(|row| Ok((row.uuid("id")?, read_window(row)?)));
