@@ -9,17 +9,17 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::Error;
 use crate::event::{Catalog, EventId};
-use crate::flow::{Admission, Arrival, Firing, NewRun, at_once};
+use crate::flow::{Admission, Arrival, Firing, NewRun, at_once, gathered};
 use crate::given::{LONGEST_KEY, check};
 use crate::journal::{CancelKey, Child, End, MatchKey, RunId};
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
-    Driven, DueSchedule, Hosted, NewEvent, Registration, Routing, Schedule, StoredEvent,
-    Subscription,
+    Driven, DueSchedule, Gathered, Hosted, NewEvent, Registration, Routes, Routing, Schedule,
+    StoredEvent, Subscription, Terms,
 };
 use crate::workflow::shape::Shapes;
-use crate::workflow::{Awaits, Declared, Handlers, Passage, Trigger};
+use crate::workflow::{Awaits, Declared, Handlers, Passage, Trigger, listed};
 
 /// An app as a running process knows it: its workflows without their types, its events by name.
 pub(crate) struct Program {
@@ -154,7 +154,7 @@ impl Program {
     }
 
     /// What the app makes of an event.
-    pub(crate) fn route(&self, event: &StoredEvent) -> Routing {
+    fn routing(&self, event: &StoredEvent) -> Routing {
         let StoredEvent { id, name, data, part, .. } = event;
         let admissions = self.admissions(Arrival { id: *id, name, data }, part);
         for admission in &admissions {
@@ -184,7 +184,7 @@ impl Program {
     /// # Errors
     ///
     /// When a key or the priority fails: why.
-    fn passage(&self, workflow: &str, input: &Payload) -> Result<Passage, String> {
+    fn try_passage(&self, workflow: &str, input: &Payload) -> Result<Passage, String> {
         let definition = self.workflow(workflow);
         definition
             .map_or(Ok(Passage::default()), |found| found.config.flow.passage(workflow, input))
@@ -217,7 +217,7 @@ impl Program {
         let handlers = [definition.config.handlers, self.of_app];
         let handlers = handlers.iter().filter_map(which).map(|workflow| {
             // It starts in any case: it is the last that is told of the run.
-            let passage = self.passage(workflow, &input).unwrap_or_else(|reason| {
+            let passage = self.try_passage(workflow, &input).unwrap_or_else(|reason| {
                 error!(workflow, %run, "{reason}; the run that handles the end of this one is not limited");
                 Passage::default()
             });
@@ -279,6 +279,39 @@ fn declared<'a>(workflows: impl Iterator<Item = &'a Definition>) -> Vec<Declared
     let all = workflows.flat_map(|definition| definition.config.flow.declared(definition.id));
     let limits: BTreeMap<_, _> = all.map(|limit| (limit.limit, limit.allows)).collect();
     limits.into_iter().map(|(limit, allows)| Declared { limit, allows }).collect()
+}
+
+impl Routes for Program {
+    fn route(&self, event: &StoredEvent) -> Routing {
+        self.routing(event)
+    }
+
+    fn gathered(&self, workflow: &str, events: &[Gathered]) -> NewRun {
+        let Some(definition) = self.workflow(workflow) else {
+            // Another version's, which left them: it takes lists, or this would be its own.
+            return NewRun::new(workflow, None, listed(events.iter().map(|event| &event.data)));
+        };
+        let arrivals =
+            events.iter().map(|Gathered { id, name, data, .. }| Arrival { id: *id, name, data });
+        let (run, unlimited) = gathered(definition, &arrivals.collect::<Vec<_>>(), NewRun::new);
+        if let Some(reason) = unlimited {
+            error!(workflow, run = %run.id, "{reason}; the run of these events has no limit");
+        }
+        run
+    }
+}
+
+impl Terms for Program {
+    fn cancels(&self, workflow: &str, input: &Payload) -> Vec<CancelKey> {
+        self.cancels(workflow, input)
+    }
+
+    fn passage(&self, workflow: &str, input: &Payload) -> Passage {
+        self.try_passage(workflow, input).unwrap_or_else(|reason| {
+            error!(workflow, "{reason}; the run has no limit");
+            Passage::default()
+        })
+    }
 }
 
 /// When workflows start by themselves.

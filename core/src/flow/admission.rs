@@ -5,10 +5,11 @@ use crate::event::EventId;
 use crate::journal::CancelKey;
 use crate::payload::Payload;
 use crate::step::Definition;
-use crate::workflow::{Debounce, Form};
+use crate::workflow::{Debounce, Form, listed};
 
 /// What one workflow makes of one event that is among its triggers.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most events start a run")]
 pub enum Admission {
     /// It starts a run with it.
     Start(NewRun),
@@ -132,6 +133,29 @@ impl Admission {
         let cancels = CancelKey::all(workflow.cancels, &input);
         let run = NewRun { cancels, ..draw(workflow.id, Some(id), input) };
         Ok(Self::Start(run.passing(passage)))
+    }
+}
+
+/// The run that a workflow starts with events that it has gathered, in order. Gives also why it has no
+/// gates, if a key or the priority fails: a run of several events is never kept back by one of them.
+pub fn gathered(
+    workflow: &Definition,
+    events: &[Arrival<'_>],
+    draw: Draw,
+) -> (NewRun, Option<String>) {
+    let flow = workflow.config.flow;
+    let (event, input) = match (workflow.form, events.last()) {
+        (Form::Bare | Form::Named, Some(last)) => {
+            (Some(last.id), workflow.form.data(last.name, last.data))
+        }
+        _ => (None, listed(events.iter().map(|event| event.data))),
+    };
+    let passage = flow.passage(workflow.id, &input);
+    let cancels = CancelKey::all(workflow.cancels, &input);
+    let run = NewRun { cancels, ..draw(workflow.id, event, input) };
+    match passage {
+        Ok(passage) => (run.passing(passage), None),
+        Err(reason) => (run, Some(reason)),
     }
 }
 

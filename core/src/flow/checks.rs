@@ -170,23 +170,38 @@ impl Checked {
 }
 
 impl Known {
-    /// The gates at which a run that an event starts is counted.
-    fn windows_of(run: &NewRun) -> impl Iterator<Item = &Gate> {
-        let once = run.checks.once.as_ref().map(|(gate, _)| gate);
-        once.into_iter().chain(&run.checks.rate).filter(|_| run.event.is_some())
+    /// The windows in which a run that an event starts is counted, with their gates.
+    fn each_window<'r>(
+        &mut self,
+        app: &str,
+        run: &'r NewRun,
+        mut then: impl FnMut(&'r Gate, &mut Quota) -> Option<Why>,
+    ) -> Option<Why> {
+        let once = run.checks.once.as_ref().map(|(gate, within)| (gate, Some(*within)));
+        let rate = run.checks.rate.as_ref().map(|gate| (gate, None));
+        let gates = once.into_iter().chain(rate).filter(|_| run.event.is_some());
+        gates.into_iter().find_map(|(gate, within)| {
+            let window = self.windows.get_mut(&gate.id(app))?;
+            // One in the time that the code says, which nobody sets.
+            window.allows = within.map(|within| (1, within)).or(window.allows);
+            then(gate, window)
+        })
     }
 
     /// Which of its limits keeps a run from starting.
     fn keeps_out(&mut self, app: &str, run: &NewRun, at: Timestamp) -> Option<Why> {
-        for gate in Self::windows_of(run) {
-            let Some(window) = self.windows.get_mut(&gate.id(app)) else { continue };
-            if !window.has_room(at) {
-                window.turn(at);
-                window.skipped += 1;
-                let (limit, key) = (gate.limit.clone(), gate.key.clone());
-                let until = window.until.unwrap_or(Timestamp::MAX);
-                return Some(Why::Window { limit, key, until });
+        let full = self.each_window(app, run, |gate, window| {
+            if window.has_room(at) {
+                return None;
             }
+            window.turn(at);
+            window.skipped += 1;
+            let (limit, key) = (gate.limit.clone(), gate.key.clone());
+            let until = window.until.unwrap_or(Timestamp::MAX);
+            Some(Why::Window { limit, key, until })
+        });
+        if full.is_some() {
+            return full;
         }
         let (gate, single) = run.checks.single.as_ref()?;
         let mut present = self.runs.get(&gate.id(app))?.iter();
@@ -197,12 +212,11 @@ impl Known {
 
     /// Counts a run that starts; gives those that make room for it.
     fn count(&mut self, app: &str, run: &NewRun, at: Timestamp) -> Vec<RunId> {
-        for gate in Self::windows_of(run) {
-            if let Some(window) = self.windows.get_mut(&gate.id(app)) {
-                window.turn(at);
-                window.counted += 1;
-            }
-        }
+        self.each_window(app, run, |_, window| {
+            window.turn(at);
+            window.counted += 1;
+            None
+        });
         let Some((gate, single)) = &run.checks.single else { return Vec::new() };
         let present = self.runs.entry(gate.id(app)).or_default();
         present.retain(|old| old.run != run.id);
@@ -280,10 +294,10 @@ mod tests {
     fn what_one_limit_keeps_out_counts_at_no_other() {
         let mut known = known(1);
         let once = gate("on-order/idempotency");
-        let allows = Some((1, Duration::from_secs(3_600)));
-        let window = Quota { allows, until: None, counted: 0, skipped: 0 };
+        let window = Quota { allows: None, until: None, counted: 0, skipped: 0 };
         known.windows.insert(once.id(APP), window);
-        let both = || Checks { once: Some((once.clone(), Duration::ZERO)), ..rated() };
+        let day = Duration::from_secs(86_400);
+        let both = || Checks { once: Some((once.clone(), day)), ..rated() };
         assert_eq!(started(&mut known, &[0, 1], both), [1]);
         // The key of the second is known, so the window of its rate is free for another event.
         assert_eq!(started(&mut known, &[61], rated), [1]);

@@ -106,11 +106,14 @@ fn question(workflow: &WorkflowModel, key: &Key, answer: &TokenStream) -> Option
     if !workflow.has_a_signature() {
         return None;
     }
+    // That the parameter can start a workflow is asked for with its own span, so that rustc underlines it
+    // if it cannot.
+    let input = workflow.parameters().next()?.ty.span();
     let (workflow, name) = (workflow.name(), called(workflow.subject()));
-    let question = quote_spanned! {key.0.span()=>
-        |#name: &__private::Subject<#workflow>| #answer
-    };
-    Some(quote!(|data| __private::read_input::<#workflow, _>(data, #question)))
+    let subject = quote_spanned!(input=> &__private::Subject<#workflow>);
+    let read = quote_spanned!(input=> __private::read_input::<#workflow, _>);
+    let question = quote_spanned!(key.0.span()=> |#name: #subject| #answer);
+    Some(quote_spanned!(input=> |data| #read(data, #question)))
 }
 
 /// A key that sees one event of a list.

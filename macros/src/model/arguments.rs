@@ -2,10 +2,10 @@ use proc_macro2::TokenStream;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path};
 
 use super::configuration::{Backoff, Configuration, OnChange, Timeout};
-use super::limits::{Concurrency, Debounce, Idempotency, Key, RateLimit, Singleton, Throttle};
+use super::limits::{Concurrency, Debounce, Idempotency, RateLimit, Singleton, Throttle};
 use super::parts::place;
 use super::values::{path, text};
-use super::{Allowance, Batch, Cron, Filter, MOST_RETRIES};
+use super::{Allowance, Batch, Cron, Filter, Key, MOST_RETRIES};
 use crate::parse::{Argument, CancelSyntax, Value, did_you_mean};
 use crate::problem::{Problem, Problems};
 

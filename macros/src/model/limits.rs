@@ -1,10 +1,9 @@
 use std::time::Duration;
 
 use proc_macro2::TokenStream;
-use quote::ToTokens as _;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr};
 
-use super::graph::as_written;
+use super::Key;
 use super::parts::{Parts, is_word, place};
 use crate::parse::{Value, is_kebab_case, to_kebab_case};
 use crate::problem::{Problem, Problems};
@@ -47,16 +46,6 @@ impl Limits {
             self.priority.as_ref(),
         ];
         slots.chain(others).flatten().map(|key| &key.0)
-    }
-}
-
-/// An expression over what starts the workflow.
-pub(crate) struct Key(pub(crate) Expr);
-
-impl Key {
-    /// As it stands in the source.
-    pub(crate) fn text(&self) -> String {
-        as_written(self.0.to_token_stream())
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Client, check_reason};
 use crate::error::{Error, Result};
-use crate::journal::{CancelKey, RunId};
+use crate::journal::RunId;
 use crate::payload::{EncodeError, Payload};
 use crate::store::{Fork, Paused, Refusal, Replay, RunQuery, RunRecord, RunStatus, StrandedRuns};
 use crate::workflow::{Input, Workflow, WorkflowFn};
@@ -33,7 +33,7 @@ impl Client {
     #[doc(alias("redrive", "dead letter"))]
     pub async fn retry(&self, run: RunId) -> Result<()> {
         let refused =
-            self.store.retry_runs(&[run], &self.cancels()).await?.into_iter().find_map(Result::err);
+            self.store.retry_runs(&[run], &*self.program).await?.into_iter().find_map(Result::err);
         match refused {
             None => Ok(()),
             Some(Refusal::Standing(status)) => Err(Error::NotFailed { run, status }),
@@ -57,7 +57,7 @@ impl Client {
     #[doc(alias = "reset")]
     pub async fn fork(&self, run: RunId, at_state: impl fmt::Display + Send) -> Result<RunId> {
         let fork = Fork { source: run, id: RunId::new(), state: at_state.to_string() };
-        let forked = self.store.fork_run(&fork, &self.cancels()).await?;
+        let forked = self.store.fork_run(&fork, &*self.program).await?;
         match forked {
             Ok(()) => Ok(fork.id),
             Err(Refusal::NoSuchState(states)) => {
@@ -160,7 +160,7 @@ impl Client {
         }
         let query = RunQuery { status: Some(RunStatus::Failed), ..query };
         self.for_all(query, async |runs| {
-            Ok(done(&self.store.retry_runs(runs, &self.cancels()).await?))
+            Ok(done(&self.store.retry_runs(runs, &*self.program).await?))
         })
         .await
     }
@@ -174,14 +174,9 @@ impl Client {
         let query = RunQuery { over: Some(true), ..query.clone() };
         self.for_all(query, async |runs| {
             let replays: Vec<_> = runs.iter().map(|run| Replay::of(*run)).collect();
-            Ok(done(&self.store.replay_runs(&replays, &self.cancels()).await?))
+            Ok(done(&self.store.replay_runs(&replays, &*self.program).await?))
         })
         .await
-    }
-
-    /// What cancels a run that is begun here.
-    fn cancels(&self) -> impl Fn(&str, &Payload) -> Vec<CancelKey> + Send + Sync + '_ {
-        |workflow, input| self.program.cancels(workflow, input)
     }
 
     /// Applies a verb to all runs that a query names, in batches. Runs that come up meanwhile, maybe by
@@ -248,7 +243,7 @@ impl<'c> Replaying<'c> {
             replay.input = Some(input);
         }
         let id = replay.id;
-        let replayed = client.store.replay_runs(&[replay], &client.cancels()).await?;
+        let replayed = client.store.replay_runs(&[replay], &*client.program).await?;
         let refused = replayed.into_iter().find_map(Result::err);
         match refused {
             None => Ok(id),

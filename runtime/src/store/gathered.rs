@@ -1,16 +1,13 @@
 //! Events that are gathered for a workflow: how they become the inputs of runs.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::StoreError;
-use super::read::Columns;
+use super::{Gathered, Router};
 use crate::event::EventId;
-use crate::flow::{Gathering, NewRun, Window};
+use crate::flow::{Gathering, Keep, NewRun, Window};
 use crate::payload::Payload;
-use crate::workflow::listed;
 
 /// A workflow and a key.
 pub(super) type BatchId = (String, String);
@@ -28,13 +25,23 @@ pub(super) struct Addition {
 pub(super) struct Added {
     pub(super) events: i64,
     pub(super) bytes: i64,
+    /// When the first of these has waited long enough, or the last.
     pub(super) due: Timestamp,
+    /// Of a window that slides: when it is complete at the latest.
+    pub(super) latest: Option<Timestamp>,
+    /// The last of these, if the others start nothing.
+    pub(super) only: Option<i64>,
     max: i64,
     limit: i64,
-    timeout: Duration,
+    window: Window,
 }
 
 impl Added {
+    /// Whether each event that comes lets it wait longer.
+    pub(super) fn slides(&self) -> bool {
+        matches!(self.window, Window::Sliding { .. })
+    }
+
     /// Whether so many events are enough for a batch, or so many bytes too much for one.
     pub(super) fn is_full(&self, events: i64, bytes: i64) -> bool {
         // The bytes are those of the list, but for the bracket at its end.
@@ -65,35 +72,40 @@ pub(super) fn room(data: &Payload) -> i64 {
 /// same batches wait for one another, and never in a circle.
 pub(super) fn added(additions: &[Addition]) -> BTreeMap<(&str, &str), Added> {
     let mut batches = BTreeMap::<_, Added>::new();
-    for Addition { bytes, accepted_at, batch, .. } in additions {
-        let (Window::Fixed(timeout) | Window::Sliding { period: timeout, .. }) = batch.window;
-        let due = accepted_at.saturating_add(timeout).unwrap_or(Timestamp::MAX);
+    for Addition { seq, bytes, accepted_at, batch, .. } in additions {
+        let (due, latest) = waits(batch.window, *accepted_at, *accepted_at);
         let max = batch.max.into();
         let limit = i64::try_from(batch.limit).unwrap_or(i64::MAX);
+        let only = (batch.keep == Keep::Last).then_some(*seq);
+        // Those that go leave no room to be counted.
+        let bytes = if only.is_some() { 0 } else { *bytes };
         batches
             .entry((&*batch.workflow, &*batch.key))
             .and_modify(|added| {
                 added.events += 1;
                 added.bytes += bytes;
-                added.due = added.due.min(due);
+                added.latest = added.latest.into_iter().chain(latest).min();
+                added.due = match batch.window {
+                    Window::Fixed(_) => added.due.min(due),
+                    Window::Sliding { .. } => added.due.max(due),
+                };
+                added.only = added.only.max(only);
             })
-            .or_insert(Added { events: 1, bytes: *bytes, due, max, limit, timeout });
+            .or_insert(Added {
+                events: 1,
+                bytes,
+                due,
+                latest,
+                only,
+                max,
+                limit,
+                window: batch.window,
+            });
+    }
+    for added in batches.values_mut() {
+        added.due = added.latest.map_or(added.due, |latest| latest.min(added.due));
     }
     batches
-}
-
-/// An event of a batch, as it was read.
-pub(super) struct Gathered {
-    pub(super) seq: i64,
-    pub(super) data: Payload,
-    pub(super) accepted_at: Timestamp,
-}
-
-impl Gathered {
-    pub(super) fn read(row: &impl Columns) -> Result<Self, StoreError> {
-        let (data, accepted_at) = (row.payload("data")?, row.time("accepted_at")?);
-        Ok(Self { seq: row.number("seq")?, data, accepted_at })
-    }
 }
 
 /// What becomes of one batch.
@@ -109,32 +121,56 @@ pub(super) struct Completed {
 pub(super) struct Rest {
     pub(super) events: i64,
     pub(super) bytes: i64,
-    /// When the first of them has waited long enough.
+    /// When the first of them has waited long enough, or the last.
     pub(super) due: Timestamp,
+    /// Of a window that slides: when it is complete at the latest.
+    pub(super) latest: Option<Timestamp>,
+}
+
+/// When events that came at these times have waited long enough, and when a window that slides is
+/// complete at the latest.
+fn waits(window: Window, first: Timestamp, last: Timestamp) -> (Timestamp, Option<Timestamp>) {
+    let after = |time: Timestamp, wait| time.saturating_add(wait).unwrap_or(Timestamp::MAX);
+    match window {
+        Window::Fixed(timeout) => (after(first, timeout), None),
+        Window::Sliding { period, max } => {
+            let latest = max.map(|max| after(first, max));
+            let due = after(last, period);
+            (latest.map_or(due, |latest| latest.min(due)), latest)
+        }
+    }
 }
 
 /// Starts a run for each full batch of the events that were gathered, and leaves the rest.
-pub(super) fn full(workflow: &str, events: &[Gathered], added: &Added) -> Option<Completed> {
+pub(super) fn full(
+    workflow: &str,
+    events: &[Gathered],
+    added: &Added,
+    router: Router<'_>,
+) -> Option<Completed> {
     let (mut runs, mut last, mut rest) = (Vec::new(), None, events);
     while let Some(first) = added.first(rest) {
         let (batch, others) = rest.split_at(first);
-        runs.push(run(workflow, batch));
+        runs.push(router.gathered(workflow, batch));
         (last, rest) = (batch.last(), others);
     }
-    let left = rest.first().map(|first| Rest {
-        events: rest.len() as i64,
-        bytes: rest.iter().map(|event| room(&event.data)).sum(),
-        due: first.accepted_at.saturating_add(added.timeout).unwrap_or(Timestamp::MAX),
+    let left = rest.first().zip(rest.last()).map(|(first, last)| {
+        let (due, latest) = waits(added.window, first.accepted_at, last.accepted_at);
+        let bytes = rest.iter().map(|event| room(&event.data)).sum();
+        Rest { events: rest.len() as i64, bytes, due, latest }
     });
     Some(Completed { runs, last: last?.seq, rest: left })
 }
 
 /// Starts a run for all that was gathered.
-pub(super) fn due(workflow: &str, events: &[Gathered]) -> Option<Completed> {
+pub(super) fn due(workflow: &str, events: &[Gathered], router: Router<'_>) -> Option<Completed> {
     let last = events.last()?.seq;
-    Some(Completed { runs: vec![run(workflow, events)], last, rest: None })
+    Some(Completed { runs: vec![router.gathered(workflow, events)], last, rest: None })
 }
 
-fn run(workflow: &str, events: &[Gathered]) -> NewRun {
-    NewRun::new(workflow, None, listed(events.iter().map(|event| &event.data)))
+/// Why an event starts nothing that another one has come after.
+pub(super) fn overtaken(by: EventId) -> String {
+    format!(
+        "the event {by} of the same key came after it, before the workflow's `debounce` let it start"
+    )
 }

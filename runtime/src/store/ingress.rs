@@ -12,6 +12,7 @@ use crate::flow::{Admission, NewRun};
 use crate::id::WorkerId;
 use crate::journal::MatchKey;
 use crate::payload::Payload;
+use crate::workflow::listed;
 
 /// What clients send, and what the router makes of it.
 #[async_trait]
@@ -103,8 +104,48 @@ impl StoredEvent {
     }
 }
 
-/// Says what an app makes of an event.
-pub(crate) type Router<'a> = &'a (dyn Fn(&StoredEvent) -> Routing + Send + Sync);
+/// Says what an app makes of its events.
+pub(crate) trait Routes: Send + Sync {
+    /// What it makes of one.
+    fn route(&self, event: &StoredEvent) -> Routing;
+
+    /// The run that a workflow starts with events that it has gathered, in order.
+    fn gathered(&self, workflow: &str, events: &[Gathered]) -> NewRun {
+        NewRun::new(workflow, None, listed(events.iter().map(|event| &event.data)))
+    }
+}
+
+/// What makes lists of what it gathers.
+impl<R: Fn(&StoredEvent) -> Routing + Send + Sync> Routes for R {
+    fn route(&self, event: &StoredEvent) -> Routing {
+        self(event)
+    }
+}
+
+pub(crate) type Router<'a> = &'a dyn Routes;
+
+/// An event that was gathered.
+#[derive(Debug, Clone)]
+pub(crate) struct Gathered {
+    pub(crate) id: EventId,
+    pub(crate) name: String,
+    /// Its place in the order of acceptance.
+    pub(crate) seq: i64,
+    pub(crate) data: Payload,
+    pub(crate) accepted_at: Timestamp,
+}
+
+impl Gathered {
+    pub(super) fn read(row: &impl Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.uuid("id")?,
+            name: row.text("name")?,
+            seq: row.number("seq")?,
+            data: row.payload("data")?,
+            accepted_at: row.time("accepted_at")?,
+        })
+    }
+}
 
 /// What an app makes of an event.
 #[derive(Debug, Clone, Default)]

@@ -19,6 +19,7 @@
 //! else inserts rows of their own. So there are no hot rows and no lock cycles.
 
 mod admitted;
+mod begun;
 mod columns;
 mod commits;
 #[cfg(test)]
@@ -55,13 +56,13 @@ pub(crate) use self::hints::Hearing;
 pub(crate) use self::history::History;
 pub use self::history::{RunCount, RunQuery, RunRecord, RunStatus};
 pub(crate) use self::ingress::{
-    Deliveries, Hosted, Ingress, NewEvent, Router, Routing, StoredEvent,
+    Deliveries, Gathered, Hosted, Ingress, NewEvent, Router, Routes, Routing, StoredEvent,
 };
 pub(crate) use self::leases::{
     Claim, Claimed, ClaimedRun, Driven, Judge, Leases, Orphan, Renewals, Standing, Worker,
 };
 pub(crate) use self::open::open;
-pub(crate) use self::operators::{Cancels, Fork, Operators, Refusal, Replay};
+pub(crate) use self::operators::{Fork, Operators, Refusal, Replay, Terms};
 pub use self::operators::{Intervention, Paused, Verb};
 pub use self::registry::StrandedRuns;
 pub(crate) use self::registry::{

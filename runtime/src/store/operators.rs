@@ -10,6 +10,7 @@ use super::read::Columns;
 use super::{RunStatus, StoreError};
 use crate::journal::{CancelKey, RunId};
 use crate::payload::Payload;
+use crate::workflow::Passage;
 
 /// What operators do.
 #[async_trait]
@@ -35,12 +36,11 @@ pub(crate) trait Operators: Send + Sync {
     /// Takes failed runs up again where they failed: their journals lose what came of that. Gives for
     /// each run why it was left alone, if it was.
     ///
-    /// Whatever an operator has begun, events cancel it as `cancels` says if they are accepted later
-    /// than that.
+    /// Whatever an operator has begun, `terms` say what cancels it, if that is accepted later, and what it has to pass.
     async fn retry_runs(
         &self,
         runs: &[RunId],
-        cancels: Cancels<'_>,
+        terms: &dyn Terms,
     ) -> Result<Vec<Result<(), Refusal>>, StoreError>;
 
     /// Starts a run with the part of another's journal that comes before a state. The two have their
@@ -48,7 +48,7 @@ pub(crate) trait Operators: Send + Sync {
     async fn fork_run(
         &self,
         fork: &Fork,
-        cancels: Cancels<'_>,
+        terms: &dyn Terms,
     ) -> Result<Result<(), Refusal>, StoreError>;
 
     /// Starts runs as others were that are over. Gives for each why there was none to be started, if
@@ -56,7 +56,7 @@ pub(crate) trait Operators: Send + Sync {
     async fn replay_runs(
         &self,
         replays: &[Replay],
-        cancels: Cancels<'_>,
+        terms: &dyn Terms,
     ) -> Result<Vec<Result<(), Refusal>>, StoreError>;
 
     /// What operators did to a run, oldest first.
@@ -149,8 +149,22 @@ pub(crate) enum Refusal {
     NoSuchState(Vec<String>),
 }
 
-/// Says which events cancel a run of a workflow with this input.
-pub(crate) type Cancels<'a> = &'a (dyn Fn(&str, &Payload) -> Vec<CancelKey> + Send + Sync);
+/// Says what a run is subject to that an operator has begun.
+pub(crate) trait Terms: Send + Sync {
+    /// The events that cancel it.
+    fn cancels(&self, workflow: &str, input: &Payload) -> Vec<CancelKey>;
+
+    /// What it has to pass before it begins.
+    fn passage(&self, _workflow: &str, _input: &Payload) -> Passage {
+        Passage::default()
+    }
+}
+
+impl<T: Fn(&str, &Payload) -> Vec<CancelKey> + Send + Sync> Terms for T {
+    fn cancels(&self, workflow: &str, input: &Payload) -> Vec<CancelKey> {
+        self(workflow, input)
+    }
+}
 
 /// A workflow that is paused.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::StoreError;
 use super::read::Columns;
 use super::registry::Schedule;
+use super::{Deliveries, Router, StoreError};
 use crate::flow::Firing;
 
 /// What somebody has to do as time passes.
@@ -40,9 +40,14 @@ pub(crate) trait Upkeep: Send + Sync {
         schedules: &[Schedule],
     ) -> Result<Vec<DueSchedule>, StoreError>;
 
-    /// Starts the runs of an app's batches whose first event has waited long enough, up to `limit`
-    /// of them.
-    async fn complete_batches(&self, app: &str, limit: usize) -> Result<Readied, StoreError>;
+    /// Starts the runs of an app's batches that have waited long enough, up to the limit of them, as the
+    /// router says. A window that slides also waits until the parts of the app that are given have no event to
+    /// route that came before its end.
+    async fn complete_batches(
+        &self,
+        deliveries: Deliveries<'_>,
+        router: Router<'_>,
+    ) -> Result<Readied, StoreError>;
 }
 
 /// What is due has been made ready.

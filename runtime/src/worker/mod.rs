@@ -118,7 +118,7 @@ async fn live_once(env: &Arc<Env>, lease: Lease) -> Over {
     services.spawn(timers::wake(env.clone()));
     services.spawn(gates::open(env.clone()));
     services.spawn(schedules::fire(env.clone()));
-    services.spawn(batches::complete(env.clone()));
+    services.spawn(batches::complete(env.clone(), worker));
     services.spawn(lease::take_over(env.clone()));
     let inboxes = Arc::new(Inboxes::default());
     services.spawn(inbox::tell(env.clone(), worker, inboxes.clone()));

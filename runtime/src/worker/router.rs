@@ -19,10 +19,9 @@ pub(crate) async fn route(env: Arc<Env>, worker: WorkerId) {
 
 async fn route_once(env: &Env, worker: WorkerId, parts: &[String]) -> Result<Looked, StoreError> {
     let program = &env.program;
-    let router = |event: &_| program.route(event);
     let (app, in_turn) = (program.app, program.needs_order());
     let deliveries = Deliveries { worker, app, parts, limit: BATCH, in_turn };
-    let found = env.store.route_deliveries(deliveries, &router).await?;
+    let found = env.store.route_deliveries(deliveries, &**program).await?;
     let more = found == BATCH;
     let next = if more { Next::Again } else { Next::Within(env.config.poll_interval) };
     Ok(Looked { found, next })

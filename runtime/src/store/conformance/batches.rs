@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 
-use super::World;
 use super::world::{APP, HOUR, ORDER, PLACED, deliveries, event};
+use super::{StoppedClock, World};
 use crate::flow::{Admission, Gathering, Keep, Window};
 use crate::store::{Deliveries, Readied, Routing, Store, StoredEvent};
 
@@ -33,7 +34,7 @@ async fn route(store: &dyn Store, timeout: Duration) {
 }
 
 async fn complete(world: &World) -> Readied {
-    world.store.complete_batches(APP, 100).await.expect("it completes")
+    world.store.complete_batches(deliveries(APP, 100), &gather(HOUR)).await.expect("it completes")
 }
 
 /// The batches that were started, as the numbers of their events, in order of their runs.
@@ -134,7 +135,7 @@ pub(super) async fn each_event_is_in_one_batch_whoever_routes_it(world: World) {
     let routing = [&world.store, &other].map(async |store| {
         for _ in 0..60 {
             store.route_deliveries(in_turn(5), &gather(Duration::ZERO)).await.expect("it routes");
-            store.complete_batches(APP, 1).await.expect("it completes");
+            store.complete_batches(deliveries(APP, 1), &gather(HOUR)).await.expect("it completes");
         }
     });
     join_all(routing).await;
@@ -149,4 +150,119 @@ pub(super) async fn each_event_is_in_one_batch_whoever_routes_it(world: World) {
         assert_eq!(batches.concat(), (0..100).collect::<Vec<u64>>(), "in order, and each once");
     }
     other.close().await;
+}
+
+/// Gathers events by their `key` until nothing has come for 30 seconds, at most for 60.
+fn settle(keep: Keep) -> impl Fn(&StoredEvent) -> Routing {
+    move |event| {
+        let data: serde_json::Value = event.data.decode().expect("it is JSON");
+        let (workflow, key) = (ORDER.to_owned(), data["key"].to_string());
+        let seconds = Duration::from_secs;
+        let window = Window::Sliding { period: seconds(30), max: Some(seconds(60)) };
+        let batch = Gathering { workflow, key, max: 3, limit: 100, window, keep };
+        Routing { admissions: vec![Admission::Gather(batch)], ..Routing::default() }
+    }
+}
+
+pub(super) async fn events_in_quick_succession_start_one_run(world: World) {
+    let noon: Timestamp = "2026-01-01T12:00:00Z".parse().expect("it is a time");
+    let mut clock = StoppedClock::of(&world.database, noon).await;
+    let world = World { store: world.another().await, ..world };
+    world.subscribe(APP, &[PLACED]).await;
+    let router = settle(Keep::All);
+    let complete = async || {
+        let completed = world.store.complete_batches(deliveries(APP, 100), &router).await;
+        completed.expect("it completes").runs
+    };
+    let route = async || {
+        while world.store.route_deliveries(in_turn(2), &router).await.expect("it routes") > 0 {}
+    };
+    // Each one lets its window wait longer.
+    for (second, key, no) in [(0, "a", 1), (10, "b", 2), (29, "a", 3)] {
+        clock.set(noon + Duration::from_secs(second)).await;
+        assert_eq!(complete().await, 0, "at {second}");
+        send(&*world.store, key, [no]).await;
+        route().await;
+    }
+    clock.set(noon + Duration::from_secs(39)).await;
+    assert_eq!(complete().await, 0);
+    clock.set(noon + Duration::from_secs(40)).await;
+    assert_eq!(complete().await, 1, "it was quiet around b for 30 seconds");
+    assert_eq!(started(&world).await, [("b".to_owned(), vec![2])]);
+    // A list has a bound, and does not wait once it is there.
+    send(&*world.store, "a", [4, 5]).await;
+    route().await;
+    assert_eq!(started(&world).await, [("a".to_owned(), vec![1, 3, 4])]);
+    clock.set(noon + Duration::from_secs(69)).await;
+    assert_eq!(complete().await, 0);
+    clock.set(noon + Duration::from_secs(70)).await;
+    assert_eq!(complete().await, 1);
+    assert_eq!(started(&world).await, [("a".to_owned(), vec![5])]);
+    world.store.close().await;
+}
+
+pub(super) async fn a_window_waits_for_what_came_before_its_end(world: World) {
+    let noon: Timestamp = "2026-01-01T12:00:00Z".parse().expect("it is a time");
+    let mut clock = StoppedClock::of(&world.database, noon).await;
+    let world = World { store: world.another().await, ..world };
+    world.subscribe(APP, &[PLACED]).await;
+    let router = settle(Keep::All);
+    let complete = async || {
+        let completed = world.store.complete_batches(deliveries(APP, 100), &router).await;
+        completed.expect("it completes").runs
+    };
+    let route = async || {
+        while world.store.route_deliveries(in_turn(2), &router).await.expect("it routes") > 0 {}
+    };
+    send(&*world.store, "a", [1]).await;
+    route().await;
+    clock.set(noon + Duration::from_secs(29)).await;
+    send(&*world.store, "a", [2]).await;
+    clock.set(noon + Duration::from_secs(31)).await;
+    assert_eq!(complete().await, 0, "the second one is still to be routed");
+    route().await;
+    assert_eq!(complete().await, 0);
+    clock.set(noon + Duration::from_secs(58)).await;
+    assert_eq!(complete().await, 0);
+    clock.set(noon + Duration::from_secs(59)).await;
+    assert_eq!(complete().await, 1);
+    assert_eq!(started(&world).await, [("a".to_owned(), vec![1, 2])]);
+
+    // One each 20 seconds: at the latest a minute after the first.
+    let later = noon + Duration::from_secs(1000);
+    for (second, no) in [(0, 3), (20, 4)] {
+        clock.set(later + Duration::from_secs(second)).await;
+        send(&*world.store, "c", [no]).await;
+        route().await;
+    }
+    clock.set(later + Duration::from_secs(49)).await;
+    assert_eq!(complete().await, 0);
+    clock.set(later + Duration::from_secs(50)).await;
+    assert_eq!(complete().await, 1);
+    world.store.close().await;
+}
+
+pub(super) async fn the_last_event_of_a_window_starts_its_run_alone(world: World) {
+    let noon: Timestamp = "2026-01-01T12:00:00Z".parse().expect("it is a time");
+    let mut clock = StoppedClock::of(&world.database, noon).await;
+    let world = World { store: world.another().await, ..world };
+    world.subscribe(APP, &[PLACED]).await;
+    let router = settle(Keep::Last);
+    // In one transaction and in several: there are more than a list would have, and they are longer.
+    send(&*world.store, "a", 1..=6).await;
+    while world.store.route_deliveries(in_turn(4), &router).await.expect("it routes") > 0 {}
+    for second in [29, 59] {
+        clock.set(noon + Duration::from_secs(second)).await;
+        send(&*world.store, "a", [u32::try_from(second).unwrap_or_default()]).await;
+        while world.store.route_deliveries(in_turn(4), &router).await.expect("it routes") > 0 {}
+    }
+    let complete = async || {
+        let completed = world.store.complete_batches(deliveries(APP, 100), &router).await;
+        completed.expect("it completes").runs
+    };
+    assert_eq!(complete().await, 0);
+    clock.set(noon + Duration::from_secs(60)).await;
+    assert_eq!(complete().await, 1, "a minute after the first");
+    assert_eq!(started(&world).await, [("a".to_owned(), vec![59])]);
+    world.store.close().await;
 }

@@ -113,7 +113,8 @@ pub(super) async fn whoever_routes_says_whom_it_has_told_what(world: World) {
     let (_, stirred) =
         world.stirs(world.store.route_deliveries(deliveries(APP, 10), &gather)).await;
     assert_eq!(stirred, Work::BATCHES);
-    let (completed, stirred) = world.stirs(world.store.complete_batches(APP, 10)).await;
+    let (completed, stirred) =
+        world.stirs(world.store.complete_batches(deliveries(APP, 10), &gather)).await;
     assert_eq!((completed.expect("it completes").runs, stirred), (1, Work::READY));
 }
 

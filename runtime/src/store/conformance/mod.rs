@@ -160,6 +160,9 @@ behaviours! {
         a_batch_starts_when_its_first_event_has_waited,
         events_of_different_keys_are_not_mixed,
         each_event_is_in_one_batch_whoever_routes_it,
+        events_in_quick_succession_start_one_run,
+        a_window_waits_for_what_came_before_its_end,
+        the_last_event_of_a_window_starts_its_run_alone,
     ],
     gates: [
         as_many_runs_are_claimed_as_their_limit_allows,

@@ -5,22 +5,30 @@ use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::database::{Database, Link};
-use super::runs;
 use super::value::Time;
-use crate::store::gathered::{self, Addition, BatchId, Completed, Gathered, Rest};
+use super::{checks, runs};
+use crate::event::EventId;
+use crate::store::gathered::{self, Added, Addition, BatchId, Completed, Rest};
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Readied, StoreError};
+use crate::store::read::Columns as _;
+use crate::store::{Deliveries, Gathered, Readied, Router, StoreError};
 
 /// Served by the primary key. One that another transaction is about to complete is waited for, and
 /// begun anew.
 pub(super) const OPEN: &str = "
-    INSERT INTO indelible.batches AS known (app, workflow, key, events, bytes, due_at)
-    SELECT $1, workflow, key, events, bytes, due_at
-    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[])
-        AS batch (workflow, key, events, bytes, due_at)
+    INSERT INTO indelible.batches AS known
+        (app, workflow, key, events, bytes, due_at, slides, latest_at)
+    SELECT $1, workflow, key, events, bytes, due_at, slides, latest_at
+    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[],
+                $7::boolean[], $8::timestamptz[])
+        AS batch (workflow, key, events, bytes, due_at, slides, latest_at)
     ON CONFLICT (app, workflow, key) DO UPDATE SET
         events = known.events + excluded.events, bytes = known.bytes + excluded.bytes,
-        due_at = least(known.due_at, excluded.due_at)
+        slides = excluded.slides, latest_at = least(known.latest_at, excluded.latest_at),
+        due_at = CASE WHEN excluded.slides
+            THEN least(greatest(known.due_at, excluded.due_at), known.latest_at,
+                       excluded.latest_at)
+            ELSE least(known.due_at, excluded.due_at) END
     RETURNING workflow, key, events, bytes";
 
 pub(super) const ADD: &str = "
@@ -29,11 +37,27 @@ pub(super) const ADD: &str = "
     FROM unnest($2::text[], $3::text[], $4::bigint[], $5::uuid[])
         AS added (workflow, key, seq, event_id)";
 
-/// Served by `batches_by_time`.
+/// Only the last event of a key is kept; gives the others. Served by the primary key.
+pub(super) const OVERTAKE: &str = "
+    DELETE FROM indelible.batched added
+    USING unnest($2::text[], $3::text[], $4::bigint[], $5::uuid[])
+        AS last (workflow, key, seq, event_id)
+    WHERE added.app = $1 AND added.workflow = last.workflow AND added.key = last.key
+      AND added.seq < last.seq
+    RETURNING added.workflow, added.event_id, last.event_id AS overtaken_by, now() AS at";
+
+/// One that slides waits until no event that came before its end is still to be routed. Served by
+/// `batches_by_time` and the primary keys of deliveries and events.
 pub(super) const DUE: &str = "
-    SELECT workflow, key FROM indelible.batches
-    WHERE app = $1 AND due_at <= now() ORDER BY due_at LIMIT $2
-    FOR UPDATE SKIP LOCKED";
+    SELECT workflow, key FROM indelible.batches batch
+    WHERE app = $1 AND due_at <= now() AND NOT (slides AND EXISTS (
+        SELECT 1 FROM indelible.deliveries delivery
+        JOIN indelible.events event ON event.id = delivery.event_id
+        WHERE delivery.app = $1 AND delivery.routed_at IS NULL AND delivery.part = ANY ($3)
+          AND event.accepted_at <= batch.due_at
+    ))
+    ORDER BY due_at LIMIT $2
+    FOR UPDATE OF batch SKIP LOCKED";
 
 /// Served by `batches_by_time`.
 pub(super) const NEXT: &str = "
@@ -42,7 +66,8 @@ pub(super) const NEXT: &str = "
 
 /// Served by the primary keys of batched and events.
 pub(super) const EVENTS: &str = "
-    SELECT added.workflow, added.key, added.seq, event.data::text AS data, event.accepted_at
+    SELECT added.workflow, added.key, added.seq, event.id, event.name, event.data::text AS data,
+           event.accepted_at
     FROM unnest($2::text[], $3::text[]) AS batch (workflow, key)
     JOIN indelible.batched added
         ON added.app = $1 AND added.workflow = batch.workflow AND added.key = batch.key
@@ -65,9 +90,10 @@ pub(super) const CLOSE: &str = "
 /// Served by the primary key.
 pub(super) const KEEP: &str = "
     UPDATE indelible.batches batch SET
-        events = kept.events, bytes = kept.bytes, due_at = kept.due_at
-    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[])
-        AS kept (workflow, key, events, bytes, due_at)
+        events = kept.events, bytes = kept.bytes, due_at = kept.due_at, latest_at = kept.latest_at
+    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[],
+                $7::timestamptz[])
+        AS kept (workflow, key, events, bytes, due_at, latest_at)
     WHERE batch.app = $1 AND batch.workflow = kept.workflow AND batch.key = kept.key";
 
 /// Adds events to their batches, and starts the runs of those that are full.
@@ -75,6 +101,7 @@ pub(super) async fn gather(
     tx: &mut Link,
     app: &str,
     additions: &[Addition],
+    router: Router<'_>,
 ) -> Result<Stirred, StoreError> {
     if additions.is_empty() {
         return Ok(Stirred::nothing());
@@ -91,6 +118,8 @@ pub(super) async fn gather(
         .bind(events)
         .bind(bytes)
         .bind(due)
+        .bind(added.values().map(Added::slides).collect::<Vec<_>>())
+        .bind(added.values().map(|added| added.latest.map(Time)).collect::<Vec<_>>())
         .fetch_all(&mut *tx)
         .await?;
 
@@ -107,6 +136,7 @@ pub(super) async fn gather(
         .bind(events)
         .execute(&mut *tx)
         .await?;
+    overtake(tx, app, additions, &added).await?;
 
     let full = counts.into_iter().filter_map(|(workflow, key, events, bytes)| {
         let added = added.get(&(&*workflow, &*key))?;
@@ -114,22 +144,53 @@ pub(super) async fn gather(
     });
     let full: Vec<BatchId> = full.collect();
     let started = start(tx, app, &full, |(workflow, key), events| {
-        gathered::full(workflow, events, added.get(&(&**workflow, &**key))?)
+        gathered::full(workflow, events, added.get(&(&**workflow, &**key))?, router)
     });
     let (_, stirred) = started.await?;
     Ok(stirred.and(Stirred::of(app, Work::BATCHES)))
 }
 
+/// Leaves only the last event of each key for the workflows that take no list, and says so of the others.
+async fn overtake(
+    tx: &mut Link,
+    app: &str,
+    additions: &[Addition],
+    added: &BTreeMap<(&str, &str), Added>,
+) -> Result<(), StoreError> {
+    let last = additions.iter().filter(|Addition { seq, batch, .. }| {
+        let added = added.get(&(&*batch.workflow, &*batch.key));
+        added.is_some_and(|added| added.only == Some(*seq))
+    });
+    let last: Vec<&Addition> = last.collect();
+    if last.is_empty() {
+        return Ok(());
+    }
+    let rows = sqlx::query(OVERTAKE)
+        .bind(app)
+        .bind(last.iter().map(|last| &*last.batch.workflow).collect::<Vec<_>>())
+        .bind(last.iter().map(|last| &*last.batch.key).collect::<Vec<_>>())
+        .bind(last.iter().map(|last| last.seq).collect::<Vec<_>>())
+        .bind(last.iter().map(|last| last.event.as_uuid()).collect::<Vec<_>>())
+        .fetch_all(&mut *tx)
+        .await?;
+    let skipped = rows.iter().map(|row| {
+        let (workflow, event) = (row.text("workflow")?, row.uuid::<EventId>("event_id")?);
+        Ok((event, workflow, gathered::overtaken(row.uuid("overtaken_by")?), row.time("at")?))
+    });
+    let skipped = skipped.collect::<Result<Vec<_>, StoreError>>()?;
+    checks::skip(tx, app, &skipped).await
+}
+
 pub(super) async fn complete(
     database: &Database,
-    app: &str,
-    limit: usize,
+    Deliveries { app, parts, limit, .. }: Deliveries<'_>,
+    router: Router<'_>,
 ) -> Result<Readied, StoreError> {
     let mut tx = database.begin().await?;
     let due: Vec<BatchId> =
-        sqlx::query_as(DUE).bind(app).bind(limit as i64).fetch_all(&mut *tx).await?;
+        sqlx::query_as(DUE).bind(app).bind(limit as i64).bind(parts).fetch_all(&mut *tx).await?;
     let started =
-        start(&mut tx, app, &due, |(workflow, _), events| gathered::due(workflow, events));
+        start(&mut tx, app, &due, |(workflow, _), events| gathered::due(workflow, events, router));
     let (runs, stirred) = started.await?;
     let next: Option<f64> = sqlx::query_scalar(NEXT).bind(app).fetch_optional(&mut *tx).await?;
     tx.commit(stirred).await?;
@@ -157,11 +218,12 @@ async fn start(
         started.extend(completed.runs.into_iter().map(|run| (run, at)));
         last.push(completed.last);
         match completed.rest {
-            Some(Rest { events, bytes, due }) => {
+            Some(Rest { events, bytes, due, latest }) => {
                 kept.ids.push(&batch);
                 kept.events.push(events);
                 kept.bytes.push(bytes);
                 kept.due.push(Time(due));
+                kept.latest.push(latest.map(Time));
             }
             None => closed.push(&batch),
         }
@@ -175,6 +237,7 @@ async fn start(
         .bind(kept.events)
         .bind(kept.bytes)
         .bind(kept.due)
+        .bind(kept.latest)
         .execute(&mut *tx)
         .await?;
     Ok((started.len(), stirred))
@@ -203,6 +266,7 @@ struct Kept {
     events: Vec<i64>,
     bytes: Vec<i64>,
     due: Vec<Time>,
+    latest: Vec<Option<Time>>,
 }
 
 #[derive(Default)]

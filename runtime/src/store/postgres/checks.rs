@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::database::Link;
 use super::inbox;
 use super::value::Time;
-use crate::flow::{Checked, Known, NewRun, Present, Quota};
+use crate::event::EventId;
+use crate::flow::{Checked, Known, NewRun, Present, Quota, Skipped};
 use crate::store::StoreError;
 use crate::store::gated::{displaced, limited, read_window, singles};
 use crate::store::read::Columns as _;
@@ -77,18 +78,32 @@ pub(super) async fn check(
         .bind(windows().map(|(.., window)| window.skipped as i64).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await?;
-    let skipped = &checked.skipped;
-    if !skipped.is_empty() {
-        sqlx::query(SKIP)
-            .bind(app)
-            .bind(skipped.iter().map(|skipped| skipped.event.as_uuid()).collect::<Vec<_>>())
-            .bind(skipped.iter().map(|skipped| &*skipped.workflow).collect::<Vec<_>>())
-            .bind(skipped.iter().map(|skipped| skipped.why.to_string()).collect::<Vec<_>>())
-            .bind(skipped.iter().map(|skipped| Time(skipped.at)).collect::<Vec<_>>())
-            .execute(tx)
-            .await?;
-    }
+    let skipped = checked.skipped.iter().map(|skipped| {
+        let Skipped { event, workflow, why, at } = skipped;
+        (*event, workflow.clone(), why.to_string(), *at)
+    });
+    skip(tx, app, &skipped.collect::<Vec<_>>()).await?;
     Ok(checked)
+}
+
+/// Notes that events start no run of workflows, and why.
+pub(super) async fn skip(
+    tx: &mut Link,
+    app: &str,
+    skipped: &[(EventId, String, String, Timestamp)],
+) -> Result<(), StoreError> {
+    if skipped.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(SKIP)
+        .bind(app)
+        .bind(skipped.iter().map(|(event, ..)| event.as_uuid()).collect::<Vec<_>>())
+        .bind(skipped.iter().map(|(_, workflow, ..)| &**workflow).collect::<Vec<_>>())
+        .bind(skipped.iter().map(|(_, _, reason, _)| &**reason).collect::<Vec<_>>())
+        .bind(skipped.iter().map(|(.., at)| Time(*at)).collect::<Vec<_>>())
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// Asks those to cancel that others take the place of; gives them.

@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::database::{Isolation, Link, again};
 use super::queue::{released, started};
 use super::waits::RunWaits;
-use super::{PostgresStore, inbox};
+use super::{PostgresStore, gates, inbox};
 use crate::journal::{MessageId, RunId};
+use crate::store::begun::{Begun, subjects};
 use crate::store::columns::line;
 use crate::store::hints::{Stirred, Work};
 use crate::store::kept_lines::{Line, cut, forked};
@@ -19,7 +20,7 @@ use crate::store::message::{CANCEL, EVENT};
 use crate::store::operators::{FORKED, REPLAYED, RETRIED};
 use crate::store::read::Columns as _;
 use crate::store::{
-    Cancels, Fork, Intervention, Operators, Paused, Refusal, Replay, RunStatus, StoreError,
+    Fork, Intervention, Operators, Paused, Refusal, Replay, RunStatus, StoreError, Terms,
 };
 
 /// Served by the primary key, in its order, so that two that lock the same runs do not wait for one
@@ -234,7 +235,7 @@ impl Operators for PostgresStore {
     async fn retry_runs(
         &self,
         runs: &[RunId],
-        cancels: Cancels<'_>,
+        terms: &dyn Terms,
     ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
         again(|| async {
             let ids: Vec<Uuid> = runs.iter().map(|run| run.as_uuid()).collect();
@@ -269,7 +270,7 @@ impl Operators for PostgresStore {
                 .bind(RETRIED)
                 .fetch_all(&mut *tx)
                 .await?;
-            let waits = begin_waits(&mut tx, &revived, cancels).await?;
+            let waits = begin_waits(&mut tx, &revived, terms).await?;
             tx.commit(Stirred::each(&apps, Work::READY)).await?;
             waits.look_behind(&self.database).await?;
             Ok(answers)
@@ -280,7 +281,7 @@ impl Operators for PostgresStore {
     async fn fork_run(
         &self,
         fork: &Fork,
-        cancels: Cancels<'_>,
+        terms: &dyn Terms,
     ) -> Result<Result<(), Refusal>, StoreError> {
         again(|| async {
             // What is read is what is copied, whatever the run's worker commits meanwhile.
@@ -306,7 +307,7 @@ impl Operators for PostgresStore {
                 .await?;
             let forked = [fork.id.as_uuid()];
             sqlx::query(HAD).bind(forked).bind(EVENT).execute(&mut *tx).await?;
-            let waits = begin_waits(&mut tx, &forked, cancels).await?;
+            let waits = begin_waits(&mut tx, &forked, terms).await?;
             tx.commit(Stirred::each(&apps, Work::READY)).await?;
             waits.look_behind(&self.database).await?;
             Ok(Ok(()))
@@ -317,7 +318,7 @@ impl Operators for PostgresStore {
     async fn replay_runs(
         &self,
         replays: &[Replay],
-        cancels: Cancels<'_>,
+        terms: &dyn Terms,
     ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
         again(|| async {
             let ids: Vec<_> = replays.iter().map(|replay| replay.id.as_uuid()).collect();
@@ -338,7 +339,7 @@ impl Operators for PostgresStore {
                 .await?;
             let apps = rows.iter().map(|row| row.try_get::<Option<String>, _>("app"));
             let apps = apps.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
-            let waits = begin_waits(&mut tx, &ids, cancels).await?;
+            let waits = begin_waits(&mut tx, &ids, terms).await?;
             tx.commit(Stirred::each(&apps, Work::READY)).await?;
             waits.look_behind(&self.database).await?;
             rows.iter()
@@ -368,20 +369,20 @@ impl Operators for PostgresStore {
 
 /// Served by the primary key.
 pub(super) const BEGUN: &str = "
-    SELECT id, workflow, input::text AS input FROM indelible.runs WHERE id = ANY ($1)";
+    SELECT id, app, workflow, input::text AS input FROM indelible.runs WHERE id = ANY ($1)";
 
-/// Makes the waits for what cancels these runs.
+/// Says what these runs have to pass, and makes the waits for what cancels them.
 async fn begin_waits(
     tx: &mut Link,
     runs: &[Uuid],
-    cancels: Cancels<'_>,
+    terms: &dyn Terms,
 ) -> Result<RunWaits, StoreError> {
     let rows = sqlx::query(BEGUN).bind(runs).fetch_all(&mut *tx).await?;
-    let cancels = rows.iter().map(|row| {
-        Ok((row.uuid("id")?, cancels(row.try_get("workflow")?, &row.payload("input")?)))
-    });
-    let cancels = cancels.collect::<Result<Vec<_>, StoreError>>()?;
-    let waits = RunWaits::of(cancels.iter().map(|(run, cancels)| (*run, &**cancels)));
+    let begun = rows.iter().map(|row| Begun::read(row, terms)).collect::<Result<Vec<_>, _>>()?;
+    for (app, subjects) in subjects(&begun) {
+        gates::admit(tx, app, &subjects).await?;
+    }
+    let waits = RunWaits::of(begun.iter().map(|begun| (begun.run, &*begun.cancels)));
     waits.begin(tx, false).await?;
     Ok(waits)
 }

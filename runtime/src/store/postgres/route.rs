@@ -81,7 +81,7 @@ pub(super) async fn route(
     let (mut done, mut looking) = (Vec::new(), Vec::new());
     for row in &rows {
         let event = StoredEvent::read(row)?;
-        let routing = router(&event);
+        let routing = router.route(&event);
         let seq: i64 = row.number("seq")?;
         if !row.flag("routed")? {
             admitted.add(&event, seq, routing.admissions);
@@ -101,7 +101,7 @@ pub(super) async fn route(
     let stirred = runs::insert(&mut tx, app, &started)
         .await?
         .and(others.pass_on(&mut tx, app).await?)
-        .and(batches::gather(&mut tx, app, &gathered).await?);
+        .and(batches::gather(&mut tx, app, &gathered, router).await?);
     block(&mut tx, app, worker, &blocked).await?;
     let waits = RunWaits::of(started.iter().map(|(run, _)| (run.id, &*run.cancels)));
     remove(&mut tx, app, &done).await?;

@@ -12,7 +12,9 @@ use super::{PostgresStore, batches, gates, runs};
 use crate::flow::Firing;
 use crate::store::hints::{Stirred, Work};
 use crate::store::read::Columns as _;
-use crate::store::{DueSchedule, Readied, RunStatus, Schedule, StoreError, Timetable, Upkeep};
+use crate::store::{
+    Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Timetable, Upkeep,
+};
 
 /// Served by `timers_by_time` and the primary key of runs, and `waits_unlooked`. Nobody holds a
 /// parked run, and whoever removes its timer may write it, unless a message was first. Gives how late
@@ -171,8 +173,12 @@ impl Upkeep for PostgresStore {
         rows.iter().map(|row| DueSchedule::read(row, row.time("at")?)).collect()
     }
 
-    async fn complete_batches(&self, app: &str, limit: usize) -> Result<Readied, StoreError> {
-        again(|| batches::complete(&self.database, app, limit)).await
+    async fn complete_batches(
+        &self,
+        deliveries: Deliveries<'_>,
+        router: Router<'_>,
+    ) -> Result<Readied, StoreError> {
+        again(|| batches::complete(&self.database, deliveries, router)).await
     }
 }
 

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::inbox;
 use super::value::{batch, micros};
-use crate::flow::{Checked, Known, NewRun, Present, Quota};
+use crate::event::EventId;
+use crate::flow::{Checked, Known, NewRun, Present, Quota, Skipped};
 use crate::store::StoreError;
 use crate::store::gated::{displaced, limited, read_window, singles};
 use crate::store::read::Columns as _;
@@ -64,10 +65,24 @@ pub(super) async fn check(
     });
     sqlx::query(COUNT).bind(app).bind(batch(counted)).execute(&mut *tx).await?;
     let skipped = checked.skipped.iter().map(|skipped| {
-        (skipped.event, &skipped.workflow, skipped.why.to_string(), micros(skipped.at))
+        let Skipped { event, workflow, why, at } = skipped;
+        (*event, workflow.clone(), why.to_string(), *at)
     });
-    sqlx::query(SKIP).bind(app).bind(batch(skipped)).execute(tx).await?;
+    skip(tx, app, skipped).await?;
     Ok(checked)
+}
+
+/// Notes that events start no run of workflows, and why.
+pub(super) async fn skip(
+    tx: &mut SqliteConnection,
+    app: &str,
+    skipped: impl IntoIterator<Item = (EventId, String, String, Timestamp)>,
+) -> Result<(), StoreError> {
+    let skipped = skipped.into_iter();
+    let skipped =
+        skipped.map(|(event, workflow, reason, at)| (event, workflow, reason, micros(at)));
+    sqlx::query(SKIP).bind(app).bind(batch(skipped)).execute(tx).await?;
+    Ok(())
 }
 
 /// Asks those to cancel that others take the place of; gives them.

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::database::SqliteStore;
 use super::runs::started;
 use super::value::{batch, micros, now};
-use super::{inbox, runs, waits};
+use super::{gates, inbox, runs, waits};
 use crate::journal::{MessageId, RunId};
+use crate::store::begun::{Begun, subjects};
 use crate::store::columns::line;
 use crate::store::hints::{Stirred, Work};
 use crate::store::kept_lines::{Line, cut, forked};
@@ -20,7 +20,7 @@ use crate::store::message::{CANCEL, EVENT};
 use crate::store::operators::{FORKED, REPLAYED, RETRIED};
 use crate::store::read::Columns as _;
 use crate::store::{
-    Cancels, Fork, Intervention, Operators, Paused, Refusal, Replay, RunStatus, StoreError,
+    Fork, Intervention, Operators, Paused, Refusal, Replay, RunStatus, StoreError, Terms,
 };
 
 /// Served by the primary key.
@@ -198,7 +198,7 @@ impl Operators for SqliteStore {
     async fn retry_runs(
         &self,
         runs: &[RunId],
-        cancels: Cancels<'_>,
+        terms: &dyn Terms,
     ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
         let mut tx = self.write().await?;
         let standing = standing(&mut tx, runs).await?;
@@ -227,7 +227,7 @@ impl Operators for SqliteStore {
         note(&mut tx, RETRIED, notes).await?;
         let revived: Vec<_> = revived.iter().map(ToString::to_string).collect();
         runs::ready(&mut tx, &revived).await?;
-        begin_waits(&mut tx, &revived, cancels).await?;
+        begin_waits(&mut tx, &revived, terms).await?;
         tx.commit(Stirred::here(Work::READY).if_any(revived.len() as u64)).await?;
         Ok(answers)
     }
@@ -235,7 +235,7 @@ impl Operators for SqliteStore {
     async fn fork_run(
         &self,
         fork: &Fork,
-        cancels: Cancels<'_>,
+        terms: &dyn Terms,
     ) -> Result<Result<(), Refusal>, StoreError> {
         let mut tx = self.write().await?;
         let lines = lines(&mut tx, &[fork.source]).await?.remove(&fork.source).unwrap_or_default();
@@ -257,7 +257,7 @@ impl Operators for SqliteStore {
         sqlx::query(HAD).bind(batch([&id])).bind(EVENT).execute(&mut *tx).await?;
         let state = Some(fork.state.as_str());
         note(&mut tx, FORKED, [NoteRow { run: fork.id, source: Some(fork.source), state }]).await?;
-        begin_waits(&mut tx, &[id], cancels).await?;
+        begin_waits(&mut tx, &[id], terms).await?;
         tx.commit(Stirred::here(Work::READY)).await?;
         Ok(Ok(()))
     }
@@ -265,7 +265,7 @@ impl Operators for SqliteStore {
     async fn replay_runs(
         &self,
         replays: &[Replay],
-        cancels: Cancels<'_>,
+        terms: &dyn Terms,
     ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
         let mut tx = self.write().await?;
         let sources: Vec<_> = replays.iter().map(|replay| replay.source).collect();
@@ -291,7 +291,7 @@ impl Operators for SqliteStore {
         let notes =
             begun.map(|replay| NoteRow { run: replay.id, source: source(replay), state: None });
         note(&mut tx, REPLAYED, notes).await?;
-        begin_waits(&mut tx, &started, cancels).await?;
+        begin_waits(&mut tx, &started, terms).await?;
         tx.commit(Stirred::here(Work::READY).if_any(started.len() as u64)).await?;
         Ok(replays.iter().map(answer).collect())
     }
@@ -305,20 +305,21 @@ impl Operators for SqliteStore {
 
 /// Served by the primary key.
 const BEGUN: &str = "
-    SELECT id, workflow, input FROM indelible_runs WHERE id IN (SELECT value FROM json_each(?1))";
+    SELECT id, app, workflow, input FROM indelible_runs
+    WHERE id IN (SELECT value FROM json_each(?1))";
 
-/// Makes the waits for what cancels these runs.
+/// Says what these runs have to pass, and makes the waits for what cancels them.
 async fn begin_waits(
     tx: &mut SqliteConnection,
     runs: &[String],
-    cancels: Cancels<'_>,
+    terms: &dyn Terms,
 ) -> Result<(), StoreError> {
     let rows = sqlx::query(BEGUN).bind(batch(runs)).fetch_all(&mut *tx).await?;
-    let cancels = rows.iter().map(|row| {
-        Ok((row.uuid("id")?, cancels(row.try_get("workflow")?, &row.payload("input")?)))
-    });
-    let cancels = cancels.collect::<Result<Vec<(RunId, _)>, StoreError>>()?;
-    let each = cancels.iter().map(|(run, cancels)| (*run, &**cancels));
+    let begun = rows.iter().map(|row| Begun::read(row, terms)).collect::<Result<Vec<_>, _>>()?;
+    for (app, subjects) in subjects(&begun) {
+        gates::admit(tx, app, &subjects).await?;
+    }
+    let each = begun.iter().map(|begun| (begun.run, &*begun.cancels));
     waits::begin_with_runs(tx, each, false).await
 }
 

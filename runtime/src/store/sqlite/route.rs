@@ -60,7 +60,7 @@ pub(super) async fn route(
         routed.push(row.try_get::<i64, _>("seq")?);
         let left = row.texts("others")?;
         others.extend(left.into_iter().map(|part| (event.id, part)));
-        let routing = router(&event);
+        let routing = router.route(&event);
         keys.extend(EventKey::all_of(event.id, &routing.keys));
         // A delivery's own number is given again once it is gone.
         admitted.add(&event, row.try_get("place")?, routing.admissions);
@@ -80,7 +80,7 @@ pub(super) async fn route(
             .execute(&mut *tx)
             .await?;
     }
-    stirred = stirred.and(batches::gather(&mut tx, app, &gathered).await?);
+    stirred = stirred.and(batches::gather(&mut tx, app, &gathered, router).await?);
     // Events cancel also runs that their batch has started.
     let told = waits::find(&mut tx, app, &keys).await?;
     let checked = checks::check(&mut tx, app, started).await?;

@@ -6,7 +6,9 @@ use super::database::SqliteStore;
 use super::value::{batch, micros, now};
 use super::{batches, gates, runs};
 use crate::store::hints::{Stirred, Work};
-use crate::store::{DueSchedule, Readied, RunStatus, Schedule, StoreError, Timetable, Upkeep};
+use crate::store::{
+    Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Timetable, Upkeep,
+};
 
 /// Served by `indelible_timers_by_time`.
 const DUE: &str = "
@@ -135,7 +137,11 @@ impl Upkeep for SqliteStore {
         rows.iter().map(|row| DueSchedule::read(row, now)).collect()
     }
 
-    async fn complete_batches(&self, app: &str, limit: usize) -> Result<Readied, StoreError> {
-        batches::complete(self, app, limit).await
+    async fn complete_batches(
+        &self,
+        deliveries: Deliveries<'_>,
+        router: Router<'_>,
+    ) -> Result<Readied, StoreError> {
+        batches::complete(self, deliveries, router).await
     }
 }

@@ -54,8 +54,11 @@ CREATE TABLE indelible.batches (
     events   bigint      NOT NULL,
     -- How much room its events take in the list that they become.
     bytes    bigint      NOT NULL,
-    -- When its first event has waited long enough.
+    -- When its first event has waited long enough; where each event lets it wait longer, its last.
     due_at   timestamptz NOT NULL,
+    slides   boolean     NOT NULL,
+    -- When that ends at the latest.
+    latest_at timestamptz,
     PRIMARY KEY (app, workflow, key)
 );
 CREATE INDEX batches_by_time ON indelible.batches (app, due_at);

@@ -51,8 +51,11 @@ CREATE TABLE indelible_batches (
     events   INTEGER NOT NULL,
     -- How much room its events take in the list that they become.
     bytes    INTEGER NOT NULL,
-    -- When its first event has waited long enough.
+    -- When its first event has waited long enough; where each event lets it wait longer, its last.
     due_at   INTEGER NOT NULL,
+    slides   INTEGER NOT NULL,
+    -- When that ends at the latest.
+    latest_at INTEGER,
     PRIMARY KEY (app, workflow, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX indelible_batches_by_time ON indelible_batches (app, due_at);
