@@ -11,8 +11,9 @@ use super::StoreError;
 use super::error_column::error_record;
 use super::read::Columns;
 use crate::event::EventId;
-use crate::journal::{ErrorRecord, Origin, Row, RunId};
 #[cfg(any(test, feature = "testing"))]
+use crate::journal::Origin;
+use crate::journal::{ErrorRecord, Row, RunId};
 use crate::payload::Payload;
 #[cfg(any(test, feature = "testing"))]
 use crate::workflow::TriggerData;

@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::pool::SETTINGS;
 use super::{
-    batches, children, claim, flush, history, inbox, ingress, leases, operators, route, runs,
-    upkeep, waits,
+    batches, checks, children, claim, flush, gates, history, inbox, ingress, leases, operators,
+    route, runs, upkeep, waits,
 };
 use crate::store::conformance::{World, on_postgres};
 
@@ -22,7 +22,7 @@ const FLUSHED: &str = "uuid, uuid, text, uuid[], uuid[], integer[], text[], text
      text[], uuid[], text[], timestamptz[], boolean[], text[], text[], text[], text[]";
 
 /// Name, statement, types of its parameters.
-pub(super) const STATEMENTS: [(&str, &str, &str); 55] = [
+pub(super) const STATEMENTS: [(&str, &str, &str); 71] = [
     ("flush", flush::FLUSH, FLUSHED),
     ("flush ends", flush::FLUSH_ENDS, FLUSHED),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
@@ -84,16 +84,48 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 55] = [
     ("settle messages", inbox::SETTLE, "uuid[], uuid[], boolean[], text, text"),
     ("ask children", inbox::ASK_CHILDREN, "uuid[], uuid[], text[], text"),
     ("messages", inbox::MESSAGES, "uuid, text"),
-    ("rouse", inbox::ROUSE, "uuid[], text, text, text, text, uuid[]"),
+    ("rouse", inbox::ROUSE, "uuid[], text, text, text, text, uuid[], bigint"),
     ("sweep", inbox::TOLD, "uuid, bigint"),
     ("empty inboxes", inbox::EMPTY, "uuid[]"),
-    ("add to batches", batches::OPEN, "text, text[], text[], bigint[], bigint[], timestamptz[]"),
-    ("due batches", batches::DUE, "text, bigint"),
+    (
+        "add to batches",
+        batches::OPEN,
+        "text, text[], text[], bigint[], bigint[], timestamptz[], boolean[], timestamptz[]",
+    ),
+    ("overtake events", batches::OVERTAKE, "text, text[], text[], bigint[], uuid[]"),
+    ("due batches", batches::DUE, "text, bigint, text[]"),
     ("next batch", batches::NEXT, "text"),
     ("events of batches", batches::EVENTS, "text, text[], text[]"),
     ("take from batches", batches::TAKE, "text, text[], text[], bigint[]"),
     ("close batches", batches::CLOSE, "text, text[], text[]"),
-    ("keep batches", batches::KEEP, "text, text[], text[], bigint[], bigint[], timestamptz[]"),
+    (
+        "keep batches",
+        batches::KEEP,
+        "text, text[], text[], bigint[], bigint[], timestamptz[], timestamptz[]",
+    ),
+    (
+        "admit",
+        gates::ADMIT,
+        "uuid[], boolean[], integer[], uuid[], uuid[], text[], text[], text[], smallint[]",
+    ),
+    ("look at gates", gates::LOOK, "text"),
+    ("ask at gates", gates::ASK, "text, bigint"),
+    ("take openings", gates::TAKE, "text, bigint"),
+    ("due gates", gates::DUE, "text"),
+    ("sweep counters", gates::SWEEP, "text"),
+    ("how gates stand", gates::STATES, "uuid[]"),
+    ("who waits at gates", gates::WAITERS, "uuid[], bigint[]"),
+    ("pass gates", gates::PASS, "uuid[]"),
+    ("move to other gates", gates::MOVE, "uuid[], uuid[], uuid[]"),
+    ("count at gates", gates::COUNT, "uuid[], timestamptz[], timestamptz[]"),
+    ("windows", checks::WINDOWS, "text, uuid[], text[]"),
+    ("present runs", checks::PRESENT, "uuid[]"),
+    (
+        "count in windows",
+        checks::COUNT,
+        "text, uuid[], text[], text[], timestamptz[], bigint[], bigint[]",
+    ),
+    ("skip", checks::SKIP, "text, uuid[], text[], text[], timestamptz[]"),
     ("cancel", operators::ASK, "uuid[], uuid[], text, text"),
 ];
 
@@ -112,8 +144,14 @@ const GROW: &str = "
     INSERT INTO indelible.timers (run_id, due_at) SELECT id, now() FROM indelible.runs;
     INSERT INTO indelible.deliveries (app, event_id, part)
     SELECT app, id, 'order/placed' FROM indelible.runs;
-    INSERT INTO indelible.batches (app, workflow, key, events, bytes, due_at)
-    SELECT app, workflow, id, 1, 3, now() FROM indelible.runs;
+    INSERT INTO indelible.batches (app, workflow, key, events, bytes, due_at, slides)
+    SELECT app, workflow, id, 1, 3, now(), false FROM indelible.runs;
+    INSERT INTO indelible.slots (run_id, gate, app, name, key, hold, place, state, rank, since)
+    SELECT id, id, app, 'on-order/concurrency', '', 'active', 0, 'waits', rank, now()
+    FROM indelible.runs;
+    INSERT INTO indelible.openings (app, gate) SELECT app, id FROM indelible.runs;
+    INSERT INTO indelible.counters (gate, app, name, key, until, due_at)
+    SELECT id, app, 'on-order/throttle', '', now(), now() FROM indelible.runs;
     INSERT INTO indelible.batched (app, workflow, key, seq, event_id)
     SELECT app, workflow, id, 1, id FROM indelible.runs;
     INSERT INTO indelible.waits (run_id, key, app, hash, since, made_at, looked)
@@ -165,8 +203,19 @@ async fn assert_by_index(world: &World) {
 /// The growing tables that a plan goes through by an index without looking anything up. (The next
 /// timer is the index's first; there are few workers and subscriptions.)
 fn whole_indexes(plan: &str) -> Vec<&str> {
-    const GROWING: [&str; 8] =
-        ["runs", "journal", "events", "ready", "deliveries", "waits", "event_keys", "inbox"];
+    const GROWING: [&str; 11] = [
+        "runs",
+        "journal",
+        "events",
+        "ready",
+        "deliveries",
+        "waits",
+        "event_keys",
+        "inbox",
+        "slots",
+        "openings",
+        "counters",
+    ];
     let lines: Vec<&str> = plan.lines().collect();
     let scans = lines.iter().enumerate().filter(|(_, line)| line.contains("Scan using "));
     scans
@@ -184,8 +233,19 @@ async fn plans_are_by_index_when_the_tables_are_new() {
 #[tokio::test]
 async fn plans_are_by_index_when_the_tables_have_grown_unseen() {
     on_postgres(|world: World| async move {
-        let queues =
-            ["ready", "timers", "deliveries", "batches", "batched", "waits", "event_keys", "inbox"];
+        let queues = [
+            "ready",
+            "timers",
+            "deliveries",
+            "batches",
+            "batched",
+            "waits",
+            "event_keys",
+            "inbox",
+            "slots",
+            "openings",
+            "counters",
+        ];
         for table in ["runs", "journal", "events"].into_iter().chain(queues) {
             let unseen = format!("ALTER TABLE indelible.{table} SET (autovacuum_enabled = off)");
             world.database.execute(&unseen).await;
