@@ -306,14 +306,14 @@ pub(super) async fn two_openers_let_no_more_through_than_one(world: World) {
     }
     let mut over = HashSet::new();
     while over.len() < all.len() {
-        join_all([&world, &other].map(|world| open(world))).await;
+        join_all([&world, &other].map(open)).await;
         let claimed = ids(&world.claim(worker, 100).await);
         assert!(!claimed.is_empty() && claimed.len() <= 6, "{claimed:?}");
         let ends: Vec<_> = claimed.iter().map(|run| only(*run, 1, ended())).collect();
         // Two commits free slots while both open gates.
         let (some, rest) = ends.split_at(ends.len() / 2);
         let flush = async |ends: &[_]| world.flush(worker, ends).await.expect("they end");
-        let opening = join_all([&world, &other].map(|world| open(world)));
+        let opening = join_all([&world, &other].map(open));
         tokio::join!(flush(some), opening);
         let more = ids(&world.claim(worker, 100).await);
         assert!(more.len() <= some.len(), "{more:?}");

@@ -62,11 +62,10 @@ pub(super) async fn check(
         Known { windows: windows(tx, app, &limited).await?, runs: present(tx, singles).await? };
     let checked = Checked::of(app, runs, &mut known);
     let windows = || {
-        let touched = known.windows.iter().filter_map(|(gate, window)| {
+        known.windows.iter().filter_map(|(gate, window)| {
             let (name, key) = limited.get(gate)?;
             Some((*gate, name, key, window.until?, window))
-        });
-        touched
+        })
     };
     sqlx::query(COUNT)
         .bind(app)

@@ -51,17 +51,27 @@ const DOORS: [(&str, &[&str]); 9] = [
     ("INSERT INTO indelible.ready", &["store/postgres/queue.rs"]),
     ("INSERT INTO indelible_runs", &["store/sqlite/runs.rs"]),
     ("INSERT INTO indelible_ready", &["store/sqlite/runs.rs"]),
-    // What a run has to pass is said in one place. It passes in one place, too; a flush lets a child hold what
-    // its parent held for both.
+    // What a run has to pass is said in one place. Where it stands changes as it waits and passes, and as it
+    // parks and ends.
     ("INSERT INTO indelible.slots", &["store/postgres/gates.rs"]),
     ("INSERT INTO indelible_slots", &["store/sqlite/gates.rs"]),
     (
-        "UPDATE indelible.slots slot SET state = 'holds'",
-        &["store/postgres/flush.rs", "store/postgres/gates.rs"],
+        "UPDATE indelible.slots slot SET state = ''",
+        &[
+            "store/postgres/flush.rs",
+            "store/postgres/flush.rs",
+            "store/postgres/gates.rs",
+            "store/postgres/gates.rs",
+        ],
     ),
     (
-        "UPDATE indelible_slots SET state = 'holds'",
-        &["store/sqlite/gates.rs", "store/sqlite/gates.rs"],
+        "UPDATE indelible_slots SET state = ''",
+        &[
+            "store/sqlite/gates.rs",
+            "store/sqlite/gates.rs",
+            "store/sqlite/opener.rs",
+            "store/sqlite/opener.rs",
+        ],
     ),
     // A flush lets a run go in one place, whatever becomes of it. The leases put back what is held by a
     // worker that is gone, and what a worker holds and does not drive.

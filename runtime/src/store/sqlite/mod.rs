@@ -22,6 +22,7 @@ mod ingress;
 mod leases;
 mod life;
 mod migrate;
+mod opener;
 mod operators;
 #[cfg(test)]
 mod plans;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::database::SqliteStore;
 use super::value::{batch, micros, now};
-use super::{batches, gates, runs};
+use super::{batches, opener, runs};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{
     Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Timetable, Upkeep,
@@ -89,7 +89,7 @@ impl Upkeep for SqliteStore {
     }
 
     async fn open_gates(&self, app: &str) -> Result<Readied, StoreError> {
-        gates::open(self, app).await
+        opener::open(self, app).await
     }
 
     async fn fire_schedules(
