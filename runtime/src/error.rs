@@ -2,6 +2,7 @@ use crate::given::TextError;
 use crate::journal::{ErrorRecord, RunId};
 use crate::payload::EncodeError;
 use crate::store::{OpenError, RunStatus, StoreError};
+use crate::workflow::Allowance;
 
 /// What can go wrong when a program sends events, or starts and asks about runs.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +93,35 @@ pub enum Error {
         state: String,
         /// The states that the run has recorded.
         states: Vec<String>,
+    },
+    /// The app has no limit of this name.
+    #[error(
+        "there is no limit `{limit}`; a limit is known once a program that has it was started, and known are {}",
+        listed(.limits)
+    )]
+    NoSuchLimit {
+        /// The name that was given.
+        limit: String,
+        /// The names of the limits that there are.
+        limits: Vec<String>,
+    },
+    /// The limit is one of another kind.
+    #[error("the limit `{limit}` allows {allows}, so it cannot be set to {given}")]
+    OtherLimit {
+        /// The limit's name.
+        limit: String,
+        /// What the code says that it allows.
+        allows: Allowance,
+        /// What it was to allow.
+        given: Allowance,
+    },
+    /// No limit, or not this one, can allow what was given.
+    #[error("the limit `{limit}` cannot be set to that: {reason}")]
+    UnfitLimit {
+        /// The limit's name.
+        limit: String,
+        /// Why not.
+        reason: &'static str,
     },
     /// The input for a replay is the input of another workflow.
     #[error("run {run} is a run of `{workflow}`, but the input is one for `{given}`")]

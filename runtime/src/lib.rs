@@ -152,8 +152,8 @@ pub use self::payload::{EncodeError, Payload};
 pub use self::runtime::{Runtime, RuntimeBuilder};
 pub use self::step::Tx;
 pub use self::store::{
-    Intervention, OpenError, Paused, RunCount, RunQuery, RunRecord, RunStatus, StoreError,
-    StrandedRuns, Verb,
+    Holder, Intervention, LimitKey, LimitRecord, OpenError, Paused, RunCount, RunQuery, RunRecord,
+    RunStatus, StoreError, StrandedRuns, Verb,
 };
 #[doc(no_inline)]
 pub use self::workflow::{Workflow, WorkflowFn};

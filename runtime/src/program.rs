@@ -257,6 +257,13 @@ impl Program {
         self.workflows.values().any(|workflow| workflow.config.flow.needs_order())
     }
 
+    /// Whether the limit is that of a singleton.
+    pub(crate) fn is_singleton(&self, limit: &str) -> bool {
+        self.workflows.values().any(|workflow| {
+            workflow.config.flow.single(workflow.id).is_some_and(|single| single == limit)
+        })
+    }
+
     /// What a schedule of its starts.
     pub(crate) fn fire(&self, due: &DueSchedule) -> Firing {
         let scheduled = self.workflows.get(&*due.workflow);

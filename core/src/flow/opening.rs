@@ -68,7 +68,8 @@ impl GateState {
     pub fn room(&self, limit: u64, now: Timestamp) -> u64 {
         match self.allows {
             Some(Allowance::Slots(slots)) => u64::from(slots).saturating_sub(self.held).min(limit),
-            Some(Allowance::Pace { .. }) if self.opens_at() > Some(now) => 0,
+            Some(Allowance::Pace { limit: 0, .. }) => 0,
+            Some(Allowance::Pace { .. }) if self.opens_at(now) > Some(now) => 0,
             _ => limit,
         }
     }
@@ -80,16 +81,25 @@ impl GateState {
 
     /// When its pace lets the next run through, as the generic cell rate algorithm says: as much ahead of
     /// the time as the burst allows.
-    fn opens_at(&self) -> Option<Timestamp> {
+    fn opens_at(&self, now: Timestamp) -> Option<Timestamp> {
         let (interval, burst) = self.interval()?;
-        self.next?.checked_sub(interval.saturating_mul(burst)).ok()
+        self.in_time(now)?.checked_sub(interval.saturating_mul(burst)).ok()
     }
 
-    /// How far starts are apart, and how many may be ahead of their time.
+    /// When the next start is in time. What was counted at a slower pace, before the limit was changed, is
+    /// no further ahead than this one could be.
+    fn in_time(&self, now: Timestamp) -> Option<Timestamp> {
+        let (interval, burst) = self.interval()?;
+        let ahead = interval.saturating_mul(burst.saturating_add(1));
+        let latest = now.saturating_add(ahead).unwrap_or(Timestamp::MAX);
+        Some(self.next?.min(latest))
+    }
+
+    /// How far starts are apart, and how many may be ahead of their time. `None` also for a pace of zero,
+    /// which no time opens.
     fn interval(&self) -> Option<(Duration, u32)> {
         match self.allows? {
-            // A limit of zero lets nobody through for as long as one can think of.
-            Allowance::Pace { limit, per, burst } => Some((per / limit.max(1), burst)),
+            Allowance::Pace { limit, per, burst } => Some((per.checked_div(limit)?, burst)),
             Allowance::Slots(_) | Allowance::Window { .. } => None,
         }
     }
@@ -98,14 +108,14 @@ impl GateState {
     fn pass(&mut self, now: Timestamp) {
         self.held += 1;
         if let Some((interval, _)) = self.interval() {
-            let from = self.next.map_or(now, |next| next.max(now));
+            let from = self.in_time(now).map_or(now, |next| next.max(now));
             self.next = Some(from.saturating_add(interval).unwrap_or(Timestamp::MAX));
         }
     }
 
     /// How its pace stands, if it has one.
-    fn paced(&self, keeps_out: bool) -> Option<Paced> {
-        let (next, due) = (self.next?, self.opens_at()?);
+    fn paced(&self, keeps_out: bool, now: Timestamp) -> Option<Paced> {
+        let (next, due) = (self.in_time(now)?, self.opens_at(now)?);
         Some(Paced { next, due: keeps_out.then_some(due) })
     }
 }
@@ -142,7 +152,7 @@ impl Opened {
         }
         let paced = met
             .into_iter()
-            .filter_map(|(gate, keeps_out)| Some((gate, gates.get(&gate)?.paced(keeps_out)?)));
+            .filter_map(|(gate, keeps_out)| Some((gate, gates.get(&gate)?.paced(keeps_out, now)?)));
         opened.paced = paced.collect();
         opened
     }
@@ -253,5 +263,21 @@ mod tests {
         let opened = open(&[(PACE, pace(1, 3600, 0, Some(6)))], waiters(), 6);
         let paced = Paced { next: at(3606), due: Some(at(3606)) };
         assert_eq!((opened.passed.len(), opened.paced[&PACE]), (1, paced));
+    }
+
+    #[test]
+    fn a_pace_of_zero_lets_nobody_through() {
+        for next in [None, Some(0), Some(3600)] {
+            let opened = open(&[(PACE, pace(0, 60, 2, next))], vec![waiter(1, &[PACE])], 5);
+            assert_eq!((opened.passed.len(), opened.paced.len()), (0, 0), "{next:?}");
+        }
+    }
+
+    #[test]
+    fn a_faster_pace_counts_at_once() {
+        // One an hour until now, and from now on one every ten seconds.
+        let opened = open(&[(PACE, pace(6, 60, 0, Some(3600)))], vec![waiter(1, &[PACE])], 5);
+        let paced = Paced { next: at(15), due: Some(at(15)) };
+        assert_eq!((opened.passed.len(), opened.paced[&PACE]), (0, paced));
     }
 }

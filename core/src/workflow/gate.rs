@@ -1,7 +1,9 @@
 //! What a run has to pass before it may begin: the limits of its workflow, each under one key.
 
+use std::fmt;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 /// One key of a limit. Runs pass it in order of rank, as far as the limit allows.
@@ -59,6 +61,24 @@ pub enum Allowance {
         /// How long a window lasts.
         per: Duration,
     },
+}
+
+impl fmt::Display for Allowance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |per: &Duration| {
+            let per = SignedDuration::try_from(*per).unwrap_or(SignedDuration::MAX);
+            format!("{per:#}")
+        };
+        match self {
+            Self::Slots(1) => f.write_str("1 run at a time"),
+            Self::Slots(slots) => write!(f, "{slots} runs at a time"),
+            Self::Pace { limit, per, burst: 0 } => write!(f, "{limit} starts in {}", time(per)),
+            Self::Pace { limit, per, burst } => {
+                write!(f, "{limit} starts in {}, and {burst} more at once", time(per))
+            }
+            Self::Window { limit, per } => write!(f, "{limit} events in {}", time(per)),
+        }
+    }
 }
 
 /// What is asked about an event before it starts a run. A run that is started directly is asked only

@@ -81,11 +81,17 @@ impl Flow {
             let allows = Allowance::Window { limit: rate.limit(), per: rate.per() };
             Declared { limit: window(workflow), allows }
         });
-        let single = self.singleton.map(|_| {
+        let single = self.single(workflow).map(|limit| {
             let allows = Allowance::Slots(1);
-            Declared { limit: single(workflow), allows }
+            Declared { limit, allows }
         });
         slots.chain(throttle).chain(rate).chain(single).collect()
+    }
+
+    /// The limit that lets one run of a key through at a time, if the workflow has it.
+    #[doc(hidden)]
+    pub fn single(&self, workflow: &str) -> Option<String> {
+        self.singleton.map(|_| single(workflow))
     }
 
     /// Its concurrency limits by their names. Its own ones are counted, so that each has a name.

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::StoreError;
 use super::error_column::error_record;
 use super::read::Columns;
+use super::{LimitRecord, StoreError};
 use crate::event::EventId;
 #[cfg(any(test, feature = "testing"))]
 use crate::journal::Origin;
@@ -32,6 +32,9 @@ pub(crate) trait History: Send + Sync {
 
     /// How many runs of an app stand where.
     async fn run_counts(&self, app: &str) -> Result<Vec<RunCount>, StoreError>;
+
+    /// The limits of an app, by name.
+    async fn limits(&self, app: &str) -> Result<Vec<LimitRecord>, StoreError>;
 }
 
 /// The status of a run.

@@ -8,8 +8,8 @@
 //! | [`Leases`] | a worker's life, and its claims |
 //! | [`Commits`] | what a worker commits, and reads of its inboxes |
 //! | [`Upkeep`] | timers, schedules and batches |
-//! | [`Operators`] | cancel, pause, retry, fork and replay |
-//! | [`History`] | who asks about runs |
+//! | [`Operators`] | cancel, pause, retry, fork and replay, set limits |
+//! | [`History`] | who asks about runs and limits |
 //! | [`Hearing`] | who waits for what others commit |
 //!
 //! `postgres` and `sqlite` implement each room in a file of its name. All SQL of the crate is below this
@@ -37,6 +37,7 @@ mod history;
 mod ingress;
 mod kept_lines;
 mod leases;
+mod limits;
 mod message;
 mod migration;
 mod open;
@@ -61,6 +62,8 @@ pub(crate) use self::ingress::{
 pub(crate) use self::leases::{
     Claim, Claimed, ClaimedRun, Driven, Judge, Leases, Orphan, Renewals, Standing, Worker,
 };
+pub(crate) use self::limits::LimitRefusal;
+pub use self::limits::{Holder, LimitKey, LimitRecord};
 pub(crate) use self::open::open;
 pub(crate) use self::operators::{Fork, Operators, Refusal, Replay, Terms};
 pub use self::operators::{Intervention, Paused, Verb};

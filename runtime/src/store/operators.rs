@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::read::Columns;
-use super::{RunStatus, StoreError};
+use super::{LimitRefusal, RunStatus, StoreError};
 use crate::journal::{CancelKey, RunId};
 use crate::payload::Payload;
-use crate::workflow::Passage;
+use crate::workflow::{Allowance, Passage};
 
 /// What operators do.
 #[async_trait]
@@ -61,6 +61,16 @@ pub(crate) trait Operators: Send + Sync {
 
     /// What operators did to a run, oldest first.
     async fn interventions(&self, run: RunId) -> Result<Vec<Intervention>, StoreError>;
+
+    /// Sets what each key of a limit allows, in place of what the code says; without an allowance the code
+    /// counts again. Those who wait may pass at once. Gives why the limit was left as it was, if it was.
+    async fn set_limit(
+        &self,
+        app: &str,
+        name: &str,
+        allows: Option<&Allowance>,
+        by: &str,
+    ) -> Result<Result<(), LimitRefusal>, StoreError>;
 }
 
 /// What an operator did to a run.

@@ -14,19 +14,19 @@ use crate::journal::{Change, Child, End, Entry, Then};
 use crate::store::{Deliveries, Registration, Routing, RunQuery, RunStatus, StoredEvent};
 use crate::workflow::{Allowance, Checks, Declared, Gate, Hold, Single, StepKind};
 
-const LIMIT: &str = "on-order/concurrency";
-const PACE: &str = "on-order/throttle";
-const RATE: &str = "on-order/rate-limit";
+pub(super) const LIMIT: &str = "on-order/concurrency";
+pub(super) const PACE: &str = "on-order/throttle";
+pub(super) const RATE: &str = "on-order/rate-limit";
 
-fn gate(limit: &str, key: &str, hold: Hold) -> Gate {
+pub(super) fn gate(limit: &str, key: &str, hold: Hold) -> Gate {
     Gate { limit: limit.to_owned(), key: key.to_owned(), rule: "event.user", hold }
 }
 
-fn slots(slots: u32) -> Vec<Declared> {
+pub(super) fn slots(slots: u32) -> Vec<Declared> {
     vec![Declared { limit: LIMIT.to_owned(), allows: Allowance::Slots(slots) }]
 }
 
-async fn declare(world: &World, limits: Vec<Declared>) {
+pub(super) async fn declare(world: &World, limits: Vec<Declared>) {
     let registration = Registration { limits, ..program(&[]) };
     world.store.register_app(&registration).await.expect("an app can register");
 }
@@ -39,7 +39,7 @@ async fn start(world: &World, gates: &[Gate]) -> RunId {
     id
 }
 
-async fn start_all(world: &World, count: usize, gates: &[Gate]) -> Vec<RunId> {
+pub(super) async fn start_all(world: &World, count: usize, gates: &[Gate]) -> Vec<RunId> {
     let mut runs = Vec::new();
     for _ in 0..count {
         runs.push(start(world, gates).await);
@@ -48,7 +48,7 @@ async fn start_all(world: &World, count: usize, gates: &[Gate]) -> Vec<RunId> {
 }
 
 /// Opens gates until nobody passes any more; gives how many did.
-async fn open(world: &World) -> usize {
+pub(super) async fn open(world: &World) -> usize {
     let mut passed = 0;
     loop {
         let opened = world.store.open_gates(APP).await.expect("the store answers");
@@ -59,7 +59,7 @@ async fn open(world: &World) -> usize {
     }
 }
 
-fn ended() -> Then {
+pub(super) fn ended() -> Then {
     Then::End(End::Completed(json("null")))
 }
 
@@ -327,7 +327,12 @@ pub(super) async fn two_openers_let_no_more_through_than_one(world: World) {
 }
 
 /// Sends so many events and routes them; gives the runs that they start.
-async fn send(world: &World, count: usize, checks: &Checks, gates: &[Gate]) -> Vec<RunId> {
+pub(super) async fn send(
+    world: &World,
+    count: usize,
+    checks: &Checks,
+    gates: &[Gate],
+) -> Vec<RunId> {
     let before = all_runs(world).await;
     for no in 0..count {
         let data = format!(r#"{{"no":{no}}}"#);
@@ -352,12 +357,12 @@ async fn all_runs(world: &World) -> Vec<RunId> {
     runs.iter().map(|run| run.id).collect()
 }
 
-fn window(limit: u32, seconds: u64) -> Vec<Declared> {
+pub(super) fn window(limit: u32, seconds: u64) -> Vec<Declared> {
     let allows = Allowance::Window { limit, per: Duration::from_secs(seconds) };
     vec![Declared { limit: RATE.to_owned(), allows }]
 }
 
-fn rated(key: &str) -> Checks {
+pub(super) fn rated(key: &str) -> Checks {
     Checks { rate: Some(gate(RATE, key, Hold::Pass)), ..Checks::default() }
 }
 

@@ -16,6 +16,7 @@ mod gates;
 mod hints;
 mod inboxes;
 mod leases;
+mod limits;
 mod opening;
 mod operators;
 mod pauses;
@@ -179,6 +180,12 @@ behaviours! {
         two_openers_let_no_more_through_than_one,
         what_exceeds_a_rate_starts_nothing,
         one_run_of_a_key_is_replaced_as_its_mode_says,
+    ],
+    limits: [
+        limits_are_listed_with_their_busiest_keys,
+        what_an_operator_sets_holds_at_once_and_is_kept,
+        a_pace_or_a_window_that_is_set_holds_at_once,
+        only_a_limit_of_its_kind_is_set,
     ],
     schedules: [
         a_schedule_fires_when_it_is_due_and_never_early,

@@ -1,11 +1,11 @@
 use async_trait::async_trait;
 
-use super::PostgresStore;
 use super::value::Time;
+use super::{PostgresStore, limits};
 use crate::event::EventId;
 use crate::journal::{Row, RunId};
 use crate::store::columns::journal_row;
-use crate::store::{History, RunCount, RunQuery, RunRecord, StoreError};
+use crate::store::{History, LimitRecord, RunCount, RunQuery, RunRecord, StoreError};
 
 /// The columns that [`RunRecord::read`] reads.
 macro_rules! select {
@@ -149,5 +149,9 @@ impl History for PostgresStore {
         let rows =
             sqlx::query(COUNTS).bind(app).fetch_all(&mut self.database.acquire().await?).await?;
         rows.iter().map(RunCount::read).collect()
+    }
+
+    async fn limits(&self, app: &str) -> Result<Vec<LimitRecord>, StoreError> {
+        limits::all(&self.database, app).await
     }
 }

@@ -23,6 +23,7 @@ mod history;
 mod inbox;
 mod ingress;
 mod leases;
+mod limits;
 #[cfg(test)]
 mod looks;
 mod migrate;

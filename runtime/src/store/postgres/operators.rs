@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::database::{Isolation, Link, again};
 use super::queue::{released, started};
 use super::waits::RunWaits;
-use super::{PostgresStore, gates, inbox};
+use super::{PostgresStore, gates, inbox, limits};
 use crate::journal::{MessageId, RunId};
 use crate::store::begun::{Begun, subjects};
 use crate::store::columns::line;
@@ -20,8 +20,10 @@ use crate::store::message::{CANCEL, EVENT};
 use crate::store::operators::{FORKED, REPLAYED, RETRIED};
 use crate::store::read::Columns as _;
 use crate::store::{
-    Fork, Intervention, Operators, Paused, Refusal, Replay, RunStatus, StoreError, Terms,
+    Fork, Intervention, LimitRefusal, Operators, Paused, Refusal, Replay, RunStatus, StoreError,
+    Terms,
 };
+use crate::workflow::Allowance;
 
 /// Served by the primary key, in its order, so that two that lock the same runs do not wait for one
 /// another in a circle.
@@ -364,6 +366,16 @@ impl Operators for PostgresStore {
             .fetch_all(&mut self.database.acquire().await?)
             .await?;
         rows.iter().map(Intervention::read).collect()
+    }
+
+    async fn set_limit(
+        &self,
+        app: &str,
+        name: &str,
+        allows: Option<&Allowance>,
+        by: &str,
+    ) -> Result<Result<(), LimitRefusal>, StoreError> {
+        again(|| limits::set(&self.database, app, name, allows, by)).await
     }
 }
 

@@ -166,7 +166,7 @@ const FORGET_LIMITS: &str = "
     RETURNING name";
 
 /// The gates of limits that have changed may let somebody through.
-const REOPEN: &str = "
+pub(super) const REOPEN: &str = "
     INSERT INTO indelible.openings (app, gate)
     SELECT DISTINCT app, gate FROM indelible.slots
     WHERE app = $1 AND name = ANY ($2) AND state = 'waits'";

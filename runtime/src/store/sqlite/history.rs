@@ -1,10 +1,11 @@
 use async_trait::async_trait;
 
 use super::database::SqliteStore;
+use super::limits;
 use super::value::{batch, micros};
 use crate::journal::{Row, RunId};
 use crate::store::columns::journal_row;
-use crate::store::{History, RunCount, RunQuery, RunRecord, StoreError};
+use crate::store::{History, LimitRecord, RunCount, RunQuery, RunRecord, StoreError};
 
 /// The columns that [`RunRecord::read`] reads.
 macro_rules! select {
@@ -115,5 +116,9 @@ impl History for SqliteStore {
     async fn run_counts(&self, app: &str) -> Result<Vec<RunCount>, StoreError> {
         let rows = sqlx::query(COUNTS).bind(app).fetch_all(self.readers()?).await?;
         rows.iter().map(RunCount::read).collect()
+    }
+
+    async fn limits(&self, app: &str) -> Result<Vec<LimitRecord>, StoreError> {
+        limits::all(self, app).await
     }
 }

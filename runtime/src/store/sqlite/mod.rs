@@ -21,6 +21,7 @@ mod inbox;
 mod ingress;
 mod leases;
 mod life;
+mod limits;
 mod migrate;
 mod opener;
 mod operators;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::database::SqliteStore;
 use super::runs::started;
 use super::value::{batch, micros, now};
-use super::{gates, inbox, runs, waits};
+use super::{gates, inbox, limits, runs, waits};
 use crate::journal::{MessageId, RunId};
 use crate::store::begun::{Begun, subjects};
 use crate::store::columns::line;
@@ -20,8 +20,10 @@ use crate::store::message::{CANCEL, EVENT};
 use crate::store::operators::{FORKED, REPLAYED, RETRIED};
 use crate::store::read::Columns as _;
 use crate::store::{
-    Fork, Intervention, Operators, Paused, Refusal, Replay, RunStatus, StoreError, Terms,
+    Fork, Intervention, LimitRefusal, Operators, Paused, Refusal, Replay, RunStatus, StoreError,
+    Terms,
 };
+use crate::workflow::Allowance;
 
 /// Served by the primary key.
 const STANDING: &str = "
@@ -300,6 +302,16 @@ impl Operators for SqliteStore {
         let rows =
             sqlx::query(INTERVENTIONS).bind(run.to_string()).fetch_all(self.readers()?).await?;
         rows.iter().map(Intervention::read).collect()
+    }
+
+    async fn set_limit(
+        &self,
+        app: &str,
+        name: &str,
+        allows: Option<&Allowance>,
+        by: &str,
+    ) -> Result<Result<(), LimitRefusal>, StoreError> {
+        limits::set(self, app, name, allows, by).await
     }
 }
 

@@ -158,7 +158,7 @@ const FORGET_LIMITS: &str = "
     RETURNING name";
 
 /// The gates of limits that have changed may let somebody through.
-const REOPEN: &str = "
+pub(super) const REOPEN: &str = "
     INSERT INTO indelible_openings (app, gate)
     SELECT DISTINCT app, gate FROM indelible_slots
     WHERE app = ?1 AND name IN (SELECT value FROM json_each(?2)) AND state = 'waits'";
