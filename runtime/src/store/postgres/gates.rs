@@ -231,10 +231,8 @@ pub(super) async fn admit(
 
 pub(super) async fn open(database: &Database, app: &str) -> Result<Readied, StoreError> {
     let mut connection = database.acquire().await?;
-    let (some, next): (bool, Option<f64>) =
-        sqlx::query_as(LOOK).bind(app).fetch_one(&mut connection).await?;
+    let (some, next) = look(&mut connection, app).await?;
     drop(connection);
-    let next = next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
     if !some {
         return Ok(Readied { runs: 0, next, late: None });
     }
@@ -242,10 +240,18 @@ pub(super) async fn open(database: &Database, app: &str) -> Result<Readied, Stor
     sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
     let (runs, again) = open_once(&mut tx, app).await?;
     sqlx::query(SWEEP).bind(app).execute(&mut *tx).await?;
-    tx.commit(Stirred::of(app, Work::READY).if_any(runs as u64)).await?;
+    // A pace may have closed a gate just now.
+    let next = if again { Some(Duration::ZERO) } else { look(&mut tx, app).await?.1 };
     // The others are told of what this one has not finished if it does not.
-    let next = if again { Some(Duration::ZERO) } else { next };
+    tx.commit(Stirred::of(app, Work::READY).if_any(runs as u64)).await?;
     Ok(Readied { runs, next, late: None })
+}
+
+/// Whether there is anything to open, and how long until a gate opens by itself.
+async fn look(connection: &mut Link, app: &str) -> Result<(bool, Option<Duration>), StoreError> {
+    let (some, next): (bool, Option<f64>) =
+        sqlx::query_as(LOOK).bind(app).fetch_one(connection).await?;
+    Ok((some, next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default())))
 }
 
 /// Lets runs through. Gives how many, and whether there is more to do.
