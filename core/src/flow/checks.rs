@@ -141,6 +141,7 @@ impl Checked {
     pub fn of(app: &str, runs: Vec<(NewRun, Timestamp)>, known: &mut Known) -> Self {
         let mut checked = Self::default();
         for (run, at) in runs {
+            known.expect_once(app, &run);
             match known.keeps_out(app, &run, at) {
                 Some(why) => match (run.event, &why) {
                     (Some(event), _) => {
@@ -174,6 +175,16 @@ impl Known {
     fn windows_of(run: &NewRun) -> impl Iterator<Item = &Gate> {
         let once = run.checks.once.as_ref().map(|(gate, _)| gate);
         once.into_iter().chain(&run.checks.rate).filter(|_| run.event.is_some())
+    }
+
+    /// A key that starts a run once has a window of its own, for one event: it is no limit that could be
+    /// set otherwise, so only the run says how long it lasts.
+    fn expect_once(&mut self, app: &str, run: &NewRun) {
+        if let Some((gate, within)) = &run.checks.once
+            && let Some(window) = self.windows.get_mut(&gate.id(app))
+        {
+            window.allows = Some((1, *within));
+        }
     }
 
     /// Which of its limits keeps a run from starting.
@@ -280,10 +291,10 @@ mod tests {
     fn what_one_limit_keeps_out_counts_at_no_other() {
         let mut known = known(1);
         let once = gate("on-order/idempotency");
-        let allows = Some((1, Duration::from_secs(3_600)));
-        let window = Quota { allows, until: None, counted: 0, skipped: 0 };
+        let window = Quota { allows: None, until: None, counted: 0, skipped: 0 };
         known.windows.insert(once.id(APP), window);
-        let both = || Checks { once: Some((once.clone(), Duration::ZERO)), ..rated() };
+        let within = Duration::from_secs(3_600);
+        let both = || Checks { once: Some((once.clone(), within)), ..rated() };
         assert_eq!(started(&mut known, &[0, 1], both), [1]);
         // The key of the second is known, so the window of its rate is free for another event.
         assert_eq!(started(&mut known, &[61], rated), [1]);
