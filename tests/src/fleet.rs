@@ -51,6 +51,13 @@ impl Ground {
         Ok(())
     }
 
+    /// Is on a bridge for a moment.
+    async fn cross(&self, run: Uuid, bridge: &str) -> sqlx::Result<()> {
+        self.trace(run, &format!("enter {bridge}")).await?;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        self.trace(run, &format!("leave {bridge}")).await
+    }
+
     async fn trace(&self, run: Uuid, step: &str) -> sqlx::Result<()> {
         sqlx::query("INSERT INTO traces (run, step, pid) VALUES ($1, $2, $3)")
             .bind(run)
@@ -108,6 +115,40 @@ pub async fn pitfall(
     let run = step.uuid("run");
     step.run("leave", ground.trace(run, "leave")).await?;
     step.run("fall", ground.fall(run, "fall", &gate)).await?;
+    Ok(())
+}
+
+/// Asks for a way across a bridge.
+#[derive(Debug, Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "fleet/crossing")]
+pub struct Crossing {
+    /// Which one.
+    pub bridge: String,
+}
+
+/// How many may be on a bridge at the same time.
+pub const ON_A_BRIDGE: usize = 2;
+/// How many may be on all bridges.
+pub const ON_ALL_BRIDGES: usize = 4;
+
+/// Goes across a bridge and back. In between it is off the bridge, as it has somebody else pay the toll.
+#[workflow(concurrency(limit = 2, key = event.bridge), concurrency(limit = 4))]
+pub async fn cross(
+    event: Crossing,
+    step: Step,
+    Resource(ground): Resource<Ground>,
+) -> Result<(), Failure> {
+    let run = step.uuid("run");
+    step.run("there", ground.cross(run, &event.bridge)).await?;
+    step.invoke("toll", pay_toll, ()).await?;
+    step.run("back", ground.cross(run, &event.bridge)).await?;
+    Ok(())
+}
+
+/// Pays for one who crosses.
+#[workflow(input)]
+pub async fn pay_toll((): (), step: Step) -> Result<(), Failure> {
+    step.run("pay", async { Ok::<_, Failure>(()) }).await?;
     Ok(())
 }
 
@@ -197,6 +238,6 @@ pub async fn report(
 
 indelible::app! {
     pub Fleet = "fleet";
-    events: [Errand],
-    workflows: [errand, pitfall, retreat, laps, tumble, report],
+    events: [Errand, Crossing],
+    workflows: [errand, pitfall, retreat, laps, tumble, report, cross, pay_toll],
 }

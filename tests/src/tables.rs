@@ -34,7 +34,7 @@ impl Tables {
         }
     }
 
-    /// Asks for a number. In the question `{runs}`, `{journal}`, `{workers}` are the runtime's tables,
+    /// Asks for a number. In the question `{runs}`, `{slots}` and the like are the runtime's tables,
     /// `{users}` and the like the application's, `{field}` takes a field of a JSON text, and
     /// `{micros of column}` is a time as microseconds.
     ///
@@ -44,35 +44,33 @@ impl Tables {
     pub async fn count(&self, question: &str) -> Result<i64> {
         match self {
             Self::Postgres(pool) => {
-                let question = question
-                    .replace("{runs}", "indelible.runs")
-                    .replace("{journal}", "indelible.journal")
-                    .replace("{workers}", "indelible.workers")
+                let question = tables(question, &RUNTIME, "indelible.")
                     .replace("{field}", "->>")
                     .replace("{micros of ", "(EXTRACT(EPOCH FROM ");
-                let question = application_tables(&question, "help_desk.").replace('}', ") * 1e6)");
+                let question =
+                    tables(&question, &APPLICATION, "help_desk.").replace('}', ") * 1e6)");
                 sqlx::query_scalar(AssertSqlSafe(question)).fetch_one(pool).await
             }
             Self::Sqlite(pool) => {
-                let question = question
-                    .replace("{runs}", "indelible_runs")
-                    .replace("{journal}", "indelible_journal")
-                    .replace("{workers}", "indelible_workers")
+                let question = tables(question, &RUNTIME, "indelible_")
                     .replace("{field}", "->>")
                     .replace("{micros of line.at}", "line.at")
                     .replace("{micros of ", "(unixepoch(");
                 let question =
-                    application_tables(&question, "").replace('}', ", 'subsec') * 1000000)");
+                    tables(&question, &APPLICATION, "").replace('}', ", 'subsec') * 1000000)");
                 sqlx::query_scalar(AssertSqlSafe(question)).fetch_one(pool).await
             }
         }
     }
 }
 
-fn application_tables(question: &str, schema: &str) -> String {
-    ["tickets", "users", "outbox", "audit", "executions"]
-        .iter()
-        .fold(question.to_owned(), |question, table| {
-            question.replace(&format!("{{{table}}}"), &format!("{schema}{table}"))
-        })
+const RUNTIME: [&str; 8] =
+    ["runs", "journal", "workers", "blocked", "skipped", "slots", "openings", "ready"];
+const APPLICATION: [&str; 5] = ["tickets", "users", "outbox", "audit", "executions"];
+
+/// Puts a prefix before the names of tables.
+fn tables(question: &str, tables: &[&str], prefix: &str) -> String {
+    tables.iter().fold(question.to_owned(), |question, table| {
+        question.replace(&format!("{{{table}}}"), &format!("{prefix}{table}"))
+    })
 }

@@ -75,6 +75,14 @@ pub struct Collected {
     pub n: u32,
 }
 
+/// Starts a run that waits for its turn.
+#[derive(Debug, Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "wakeups/queued")]
+pub struct Queued {
+    /// Which operation's.
+    pub n: u32,
+}
+
 async fn put_off(wait: Duration) -> Result<(), RetryAfter> {
     Err(RetryAfter("it is busy".into(), wait))
 }
@@ -331,6 +339,67 @@ pub async fn answer(event: Questioned, step: Step) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Runs one after the other.
+#[workflow(input, concurrency(limit = 1, key = input))]
+pub async fn take_turns(n: u32, step: Step) -> Result<u32, Failure> {
+    Ok(step.run("work", give(n)).await?)
+}
+
+/// Is started by an event, and runs one after the other.
+#[workflow(concurrency(limit = 1, key = event.n))]
+pub async fn queue(event: Queued, step: Step) -> Result<u32, Failure> {
+    Ok(step.run("work", give(event.n)).await?)
+}
+
+/// Gives its slot to others while it sleeps.
+#[workflow(input, concurrency(limit = 1, key = input.0))]
+pub async fn make_room((_n, millis): (u32, u64), step: Step) -> Result<(), Failure> {
+    step.sleep("nap", Duration::from_millis(millis)).await;
+    Ok(())
+}
+
+/// Keeps its slot while it waits for an event.
+#[workflow(input, concurrency(limit = 1, key = input, hold = run))]
+pub async fn stay(n: u32, step: Step) -> Result<u32, Failure> {
+    let opened = step.wait_for_event::<Opened>("opened").matching(n = n).await;
+    Ok(opened.map_or(0, |opened| opened.data.n))
+}
+
+/// Has another one keep its slot.
+#[workflow(input, concurrency(limit = 1, key = input, scope = "family", hold = run))]
+pub async fn lend(n: u32, step: Step) -> Result<u32, Failure> {
+    step.sleep("settle", SETTLED).await;
+    Ok(step.invoke("borrow", borrow, n).await?)
+}
+
+/// Has the slot of whoever invokes it.
+#[workflow(input, concurrency(limit = 1, key = input, scope = "family", hold = run))]
+pub async fn borrow(n: u32, step: Step) -> Result<u32, Failure> {
+    step.sleep("settle", SETTLED).await;
+    Ok(n)
+}
+
+/// How long a run works that begins by its pace: longer than it takes until the next one begins.
+pub const PACED: Duration = Duration::from_secs(1);
+
+/// Begins every fifth of a second.
+#[workflow(input, throttle(limit = 5, per = "1s", key = input))]
+pub async fn pace(n: u32, step: Step) -> Result<u32, Failure> {
+    Ok(step.run("work", work(n)).await?)
+}
+
+async fn work(n: u32) -> Result<u32, Failure> {
+    tokio::time::sleep(PACED).await;
+    Ok(n)
+}
+
+/// Makes room for the next one.
+#[workflow(input, singleton(key = input, mode = cancel))]
+pub async fn give_way(n: u32, step: Step) -> Result<u32, Failure> {
+    let opened = step.wait_for_event::<Opened>("opened").matching(n = n).await;
+    Ok(opened.map_or(0, |opened| opened.data.n))
+}
+
 async fn select(tx: &mut Tx) -> Result<i64, Failure> {
     const SELECT: &str = "SELECT CAST(7 AS bigint)";
     Ok(match tx.postgres() {
@@ -347,12 +416,12 @@ pub async fn transact(_n: u32, step: Step) -> Result<i64, Failure> {
 
 indelible::app! {
     pub Wakeups = "wakeups";
-    events: [Knocked, Opened, Granted, Revoked, Questioned, Answered, Packed, Collected],
+    events: [Knocked, Opened, Granted, Revoked, Questioned, Answered, Packed, Collected, Queued],
     workflows: [
         echo, echo_late, trifle, on_knock, wait_for_ever, wait_in_memory, give_up, nap, doze,
         race_a_sleep, delegate, delegate_detached, lose_patience, watch_over, persist,
         persist_after, dawdle, fail, stumble, note_failure, pack, collect, linger,
         note_cancellation, overrun, count_down, get_stuck, call_off, interrupt, knock, open, ask,
-        answer, transact,
+        answer, transact, take_turns, queue, make_room, stay, lend, borrow, pace, give_way,
     ],
 }

@@ -79,6 +79,7 @@ operations! {
     undoes: "there is no third",
     fails: "in vain",
     cancels: "enough",
+    takes_turns: "mine, lent, again",
 }
 
 /// Those whose branches may end in any order.
@@ -188,7 +189,7 @@ impl Scene {
         }
         let payments = self.count("SELECT count(*) FROM payments").await;
         let events = self.rows("events").await;
-        for table in ["ready", "timers", "waits", "inbox"] {
+        for table in ["ready", "timers", "waits", "inbox", "slots"] {
             assert_eq!(self.rows(table).await, 0, "something is left in `{table}`");
         }
         for table in ["story", "payments"] {

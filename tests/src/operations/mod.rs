@@ -58,7 +58,7 @@ indelible::app! {
         before::runs, before::retries, before::transacts, before::sleeps, before::waits,
         before::gives_up, before::invokes, before::detaches, before::abandons, before::sends,
         before::races, before::joins, before::carries, before::restarts, before::undoes,
-        before::fails, before::cancels, before::plays, before::receive, before::note_failure,
+        before::fails, before::cancels, before::takes_turns, before::takes_its_turn, before::plays, before::receive, before::note_failure,
         before::note_cancellation,
     ],
 }
@@ -71,7 +71,7 @@ indelible::app! {
         after::runs, after::retries, after::transacts, after::sleeps, after::waits,
         after::gives_up, after::invokes, after::detaches, after::abandons, after::sends,
         after::races, after::joins, after::carries, after::restarts, after::undoes,
-        after::fails, after::cancels, after::plays, after::receive, after::note_failure,
+        after::fails, after::cancels, after::takes_turns, after::takes_its_turn, after::plays, after::receive, after::note_failure,
         after::note_cancellation,
     ],
 }

@@ -224,6 +224,38 @@ pub async fn cancels(
     Ok(lain)
 }
 
+/// Takes its turn, and lends it.
+#[workflow(
+    input,
+    concurrency(limit = 1, hold = run, scope = "turns"),
+    throttle(limit = 1, per = "10ms"),
+    singleton(key = input, mode = latest)
+)]
+pub async fn takes_turns(
+    order: u32,
+    step: Step,
+    Resource(ledger): Resource<Ledger>,
+) -> Result<String, Failure> {
+    let mine = step.run("mine", ledger.note("mine")).await?;
+    meanwhile!();
+    let lent = step.invoke("child", takes_its_turn, order).await?;
+    meanwhile!();
+    let again = step.run("again", ledger.note("again")).await?;
+    Ok(format!("{mine}, {lent}, {again}"))
+}
+
+/// Has the turn of whoever invokes it.
+#[workflow(input, concurrency(limit = 1, hold = run, scope = "turns"))]
+pub async fn takes_its_turn(
+    _order: u32,
+    step: Step,
+    Resource(ledger): Resource<Ledger>,
+) -> Result<String, Failure> {
+    let lent = step.run("lent", ledger.note("lent")).await?;
+    meanwhile!();
+    Ok(lent)
+}
+
 /// What others invoke.
 #[workflow(input)]
 pub async fn plays(

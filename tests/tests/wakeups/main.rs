@@ -5,6 +5,7 @@
 //! with the client apart from the worker, and with two workers.
 
 mod ends;
+mod gates;
 mod scene;
 mod starts;
 mod verbs;
@@ -83,6 +84,16 @@ async fn late_operations(scene: &Scene) -> Vec<String> {
         ends::a_cancellation_of_a_paused_run,
         ends::a_cancellation_of_a_parent,
         ends::a_cancellation_of_all,
+        gates::a_free_gate,
+        gates::an_event_at_a_free_gate,
+        gates::many_runs_of_one_slot,
+        gates::a_slot_that_parking_runs_free,
+        gates::a_slot_that_an_end_frees,
+        gates::a_slot_that_a_cancellation_frees,
+        gates::a_cancellation_of_a_run_at_a_gate,
+        gates::a_slot_that_is_lent,
+        gates::a_pace,
+        gates::a_run_that_takes_another_s_place,
         verbs::a_retry,
         verbs::a_retry_of_all,
         verbs::a_replay,

@@ -11,7 +11,7 @@ use indelible_tests::wakeups::{
 use crate::scene::{FOR_EVER, Scene, Took, expect};
 
 /// A sleep too long for a run to stay in memory.
-const PARKING: Duration = Duration::from_millis(2500);
+pub(crate) const PARKING: Duration = Duration::from_millis(2500);
 
 pub(crate) async fn an_event_for_a_parked_run(scene: &Scene) -> Took {
     let n = scene.number();
