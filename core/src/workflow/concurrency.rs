@@ -23,6 +23,7 @@ use crate::text::same;
 /// old one do not count.
 ///
 /// ```
+/// # extern crate indelible_core as indelible;
 /// use indelible::prelude::*;
 /// use indelible::workflow::{Hold, Scope};
 ///

@@ -19,6 +19,7 @@ use crate::payload::Payload;
 /// invoke, and those of a schedule begin in any case.
 ///
 /// ```
+/// # extern crate indelible_core as indelible;
 /// use std::time::Duration;
 ///
 /// use indelible::prelude::*;

@@ -15,6 +15,7 @@ use super::Key;
 /// clock.
 ///
 /// ```
+/// # extern crate indelible_core as indelible;
 /// use std::time::Duration;
 ///
 /// use indelible::prelude::*;
@@ -96,6 +97,7 @@ impl Throttle {
 /// invoke, and those of a schedule begin in any case.
 ///
 /// ```
+/// # extern crate indelible_core as indelible;
 /// use std::time::Duration;
 ///
 /// use indelible::prelude::*;

@@ -13,6 +13,7 @@ use crate::payload::{Payload, Undecodable};
 /// It is a whole number from -43,200 to 43,200: twelve hours ahead or behind.
 ///
 /// ```
+/// # extern crate indelible_core as indelible;
 /// use indelible::prelude::*;
 ///
 /// #[derive(Event, Serialize, Deserialize, JsonSchema)]

@@ -12,6 +12,7 @@ use crate::payload::{EncodeError, Payload, Undecodable};
 /// A point in time of a workflow's schedule: the first parameter of a workflow with `cron(..)`.
 ///
 /// ```
+/// # extern crate indelible_core as indelible;
 /// use indelible::prelude::*;
 ///
 /// # async fn report(day: jiff::civil::Date) -> Result<(), Failure> { Ok(()) }
@@ -178,6 +179,7 @@ impl Cron {
     /// The ticks after a time, in order.
     ///
     /// ```
+    /// # extern crate indelible_core as indelible;
     /// use indelible::prelude::*;
     ///
     /// /// Closes the books.

@@ -20,6 +20,7 @@ use super::{Key, Single};
 /// For a second run that simply waits, write `concurrency(limit = 1, hold = run, key = ..)`.
 ///
 /// ```
+/// # extern crate indelible_core as indelible;
 /// use indelible::prelude::*;
 /// use indelible::workflow::Single;
 ///
@@ -89,6 +90,7 @@ impl Singleton {
 /// [`send(..).idempotency_key(..)`](crate::client::Sending::idempotency_key).
 ///
 /// ```
+/// # extern crate indelible_core as indelible;
 /// use std::time::Duration;
 ///
 /// use indelible::prelude::*;
