@@ -242,7 +242,7 @@ async fn make_due(database: &Fresh, since: &str) {
 
 async fn a_key_that_fails_starts_no_run(database: Fresh) {
     let runtime = open(&database).await;
-    let refused = runtime.start_all(queue, [7, 0]).await.err().expect("the second has no key");
+    let refused = runtime.start_all(queue, [7, 0]).await.expect_err("the second has no key");
     let text = refused.to_string();
     assert!(text.starts_with("no run of `queue` starts: the key `100 / input` panicked"), "{text}");
     let query = indelible::RunQuery { workflow: Some("queue".to_owned()), ..Default::default() };

@@ -276,6 +276,18 @@ pub(super) async fn a_run_that_waits_can_be_cancelled(world: World) {
     assert_eq!(world.status(runs[2]).await, RunStatus::Queued);
     world.flush(worker, &[only(runs[0], 1, ended())]).await.expect("it ends");
     assert_eq!(open(&world).await, 1);
+
+    // That one has its slot, but nobody has claimed it yet.
+    let last = start(&world, &[gate(LIMIT, "1", Hold::Active)]).await;
+    assert!(world.store.cancel_run(runs[2], "enough").await.expect("the store answers"));
+    assert_eq!(open(&world).await, 1, "its slot is free");
+    assert_eq!(ids(&world.claim(worker, 10).await), [runs[2], last]);
+    let cancelled = Then::End(End::Cancelled("enough".to_owned()));
+    let ends = [only(runs[2], 1, cancelled), only(last, 1, ended())];
+    world.flush(worker, &ends).await.expect("they end");
+    let next = start(&world, &[gate(LIMIT, "1", Hold::Active)]).await;
+    assert_eq!(open(&world).await, 1);
+    assert_eq!(ids(&world.claim(worker, 10).await), [next]);
 }
 
 pub(super) async fn a_run_with_priority_goes_ahead(world: World) {

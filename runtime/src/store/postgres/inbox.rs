@@ -61,9 +61,10 @@ pub(super) const MESSAGES: &str = "
 /// Makes runs ready that have messages and that nobody drives; a held one only to be cancelled. One
 /// that another transaction writes is left to it: that one makes the run ready, or looks itself.
 /// A run's timer stays until it fires or the run is claimed, and a held one may be ready already, to
-/// be tried by another program. Of those that wait at a gate, one that is to be cancelled does so no longer
-/// if it has not begun; else it is the next to pass, as what it undoes is subject to its limits. Gives the apps of
-/// those that were told something, and the app of each that is ready now.
+/// be tried by another program. Of those that have gates, one that is to be cancelled and has not begun
+/// has none any more: it does not wait, and what it may hold already is free. One that has begun is the next
+/// to pass, as what it undoes is subject to its limits. Gives the apps of those that were told something, and
+/// the app of each that is ready now.
 ///
 /// Served by the primary keys of runs and slots, and `inbox_untaken`.
 pub(super) const ROUSE: &str = concat!(
@@ -88,7 +89,12 @@ pub(super) const ROUSE: &str = concat!(
     ),
     stepped_out AS (
         DELETE FROM indelible.slots slot USING queued
-        WHERE slot.run_id = queued.id AND NOT queued.gated AND slot.state IN ('rests', 'waits')
+        WHERE slot.run_id = queued.id AND NOT queued.gated
+        RETURNING slot.app, slot.gate, slot.state
+    ),
+    opening AS (
+        INSERT INTO indelible.openings (app, gate)
+        SELECT app, gate FROM stepped_out WHERE state = 'holds'
     ),
     in_front AS (
         UPDATE indelible.slots slot SET rank = $7

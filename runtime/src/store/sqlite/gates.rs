@@ -45,13 +45,13 @@ const RANK: &str = "
     FROM json_each(?1) asked CROSS JOIN indelible_runs run ON run.id = asked.value ->> 0
     WHERE indelible_ready.run_id = run.id";
 
-/// A run that has no gates any more waits at none. Served by the primary keys.
+/// A run that has no gates any more stands at none. Served by the primary keys.
 const STEP_OUT: &str = "
-    DELETE FROM indelible_slots
-    WHERE state IN ('rests', 'waits') AND run_id IN (
+    DELETE FROM indelible_slots WHERE run_id IN (
         SELECT run.id FROM json_each(?1) roused
         CROSS JOIN indelible_runs run ON run.id = roused.value WHERE NOT run.gated
-    )";
+    )
+    RETURNING app, gate, state = 'holds'";
 
 /// A run that waits and is to be cancelled is the next to pass. Served by the primary keys.
 const IN_FRONT: &str = "
@@ -66,7 +66,7 @@ const IN_FRONT: &str = "
 const REST: &str = "
     UPDATE indelible_slots SET state = 'rests', since = ?2
     WHERE run_id IN (SELECT value FROM json_each(?1)) AND state = 'holds' AND hold = 'active'
-    RETURNING app, gate";
+    RETURNING app, gate, true";
 
 /// A child that ran under the slot of a run that is over holds it from then on. Served by
 /// `indelible_runs_of_parent` and the primary key.
@@ -135,19 +135,26 @@ pub(super) async fn leave(
     ended: &[RunId],
     at: Timestamp,
 ) -> Result<Stirred, StoreError> {
-    let mut freed: Vec<(String, String)> = Vec::new();
+    let mut left: Vec<(String, String, bool)> = Vec::new();
     if !parked.is_empty() {
         let rested = sqlx::query_as(REST).bind(batch(parked)).bind(micros(at));
-        freed.extend(rested.fetch_all(&mut *tx).await?);
+        left.extend(rested.fetch_all(&mut *tx).await?);
     }
     if !ended.is_empty() {
         let ended = batch(ended);
         sqlx::query(INHERIT).bind(&ended).execute(&mut *tx).await?;
-        let left: Vec<(String, String, bool)> =
-            sqlx::query_as(LEAVE).bind(&ended).fetch_all(&mut *tx).await?;
-        let held = left.into_iter().filter(|(_, _, held)| *held);
-        freed.extend(held.map(|(app, gate, _)| (app, gate)));
+        left.extend(sqlx::query_as(LEAVE).bind(&ended).fetch_all(&mut *tx).await?);
     }
+    free(tx, left).await
+}
+
+/// Somebody may pass the gates that were left, where the run held its slot. Gives whether that is so anywhere.
+async fn free(
+    tx: &mut SqliteConnection,
+    left: Vec<(String, String, bool)>,
+) -> Result<Stirred, StoreError> {
+    let held = left.into_iter().filter(|(_, _, held)| *held);
+    let freed: Vec<(String, String)> = held.map(|(app, gate, _)| (app, gate)).collect();
     if freed.is_empty() {
         return Ok(Stirred::nothing());
     }
@@ -155,19 +162,21 @@ pub(super) async fn leave(
     Ok(Stirred::here(Work::GATES))
 }
 
-/// Of the runs that wait at a gate, one that is to be cancelled does so no longer if it has not begun; else
-/// it is the next to pass, as what it undoes is subject to its limits.
+/// Of the runs that have gates, one that is to be cancelled and has not begun has none any more: it does not
+/// wait, and what it may hold already is free. One that has begun is the next to pass, as what it undoes is
+/// subject to its limits.
 pub(super) async fn step_out(
     tx: &mut SqliteConnection,
     roused: &[String],
     told: &[String],
-) -> Result<(), StoreError> {
-    if !roused.is_empty() {
-        sqlx::query(STEP_OUT).bind(batch(roused)).execute(&mut *tx).await?;
-    }
+) -> Result<Stirred, StoreError> {
     if !told.is_empty() {
         let in_front = sqlx::query(IN_FRONT).bind(batch(told)).bind(i64::MIN).bind(CANCEL);
-        in_front.execute(tx).await?;
+        in_front.execute(&mut *tx).await?;
     }
-    Ok(())
+    if roused.is_empty() {
+        return Ok(Stirred::nothing());
+    }
+    let left = sqlx::query_as(STEP_OUT).bind(batch(roused)).fetch_all(&mut *tx).await?;
+    free(tx, left).await
 }

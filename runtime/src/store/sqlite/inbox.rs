@@ -200,9 +200,9 @@ pub(super) async fn rouse(
         .fetch_all(&mut *tx)
         .await?;
     runs::ready(tx, &roused).await?;
-    gates::step_out(tx, &roused, told).await?;
+    let freed = gates::step_out(tx, &roused, told).await?;
     let roused = Stirred::here(Work::READY).if_any(roused.len() as u64);
-    Ok(roused.and(Stirred::here(Work::MESSAGES).if_any(told.len() as u64)))
+    Ok(roused.and(freed).and(Stirred::here(Work::MESSAGES).if_any(told.len() as u64)))
 }
 
 pub(super) async fn messages(
