@@ -252,6 +252,12 @@ impl Scene {
         begun.iter().map(|(job, _)| job.clone()).collect()
     }
 
+    /// When they did.
+    fn times(&self) -> Vec<Instant> {
+        let begun = self.yard.begun.lock().expect("nobody panics here");
+        begun.iter().map(|(_, at)| *at).collect()
+    }
+
     /// Waits until these jobs are begun, and no other is.
     async fn until_begun(&self, jobs: &[&str]) {
         let last = jobs[jobs.len() - 1];
@@ -270,6 +276,13 @@ impl Scene {
     async fn until(&self, run: &RunHandle<()>, status: RunStatus) {
         let stands = async || run.status().await.expect("its status") == status;
         eventually("the run stands there", stands).await;
+    }
+
+    /// Waits until so many runs stand at a gate: from then on their ranks decide who is next.
+    async fn until_at_gates(&self, runs: i64) {
+        let standing = "SELECT count(*) FROM {slots} WHERE state = 'waits'";
+        let stand = async || self.tables.count(standing).await.expect("a count") == runs;
+        eventually("the runs stand at the gate", stand).await;
     }
 
     async fn rows(&self, table: &str) -> i64 {
@@ -312,7 +325,7 @@ async fn so_many_runs_of_a_key_work_at_a_time(database: Fresh) {
     scene.until(&runs[0], RunStatus::Waiting).await;
     // Called, it waits for a slot again: before the last one, as it was accepted sooner.
     scene.runtime.send(Called { no: 0 }).await.expect("it is accepted");
-    scene.until(&runs[0], RunStatus::Queued).await;
+    scene.until_at_gates(2).await;
     scene.let_go("ann 1");
     scene.until_begun(&["ann 0", "ann 1", "bob 7", "ann 2", "ann 0", "ann 3"]).await;
     for no in [1, 2, 3, 7] {
@@ -357,10 +370,8 @@ async fn a_throttle_spreads_starts(database: Fresh) {
     for no in 0..4 {
         scene.send("spread", "ann", no).await;
     }
-    scene.until_begun(&["ann 0", "ann 1", "ann 2", "ann 3"]).await;
-    let times = scene.yard.begun.lock().expect("nobody panics here");
-    let after: Vec<Duration> = times.iter().map(|(_, at)| at.duration_since(begun)).collect();
-    drop(times);
+    eventually("all are begun", async || scene.begun().len() == 4).await;
+    let after: Vec<Duration> = scene.times().iter().map(|at| *at - begun).collect();
     // One is ahead of its time, the others come one by one.
     for (place, interval) in [(2, 300), (3, 600)] {
         assert!(after[place] >= Duration::from_millis(interval), "{after:?}");
@@ -449,6 +460,7 @@ async fn an_urgent_run_is_next(database: Fresh) {
     for no in [1, 2, 100] {
         scene.start(urgent, job("urgent", "ann", no)).await;
     }
+    scene.until_at_gates(3).await;
     scene.let_go("all");
     scene.until_begun(&["ann 0", "ann 100", "ann 1", "ann 2"]).await;
     scene.end().await;
@@ -463,6 +475,7 @@ async fn a_parent_does_not_wait_for_its_own_slot(database: Fresh) {
     scene.start(child, job("child", "ann", 2)).await;
     scene.start(parent, job("parent", "bob", 7)).await;
     scene.until_begun(&["ann 0", "bob 7"]).await;
+    scene.until_at_gates(2).await;
     scene.let_go("ann 0");
     first.result().await.expect("it completes");
     scene.until_begun(&["ann 0", "bob 7", "ann 1"]).await;
