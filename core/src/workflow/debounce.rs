@@ -13,7 +13,7 @@ use crate::payload::Payload;
 /// If the first parameter is an event, the run gets the event that was accepted last; the others start nothing. If
 /// it is a `Vec<E>`, the run gets all events of the window, in the order in which they were accepted. Such a window
 /// also closes at 1,000 events, and before the list is larger than a run's input may be
-/// ([`event_limit`](crate::RuntimeBuilder::event_limit)).
+/// ([`event_limit`](../struct.RuntimeBuilder.html#method.event_limit)).
 ///
 /// The database's clock decides at which time an event came. Only events count: runs that you start directly, or
 /// invoke, and those of a schedule begin in any case.

@@ -87,7 +87,7 @@ impl Singleton {
 ///
 /// Only events count: runs that you start directly, or invoke, and those of a schedule begin in any case. To send
 /// an event once, whatever it starts, give the event itself a key:
-/// [`send(..).idempotency_key(..)`](crate::client::Sending::idempotency_key).
+/// [`send(..).idempotency_key(..)`](../struct.Sending.html#method.idempotency_key).
 ///
 /// ```
 /// # extern crate indelible_core as indelible;
