@@ -36,7 +36,7 @@ impl StateKey {
         Some(step.into())
     }
 
-    /// The key of the line with which a run begins to undo what it did.
+    /// The key of the row with which a run begins to undo what it did.
     pub(crate) fn of_undoing() -> Self {
         "(undo)".into()
     }

@@ -11,9 +11,9 @@ use crate::payload::Payload;
 pub struct RunCommit {
     /// The run.
     pub run: RunId,
-    /// The place of the first line.
+    /// The place of the first entry.
     pub first_seq: u32,
-    /// The lines.
+    /// The entries.
     pub entries: Vec<Entry>,
     /// Messages that the run has taken: each is its once and for all.
     pub taken: Vec<MessageId>,
@@ -46,10 +46,10 @@ impl RunCommit {
         }
     }
 
-    /// The place of its last line. That line stays: a carried loop drops only what stands before.
+    /// The place of its last entry. That one stays: a carried loop drops only what stands before.
     pub fn last_seq(&self) -> Option<u32> {
-        let lines = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        lines.checked_sub(1).map(|last| self.first_seq.saturating_add(last))
+        let entries = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        entries.checked_sub(1).map(|last| self.first_seq.saturating_add(last))
     }
 
     /// Whether it may be made twice, as nothing in the database shows that it was: what it does is only

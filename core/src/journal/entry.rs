@@ -11,7 +11,7 @@ use crate::key::StateKey;
 use crate::payload::Payload;
 use crate::workflow::{Gate, StepKind};
 
-/// A line that a machine asks to be committed. What depends on the clock is left open until then.
+/// What a machine asks to be committed as a row of the journal. What depends on the clock is left open until then.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// The step that it is about.
@@ -63,17 +63,17 @@ pub enum Change {
         /// The child that is asked to cancel.
         cancelled: Option<RunId>,
     },
-    /// Becomes [`Transition::Carried`]. The lines from the loop's last such line on are removed, but
+    /// Becomes [`Transition::Carried`]. The rows from the loop's last such row on are removed, but
     /// for outcomes that may have to be undone.
     Carry {
         /// Which iteration, from 1.
         iteration: u32,
         /// The carried variables.
         outcome: Payload,
-        /// The place of the loop's line for the iteration before; what stands from there on is
+        /// The place of the loop's row for the iteration before; what stands from there on is
         /// removed in the same commit.
         replaces: Option<u32>,
-        /// The place of the loop's first line, where this is a later one.
+        /// The place of the loop's first row, where this is a later one.
         first: Option<u32>,
     },
     /// Becomes [`Transition::Succeeded`].
@@ -156,7 +156,7 @@ pub struct OutgoingEvent {
 }
 
 impl Entry {
-    /// The line that this becomes when it is committed at `at`.
+    /// The row that this becomes when it is committed at `at`.
     #[doc(hidden)]
     pub fn committed(self, seq: u32, at: Timestamp) -> Row {
         let Self { key, kind, change, started_at } = self;

@@ -116,7 +116,7 @@ impl MatchKey {
     pub fn new(event: &str, fields: &[(&str, Value)]) -> Self {
         let mut fields: Vec<_> = fields.iter().collect();
         fields.sort_by_key(|(name, _)| *name);
-        // JSON strings have no bare newline in them, so the lines cannot run into one another.
+        // JSON strings have no bare newline in them, so no two texts can run into one another.
         let text = fields.iter().fold(event.to_owned(), |text, (name, value)| {
             format!("{text}\n{}={value}", Value::from(*name))
         });

@@ -11,7 +11,7 @@ use crate::workflow::StepKind;
 /// neither the body nor its memory is needed for it.
 #[derive(Default)]
 pub(super) struct Done {
-    /// What it gave and has an undo for, by the places of the lines.
+    /// What it gave and has an undo for, by the places of the rows.
     steps: BTreeMap<u32, (StateKey, Payload)>,
     /// The runs that its steps have started and wait for.
     children: BTreeMap<StateKey, RunId>,
@@ -21,7 +21,7 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// Takes note of a committed line.
+    /// Takes note of a committed row.
     pub(super) fn note(&mut self, row: &Row) {
         if let Some(step) = row.key.undone().filter(|_| row.kind == StepKind::Undo) {
             match &row.transition {
@@ -63,7 +63,7 @@ impl Done {
         !self.steps.is_empty() || self.children.keys().any(has_undo)
     }
 
-    /// How many lines a carried loop keeps of those in between, as they may have to be undone.
+    /// How many rows a carried loop keeps of those in between, as they may have to be undone.
     pub(super) fn kept(&self, from: u32, before: u32) -> u32 {
         u32::try_from(self.steps.range(from..before).count()).unwrap_or(u32::MAX)
     }
@@ -77,7 +77,7 @@ impl Done {
         self.children.iter().map(|(key, child)| (key.clone(), *child)).collect()
     }
 
-    /// Lines that give up the children of lines that the body has never seen: nobody knows whether
+    /// Entries that give up the children of rows that the body has never seen: nobody knows whether
     /// they are attached, so they are left to the end of the run.
     pub(super) fn give_up(&self, unseen: &[Row]) -> Vec<Entry> {
         let keys = unseen.iter().map(|row| &row.key);
@@ -93,7 +93,7 @@ impl Done {
             .collect()
     }
 
-    /// Lines that give up children which are asked to cancel.
+    /// Entries that give up children which are asked to cancel.
     pub(super) fn abandoned(&self, cancelled: &[RunId]) -> Vec<Entry> {
         let asked = self.children.iter().filter(|(_, child)| cancelled.contains(child));
         asked
@@ -145,7 +145,7 @@ fn is_cancellation(why: &ErrorRecord) -> bool {
 }
 
 /// Parts a journal: the outcomes that carried loops have kept of earlier iterations, as they may have
-/// to be undone, and the lines that the body sees again.
+/// to be undone, and the rows that the body sees again.
 pub(super) fn part(journal: Vec<Row>) -> (Vec<Row>, Vec<Row>) {
     let (mut kept, mut seen) = (Vec::new(), Vec::new());
     for row in journal {

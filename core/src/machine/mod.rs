@@ -44,8 +44,8 @@ pub struct Machine {
     position: Position,
     done: Done,
     next_seq: u32,
-    /// How many lines its journal has.
-    lines: u32,
+    /// How many rows its journal has.
+    rows: u32,
     inbox: Inbox,
     trail: Trail,
 }
@@ -83,7 +83,7 @@ impl Machine {
         let operations = Shared::new(Operations::new(keys, terms, trigger.accepted_at));
         let context = BodyContext { operations, resources, trigger };
         let next_seq = journal.last().map_or(0, |row| row.seq + 1);
-        let lines = u32::try_from(journal.len()).unwrap_or(u32::MAX);
+        let rows = u32::try_from(journal.len()).unwrap_or(u32::MAX);
         let mut done = Done::default();
         let over =
             journal.iter().position(|row| matches!(row.transition, Transition::Undoing { .. }));
@@ -114,7 +114,7 @@ impl Machine {
             position,
             done,
             next_seq,
-            lines,
+            rows,
             inbox,
             trail,
         }
@@ -167,7 +167,7 @@ impl Machine {
         self.position.has_recorded()
     }
 
-    /// Has the body do so, up to where the last line of the journal is handed to it: what it does until
+    /// Has the body do so, up to where the last row of the journal is handed to it: what it does until
     /// then is nothing new. [`poll`](Self::poll) goes on from there, and does this too where it was
     /// not done before. A fault is left to it.
     pub fn catch_up(&mut self, clock: Timestamp, cx: &mut Context<'_>) {
@@ -186,34 +186,34 @@ impl Machine {
     pub fn committed(&mut self, at: Timestamp) {
         let Some(entries) = self.position.take_back() else { return };
         let first_seq = self.next_seq;
-        self.lines = self.lines_with(&entries);
+        self.rows = self.rows_with(&entries);
         self.next_seq += entries.len() as u32;
         let rows = entries.into_iter().zip(first_seq..);
-        let lines = rows.map(|(entry, seq)| entry.committed(seq, at)).collect();
-        self.position = Position::Behind { lines, recorded: 0 };
+        let rows = rows.map(|(entry, seq)| entry.committed(seq, at)).collect();
+        self.position = Position::Behind { rows, recorded: 0 };
         self.operations().go_back();
     }
 
-    /// How many lines its journal has.
-    pub fn lines(&self) -> u32 {
-        self.lines
+    /// How many rows its journal has.
+    pub fn rows(&self) -> u32 {
+        self.rows
     }
 
     /// How many it has when these have been added.
-    fn lines_with(&self, entries: &[Entry]) -> u32 {
-        entries.iter().zip(self.next_seq..).fold(self.lines, |lines, (entry, seq)| {
+    fn rows_with(&self, entries: &[Entry]) -> u32 {
+        entries.iter().zip(self.next_seq..).fold(self.rows, |rows, (entry, seq)| {
             let dropped = match entry.change {
                 Change::Carry { replaces: Some(from), .. } => {
                     seq.saturating_sub(from).saturating_sub(self.done.kept(from, seq))
                 }
                 _ => 0,
             };
-            (lines + 1).saturating_sub(dropped)
+            (rows + 1).saturating_sub(dropped)
         })
     }
 
     /// The transaction that the last [`Turn::Conclude`] was to be part of was not committed, and its
-    /// line neither.
+    /// row neither.
     pub fn rolled_back(&mut self, rollback: Rollback) {
         let entries = self.position.take_back().unwrap_or_default();
         let mut operations = self.operations();

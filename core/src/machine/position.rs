@@ -4,9 +4,9 @@ use crate::journal::{Entry, Row};
 
 /// How what is polled stands to the journal.
 pub(super) enum Position {
-    /// There are committed lines that it has not seen yet.
+    /// There are committed rows that it has not seen yet.
     Behind {
-        lines: VecDeque<Row>,
+        rows: VecDeque<Row>,
         /// How many of them it has seen before, when another machine drove the run.
         recorded: usize,
     },
@@ -18,12 +18,12 @@ pub(super) enum Position {
 
 impl Position {
     /// Where a run stands that is taken up.
-    pub(super) fn resumed(lines: Vec<Row>) -> Self {
-        let recorded = lines.len();
-        Self::Behind { lines: lines.into(), recorded }
+    pub(super) fn resumed(rows: Vec<Row>) -> Self {
+        let recorded = rows.len();
+        Self::Behind { rows: rows.into(), recorded }
     }
 
-    /// Whether there are lines that were seen by another machine, and not by this one.
+    /// Whether there are rows that were seen by another machine, and not by this one.
     pub(super) fn has_recorded(&self) -> bool {
         matches!(self, Self::Behind { recorded: 1.., .. })
     }
@@ -36,18 +36,18 @@ impl Position {
         matches!(self, Self::Ahead(_))
     }
 
-    /// The next line that is to be seen.
+    /// The next row that is to be seen.
     pub(super) fn next_line(&mut self) -> Option<Row> {
-        let Self::Behind { lines, recorded } = self else { return None };
-        let line = lines.pop_front()?;
+        let Self::Behind { rows, recorded } = self else { return None };
+        let row = rows.pop_front()?;
         *recorded = recorded.saturating_sub(1);
-        Some(line)
+        Some(row)
     }
 
-    /// The lines that have not been seen: they are never going to be.
+    /// The rows that have not been seen: they are never going to be.
     pub(super) fn skip(&mut self) -> Vec<Row> {
-        let Self::Behind { lines, .. } = self else { return Vec::new() };
-        let unseen = std::mem::take(lines).into();
+        let Self::Behind { rows, .. } = self else { return Vec::new() };
+        let unseen = std::mem::take(rows).into();
         *self = Self::Level;
         unseen
     }

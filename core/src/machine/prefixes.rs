@@ -9,15 +9,15 @@ use crate::journal::{End, Origin, Row, Then, Transition};
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 
-/// Replays a journal up to each of its lines, as every resume does: the body has to come to the step
-/// that the line is about, and to hold no other. No step's future begins.
+/// Replays a journal up to each of its rows, as every resume does: the body has to come to the step
+/// that the row is about, and to hold no other. No step's future begins.
 ///
 /// `output` is what the run gave if it has completed: then the body has to give the same at the end
-/// of the journal. A journal of more than some hundred lines is replayed up to some of them.
+/// of the journal. A journal of more than some hundred rows is replayed up to some of them.
 ///
 /// # Errors
 ///
-/// How body and journal contradict one another, and after how many lines.
+/// How body and journal contradict one another, and after how many rows.
 pub fn replay_prefixes(
     definition: &Definition,
     resources: &Arc<Resources>,
@@ -27,7 +27,7 @@ pub fn replay_prefixes(
     const MOST: usize = 200;
     let whole = origin.journal.len();
     let step = whole.div_ceil(MOST).max(1);
-    // What stands before a carried loop's last line was never there without it.
+    // What stands before a carried loop's last row was never there without it.
     let carried = |row: &Row| matches!(row.transition, Transition::Carried { .. });
     let first = origin.journal.iter().rposition(carried).map_or(0, |place| place + 1);
     let given_up = given_up(&origin.journal);
@@ -40,7 +40,7 @@ pub fn replay_prefixes(
         // The clock stands at the beginning of time: nothing falls due.
         let turn = machine.poll(Timestamp::MIN, &mut Context::from_waker(Waker::noop()));
         let then = match turn {
-            Poll::Ready(Turn::Held(fault)) => return Err(format!("after {length} lines: {fault}")),
+            Poll::Ready(Turn::Held(fault)) => return Err(format!("after {length} rows: {fault}")),
             Poll::Ready(Turn::Commit(commit)) if length == whole => commit.then,
             _ => Then::Continue,
         };
@@ -58,7 +58,7 @@ pub fn replay_prefixes(
 }
 
 /// The prefixes that end in the middle of a commit: what was given up with a body stands or falls with
-/// the line that begins to undo what it did.
+/// the row that begins to undo what it did.
 fn given_up(journal: &[Row]) -> Range<usize> {
     let undoing = |row: &Row| matches!(row.transition, Transition::Undoing { .. });
     let Some(undoing) = journal.iter().position(undoing) else { return 0..0 };

@@ -16,7 +16,7 @@ use crate::workflow::StepKind;
 pub enum Turn {
     /// Persist this, then call [`Machine::committed`].
     Commit(Box<RunCommit>),
-    /// The same, as the last statement of a step's transaction. There is one line then, its outcome, and
+    /// The same, as the last statement of a step's transaction. There is one row then, its outcome, and
     /// nothing else.
     Conclude(Box<RunCommit>, Open),
     /// Nothing happens before this time, or before the run is told something: the machine may be
@@ -70,8 +70,8 @@ impl Machine {
     fn transaction(&mut self) -> Option<(RunCommit, Open)> {
         let (entry, open) = self.operations().outbox.take_transaction()?;
         let entries = vec![entry];
-        let limit = self.operations().terms.limits.lines;
-        if self.lines_with(&entries) > limit {
+        let limit = self.operations().terms.limits.rows;
+        if self.rows_with(&entries) > limit {
             self.ended(End::Failed(too_long(limit)));
             return None;
         }
@@ -83,8 +83,8 @@ impl Machine {
         let HandedIn { mut entries, taken, discarded } = self.operations().outbox.take_handed_in();
         // A later wait may be told of them again.
         self.inbox.forget(&discarded);
-        let limit = self.operations().terms.limits.lines;
-        if matches!(self.phase, Phase::Body { .. }) && self.lines_with(&entries) > limit {
+        let limit = self.operations().terms.limits.rows;
+        if matches!(self.phase, Phase::Body { .. }) && self.rows_with(&entries) > limit {
             entries.retain(|entry| entry.change.is_outcome());
             self.ended(End::Failed(too_long(limit)));
             entries.extend(self.operations().outbox.take_handed_in().entries);

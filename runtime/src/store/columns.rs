@@ -1,4 +1,4 @@
-//! The journal's lines and the ends of runs as columns: what both implementations write and read.
+//! The journal's rows and the ends of runs as columns: what both implementations write and read.
 //! Messages have a module of [their own](super::message).
 
 use jiff::Timestamp;
@@ -7,7 +7,7 @@ use serde::de::IntoDeserializer as _;
 use uuid::Uuid;
 
 use super::error_column::{error_record, error_text};
-use super::kept_lines::Line;
+use super::kept_rows::RowHead;
 use super::read::Columns;
 use super::{RunStatus, StoreError};
 use crate::journal::{Change, Due, End, Entry, Row, Then, Transition, TransitionKind};
@@ -25,7 +25,7 @@ pub(super) const UNDOABLE: &str = "undoable";
 const FAILED: &str = "failed";
 const UNDOING: &str = "undoing";
 
-/// A line to be written; its due time is left open until the time of the commit is known.
+/// An entry to be written; its due time is left open until the time of the commit is known.
 pub(super) struct EntryColumns<'a> {
     pub(super) key: &'a str,
     pub(super) kind: String,
@@ -35,7 +35,7 @@ pub(super) struct EntryColumns<'a> {
     pub(super) due: Option<Due>,
     pub(super) child: Option<Uuid>,
     pub(super) outcome: Option<&'a str>,
-    /// Of a carried loop the place of its first line, where this is a later one.
+    /// Of a carried loop the place of its first row, where this is a later one.
     pub(super) first: Option<u32>,
     pub(super) error: Option<String>,
     pub(super) started_at: Option<Timestamp>,
@@ -100,11 +100,11 @@ impl<'a> EntryColumns<'a> {
     }
 }
 
-/// Reads a line.
-pub(super) fn journal_row(row: &impl Columns) -> Result<Row, StoreError> {
+/// Reads a row.
+pub(super) fn written(row: &impl Columns) -> Result<Row, StoreError> {
     let (seq, key) = (row.number("seq")?, row.text("key")?);
     let corrupt =
-        |what: &str| StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): {what}"));
+        |what: &str| StoreError::Corrupt(format!("row {seq} of a journal (`{key}`): {what}"));
     let attempt = || row.number_or_null("attempt")?.ok_or_else(|| corrupt("no number of attempts"));
     let due = row.time_or_null("due_at")?;
     let due_time = || due.ok_or_else(|| corrupt("no due time"));
@@ -150,16 +150,16 @@ pub(super) fn journal_row(row: &impl Columns) -> Result<Row, StoreError> {
     })
 }
 
-/// Reads a line as far as operators' verbs look at it.
-pub(super) fn line(row: &impl Columns) -> Result<Line, StoreError> {
+/// Reads a row as far as operators' verbs look at it.
+pub(super) fn row_head(row: &impl Columns) -> Result<RowHead, StoreError> {
     let (seq, key, transition) = (row.number("seq")?, row.text("key")?, row.text("transition")?);
     let name = if transition == UNDOABLE { SUCCEEDED } else { &transition };
     let kind: Result<_, serde::de::value::Error> =
         TransitionKind::deserialize(name.into_deserializer());
     let corrupt =
-        |_| StoreError::Corrupt(format!("line {seq} of a journal (`{key}`): `{transition}`"));
+        |_| StoreError::Corrupt(format!("row {seq} of a journal (`{key}`): `{transition}`"));
     let transition = kind.map_err(corrupt)?;
-    Ok(Line { seq, transition, first: row.number_or_null("first_seq")?, key: key.into() })
+    Ok(RowHead { seq, transition, first: row.number_or_null("first_seq")?, key: key.into() })
 }
 
 /// What a commit makes of a run that it takes from its worker.

@@ -15,7 +15,7 @@ use crate::transaction::Connection;
 pub(crate) trait Commits: Send + Sync {
     /// Commits a batch for a worker: all of it, but for the runs that it no longer holds.
     ///
-    /// With a line that ends or abandons a wait the wait is removed, with [`Change::Invoke`] the
+    /// With a row that ends or abandons a wait the wait is removed, with [`Change::Invoke`] the
     /// child is started, with a run's end its waits and its inbox are removed. After the commit, in a
     /// new snapshot, new waits look for events that the app has routed already and that count for
     /// them (accepted after the run's trigger, or after the wait itself; not the trigger; not one
@@ -41,7 +41,7 @@ pub(crate) trait Commits: Send + Sync {
 
     /// What became of a flush whose reply was lost: `None` if nothing carries its id. Then the batch is
     /// sent again as it was; should the first sending still be under way somewhere, one of the two is
-    /// committed. A commit without lines that leaves its run with the worker leaves no trace.
+    /// committed. A commit without rows that leaves its run with the worker leaves no trace.
     async fn landed_commits(
         &self,
         commit: Uuid,
@@ -54,7 +54,7 @@ pub(crate) trait Commits: Send + Sync {
     /// Begins a transaction of the user's.
     async fn begin_transaction(&self) -> Result<Connection, StoreError>;
 
-    /// Commits the outcome of a step as the last statement of its transaction. Its one line carries
+    /// Commits the outcome of a step as the last statement of its transaction. Its one row carries
     /// `commit`.
     ///
     /// # Errors

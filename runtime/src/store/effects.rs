@@ -1,4 +1,4 @@
-//! What a batch does beside adding lines: to older lines, to waits, to children, to inboxes.
+//! What a batch does beside adding rows: to older ones, to waits, to children, to inboxes.
 
 use super::hints::{Stirred, Work};
 use crate::journal::{CancelKey, Change, Child, MatchKey, MessageId, RunCommit, RunId, Then};
@@ -27,7 +27,7 @@ pub(super) struct Effects<'a> {
     work: Work,
 }
 
-/// Lines that a carried loop no longer needs: from one place of a run's journal to before another,
+/// Rows that a carried loop no longer needs: from one place of a run's journal to before another,
 /// but for outcomes that may have to be undone.
 pub(super) struct DroppedLines {
     pub(super) run: RunId,
@@ -81,7 +81,7 @@ impl<'a> Effects<'a> {
         effects
     }
 
-    /// Whether nothing is to be written beside the lines and what becomes of the runs.
+    /// Whether nothing is to be written beside the rows and what becomes of the runs.
     pub(super) fn are_none(&self) -> bool {
         let Self {
             dropped,

@@ -1,4 +1,4 @@
-//! What a flush costs, by the size of its batch. As a test it sees that all lines arrive; with
+//! What a flush costs, by the size of its batch. As a test it sees that all rows arrive; with
 //! `INDELIBLE_BENCH` set (`cargo run -p xtask -- bench-flush`) it writes more of them and prints the
 //! figures.
 
@@ -33,15 +33,15 @@ async fn measure(world: World) {
         let flushes = flushes(size, 50_000);
         let begun = Instant::now();
         for seq in 0..flushes {
-            let lines: Vec<_> = runs
+            let rows: Vec<_> = runs
                 .iter()
                 .map(|run| commit(*run, seq, vec![done_with("triage", OUTCOME)], Then::Continue))
                 .collect();
-            let flushed = world.flush(worker, &lines).await.expect("all are ours");
+            let flushed = world.flush(worker, &rows).await.expect("all are ours");
             assert_eq!(flushed.evicted, []);
         }
         print_cost(size, flushes, begun.elapsed());
-        assert_eq!(world.lines(runs[0]).await, flushes as usize);
+        assert_eq!(world.rows(runs[0]).await, flushes as usize);
     }
     print("", "ends a flush", "µs an end");
     for size in [1, 10, 100, 1000] {

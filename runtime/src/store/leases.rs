@@ -45,7 +45,7 @@ pub(crate) trait Leases: Send + Sync {
 
     /// Gives a worker ready runs with their journals, in order of rank; none of a paused workflow, and
     /// of a pinned one none that was driven in another shape. They have the worker's shape from then on. A
-    /// line that cannot be read concerns its own run only.
+    /// row that cannot be read concerns its own run only.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ impl ClaimedRun {
         })
     }
 
-    /// Gives it its journal. If that does not end with `last_seq`, the line that was the last when a worker
+    /// Gives it its journal. If that does not end with `last_seq`, the row that was the last when a worker
     /// went down with it, the run has got on since, and nothing is held against it.
     pub(super) fn resume(&mut self, journal: Vec<Row>, last_seq: Option<u32>) {
         if journal.last().map(|row| row.seq) != last_seq {
@@ -173,7 +173,7 @@ impl ClaimedRun {
 /// What is held against a run, as workers went down that drove it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// How many in a row, with no new line in its journal since.
+    /// How many in a row, with no new row in its journal since.
     pub(crate) take_overs: u32,
     /// How many runs were suspected together when the last of them did, if it was one.
     pub(crate) suspects: u32,
@@ -193,7 +193,7 @@ pub(crate) struct Orphan {
     pub(crate) standing: Standing,
     /// Whether it is known that futures of its steps had begun.
     pub(crate) began: bool,
-    /// Whether its journal has a new line since the last worker went down with it.
+    /// Whether its journal has a new row since the last worker went down with it.
     pub(crate) got_on: bool,
 }
 

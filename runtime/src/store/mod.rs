@@ -35,7 +35,7 @@ mod gathered;
 pub(crate) mod hints;
 mod history;
 mod ingress;
-mod kept_lines;
+mod kept_rows;
 mod leases;
 mod limits;
 mod message;

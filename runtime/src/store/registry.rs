@@ -98,7 +98,7 @@ pub(crate) struct Stranded {
     pub(crate) runs: u64,
 }
 
-/// A line that unfinished runs of a workflow have in their journals.
+/// A row that unfinished runs of a workflow have in their journals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Recorded {
     pub(crate) key: StateKey,

@@ -127,9 +127,9 @@ pub struct TestRun<W> {
     generation: u32,
     machine: Machine,
     clock: Clock,
-    /// Every line that was committed, also those that a carried loop has dropped since.
+    /// Every row that was committed, also those that a carried loop has dropped since.
     history: Vec<Row>,
-    /// How many lines had been committed after each commit.
+    /// How many rows had been committed after each commit.
     commits: Vec<usize>,
     end: Option<Result<Payload, RunError>>,
     workflow: PhantomData<W>,
@@ -306,13 +306,13 @@ impl<W: Body> TestRun<W> {
     }
 }
 
-/// What a store holds of a history: a line that begins an iteration takes the place of all that came
-/// since the loop's last such line.
+/// What a store holds of a history: a row that begins an iteration takes the place of all that came
+/// since the loop's last such row.
 fn kept(history: &[Row]) -> Vec<Row> {
     history.iter().fold(Vec::new(), |mut journal: Vec<Row>, row| {
         if matches!(row.transition, Transition::Carried { .. }) {
-            let earlier = journal.iter().position(|line| {
-                line.key == row.key && matches!(line.transition, Transition::Carried { .. })
+            let earlier = journal.iter().position(|other| {
+                other.key == row.key && matches!(other.transition, Transition::Carried { .. })
             });
             let dropped = journal.split_off(earlier.unwrap_or(journal.len()));
             let undoable =

@@ -313,19 +313,19 @@ impl Drive {
 
     fn committed(&mut self, at: Timestamp) {
         self.news.drain(..).for_each(|news| news.tell(at));
-        let before = self.machine.lines();
+        let before = self.machine.rows();
         self.machine.committed(at);
-        let lines = self.machine.lines();
-        if lines > before {
+        let rows = self.machine.rows();
+        if rows > before {
             self.trial = None;
             if std::mem::take(&mut self.hesitates) {
                 self.machine.go_ahead();
             }
         }
-        let limit = self.driver.env.program.limits.lines;
-        if (before + 1..=lines).contains(&(limit / 5)) {
+        let limit = self.driver.env.program.limits.rows;
+        if (before + 1..=rows).contains(&(limit / 5)) {
             warn!(
-                lines,
+                rows,
                 limit,
                 "the run's journal grows long, and at the limit the run fails; if the run is in a long \
                  loop, carry the loop's variables with `#[carried(..)]`"

@@ -62,7 +62,7 @@ pub(super) enum News {
 }
 
 impl News {
-    /// What is new with a line of the journal.
+    /// What is new with a row of the journal.
     pub(super) fn of_entry(entry: &Entry) -> Option<Self> {
         let (attempt, of, error, after) = match &entry.change {
             Change::Retry { attempt, of, error, after } => (*attempt, *of, error, Some(*after)),

@@ -13,7 +13,7 @@
 //!   rests. So a further death leaves a cohort of half the size, and a few deaths leave one run.
 //!   Cohorts come one after the other, the largest first: there the run at fault is least likely to be,
 //!   so most get on before it takes the worker down once more.
-//! - Whatever commits a line is no suspect any more. Other runs do not wait for any of this.
+//! - Whatever commits a row is no suspect any more. Other runs do not wait for any of this.
 //! - A run that was the only one of its cohort when [`CRASH_LOOP`] workers in a row had gone down with
 //!   it fails.
 

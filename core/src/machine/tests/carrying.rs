@@ -106,7 +106,7 @@ fn two_loops_follow_one_another() {
     }
 }
 
-/// A line that begins an iteration names the one that it takes the place of, and the loop's first.
+/// A row that begins an iteration names the one that it takes the place of, and the loop's first.
 #[test]
 fn the_first_iteration_replaces_nothing() {
     let mut bench = Bench::new(sum());

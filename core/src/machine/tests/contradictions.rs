@@ -34,7 +34,7 @@ fn a_renamed_step_holds_the_run_and_shows_both_orders() {
     assert_eq!(
         fault,
         "the body no longer does what its journal says that it did\n  \
-         journal: `fetch-ticket` → `assign` (run, line 1)\n  \
+         journal: `fetch-ticket` → `assign` (run, row 1)\n  \
          body:    `fetch-ticket` → `hand-over` (run)"
     );
 }

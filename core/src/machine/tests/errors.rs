@@ -60,7 +60,7 @@ fn a_kept_error_is_the_same_on_the_first_run_and_on_a_resume() {
         effects();
         let mut resumed = Bench::resumed(pay(), bench.journal[..length].to_vec());
         if length >= 2 {
-            assert_eq!(resumed.finish(), end, "resumed after {length} lines");
+            assert_eq!(resumed.finish(), end, "resumed after {length} rows");
         }
     }
 }

@@ -81,7 +81,7 @@ fn outcomes_committed_together_reach_the_body_one_at_a_time_in_journal_order() {
     let mut bench = Bench::new(begin);
     assert_eq!(bench.finish(), completed(r#"["left","right"]"#));
 
-    // The journal decides, not the source: with the first two lines exchanged, so is the order.
+    // The journal decides, not the source: with the first two rows exchanged, so is the order.
     let mut journal = bench.journal[..2].to_vec();
     journal.swap(0, 1);
     (0..).zip(&mut journal).for_each(|(seq, row)| row.seq = seq);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::journal::ErrorKind;
 
-const LIMITS: Limits = Limits { lines: 10, ..Limits::DEFAULT };
+const LIMITS: Limits = Limits { rows: 10, ..Limits::DEFAULT };
 
 /// As many steps as the driver cares to poll for.
 const LONG: Begin = workflow!(async |step| {
@@ -24,7 +24,7 @@ fn a_journal_that_grows_without_bounds_fails_its_run() {
     assert_too_long(&bench.finish());
     assert_eq!(effects().len(), 11, "nothing was begun beyond the limit");
     assert_eq!(bench.journal.len(), 11, "what had ended is on record");
-    assert_eq!(bench.machine.lines(), 11);
+    assert_eq!(bench.machine.rows(), 11);
 }
 
 #[test]
@@ -66,5 +66,5 @@ fn a_carried_loop_stays_within_the_limit() {
     });
     let mut bench = Bench::limited(begin, Vec::new(), LIMITS);
     assert_eq!(bench.finish(), completed("100"));
-    assert_eq!(bench.machine.lines() as usize, bench.journal.len());
+    assert_eq!(bench.machine.rows() as usize, bench.journal.len());
 }

@@ -350,8 +350,8 @@ fn assert_resumes_at_every_prefix(begin: Begin) {
     let end = whole.finally();
     effects();
     for length in 0..=whole.journal.len() {
-        // Lines of one commit stand or fall together.
-        let commit_of = |line: usize| whole.journal.get(line).map(|row| row.at);
+        // Rows of one commit stand or fall together.
+        let commit_of = |row: usize| whole.journal.get(row).map(|row| row.at);
         if length > 0 && commit_of(length - 1) == commit_of(length) {
             continue;
         }
@@ -362,7 +362,7 @@ fn assert_resumes_at_every_prefix(begin: Begin) {
             .map(|row| row.key.to_string())
             .collect();
         let mut resumed = Bench::resumed(begin, prefix);
-        assert_eq!(resumed.finally(), end, "resumed after {length} lines");
+        assert_eq!(resumed.finally(), end, "resumed after {length} rows");
         assert_eq!(without_times(&resumed.journal), without_times(&whole.journal));
         let again: Vec<_> = effects().into_iter().filter(|name| over.contains(name)).collect();
         assert_eq!(again, Vec::<String>::new(), "steps that were over ran again");

@@ -78,14 +78,14 @@ fn a_loser_is_taken_back_once_wherever_the_process_dies() {
     open("work");
     assert_eq!(bench.finish(), completed("true"));
     let abandoned = |bench: &Bench| {
-        let lines = bench.journal.iter();
-        lines.filter(|row| row.transition == Transition::Abandoned).count()
+        let rows = bench.journal.iter();
+        rows.filter(|row| row.transition == Transition::Abandoned).count()
     };
     assert_eq!(abandoned(&bench), 1);
     for length in 1..=bench.journal.len() {
         let mut resumed = Bench::resumed(child_or_step(), bench.journal[..length].to_vec());
-        assert_eq!(resumed.finish(), completed("true"), "resumed after {length} lines");
-        assert_eq!(abandoned(&resumed), 1, "resumed after {length} lines");
+        assert_eq!(resumed.finish(), completed("true"), "resumed after {length} rows");
+        assert_eq!(abandoned(&resumed), 1, "resumed after {length} rows");
     }
 }
 

@@ -73,8 +73,8 @@ fn a_failed_run_undoes_its_steps_in_reverse_order_of_commit() {
     assert_eq!(error.message, "no ship");
     assert_eq!(undone(&error), [("charge", true), ("reserve", true)]);
     assert_eq!(effects(), ["reserve", "note", "charge", "take back 3", "take back 1"]);
-    let lines = ["reserve", "note", "charge", "ship", "(undo)", "undo(charge)", "undo(reserve)"];
-    assert_eq!(bench.keys(), lines);
+    let rows = ["reserve", "note", "charge", "ship", "(undo)", "undo(charge)", "undo(reserve)"];
+    assert_eq!(bench.keys(), rows);
 }
 
 #[test]
@@ -84,9 +84,9 @@ fn undoing_goes_on_wherever_it_was_interrupted() {
     for length in 0..=whole.journal.len() {
         effects();
         let mut resumed = Bench::resumed(order(), whole.journal[..length].to_vec());
-        assert_eq!(resumed.finish(), end, "resumed after {length} lines");
+        assert_eq!(resumed.finish(), end, "resumed after {length} rows");
         assert_eq!(resumed.keys(), whole.keys());
-        // The first lines are those of four steps and of the beginning.
+        // The first rows are those of four steps and of the beginning.
         let undone = length.saturating_sub(5);
         let expected = &["take back 3", "take back 1"][undone..];
         let effects = effects();
@@ -258,8 +258,8 @@ fn a_carried_loop_keeps_what_an_undo_needs() {
         journals.push(whole.journal.clone());
     }
     let end = whole.end.clone().expect("it has ended");
-    let lines = ["charge", "reserve", "reserve", "reserve", "loop", "ship", "(undo)"];
-    assert_eq!(whole.keys()[..7], lines);
+    let rows = ["charge", "reserve", "reserve", "reserve", "loop", "ship", "(undo)"];
+    assert_eq!(whole.keys()[..7], rows);
     let taken_back = ["take back 3", "take back 2", "take back 1", "take back 0"];
     assert!(effects().ends_with(&taken_back.map(str::to_owned)));
 

@@ -5,7 +5,7 @@ use super::table::Waiting;
 use crate::journal::{Row, StateKey};
 use crate::workflow::StepKind;
 
-/// A line of the journal and the body contradict one another.
+/// A row of the journal and the body contradict one another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nondeterminism {
     /// What both agreed on before.
@@ -19,7 +19,7 @@ pub struct Nondeterminism {
 pub(crate) struct Expected {
     pub(crate) key: StateKey,
     pub(crate) kind: StepKind,
-    /// The line's place.
+    /// The row's place.
     pub(crate) seq: u32,
 }
 
@@ -76,7 +76,7 @@ impl fmt::Display for Nondeterminism {
         write!(
             f,
             "the body no longer does what its journal says that it did\n  journal: {agreed}`{key}` \
-             ({kind}, line {seq})\n  body:    {agreed}"
+             ({kind}, row {seq})\n  body:    {agreed}"
         )?;
         match found {
             Found::Waiting(waiting) => write!(f, "{waiting}"),

@@ -3,7 +3,7 @@ use crate::workflow::StepKind;
 /// Whether code of steps may begin.
 #[derive(Default)]
 pub(super) struct Gate {
-    /// Whether every committed line has been delivered, so that new work may begin.
+    /// Whether every committed row has been delivered, so that new work may begin.
     pub(super) live: bool,
     /// Whether no new work may begin, as the process is about to stop.
     pub(super) draining: bool,

@@ -37,17 +37,17 @@ pub(crate) struct Again {
 /// A carried loop.
 struct Loop {
     /// What was claimed when the body came to it: keys are counted anew in each iteration, as the
-    /// lines of the earlier ones are gone.
+    /// rows of the earlier ones are gone.
     claims: HashMap<String, u32>,
-    /// The line that began the iteration that it is in.
+    /// The row that began the iteration that it is in.
     last: Option<Head>,
 }
 
-/// A line that began an iteration.
+/// A row that began an iteration.
 struct Head {
     /// Its place in the journal.
     seq: u32,
-    /// The place of the loop's first such line.
+    /// The place of the loop's first such row.
     first: u32,
     iteration: u32,
 }
@@ -93,7 +93,7 @@ impl Keys {
         key
     }
 
-    /// The line that begins a loop's next iteration with these variables.
+    /// The row that begins a loop's next iteration with these variables.
     pub(crate) fn carry(&self, key: &StateKey, outcome: Payload) -> Change {
         let last = self.loops.get(key).and_then(|carried| carried.last.as_ref());
         Change::Carry {
@@ -104,7 +104,7 @@ impl Keys {
         }
     }
 
-    /// A loop's line was delivered: another iteration begins.
+    /// A loop's row was delivered: another iteration begins.
     pub(super) fn iterate(&mut self, key: &StateKey, seq: u32, iteration: u32, first: Option<u32>) {
         if let Some(carried) = self.loops.get_mut(key) {
             carried.last = Some(Head { seq, first: first.unwrap_or(seq), iteration });

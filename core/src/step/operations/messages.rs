@@ -78,7 +78,7 @@ impl Operations {
         }
     }
 
-    /// The world knows of a step that was dropped. While the journal is replayed, a later line may
+    /// The world knows of a step that was dropped. While the journal is replayed, a later row may
     /// say that this was put right before.
     pub(super) fn take_back(&mut self, key: &StateKey, entering: &Entering, child: Option<RunId>) {
         let cancelled = child.filter(|_| !entering.detached);

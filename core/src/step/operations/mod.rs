@@ -206,14 +206,14 @@ impl Operations {
         self.fault.as_ref()
     }
 
-    /// Every committed line has been delivered: new work may begin.
+    /// Every committed row has been delivered: new work may begin.
     pub(crate) fn go_live(&mut self) {
         self.gate.live = true;
         self.outbox.record_abandoned();
         self.table.wake(|operation| operation.status.is_ready());
     }
 
-    /// Committed lines have come that are to be delivered first.
+    /// Committed rows have come that are to be delivered first.
     pub(crate) fn go_back(&mut self) {
         self.gate.live = false;
         self.outbox.settle();
@@ -240,7 +240,7 @@ impl Operations {
         (self.gate.draining || self.gate.hesitating) && !self.table.is_in_progress()
     }
 
-    /// Delivers a committed line to its step.
+    /// Delivers a committed row to its step.
     ///
     /// # Errors
     ///

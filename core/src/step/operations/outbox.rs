@@ -84,7 +84,7 @@ impl Outbox {
         self.unrecorded.insert(key.clone(), Abandoned { kind, cancelled });
     }
 
-    /// A later line says that a dropped step was put right before.
+    /// A later row says that a dropped step was put right before.
     pub(super) fn put_right(&mut self, key: &StateKey) {
         self.unrecorded.remove(key);
     }

@@ -12,13 +12,13 @@ pub struct Limits {
     pub event: usize,
     /// A step's outcome or a run's output, in bytes.
     pub outcome: usize,
-    /// The lines of a run's journal.
-    pub lines: u32,
+    /// The rows of a run's journal.
+    pub rows: u32,
 }
 
 impl Limits {
     /// What holds if nobody says otherwise.
-    pub const DEFAULT: Self = Self { event: 512 * 1024, outcome: 4 * 1024 * 1024, lines: 50_000 };
+    pub const DEFAULT: Self = Self { event: 512 * 1024, outcome: 4 * 1024 * 1024, rows: 50_000 };
 }
 
 /// What the program sets for a run.

@@ -108,7 +108,7 @@ pub(super) async fn a_line_that_cannot_be_read_concerns_its_run_alone(world: Wor
     let claimed = world.claim(worker, 2).await;
     assert_eq!(ids(&claimed), runs);
     let reason = claimed[0].unreadable.as_deref().expect("it is not whole");
-    assert!(reason.contains("line 1") && reason.contains("`imagined`"), "{reason}");
+    assert!(reason.contains("row 1") && reason.contains("`imagined`"), "{reason}");
     assert_eq!(claimed[1].unreadable, None);
     assert_eq!(claimed[1].origin.journal.len(), 2);
 }

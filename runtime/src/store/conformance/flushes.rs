@@ -131,7 +131,7 @@ pub(super) async fn a_batch_that_is_sent_twice_is_committed_once(world: World) {
     let second = world.store.flush_commits(worker, commit, &batch).await.expect("it has landed");
     assert_eq!(second.at, first.at);
     assert_eq!(second.evicted, []);
-    assert_eq!(world.lines(run).await, 1);
+    assert_eq!(world.rows(run).await, 1);
 }
 
 pub(super) async fn an_outcome_is_committed_at_most_once(world: World) {
@@ -140,7 +140,7 @@ pub(super) async fn an_outcome_is_committed_at_most_once(world: World) {
     world.flush(worker, &[step(run, 0, "a")]).await.expect("it is ours");
     let again = world.flush(worker, &[step(other, 0, "a"), step(run, 0, "a")]).await;
     assert!(matches!(again, Err(StoreError::Refused(_))), "{again:?}");
-    assert_eq!((world.lines(run).await, world.lines(other).await), (1, 0));
+    assert_eq!((world.rows(run).await, world.rows(other).await), (1, 0));
 }
 
 pub(super) async fn a_run_is_found_by_its_last_attributes(world: World) {
@@ -162,7 +162,7 @@ pub(super) async fn a_run_is_found_by_its_last_attributes(world: World) {
     let another = RunCommit { attributes: attributes(&[("order", "7")]), ..step(other, 0, "a") };
     world.flush(worker, &[first, another]).await.expect("both are ours");
     assert_eq!(found("order", "7").await, [run, other]);
-    // Without lines, too, and again: nobody can tell whether a reply was lost.
+    // Without rows, too, and again: nobody can tell whether a reply was lost.
     let moved =
         RunCommit { attributes: attributes(&[("order", "8")]), ..only(run, 1, Then::Continue) };
     for _ in 0..2 {
@@ -191,7 +191,7 @@ pub(super) async fn a_carried_loop_keeps_the_lines_of_its_last_iteration(world: 
     let untouched = commit(other, 0, first.clone(), Then::Continue);
     let batch = [commit(run, 0, first, Then::Continue), untouched];
     world.flush(worker, &batch).await.expect("both are ours");
-    // Whatever stands before the loop's line in the same commit goes too.
+    // Whatever stands before the loop's row in the same commit goes too.
     let second = vec![done("c"), carry(2, Some(1)), done("a#1")];
     let (batch, id) = ([commit(run, 4, second, Then::Continue)], Uuid::now_v7());
     let flushed = world.store.flush_commits(worker, id, &batch).await.expect("it is ours");
@@ -224,8 +224,8 @@ pub(super) async fn a_carried_loop_keeps_outcomes_that_may_be_undone(world: Worl
     let second = vec![done("a"), carry(3, Some(3))];
     world.flush(worker, &[commit(run, 5, second, Then::Continue)]).await.expect("it is ours");
     let journal = world.store.journal(run).await.expect("it answers");
-    let lines: Vec<_> = journal.iter().map(|row| (row.seq, row.key.as_str())).collect();
-    assert_eq!(lines, [(2, "reserve"), (4, "reserve"), (6, "loop")]);
+    let rows: Vec<_> = journal.iter().map(|row| (row.seq, row.key.as_str())).collect();
+    assert_eq!(rows, [(2, "reserve"), (4, "reserve"), (6, "loop")]);
     let Transition::Succeeded { outcome, undo: true, .. } = &journal[1].transition else {
         panic!("{journal:?}")
     };
@@ -275,7 +275,7 @@ pub(super) async fn evicted_runs_leave_the_rest_of_the_batch_committed(world: Wo
     ];
     let flushed = world.flush(worker, &batch).await.expect("one is ours");
     assert_eq!(flushed.evicted, [theirs, ended, batch[3].run]);
-    assert_eq!((world.lines(theirs).await, world.lines(mine).await), (0, 1));
+    assert_eq!((world.rows(theirs).await, world.rows(mine).await), (0, 1));
     assert_eq!(world.status(ended).await, RunStatus::Completed);
     assert!(world.claim(worker, 10).await.is_empty());
 }

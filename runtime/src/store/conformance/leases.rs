@@ -15,7 +15,7 @@ pub(super) async fn a_lost_lease_cannot_commit(world: World) {
     assert_eq!(world.take_over().await.expect("it can be taken over"), 1);
     let late = world.flush(worker, &[step(run, 1, "b")]).await;
     assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
-    assert_eq!(world.lines(run).await, 1);
+    assert_eq!(world.rows(run).await, 1);
 }
 
 pub(super) async fn a_lost_lease_cannot_claim_or_renew(world: World) {

@@ -87,7 +87,7 @@ pub(super) async fn a_retried_run_has_taken_what_it_had_taken(world: World) {
         .expect("ours");
     let first = world.send(PAID, 1).await;
     let message = world.inbox(worker, run).await.remove(0).id;
-    // A loop has dropped the line that says so.
+    // A loop has dropped the row that says so.
     let forgotten = commit(run, 1, vec![waited("paid"), wait("paid#1", 1)], Then::Continue);
     let forgotten = RunCommit { taken: vec![message], ..forgotten };
     world.flush(worker, &[forgotten]).await.expect("it is ours");
@@ -210,8 +210,8 @@ pub(super) async fn different_verbs_at_once_each_do_what_they_say(world: World) 
             let id = claimed.origin.trigger.run;
             let told = usize::from(cancelled && id == run);
             assert_eq!(claimed.inbox.len(), told, "round {round}: {:?}", claimed.inbox);
-            let lines = if id == replay.id { 0 } else { 1 };
-            assert_eq!(claimed.origin.journal.len(), lines, "round {round}");
+            let rows = if id == replay.id { 0 } else { 1 };
+            assert_eq!(claimed.origin.journal.len(), rows, "round {round}");
             world.flush(worker, &[only(id, 2, completed())]).await.expect("it is ours");
         }
     }

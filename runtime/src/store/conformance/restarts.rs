@@ -22,7 +22,7 @@ pub(super) async fn a_restarted_run_begins_anew_under_its_id(world: World) {
     let flushed = world.flush(worker, &[restart(run, 1, 0)]).await.expect("it is ours");
     assert!(world.rung().contains(Work::READY), "there is a run to claim");
     assert_eq!(world.status(run).await, RunStatus::Queued);
-    assert_eq!(world.lines(run).await, 0);
+    assert_eq!(world.rows(run).await, 0);
 
     let claimed = world.claim(worker, 10).await;
     assert_eq!(ids(&claimed), [run]);
@@ -30,7 +30,7 @@ pub(super) async fn a_restarted_run_begins_anew_under_its_id(world: World) {
     assert_eq!(origin.trigger.data.as_str(), r#"{"after":0}"#);
     assert_eq!((origin.generation, origin.trigger.accepted_at), (1, flushed.at));
     assert!(origin.journal.is_empty());
-    // Its lines are counted anew.
+    // Its rows are counted anew.
     world.flush(worker, &[step(run, 0, "a")]).await.expect("it is ours");
     let record = world.store.run(run).await.expect("it answers").expect("it is there");
     assert_eq!((record.generation, record.input.as_str()), (1, r#"{"after":0}"#));
@@ -58,7 +58,7 @@ pub(super) async fn a_restart_by_another_worker_does_nothing(world: World) {
     world.flush(worker, &[step(run, 0, "a")]).await.expect("it is ours");
     let flushed = world.flush(other, &[restart(run, 1, 0)]).await.expect("the lease is there");
     assert_eq!(flushed.evicted, [run]);
-    assert_eq!(world.lines(run).await, 1);
+    assert_eq!(world.rows(run).await, 1);
 }
 
 pub(super) async fn a_restart_cancels_attached_children_only(world: World) {
@@ -117,14 +117,14 @@ pub(super) async fn a_restarted_run_sees_the_events_that_it_has_not_taken(world:
         let inbox = world.inbox(worker, run).await;
         let events: Vec<_> = inbox.iter().map(|message| message.id).collect();
         assert_eq!(events, [missed.as_uuid().into()], "after generation {generation}");
-        let lines = vec![waited("late"), waited("again")];
-        let mut over = commit(run, 2, lines, Then::Continue);
+        let rows = vec![waited("late"), waited("again")];
+        let mut over = commit(run, 2, rows, Then::Continue);
         over.taken = events;
         world.flush(worker, &[over]).await.expect("it is ours");
         world.flush(worker, &[restart(run, 4, generation * 2 + 1)]).await.expect("it is ours");
         assert_eq!(ids(&world.claim(worker, 1).await), [run]);
         assert!(world.database.rows("inbox").await <= 4);
         assert_eq!(world.database.rows("waits").await, 0);
-        assert_eq!(world.lines(run).await, 0);
+        assert_eq!(world.rows(run).await, 0);
     }
 }

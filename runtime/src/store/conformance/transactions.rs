@@ -101,7 +101,7 @@ pub(super) async fn a_lost_lease_rolls_a_transaction_back(world: World) {
 
     assert!(matches!(concluded, Err(StoreError::LeaseLost)), "{concluded:?}");
     assert_eq!(world.payments().await, 0);
-    assert_eq!(world.lines(run).await, 0);
+    assert_eq!(world.rows(run).await, 0);
 }
 
 pub(super) async fn an_evicted_runs_transaction_is_rolled_back(world: World) {
@@ -117,7 +117,7 @@ pub(super) async fn an_evicted_runs_transaction_is_rolled_back(world: World) {
     let Ok(Concluded::Committed(flushed)) = concluded else { panic!("{concluded:?}") };
     assert_eq!(flushed.evicted, [run]);
     assert_eq!(world.payments().await, 0);
-    assert_eq!(world.lines(run).await, 0);
+    assert_eq!(world.rows(run).await, 0);
 }
 
 pub(super) async fn a_refused_outcome_rolls_its_transaction_back(world: World) {
@@ -148,7 +148,7 @@ pub(super) async fn a_deferred_constraint_is_the_transactions_fault(world: World
         panic!("{concluded:?}")
     };
     assert!(error.to_string().to_lowercase().contains("foreign key"), "{error}");
-    assert_eq!(world.lines(run).await, 0);
+    assert_eq!(world.rows(run).await, 0);
     assert_eq!(world.status(run).await, RunStatus::Running);
 }
 
@@ -172,7 +172,7 @@ pub(super) async fn a_transaction_that_ended_within_its_closure_is_recognised(wo
         assert_eq!(error.kind, ErrorKind::Permanent);
         assert!(error.message.contains("within its closure"), "{error}");
     }
-    assert_eq!(world.lines(run).await, 0);
+    assert_eq!(world.rows(run).await, 0);
 }
 
 pub(super) async fn a_transactions_end_is_known_by_its_commit_id(world: World) {

@@ -178,7 +178,7 @@ impl World {
         messages.into_iter().filter(|(to, _)| *to == run).map(|(_, message)| message).collect()
     }
 
-    pub(in crate::store) async fn lines(&self, run: RunId) -> usize {
+    pub(in crate::store) async fn rows(&self, run: RunId) -> usize {
         self.store.journal(run).await.expect("the store answers").len()
     }
 }

@@ -15,21 +15,21 @@ use crate::store::columns::{EntryColumns, LeaveColumns};
 
 pub(super) type Flush<'q> = Query<'q, Postgres, PgArguments>;
 
-/// As [`Lines::bind`] binds them.
-macro_rules! lines {
+/// As [`Entries::bind`] binds them.
+macro_rules! entries {
     () => {
         "unnest($5::uuid[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::bigint[],
                     $11::timestamptz[], $12::float8[], $13::uuid[], $14::text[], $15::text[],
                     $16::integer[], $17::timestamptz[])
-                 AS line (run_id, seq, key, kind, transition, attempt, due_at, wait, child, outcome,
+                 AS entry (run_id, seq, key, kind, transition, attempt, due_at, wait, child, outcome,
                           error, first_seq, started_at)"
     };
 }
-pub(super) use lines;
+pub(super) use entries;
 
-/// The journal's new lines.
+/// The journal's new entries.
 #[derive(Default)]
-pub(super) struct Lines<'a> {
+pub(super) struct Entries<'a> {
     runs: Vec<Uuid>,
     seqs: Vec<i32>,
     keys: Vec<&'a str>,
@@ -46,7 +46,7 @@ pub(super) struct Lines<'a> {
     started: Vec<Option<Time>>,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> Entries<'a> {
     pub(super) fn push(&mut self, commit: &'a RunCommit) {
         for (entry, seq) in commit.entries.iter().zip(commit.first_seq..) {
             let columns = EntryColumns::of(entry);

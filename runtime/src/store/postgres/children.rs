@@ -11,7 +11,7 @@ use crate::journal::{Child, RunId};
 use crate::store::gated::Subject;
 use crate::store::{RunStatus, StoreError};
 
-/// Starts children in the commit of their parents' lines. Served by the primary key of runs.
+/// Starts children in the commit of their parents' entries. Served by the primary key of runs.
 pub(super) const START: &str = concat!(
     "
     WITH new AS (

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::database::{Database, Link};
 use crate::journal::{Message, MessageId, Row, RunId};
-use crate::store::columns::journal_row;
+use crate::store::columns::written;
 use crate::store::message::{CANCEL, EVENT, message};
 use crate::store::read::Columns as _;
 use crate::store::{Claim, Claimed, ClaimedRun, RunStatus, StoreError};
@@ -70,12 +70,12 @@ pub(super) const CLAIM: &str = "
            NULL::uuid AS id, NULL::text AS name, NULL::text AS data, NULL::text AS reason
     FROM clock LEFT JOIN claimed ON true
     UNION ALL
-    SELECT line.at, line.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT written.at, written.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, NULL, NULL,
-           line.seq, line.key, line.kind, line.transition, line.attempt, line.due_at, line.child,
-           line.outcome::text, line.error::text, line.started_at, line.first_seq,
+           written.seq, written.key, written.kind, written.transition, written.attempt, written.due_at, written.child,
+           written.outcome::text, written.error::text, written.started_at, written.first_seq,
            NULL, NULL, NULL, NULL
-    FROM claimed JOIN indelible.journal line ON line.run_id = claimed.id
+    FROM claimed JOIN indelible.journal written ON written.run_id = claimed.id
     UNION ALL
     SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, NULL, NULL, NULL,
@@ -125,7 +125,7 @@ impl Batch {
 
 struct Ranked {
     rank: i64,
-    /// The last line of its journal when a worker last went down with it.
+    /// The last row of its journal when a worker last went down with it.
     last_seq: Option<u32>,
     run: ClaimedRun,
 }
@@ -169,8 +169,8 @@ async fn claim_from(
             continue;
         };
         if row.number_or_null::<u32>("seq")?.is_some() {
-            match journal_row(row) {
-                Ok(line) => journals.entry(run).or_default().push(line),
+            match written(row) {
+                Ok(row) => journals.entry(run).or_default().push(row),
                 Err(error) => drop(unreadable.insert(run, error.to_string())),
             }
         } else if row.uuid_or_null::<MessageId>("id")?.is_some() {

@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::batch::{self, Events, Leaving, Lines};
+use super::batch::{self, Entries, Events, Leaving};
 use super::database::{Database, Link};
 use super::queue::released;
 use super::waits::{RunWaits, last_event};
@@ -36,17 +36,17 @@ macro_rules! flush {
         INSERT INTO indelible.journal
             (run_id, seq, key, kind, transition, attempt, due_at, child, outcome, error, commit_id,
              at, started_at, first_seq)
-        SELECT line.run_id, line.seq, line.key, line.kind, line.transition, line.attempt,
-               coalesce(line.due_at, clock.at + line.wait * interval '1 microsecond'),
-               line.child, line.outcome::json, line.error::json, $2, clock.at,
-               line.started_at, line.first_seq
+        SELECT entry.run_id, entry.seq, entry.key, entry.kind, entry.transition, entry.attempt,
+               coalesce(entry.due_at, clock.at + entry.wait * interval '1 microsecond'),
+               entry.child, entry.outcome::json, entry.error::json, $2, clock.at,
+               entry.started_at, entry.first_seq
         FROM clock,
              ",
-            batch::lines!(),
+            batch::entries!(),
             ",
              LATERAL (
                  SELECT 1 FROM indelible.runs run
-                 WHERE run.id = line.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
+                 WHERE run.id = entry.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
              ) AS ours
     ),
     event AS MATERIALIZED (
@@ -128,16 +128,16 @@ macro_rules! flush {
     };
 }
 
-/// A whole batch: its lines, the events that they send, and what becomes of its runs.
+/// A whole batch: its entries, the events that they send, and what becomes of its runs.
 ///
 /// `lease` holds the worker's row until the commit, so that nobody takes over in between; without
 /// that row nothing below finds anything to do. Each part joins the runs that the worker holds, so
 /// that what it no longer holds is left out. All parts see the database as it was before; so does
 /// `since`, the last event before this commit: an event of the same commit counts for its waits.
 ///
-/// Served by the primary keys of workers, runs and subscriptions: one look-up a line. `OFFSET 0` and
+/// Served by the primary keys of workers, runs and subscriptions: one look-up an entry. `OFFSET 0` and
 /// `IS NOT DISTINCT FROM` keep the planner from the other way round, by `runs_of_worker`, which would
-/// go over all that the worker holds for each line.
+/// go over all that the worker holds for each entry.
 pub(super) const FLUSH: &str = flush!("", "rested", "'{}'::uuid[]");
 
 /// The same for a batch in which runs end, with what that means for those that belong to them: their
@@ -185,13 +185,13 @@ pub(super) const FLUSH_ENDS: &str = flush!(
     "ARRAY(SELECT run_id FROM told)"
 );
 
-/// A carried loop's lines of earlier iterations, also those of the same batch, but for outcomes that
+/// A carried loop's rows of earlier iterations, also those of the same batch, but for outcomes that
 /// may have to be undone. Served by the primary key.
 pub(super) const DROP: &str = "
-    DELETE FROM indelible.journal line
+    DELETE FROM indelible.journal written
     USING unnest($1::uuid[], $2::integer[], $3::integer[]) AS dropped (run_id, first, before)
-    WHERE line.run_id = dropped.run_id AND line.seq >= dropped.first AND line.seq < dropped.before
-      AND line.transition <> $4";
+    WHERE written.run_id = dropped.run_id AND written.seq >= dropped.first AND written.seq < dropped.before
+      AND written.transition <> $4";
 
 /// Whoever takes the run over knows what had begun. Served by the primary key.
 pub(super) const BEGINNING: &str = "
@@ -208,16 +208,16 @@ pub(super) const NAME: &str = "
     ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value
     WHERE attributes.value <> excluded.value";
 
-/// Served by the primary keys of journal and runs. A commit without lines has left its id on the
+/// Served by the primary keys of journal and runs. A commit without entries has left its id on the
 /// run that it took from its worker.
 pub(super) const LANDED: &str = "
     SELECT batch.run_id, run.app,
-           coalesce(line.at, CASE WHEN run.commit_id = $3 THEN run.commit_at END) AS at
+           coalesce(written.at, CASE WHEN run.commit_id = $3 THEN run.commit_at END) AS at
     FROM unnest($1::uuid[], $2::integer[]) AS batch (run_id, seq)
-    LEFT JOIN indelible.journal line
-        ON line.run_id = batch.run_id AND line.seq = batch.seq AND line.commit_id = $3
+    LEFT JOIN indelible.journal written
+        ON written.run_id = batch.run_id AND written.seq = batch.seq AND written.commit_id = $3
     JOIN indelible.runs run ON run.id = batch.run_id
-    WHERE line.at IS NOT NULL OR run.commit_id = $3";
+    WHERE written.at IS NOT NULL OR run.commit_id = $3";
 
 pub(super) async fn flush(
     database: &Database,
@@ -233,7 +233,7 @@ pub(super) async fn flush(
     }
 }
 
-/// Commits a batch: in one round trip, unless it does more than to write lines and to end runs. What
+/// Commits a batch: in one round trip, unless it does more than to write entries and to end runs. What
 /// connection is left is for the look.
 async fn write<'b>(
     database: &Database,
@@ -299,11 +299,11 @@ pub(super) async fn send<'b>(
     commit: Uuid,
     batch: &'b [RunCommit],
 ) -> Result<(Sent<'b>, Stirred), StoreError> {
-    let mut lines = Lines::default();
+    let mut entries = Entries::default();
     let mut events = Events::default();
     let mut leaving = Leaving::default();
     for commit in batch {
-        lines.push(commit);
+        entries.push(commit);
         events.push(commit);
         leaving.push(commit);
     }
@@ -312,7 +312,7 @@ pub(super) async fn send<'b>(
         .bind(commit)
         .bind(RunStatus::Queued.name())
         .bind(batch.iter().map(|commit| commit.run.as_uuid()).collect::<Vec<_>>());
-    let flush = leaving.bind(events.bind(lines.bind(flush)));
+    let flush = leaving.bind(events.bind(entries.bind(flush)));
     let row = flush.fetch_optional(&mut *connection).await?.ok_or(StoreError::LeaseLost)?;
     let at = row.time("at")?;
     let since: i64 = row.try_get("since")?;

@@ -4,7 +4,7 @@ use super::value::Time;
 use super::{PostgresStore, limits};
 use crate::event::EventId;
 use crate::journal::{Row, RunId};
-use crate::store::columns::journal_row;
+use crate::store::columns::written;
 use crate::store::{History, LimitRecord, RunCount, RunQuery, RunRecord, StoreError};
 
 /// The columns that [`RunRecord::read`] reads.
@@ -118,7 +118,7 @@ impl History for PostgresStore {
             .bind(id.as_uuid())
             .fetch_all(&mut self.database.acquire().await?)
             .await?;
-        rows.iter().map(journal_row).collect()
+        rows.iter().map(written).collect()
     }
 
     async fn runs(&self, app: &str, query: &RunQuery) -> Result<Vec<RunRecord>, StoreError> {

@@ -13,9 +13,9 @@ use super::waits::RunWaits;
 use super::{PostgresStore, gates, inbox, limits};
 use crate::journal::{MessageId, RunId};
 use crate::store::begun::{Begun, subjects};
-use crate::store::columns::line;
+use crate::store::columns::row_head;
 use crate::store::hints::{Stirred, Work};
-use crate::store::kept_lines::{Line, cut, forked};
+use crate::store::kept_rows::{RowHead, cut, forked};
 use crate::store::message::{CANCEL, EVENT};
 use crate::store::operators::{FORKED, REPLAYED, RETRIED};
 use crate::store::read::Columns as _;
@@ -32,21 +32,21 @@ pub(super) const LOCK: &str = "
     WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE";
 
 /// Served by the primary key.
-pub(super) const LINES: &str = "
+pub(super) const ROWS: &str = "
     SELECT run_id, seq, key, transition, first_seq FROM indelible.journal
     WHERE run_id = ANY ($1) ORDER BY run_id, seq";
 
-/// What waits have taken whose lines go is there for them again. The event's id is read by its place in
+/// What waits have taken whose rows go is there for them again. The event's id is read by its place in
 /// the text of the outcome: Postgres takes no JSON apart that has a NUL in it. Served by the primary keys.
 pub(super) const CUT: &str = "
     WITH gone AS (
-        DELETE FROM indelible.journal line
+        DELETE FROM indelible.journal written
         USING unnest($1::uuid[], $2::integer[]) AS cut (run_id, seq)
-        WHERE line.run_id = cut.run_id AND line.seq = cut.seq
-        RETURNING line.run_id, CASE
-            WHEN line.kind = 'wait_for_event' AND line.transition = 'succeeded'
-                 AND line.outcome::text LIKE '{\"id\":\"%'
-            THEN substr(line.outcome::text, 8, 36)::uuid
+        WHERE written.run_id = cut.run_id AND written.seq = cut.seq
+        RETURNING written.run_id, CASE
+            WHEN written.kind = 'wait_for_event' AND written.transition = 'succeeded'
+                 AND written.outcome::text LIKE '{\"id\":\"%'
+            THEN substr(written.outcome::text, 8, 36)::uuid
         END AS event_id
     )
     DELETE FROM indelible.inbox message USING gone
@@ -97,7 +97,7 @@ pub(super) const FORK: &str = concat!(
     started!("new", "event_id, scheduled_at, retries, generation, began_at, began"),
     ",
     kept AS MATERIALIZED (
-        SELECT line.* FROM indelible.journal line WHERE line.run_id = $1 AND line.seq = ANY ($3)
+        SELECT written.* FROM indelible.journal written WHERE written.run_id = $1 AND written.seq = ANY ($3)
     ),
     copied AS (
         INSERT INTO indelible.journal
@@ -248,16 +248,16 @@ impl Operators for PostgresStore {
                 let standing_at = (RunStatus::read(row)?, row.text_or_null("error")?);
                 standing.insert(row.uuid("id")?, standing_at);
             }
-            let mut journals = HashMap::<RunId, Vec<Line>>::new();
-            for row in &sqlx::query(LINES).bind(&ids).fetch_all(&mut *tx).await? {
-                journals.entry(row.uuid("run_id")?).or_default().push(line(row)?);
+            let mut journals = HashMap::<RunId, Vec<RowHead>>::new();
+            for row in &sqlx::query(ROWS).bind(&ids).fetch_all(&mut *tx).await? {
+                journals.entry(row.uuid("run_id")?).or_default().push(row_head(row)?);
             }
             let mut revived = Vec::new();
             let mut gone_lines: (Vec<Uuid>, Vec<i32>) = Default::default();
             let mut answers = Vec::with_capacity(runs.len());
             for run in runs {
-                let lines = journals.remove(run).unwrap_or_default();
-                let gone = cut(standing.get(run), &lines)?;
+                let journal = journals.remove(run).unwrap_or_default();
+                let gone = cut(standing.get(run), &journal)?;
                 answers.push(gone.map(|gone| {
                     gone_lines.0.extend(gone.iter().map(|_| run.as_uuid()));
                     gone_lines.1.extend(gone.iter().map(|seq| *seq as i32));
@@ -289,10 +289,10 @@ impl Operators for PostgresStore {
             // What is read is what is copied, whatever the run's worker commits meanwhile.
             let mut tx = self.database.begin_with(Isolation::RepeatableRead).await?;
             let source = fork.source.as_uuid();
-            let rows = sqlx::query(LINES).bind(vec![source]).fetch_all(&mut *tx).await?;
-            let lines = rows.iter().map(line).collect::<Result<Vec<_>, _>>()?;
-            let kept: Vec<i32> = match forked(&fork.state, &lines) {
-                Ok(kept) => kept.iter().map(|line| line.seq as i32).collect(),
+            let rows = sqlx::query(ROWS).bind(vec![source]).fetch_all(&mut *tx).await?;
+            let journal = rows.iter().map(row_head).collect::<Result<Vec<_>, _>>()?;
+            let kept: Vec<i32> = match forked(&fork.state, &journal) {
+                Ok(kept) => kept.iter().map(|row| row.seq as i32).collect(),
                 Err(refusal) => {
                     let there = sqlx::query(KNOWN).bind(source).fetch_optional(&mut *tx).await?;
                     return Ok(Err(if there.is_some() { refusal } else { Refusal::Unknown }));

@@ -53,8 +53,8 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 71] = [
     ("runs of an event", history::OF_EVENT, LISTED),
     ("runs with an attribute", history::WITH_ATTRIBUTE, LISTED),
     ("lock runs", operators::LOCK, "uuid[]"),
-    ("lines", operators::LINES, "uuid[]"),
-    ("cut lines", operators::CUT, "uuid[], integer[]"),
+    ("rows", operators::ROWS, "uuid[]"),
+    ("cut rows", operators::CUT, "uuid[], integer[]"),
     ("revive", operators::REVIVE, "uuid[], text, text"),
     ("runs that an operator begins", operators::BEGUN, "uuid[]"),
     ("fork", operators::FORK, "uuid, uuid, integer[], text, text, text"),
@@ -73,7 +73,7 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 71] = [
     ("mark deliveries", route::MARK, "text, bigint[]"),
     ("remove deliveries", route::REMOVE, "text, bigint[]"),
     ("name runs", flush::NAME, "uuid[], text[], text[]"),
-    ("drop lines", flush::DROP, "uuid[], integer[], integer[], text"),
+    ("drop rows", flush::DROP, "uuid[], integer[], integer[], text"),
     ("begin waits", waits::BEGIN, "uuid[], text[], uuid[], boolean[], bigint"),
     ("end waits", waits::END, "uuid[], text[]"),
     ("look for events", waits::LOOK, "uuid[], text[], text, text, boolean"),
@@ -194,7 +194,7 @@ async fn assert_by_index(world: &World) {
             assert!(!plan.contains(refused), "{name}: {refused}\n{plan}");
         }
         assert_eq!(whole_indexes(&plan), [""; 0], "{name}\n{plan}");
-        // Right for what concerns all that a worker holds; for a line of a flush it is the wrong way.
+        // Right for what concerns all that a worker holds; for an entry of a flush it is the wrong way.
         let by_worker = plan.contains("runs_of_worker");
         assert_eq!(by_worker, ["release", "orphans", "messages"].contains(&name), "{name}\n{plan}");
     }

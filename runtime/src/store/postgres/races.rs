@@ -96,7 +96,7 @@ async fn a_flush_that_comes_during_a_take_over_is_refused() {
 
         let late = late.await.expect("it does not panic");
         assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
-        assert_eq!(world.lines(run).await, 0);
+        assert_eq!(world.rows(run).await, 0);
         assert_eq!(world.status(run).await, RunStatus::Queued);
     })
     .await;
@@ -180,7 +180,7 @@ async fn a_resend_waits_for_the_first_and_finds_it_landed() {
         let resend = resend.await.expect("it does not panic").expect("it has landed");
         assert_eq!(resend.at, first.at);
         assert_eq!(resend.evicted, []);
-        assert_eq!(world.lines(run).await, 1);
+        assert_eq!(world.rows(run).await, 1);
     })
     .await;
 }
@@ -195,7 +195,7 @@ async fn a_refused_line_leaves_nothing_written() {
         let batch = [step(good, 0, "a"), refused];
         let flushed = world.flush(worker, &batch).await;
         assert!(matches!(flushed, Err(StoreError::Refused(_))), "{flushed:?}");
-        assert_eq!((world.lines(good).await, world.lines(bad).await), (0, 0));
+        assert_eq!((world.rows(good).await, world.rows(bad).await), (0, 0));
         world.flush(worker, &batch[..1]).await.expect("this one is good");
         world.flush(worker, &[only(bad, 0, Then::Release)]).await.expect("it is still ours");
     })
@@ -277,7 +277,7 @@ async fn a_transaction_in_the_way_of_another_is_told_so() {
             matches!(concluded, Ok(Concluded::RolledBack(Rollback::Undeserved(_)))),
             "{concluded:?}"
         );
-        assert_eq!(world.lines(runs[1]).await, 0);
+        assert_eq!(world.rows(runs[1]).await, 0);
     })
     .await;
 }
@@ -465,7 +465,7 @@ async fn a_fork_does_not_wait_for_a_commit_of_its_source() {
         tx.commit().await.expect("it goes on");
         let late = fork("b");
         assert_eq!(world.store.fork_run(&late, &uncancelled).await.expect("it answers"), Ok(()));
-        assert_eq!(world.lines(late.id).await, 1);
+        assert_eq!(world.rows(late.id).await, 1);
     })
     .await;
 }

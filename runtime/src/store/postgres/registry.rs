@@ -119,10 +119,10 @@ const RESHAPE: &str = "
 
 /// Served by `runs_by_status` and the primary key of the journal.
 const RECORDED: &str = "
-    SELECT line.key, count(DISTINCT run.id) AS runs, min(run.id::text)::uuid AS example
-    FROM indelible.runs run JOIN indelible.journal line ON line.run_id = run.id
+    SELECT written.key, count(DISTINCT run.id) AS runs, min(run.id::text)::uuid AS example
+    FROM indelible.runs run JOIN indelible.journal written ON written.run_id = run.id
     WHERE run.app = $1 AND run.status = ANY ($2) AND run.workflow = $3
-    GROUP BY line.key";
+    GROUP BY written.key";
 
 /// What living workers drive: there is one row a process. Then all unfinished runs, by
 /// `runs_by_status`: for an operator who asks.

@@ -33,7 +33,7 @@ pub(super) const RESTART: &str = "
         UPDATE indelible.ready SET rank = begun.rank FROM begun WHERE ready.run_id = begun.id
     ),
     emptied AS (
-        DELETE FROM indelible.journal line USING begun WHERE line.run_id = begun.id
+        DELETE FROM indelible.journal written USING begun WHERE written.run_id = begun.id
     ),
     unwaited AS (
         DELETE FROM indelible.waits wait USING begun WHERE wait.run_id = begun.id

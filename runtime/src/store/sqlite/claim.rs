@@ -9,7 +9,7 @@ use super::database::SqliteStore;
 use super::value::{batch, micros, now};
 use super::{inbox, workers};
 use crate::journal::{Row, RunId};
-use crate::store::columns::journal_row;
+use crate::store::columns::written;
 use crate::store::hints::Stirred;
 use crate::store::read::Columns as _;
 use crate::store::{Claim, Claimed, ClaimedRun, Driven, RunStatus, StoreError};
@@ -132,8 +132,8 @@ async fn journals(
     let mut journals = HashMap::<_, Vec<Row>>::new();
     for row in sqlx::query(JOURNALS).bind(runs).fetch_all(tx).await? {
         let run = row.uuid::<RunId>("run_id")?;
-        match journal_row(&row) {
-            Ok(line) => journals.entry(run).or_default().push(line),
+        match written(&row) {
+            Ok(row) => journals.entry(run).or_default().push(row),
             Err(error) => drop(unreadable.insert(run, error.to_string())),
         }
     }

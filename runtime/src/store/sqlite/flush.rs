@@ -50,7 +50,7 @@ const INSERT_TIMERS: &str = "
     SELECT value ->> 'run', value ->> 'due_at'
     FROM json_each(?1) WHERE value ->> 'due_at' IS NOT NULL";
 
-/// A carried loop's lines of earlier iterations, also those of the same batch, but for outcomes that
+/// A carried loop's rows of earlier iterations, also those of the same batch, but for outcomes that
 /// may have to be undone. Served by the primary key.
 pub(super) const DROP: &str = "
     DELETE FROM indelible_journal WHERE (run_id, seq) IN (
@@ -75,7 +75,7 @@ const NAME: &str = "
     ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value
     WHERE indelible_attributes.value <> excluded.value";
 
-/// Served by the primary keys of journal and runs. A commit without lines has left its id on the
+/// Served by the primary keys of journal and runs. A commit without entries has left its id on the
 /// run that it took from its worker.
 const LANDED: &str = "
     SELECT b.value ->> 'run' AS run, coalesce(j.at, r.commit_at) AS at
@@ -173,10 +173,10 @@ async fn write(
 ) -> Result<Stirred, StoreError> {
     let effects = Effects::of(ours.iter().copied());
     let since = waits::last_event(tx).await?;
-    let lines: Vec<_> = ours.iter().flat_map(|commit| journal_rows(commit, at)).collect();
-    if !lines.is_empty() {
+    let rows: Vec<_> = ours.iter().flat_map(|commit| journal_rows(commit, at)).collect();
+    if !rows.is_empty() {
         sqlx::query(INSERT_JOURNAL)
-            .bind(batch(lines))
+            .bind(batch(rows))
             .bind(commit.to_string())
             .bind(micros(at))
             .execute(&mut *tx)

@@ -4,7 +4,7 @@ use super::database::SqliteStore;
 use super::limits;
 use super::value::{batch, micros};
 use crate::journal::{Row, RunId};
-use crate::store::columns::journal_row;
+use crate::store::columns::written;
 use crate::store::{History, LimitRecord, RunCount, RunQuery, RunRecord, StoreError};
 
 /// The columns that [`RunRecord::read`] reads.
@@ -86,7 +86,7 @@ impl History for SqliteStore {
 
     async fn journal(&self, id: RunId) -> Result<Vec<Row>, StoreError> {
         let rows = sqlx::query(JOURNAL).bind(id.to_string()).fetch_all(self.readers()?).await?;
-        rows.iter().map(journal_row).collect()
+        rows.iter().map(written).collect()
     }
 
     async fn runs(&self, app: &str, query: &RunQuery) -> Result<Vec<RunRecord>, StoreError> {

@@ -13,9 +13,9 @@ use super::value::{batch, micros, now};
 use super::{gates, inbox, limits, runs, waits};
 use crate::journal::{MessageId, RunId};
 use crate::store::begun::{Begun, subjects};
-use crate::store::columns::line;
+use crate::store::columns::row_head;
 use crate::store::hints::{Stirred, Work};
-use crate::store::kept_lines::{Line, cut, forked};
+use crate::store::kept_rows::{RowHead, cut, forked};
 use crate::store::message::{CANCEL, EVENT};
 use crate::store::operators::{FORKED, REPLAYED, RETRIED};
 use crate::store::read::Columns as _;
@@ -30,18 +30,18 @@ const STANDING: &str = "
     SELECT id, status, error FROM indelible_runs WHERE id IN (SELECT value FROM json_each(?1))";
 
 /// Served by the primary key.
-const LINES: &str = "
+const ROWS: &str = "
     SELECT run_id, seq, key, transition, first_seq FROM indelible_journal
     WHERE run_id IN (SELECT value FROM json_each(?1)) ORDER BY run_id, seq";
 
-/// What waits have taken whose lines go is there for them again. Served by the primary keys.
+/// What waits have taken whose rows go is there for them again. Served by the primary keys.
 const GIVE_BACK: &str = "
     DELETE FROM indelible_inbox WHERE (run_id, id) IN (
-        SELECT line.run_id, line.outcome ->> 'id'
+        SELECT written.run_id, written.outcome ->> 'id'
         FROM json_each(?1) cut
-        JOIN indelible_journal line
-            ON line.run_id = cut.value ->> 'run' AND line.seq = cut.value ->> 'seq'
-        WHERE line.kind = 'wait_for_event' AND line.transition = 'succeeded'
+        JOIN indelible_journal written
+            ON written.run_id = cut.value ->> 'run' AND written.seq = cut.value ->> 'seq'
+        WHERE written.kind = 'wait_for_event' AND written.transition = 'succeeded'
     )";
 
 /// Served by the primary key.
@@ -204,13 +204,13 @@ impl Operators for SqliteStore {
     ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
         let mut tx = self.write().await?;
         let standing = standing(&mut tx, runs).await?;
-        let mut journals = lines(&mut tx, runs).await?;
+        let mut journals = journals(&mut tx, runs).await?;
         let mut revived = Vec::new();
         let mut gone_lines = Vec::new();
         let mut answers = Vec::with_capacity(runs.len());
         for run in runs {
-            let lines = journals.remove(run).unwrap_or_default();
-            let gone = cut(standing.get(run), &lines)?;
+            let journal = journals.remove(run).unwrap_or_default();
+            let gone = cut(standing.get(run), &journal)?;
             answers.push(gone.map(|gone| {
                 gone_lines.extend(gone.into_iter().map(|seq| CutRow { run: *run, seq }));
                 revived.push(*run);
@@ -240,9 +240,10 @@ impl Operators for SqliteStore {
         terms: &dyn Terms,
     ) -> Result<Result<(), Refusal>, StoreError> {
         let mut tx = self.write().await?;
-        let lines = lines(&mut tx, &[fork.source]).await?.remove(&fork.source).unwrap_or_default();
-        let kept: Vec<u32> = match forked(&fork.state, &lines) {
-            Ok(kept) => kept.iter().map(|line| line.seq).collect(),
+        let journal =
+            journals(&mut tx, &[fork.source]).await?.remove(&fork.source).unwrap_or_default();
+        let kept: Vec<u32> = match forked(&fork.state, &journal) {
+            Ok(kept) => kept.iter().map(|row| row.seq).collect(),
             Err(refusal) => {
                 let there = !standing(&mut tx, &[fork.source]).await?.is_empty();
                 return Ok(Err(if there { refusal } else { Refusal::Unknown }));
@@ -361,13 +362,13 @@ async fn standing(
         .collect()
 }
 
-async fn lines(
+async fn journals(
     tx: &mut SqliteConnection,
     runs: &[RunId],
-) -> Result<HashMap<RunId, Vec<Line>>, StoreError> {
-    let mut journals = HashMap::<RunId, Vec<Line>>::new();
-    for row in &sqlx::query(LINES).bind(batch(runs)).fetch_all(tx).await? {
-        journals.entry(row.uuid("run_id")?).or_default().push(line(row)?);
+) -> Result<HashMap<RunId, Vec<RowHead>>, StoreError> {
+    let mut journals = HashMap::<RunId, Vec<RowHead>>::new();
+    for row in &sqlx::query(ROWS).bind(batch(runs)).fetch_all(tx).await? {
+        journals.entry(row.uuid("run_id")?).or_default().push(row_head(row)?);
     }
     Ok(journals)
 }

@@ -22,7 +22,7 @@ const STATEMENTS: [(&str, &str); 20] = [
     ("messages", inbox::MESSAGES),
     ("rouse", inbox::ROUSE),
     ("children", history::CHILDREN),
-    ("drop lines", flush::DROP),
+    ("drop rows", flush::DROP),
     ("due batches", batches::DUE),
     ("events of batches", batches::EVENTS),
     ("take from batches", batches::TAKE),

@@ -111,10 +111,10 @@ const RESHAPE: &str = "UPDATE indelible_workflows SET shape = ?3 WHERE app = ?1 
 
 /// Served by `indelible_runs_by_status` and the primary key of the journal.
 const RECORDED: &str = "
-    SELECT line.key, count(DISTINCT run.id) AS runs, min(run.id) AS example
-    FROM indelible_runs run JOIN indelible_journal line ON line.run_id = run.id
+    SELECT written.key, count(DISTINCT run.id) AS runs, min(run.id) AS example
+    FROM indelible_runs run JOIN indelible_journal written ON written.run_id = run.id
     WHERE run.app = ?1 AND run.status IN (SELECT value FROM json_each(?2)) AND run.workflow = ?3
-    GROUP BY line.key";
+    GROUP BY written.key";
 
 /// What living workers drive: there is one row a process. Then all unfinished runs, by
 /// `indelible_runs_by_status`: for an operator who asks.

@@ -172,8 +172,8 @@ CREATE TABLE indelible.runs (
     gated       boolean     NOT NULL DEFAULT false,
     -- Who holds it; only they write this row and its journal.
     worker      uuid,
-    -- How many workers in a row were taken over from while they drove it, with no new line in its
-    -- journal since the first of them, and the last line then.
+    -- How many workers in a row were taken over from while they drove it, with no new row in its
+    -- journal since the first of them, and the last row then.
     take_overs  integer     NOT NULL DEFAULT 0,
     last_seq    integer,
     -- How many runs were suspected together when the last of them went down, and the steps whose futures
@@ -311,7 +311,7 @@ CREATE TABLE indelible.journal (
     child      uuid,
     outcome    json,
     error      json,
-    -- Of a carried loop the place of its first line, where this is a later one.
+    -- Of a carried loop the place of its first row, where this is a later one.
     first_seq  integer,
     -- When what it tells of began, as far as the worker knew.
     started_at timestamptz,

@@ -165,8 +165,8 @@ CREATE TABLE indelible_runs (
     gated       INTEGER NOT NULL DEFAULT 0,
     -- Who holds it; only they write this row and its journal.
     worker      TEXT,
-    -- How many workers in a row were taken over from while they drove it, with no new line in its
-    -- journal since the first of them, and the last line then.
+    -- How many workers in a row were taken over from while they drove it, with no new row in its
+    -- journal since the first of them, and the last row then.
     take_overs  INTEGER NOT NULL DEFAULT 0,
     last_seq    INTEGER,
     -- How many runs were suspected together when the last of them went down, and the steps whose futures
@@ -303,7 +303,7 @@ CREATE TABLE indelible_journal (
     child      TEXT,
     outcome    TEXT,
     error      TEXT,
-    -- Of a carried loop the place of its first line, where this is a later one.
+    -- Of a carried loop the place of its first row, where this is a later one.
     first_seq  INTEGER,
     -- When what it tells of began, as far as the worker knew.
     started_at INTEGER,
