@@ -4,6 +4,10 @@ use indelible::prelude::*;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use std::time::Duration;
 
+use crate::controls::{
+    Load, alone, latest, lots, newest, once, paced, ranked, rated, settled, whole,
+};
+
 /// How long the workers' steps may go on when they are asked to stop.
 pub const GRACE: Duration = Duration::from_secs(60);
 
@@ -48,6 +52,13 @@ impl Ground {
         if open.fetch_optional(&self.0).await?.is_none() {
             std::process::abort();
         }
+        Ok(())
+    }
+
+    /// Works on a load for a moment.
+    pub(crate) async fn stay(&self, load: u32) -> sqlx::Result<()> {
+        self.trace(Uuid::nil(), &format!("load {load}")).await?;
+        tokio::time::sleep(Duration::from_millis(10)).await;
         Ok(())
     }
 
@@ -238,6 +249,9 @@ pub async fn report(
 
 indelible::app! {
     pub Fleet = "fleet";
-    events: [Errand, Crossing],
-    workflows: [errand, pitfall, retreat, laps, tumble, report, cross, pay_toll],
+    events: [Errand, Crossing, Load],
+    workflows: [
+        errand, pitfall, retreat, laps, tumble, report, cross, pay_toll,
+        whole, ranked, paced, rated, once, alone, newest, latest, settled, lots,
+    ],
 }

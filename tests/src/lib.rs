@@ -1,6 +1,7 @@
 //! What the end-to-end tests share.
 
 pub mod cluster;
+pub mod controls;
 pub mod crowd;
 pub mod databases;
 pub mod dump;
