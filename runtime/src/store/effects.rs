@@ -7,7 +7,7 @@ use crate::workflow::StepKind;
 
 #[derive(Default)]
 pub(super) struct Effects<'a> {
-    pub(super) dropped: Vec<DroppedLines>,
+    pub(super) dropped: Vec<DroppedRows>,
     pub(super) waits: Vec<NewWait<'a>>,
     /// Waits that are over, by run and key.
     pub(super) waited: Vec<(RunId, &'a str)>,
@@ -29,7 +29,7 @@ pub(super) struct Effects<'a> {
 
 /// Rows that a carried loop no longer needs: from one place of a run's journal to before another,
 /// but for outcomes that may have to be undone.
-pub(super) struct DroppedLines {
+pub(super) struct DroppedRows {
     pub(super) run: RunId,
     pub(super) from: u32,
     pub(super) before: u32,
@@ -125,7 +125,7 @@ impl<'a> Effects<'a> {
                     }
                 }
                 Change::Carry { replaces: Some(from), .. } => {
-                    self.dropped.push(DroppedLines { run, from: *from, before: seq });
+                    self.dropped.push(DroppedRows { run, from: *from, before: seq });
                 }
                 Change::Abandon { cancelled: Some(child) } => {
                     self.cancel(run, *child, "no longer waits for it");

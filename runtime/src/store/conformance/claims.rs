@@ -96,7 +96,7 @@ pub(super) async fn a_run_that_was_given_back_is_claimed_before_newer_ones(world
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([old, new[1], new[2]]));
 }
 
-pub(super) async fn a_line_that_cannot_be_read_concerns_its_run_alone(world: World) {
+pub(super) async fn a_row_that_cannot_be_read_concerns_its_run_alone(world: World) {
     let runs = world.start(2).await;
     let worker = world.worker(HOUR).await;
     world.claim(worker, 2).await;

@@ -32,6 +32,7 @@ pub(crate) use self::clock::StoppedClock;
 pub(in crate::store) use self::clock::stopped_at;
 pub(crate) use self::database::TestDatabase;
 pub(in crate::store) use self::database::{POOLER, SESSION_POOLER};
+pub(in crate::store) use self::gates::{LIMIT, declare, ended, gate, open, slots, start_all};
 pub(in crate::store) use self::world::{
     APP, HOUR, ORDER, PAID, PLACED, World, claim, commit, counted, done, done_with, ids, json,
     on_pooled, on_postgres, on_sqlite, only, program, route, step, uncancelled, wait, worker,
@@ -104,7 +105,7 @@ behaviours! {
         claims_are_disjoint_between_two_workers,
         other_apps_and_unknown_workflows_are_left_alone,
         a_run_comes_with_its_trigger_and_journal,
-        a_line_that_cannot_be_read_concerns_its_run_alone,
+        a_row_that_cannot_be_read_concerns_its_run_alone,
         a_message_that_cannot_be_read_concerns_its_run_alone,
         a_resent_start_starts_once,
         a_run_that_was_given_back_is_claimed_before_newer_ones,

@@ -15,8 +15,9 @@ use crate::store::{Claim, Claimed, ClaimedRun, RunStatus, StoreError};
 ///
 /// `lease` holds the worker's row until the commit, so that nobody takes over in between. A run that
 /// a message made ready may still have its timer; one that fires at this moment removes itself, and
-/// is not waited for. A pinned workflow's runs are looked at for their shape. Served by `ready_by_rank`, from the floor `$4` on, `inbox_untaken` and the
-/// primary keys of the other tables.
+/// is not waited for. A pinned workflow's runs are looked at for their shape. Whatever the queue says, a
+/// run that is driven or over is left alone. Served by `ready_by_rank`, from the floor `$4` on, `inbox_untaken`
+/// and the primary keys of the other tables.
 pub(super) const CLAIM: &str = "
     WITH lease AS MATERIALIZED (
         SELECT id FROM indelible.workers WHERE id = $1 FOR KEY SHARE
@@ -50,7 +51,8 @@ pub(super) const CLAIM: &str = "
         UPDATE indelible.runs run SET
             worker = clock.worker, status = $6, started_at = coalesce(run.started_at, clock.at),
             shape = taken.shape
-        FROM clock, taken WHERE run.id = taken.run_id
+        FROM clock, taken
+        WHERE run.id = taken.run_id AND run.worker IS NULL AND run.ended_at IS NULL
         RETURNING run.id, run.workflow, run.input, run.seed, run.rank, run.take_overs, run.retries,
                   run.suspects, run.suspected, run.last_seq, run.generation, run.started_at,
                   -- What a later generation begins with is not what its trigger said.

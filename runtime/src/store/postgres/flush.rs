@@ -12,7 +12,7 @@ use super::{children, inbox, restart, waits};
 use crate::id::WorkerId;
 use crate::journal::{RunCommit, RunId};
 use crate::store::columns::UNDOABLE;
-use crate::store::effects::{Attribute, DroppedLines, Effects};
+use crate::store::effects::{Attribute, DroppedRows, Effects};
 use crate::store::hints::{Stirred, Work};
 use crate::store::read::Columns as _;
 use crate::store::{Flushed, RunStatus, StoreError};
@@ -322,7 +322,7 @@ pub(super) async fn send<'b>(
     let mut told: Vec<Uuid> = row.try_get("told")?;
 
     let effects = Effects::of(batch.iter().filter(|commit| !evicted.contains(&commit.run)));
-    drop_lines(connection, &effects.dropped).await?;
+    drop_rows(connection, &effects.dropped).await?;
     children::start(connection, app, &effects.children, at, since).await?;
     waits::begin(connection, &effects.waits, since).await?;
     waits::end(connection, &effects.waited).await?;
@@ -366,7 +366,7 @@ async fn announce(connection: &mut Link, beginning: &[(RunId, &str)]) -> Result<
     Ok(())
 }
 
-async fn drop_lines(connection: &mut Link, dropped: &[DroppedLines]) -> Result<(), StoreError> {
+async fn drop_rows(connection: &mut Link, dropped: &[DroppedRows]) -> Result<(), StoreError> {
     if dropped.is_empty() {
         return Ok(());
     }

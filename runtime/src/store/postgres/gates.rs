@@ -68,7 +68,8 @@ pub(super) const LOOK: &str = "
          FROM indelible.counters WHERE app = $1 AND due_at IS NOT NULL)";
 
 /// Runs that ask wait at the first gate that they have not passed; those that have none left can be
-/// claimed. Gives the gates. Served by `ready_by_rank` and the primary keys of slots and runs.
+/// claimed. One that is cancelled at this moment has no gate any more, and asks again. Gives the gates.
+/// Served by `ready_by_rank` and the primary keys of slots and runs.
 pub(super) const ASK: &str = "
     WITH asking AS MATERIALIZED (
         SELECT run_id, rank FROM indelible.ready
@@ -87,9 +88,10 @@ pub(super) const ASK: &str = "
     queued AS (
         UPDATE indelible.slots slot SET state = 'waits', rank = first.rank, since = now()
         FROM first WHERE slot.run_id = first.run_id AND slot.gate = first.gate
+        RETURNING slot.run_id
     ),
     unasked AS (
-        DELETE FROM indelible.ready USING first WHERE ready.run_id = first.run_id
+        DELETE FROM indelible.ready USING queued WHERE ready.run_id = queued.run_id
     ),
     through AS (
         UPDATE indelible.ready SET suspects = run.suspects
@@ -155,7 +157,8 @@ pub(super) const WAITERS: &str = "
     JOIN indelible.slots stand
         ON stand.run_id = first.run_id AND stand.state IN ('waits', 'rests')";
 
-/// Runs that have passed hold their slots, and can be claimed. Served by the primary keys.
+/// Runs that have passed hold their slots, and can be claimed. One that was cancelled meanwhile has no gate any
+/// more, and asks. Served by the primary keys.
 pub(super) const PASS: &str = concat!(
     "
     WITH passed AS MATERIALIZED (
@@ -167,13 +170,18 @@ pub(super) const PASS: &str = concat!(
         UPDATE indelible.slots slot SET state = 'holds', since = now()
         FROM passed
         WHERE slot.run_id = passed.id AND slot.hold <> 'pass' AND slot.state IN ('waits', 'rests')
+        RETURNING slot.run_id
     ),
     gone AS (
         DELETE FROM indelible.slots slot USING passed
         WHERE slot.run_id = passed.id AND slot.hold = 'pass'
+        RETURNING slot.run_id
     ),
     ",
-    released!("passed", "ON CONFLICT (run_id) DO NOTHING"),
+    released!(
+        "passed WHERE id IN (SELECT run_id FROM held UNION ALL SELECT run_id FROM gone)",
+        "ON CONFLICT (run_id) DO NOTHING"
+    ),
     "
     SELECT count(*) FROM released"
 );

@@ -62,7 +62,9 @@ pub(super) const MESSAGES: &str = "
 /// that another transaction writes is left to it: that one makes the run ready, or looks itself.
 /// A run's timer stays until it fires or the run is claimed, and a held one may be ready already, to
 /// be tried by another program. Of those that have gates, one that is to be cancelled and has not begun
-/// has none any more: it does not wait, and what it may hold already is free. One that has begun is the next
+/// no longer waits for any: it asks once more and is let through. A slot that it holds already it keeps
+/// until it ends, as a worker may be claiming it at this moment. The gates that it leaves are looked at again: an
+/// opener may be about to let it through in the place of another. One that has begun is the next
 /// to pass, as what it undoes is subject to its limits. Gives the apps of those that were told something, and
 /// the app of each that is ready now.
 ///
@@ -83,18 +85,18 @@ pub(super) const ROUSE: &str = concat!(
     ),
     queued AS (
         UPDATE indelible.runs run SET
-            status = $4, held = NULL, gated = run.gated AND run.started_at IS NOT NULL
+            status = $4, held = NULL
         FROM resting WHERE run.id = resting.id
-        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects, run.gated
+        RETURNING run.id, run.app, run.workflow, run.rank, run.suspects, run.gated, run.started_at
     ),
     stepped_out AS (
         DELETE FROM indelible.slots slot USING queued
-        WHERE slot.run_id = queued.id AND NOT queued.gated
-        RETURNING slot.app, slot.gate, slot.state
+        WHERE slot.run_id = queued.id AND queued.started_at IS NULL
+          AND slot.state IN ('waits', 'rests')
+        RETURNING slot.app, slot.gate
     ),
     opening AS (
-        INSERT INTO indelible.openings (app, gate)
-        SELECT app, gate FROM stepped_out WHERE state = 'holds'
+        INSERT INTO indelible.openings (app, gate) SELECT app, gate FROM stepped_out
     ),
     in_front AS (
         UPDATE indelible.slots slot SET rank = $7
@@ -270,6 +272,7 @@ pub(super) async fn sweep(connection: &mut Link, broom: &Broom) -> Result<Roused
     if !over.is_empty() {
         sqlx::query(EMPTY).bind(over).execute(&mut *connection).await?;
     }
-    let resting = of(|status| matches!(status, RunStatus::Waiting | RunStatus::Held));
+    use RunStatus::{Held, Queued, Waiting};
+    let resting = of(|status| matches!(status, Waiting | Held | Queued));
     rouse(connection, &[], &resting).await
 }

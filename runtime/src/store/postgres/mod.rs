@@ -17,6 +17,8 @@ mod commits;
 mod connect;
 mod database;
 mod flush;
+#[cfg(test)]
+mod gate_races;
 mod gates;
 mod hints;
 mod history;

@@ -28,13 +28,13 @@ async fn connection(world: &World) -> PgConnection {
 const NONE: &[Uuid] = &[];
 
 /// A transaction of another process.
-async fn transaction_beside(world: &World) -> Link {
+pub(super) async fn transaction_beside(world: &World) -> Link {
     let pool = PgPool::connect(&world.database.url()).await.expect("the server answers");
     Link::Transaction(pool.begin().await.expect("it begins"), Reach::Session)
 }
 
 /// Until some statement waits for a lock of another.
-async fn until_one_waits(world: &World) {
+pub(super) async fn until_one_waits(world: &World) {
     const WAITING: &str = "
         SELECT EXISTS (
             SELECT 1 FROM pg_stat_activity

@@ -46,7 +46,7 @@ const HOLD: &str = "
             SELECT value ->> 'shape' FROM json_each(?5)
             WHERE value ->> 'workflow' = indelible_runs.workflow
         )
-    WHERE id IN (SELECT value FROM json_each(?1))
+    WHERE id IN (SELECT value FROM json_each(?1)) AND worker IS NULL AND ended_at IS NULL
     RETURNING id AS run_id, workflow, CASE WHEN generation = 0 THEN event_id END AS event_id,
               coalesce(began_at, accepted_at) AS accepted_at, input, seed, generation,
               started_at AS begun_at, rank, take_overs, suspects, suspected, last_seq, retries";

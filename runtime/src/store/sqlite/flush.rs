@@ -12,7 +12,7 @@ use super::{gates, inbox, restart, runs, waits, workers};
 use crate::id::WorkerId;
 use crate::journal::{Change, RunCommit, RunId, Then};
 use crate::store::columns::{EntryColumns, LeaveColumns, UNDOABLE};
-use crate::store::effects::{Attribute, DroppedLines, Effects};
+use crate::store::effects::{Attribute, DroppedRows, Effects};
 use crate::store::hints::{Stirred, Work};
 use crate::store::read::Columns as _;
 use crate::store::{Flushed, RunStatus, StoreError};
@@ -313,8 +313,8 @@ struct DroppedRow {
 }
 
 impl DroppedRow {
-    fn of(dropped: &DroppedLines) -> Self {
-        let DroppedLines { run, from, before } = *dropped;
+    fn of(dropped: &DroppedRows) -> Self {
+        let DroppedRows { run, from, before } = *dropped;
         Self { run, from, before }
     }
 }

@@ -47,11 +47,10 @@ const RANK: &str = "
 
 /// A run that has no gates any more stands at none. Served by the primary keys.
 const STEP_OUT: &str = "
-    DELETE FROM indelible_slots WHERE run_id IN (
+    DELETE FROM indelible_slots WHERE state IN ('waits', 'rests') AND run_id IN (
         SELECT run.id FROM json_each(?1) roused
-        CROSS JOIN indelible_runs run ON run.id = roused.value WHERE NOT run.gated
-    )
-    RETURNING app, gate, state = 'holds'";
+        CROSS JOIN indelible_runs run ON run.id = roused.value WHERE run.started_at IS NULL
+    )";
 
 /// A run that waits and is to be cancelled is the next to pass. Served by the primary keys.
 const IN_FRONT: &str = "
@@ -145,14 +144,7 @@ pub(super) async fn leave(
         sqlx::query(INHERIT).bind(&ended).execute(&mut *tx).await?;
         left.extend(sqlx::query_as(LEAVE).bind(&ended).fetch_all(&mut *tx).await?);
     }
-    free(tx, left).await
-}
-
-/// Somebody may pass the gates that were left, where the run held its slot. Gives whether that is so anywhere.
-async fn free(
-    tx: &mut SqliteConnection,
-    left: Vec<(String, String, bool)>,
-) -> Result<Stirred, StoreError> {
+    // Where the run held a slot, somebody may pass now.
     let held = left.into_iter().filter(|(_, _, held)| *held);
     let freed: Vec<(String, String)> = held.map(|(app, gate, _)| (app, gate)).collect();
     if freed.is_empty() {
@@ -162,21 +154,20 @@ async fn free(
     Ok(Stirred::here(Work::GATES))
 }
 
-/// Of the runs that have gates, one that is to be cancelled and has not begun has none any more: it does not
-/// wait, and what it may hold already is free. One that has begun is the next to pass, as what it undoes is
-/// subject to its limits.
+/// Of the runs that have gates, one that is to be cancelled and has not begun no longer waits for any: it asks
+/// once more and is let through. A slot that it holds already it keeps until it ends. One that has begun is the
+/// next to pass, as what it undoes is subject to its limits.
 pub(super) async fn step_out(
     tx: &mut SqliteConnection,
     roused: &[String],
     told: &[String],
-) -> Result<Stirred, StoreError> {
+) -> Result<(), StoreError> {
     if !told.is_empty() {
         let in_front = sqlx::query(IN_FRONT).bind(batch(told)).bind(i64::MIN).bind(CANCEL);
         in_front.execute(&mut *tx).await?;
     }
-    if roused.is_empty() {
-        return Ok(Stirred::nothing());
+    if !roused.is_empty() {
+        sqlx::query(STEP_OUT).bind(batch(roused)).execute(tx).await?;
     }
-    let left = sqlx::query_as(STEP_OUT).bind(batch(roused)).fetch_all(&mut *tx).await?;
-    free(tx, left).await
+    Ok(())
 }

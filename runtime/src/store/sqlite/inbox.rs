@@ -100,8 +100,7 @@ const CLAIMED: &str = "
 /// run's timer stays until it fires or the run is claimed. Served by the primary key of runs and
 /// `indelible_inbox_untaken`.
 pub(super) const ROUSE: &str = "
-    UPDATE indelible_runs SET
-        status = ?4, held = NULL, gated = gated AND started_at IS NOT NULL
+    UPDATE indelible_runs SET status = ?4, held = NULL
     WHERE id IN (SELECT value FROM json_each(?1))
       AND (status IN (?2, ?3) OR (status = ?4 AND gated AND started_at IS NULL)) AND EXISTS (
         SELECT 1 FROM indelible_inbox m
@@ -200,9 +199,9 @@ pub(super) async fn rouse(
         .fetch_all(&mut *tx)
         .await?;
     runs::ready(tx, &roused).await?;
-    let freed = gates::step_out(tx, &roused, told).await?;
+    gates::step_out(tx, &roused, told).await?;
     let roused = Stirred::here(Work::READY).if_any(roused.len() as u64);
-    Ok(roused.and(freed).and(Stirred::here(Work::MESSAGES).if_any(told.len() as u64)))
+    Ok(roused.and(Stirred::here(Work::MESSAGES).if_any(told.len() as u64)))
 }
 
 pub(super) async fn messages(
