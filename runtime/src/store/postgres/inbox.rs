@@ -63,7 +63,9 @@ pub(super) const MESSAGES: &str = "
 /// A run's timer stays until it fires or the run is claimed, and a held one may be ready already, to
 /// be tried by another program. Of those that have gates, one that is to be cancelled and has not begun
 /// has none any more: it does not wait, and what it may hold already is free. One that has begun is the next
-/// to pass, as what it undoes is subject to its limits. Gives the apps of those that were told something, and
+/// to pass, as what it undoes is subject to its limits. One that is ready already is written all the same: so
+/// an opener that is sending it to its gate at this moment comes before or after, and never takes it from
+/// those that are ready while its slots go. Gives the apps of those that were told something, and
 /// the app of each that is ready now.
 ///
 /// Served by the primary keys of runs and slots, and `inbox_untaken`.
@@ -106,7 +108,7 @@ pub(super) const ROUSE: &str = concat!(
         )
     ),
     ",
-    released!("queued", "ON CONFLICT (run_id) DO NOTHING"),
+    released!("queued", "ON CONFLICT (run_id) DO UPDATE SET suspects = excluded.suspects"),
     "
     SELECT DISTINCT run.app, FALSE AS queued
     FROM unnest($1::uuid[]) AS told (run_id) JOIN indelible.runs run ON run.id = told.run_id

@@ -7,7 +7,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::database::{Link, Reach};
-use super::{flush, leases, operators, pool, transaction};
+use super::{flush, gates, inbox, leases, operators, pool, transaction};
+use crate::flow::NewRun;
 use crate::journal::{Change, End, Entry, ErrorKind, ErrorRecord, RunCommit, RunId, Then};
 use crate::step::Rollback;
 use crate::store::conformance::{
@@ -16,6 +17,7 @@ use crate::store::conformance::{
 };
 use crate::store::{Concluded, Fork, Refusal, RunStatus, StoreError};
 use crate::transaction::Connection;
+use crate::workflow::{Gate, Hold};
 
 /// Nothing that must not wait takes this long; what waits in vain, waits longer.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -591,6 +593,62 @@ async fn statements_that_others_have_prepared_are_not_stumbled_over() {
             drop(tx);
             other.close().await;
         }
+    })
+    .await;
+}
+
+/// A run that has a gate, and has not asked there yet.
+async fn gated(world: &World) -> RunId {
+    let (limit, key) = ("on-order/concurrency".to_owned(), "1".to_owned());
+    let gates = vec![Gate { limit, key, rule: "event.user", hold: Hold::Active }];
+    let run = NewRun { gates, ..NewRun::new(ORDER, None, json("{}")) };
+    let id = run.id;
+    world.store.start_runs(APP, &[run]).await.expect("it starts");
+    id
+}
+
+#[tokio::test]
+async fn a_run_that_is_sent_to_its_gate_during_its_cancellation_is_claimed() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let run = gated(&world).await;
+        let told = format!(
+            "INSERT INTO indelible.inbox (run_id, id, kind, at, reason)
+             VALUES ('{run}', gen_random_uuid(), 'cancel', now(), 'enough')"
+        );
+        world.database.execute(&told).await;
+        let mut tx = transaction_beside(&world).await;
+        let _ = inbox::rouse(&mut tx, &[run.as_uuid()], &[]).await.expect("it answers");
+
+        let opened = timeout(AT_ONCE, world.store.open_gates(APP)).await.expect("it passes by");
+        opened.expect("the store answers");
+        tx.commit().await.expect("it is roused");
+        let claimed = world.claim(worker, 1).await;
+        assert_eq!(ids(&claimed), [run]);
+        assert_eq!(claimed[0].inbox.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_cancelled_while_it_is_sent_to_its_gate_is_claimed() {
+    on_postgres(|world: World| async move {
+        let worker = world.worker(HOUR).await;
+        let run = gated(&world).await;
+        let mut tx = transaction_beside(&world).await;
+        let ask = sqlx::query(gates::ASK).bind(APP).bind(10_i64);
+        assert_eq!(ask.fetch_all(&mut tx).await.expect("it answers").len(), 1);
+
+        let cancelled = tokio::spawn({
+            let world = world.clone();
+            async move { world.store.cancel_run(run, "enough").await }
+        });
+        until_one_waits(&world).await;
+        tx.commit().await.expect("it waits at its gate");
+        cancelled.await.expect("it does not panic").expect("it is there");
+        let claimed = world.claim(worker, 1).await;
+        assert_eq!(ids(&claimed), [run]);
+        assert_eq!(claimed[0].inbox.len(), 1);
     })
     .await;
 }
