@@ -199,6 +199,9 @@ impl<A: App> RuntimeBuilder<A> {
 
     /// Opens the database but drives no runs: for programs that only send events and ask about runs.
     ///
+    /// It does not register the app. An event that is sent before the app's first runtime has
+    /// [started](Self::start) is accepted, but starts no runs, then or later.
+    ///
     /// # Errors
     ///
     /// When the database cannot be opened.

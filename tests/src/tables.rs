@@ -66,7 +66,17 @@ impl Tables {
 
 const RUNTIME: [&str; 8] =
     ["runs", "journal", "workers", "blocked", "skipped", "slots", "openings", "ready"];
-const APPLICATION: [&str; 5] = ["tickets", "users", "outbox", "audit", "executions"];
+const APPLICATION: [&str; 9] = [
+    "tickets",
+    "users",
+    "outbox",
+    "audit",
+    "executions",
+    "account_log",
+    "resets",
+    "notifications",
+    "chat",
+];
 
 /// Puts a prefix before the names of tables.
 fn tables(question: &str, tables: &[&str], prefix: &str) -> String {

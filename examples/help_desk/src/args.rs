@@ -12,6 +12,7 @@ Environment:
   HELP_DESK_AI_KEY     let a language model read the tickets
   HELP_DESK_AI_URL     where it is (https://api.openai.com/v1)
   HELP_DESK_AI_MODEL   which one (gpt-4o-mini)
+  HELP_DESK_CHAT_URL   post the messages of the desk to this webhook
   RUST_LOG             what to log (warn)";
 
 /// A help desk that triages tickets and greets new users, and that may be killed at any moment:
@@ -34,6 +35,10 @@ pub(crate) struct Args {
     /// How many runs to drive at once
     #[arg(long, value_name = "RUNS", default_value_t = 500)]
     pub(crate) concurrency: usize,
+
+    /// How long the token of a password reset can be used; a real desk would say an hour
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1000)]
+    pub(crate) token_lifetime: u64,
 
     /// Abort the process in a step, between its effect and its checkpoint, the Nth time it executes
     #[arg(long, value_name = "STEP[:N]")]

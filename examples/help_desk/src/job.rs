@@ -1,6 +1,7 @@
 //! The job from its start to its end: every event is fed, then every run is waited for. The
 //! database may go away at any time; both wait until it is back.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io::BufRead;
 use std::mem;
@@ -13,9 +14,15 @@ use tokio::time::sleep;
 
 use crate::analysis::Priority;
 use crate::desk::Desk;
+use crate::events::{
+    CommentPosted, PasswordChanged, PasswordResetRequested, TicketCreated, UserSignedUp,
+};
 use crate::feed::{Feed, Line, Rejection};
 use crate::progress::{Progress, Tally};
-use crate::workflows::{Assignment, on_ticket_created, on_urgent_ticket};
+use crate::workflows::{
+    Assignment, on_comment_posted, on_password_changed, on_password_reset_requested,
+    on_ticket_created, on_urgent_ticket, on_user_signup,
+};
 
 /// How many events are handed over at a time.
 const BATCH: usize = 500;
@@ -23,28 +30,50 @@ const BATCH: usize = 500;
 /// How often the runs are counted.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Sends what the lines say, but for those that were fed before, and gives those that say nothing.
+/// What starts when an event is fed.
+const STARTS: [(&str, &str); 5] = [
+    (TicketCreated::NAME, on_ticket_created::ID),
+    (UserSignedUp::NAME, on_user_signup::ID),
+    (CommentPosted::NAME, on_comment_posted::ID),
+    (PasswordChanged::NAME, on_password_changed::ID),
+    (PasswordResetRequested::NAME, on_password_reset_requested::ID),
+];
+
+/// What was fed, now or before.
+#[derive(Default)]
+pub(crate) struct Fed {
+    /// How many events of each name.
+    events: HashMap<&'static str, u64>,
+    /// The lines that are no events.
+    pub(crate) rejected: Vec<Rejection>,
+}
+
+/// Sends what the lines say, but for those that were fed before.
 pub(crate) async fn feed(
     desk: &Desk,
     runtime: &Runtime,
     file: String,
     lines: Box<dyn BufRead + Send>,
-) -> Result<Vec<Rejection>, Failure> {
-    let fed = desk.fed().await?;
-    let mut rejected = Vec::new();
+) -> Result<Fed, Failure> {
+    let before = desk.fed().await?;
+    let mut fed = Fed::default();
     let mut batch = Vec::new();
     for line in Feed::new(file, lines, runtime.catalog(), runtime.event_limit()) {
         match line? {
-            Line::Event { key, .. } if fed.contains(&key) => {}
-            Line::Event { event, key } => batch.push((event, key)),
-            Line::Rejected(rejection) => rejected.push(rejection),
+            Line::Event { event, key } => {
+                *fed.events.entry(event.name()).or_default() += 1;
+                if !before.contains(&key) {
+                    batch.push((event, key));
+                }
+            }
+            Line::Rejected(rejection) => fed.rejected.push(rejection),
         }
         if batch.len() == BATCH {
             send(desk, runtime, mem::take(&mut batch)).await?;
         }
     }
     send(desk, runtime, batch).await?;
-    Ok(rejected)
+    Ok(fed)
 }
 
 /// Sends a batch. One that was accepted without our hearing of it may be sent again, by its keys.
@@ -60,12 +89,20 @@ async fn send(
 }
 
 /// Waits until every run is over, or held.
-pub(crate) async fn wait(runtime: &Runtime, mut progress: Progress) -> Result<(), Error> {
+pub(crate) async fn wait(
+    runtime: &Runtime,
+    fed: &Fed,
+    mut progress: Progress,
+) -> Result<(), Error> {
     loop {
         // One count for both questions: an alarm that begins between two would be in neither.
         let counts = patiently(|| runtime.counts()).await?;
         let tally = Tally::of(&counts);
-        if tally.waiting == 0 && alarms(&counts) >= patiently(|| urgent_tickets(runtime)).await? {
+        if tally.waiting == 0
+            && have_begun(&counts, fed)
+            && runs_of(&counts, on_urgent_ticket::ID)
+                >= patiently(|| urgent_tickets(runtime)).await?
+        {
             progress.finish(tally);
             return Ok(());
         }
@@ -74,14 +111,21 @@ pub(crate) async fn wait(runtime: &Runtime, mut progress: Progress) -> Result<()
     }
 }
 
-/// How many alarms have begun. That is a moment after their ticket's run has sent its event and
-/// ended, for an event is routed once it is accepted.
-fn alarms(counts: &[RunCount]) -> u64 {
-    let alarms = counts.iter().filter(|count| count.workflow == on_urgent_ticket::ID);
-    alarms.map(|count| count.runs).sum()
+/// Whether every event that was fed has started its run. That is a moment after it was accepted, for
+/// an event is routed then.
+fn have_begun(counts: &[RunCount], fed: &Fed) -> bool {
+    let begun = |(event, workflow): &(&str, &str)| {
+        runs_of(counts, workflow) >= fed.events.get(event).copied().unwrap_or(0)
+    };
+    STARTS.iter().all(begun)
 }
 
-/// How many tickets were found to be urgent, by runs that are over.
+fn runs_of(counts: &[RunCount], workflow: &str) -> u64 {
+    counts.iter().filter(|count| count.workflow == workflow).map(|count| count.runs).sum()
+}
+
+/// How many tickets were found to be urgent, by runs that are over. Each sends an event, which starts
+/// an alarm.
 async fn urgent_tickets(runtime: &Runtime) -> Result<u64, Error> {
     let mut query = RunQuery {
         workflow: Some(on_ticket_created::ID.to_owned()),

@@ -1,8 +1,10 @@
-//! A help desk: tickets are triaged and handed to whoever knows most about them, new users are
-//! greeted, and all of it goes on where it was when the process is killed and started again.
+//! A help desk: tickets are triaged and handed to whoever knows most about them, people hear of
+//! comments, new users are greeted, passwords are reset, and all of it goes on where it was when the
+//! process is killed and started again.
 
 mod analysis;
 mod args;
+mod chat;
 mod desk;
 mod events;
 mod feed;
@@ -10,6 +12,8 @@ mod job;
 mod mail;
 mod progress;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod workflows;
 
 use std::env;
@@ -27,16 +31,32 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::args::Args;
+use self::chat::Chat;
 use self::desk::{Database, Desk};
-use self::events::{TicketCreated, UrgentTicketCreated, UserSignedUp};
+use self::events::{
+    AdminDigestReady, CommentPosted, PasswordChanged, PasswordResetRequested, PasswordResetUsed,
+    TicketCreated, UrgentTicketCreated, UserSignedUp,
+};
 use self::progress::Progress;
 use self::summary::Summary;
-use self::workflows::{on_ticket_created, on_urgent_ticket, on_user_signup};
+use self::workflows::{
+    admin_digest, batch_digest, mail_admin_digest, on_comment_posted, on_password_changed,
+    on_password_reset_requested, on_ticket_created, on_urgent_ticket, on_user_signup,
+    post_admin_digest, report_failure,
+};
 
 indelible::app! {
     pub(crate) HelpDesk = "help-desk";
-    events: [TicketCreated, UserSignedUp, UrgentTicketCreated],
-    workflows: [on_ticket_created, on_user_signup, on_urgent_ticket],
+    events: [
+        TicketCreated, UserSignedUp, UrgentTicketCreated, CommentPosted, PasswordChanged,
+        PasswordResetRequested, PasswordResetUsed, AdminDigestReady,
+    ],
+    workflows: [
+        on_ticket_created, on_user_signup, on_urgent_ticket, on_comment_posted,
+        on_password_changed, on_password_reset_requested, admin_digest, mail_admin_digest,
+        post_admin_digest, batch_digest, report_failure,
+    ],
+    on_failure: report_failure,
 }
 
 /// The events that come with the program, and what they are called in reports.
@@ -89,7 +109,9 @@ async fn run(args: Args, progress: Progress) -> Result<ExitCode, Failure> {
     Runtime::builder(HelpDesk).database(&args.database_url).connect().await?;
     let database = Database::lazy(&args.database_url)?;
     let mailer = mail::from_env(database.clone())?;
-    let desk = Desk::new(database, analysis::from_env(), mailer, args.crash_at);
+    let chat = Chat::from_env(database.clone());
+    let desk = Desk::new(database, analysis::from_env(), mailer, chat, args.crash_at)
+        .tokens_live(Duration::from_millis(args.token_lifetime));
     desk.prepare().await?;
 
     // A short lease: whoever starts a killed help desk again does not want to wait long for it.
@@ -101,9 +123,9 @@ async fn run(args: Args, progress: Progress) -> Result<ExitCode, Failure> {
         .start()
         .await?;
     let job = async {
-        let rejected = job::feed(&desk, &runtime, file, lines).await?;
-        job::wait(&runtime, progress).await?;
-        Summary::gather(&desk, &runtime, rejected).await
+        let fed = job::feed(&desk, &runtime, file, lines).await?;
+        job::wait(&runtime, &fed, progress).await?;
+        Summary::gather(&desk, &runtime, fed.rejected).await
     };
     let code = tokio::select! {
         summary = job => {

@@ -5,13 +5,15 @@ use indelible::{RunCount, RunStatus};
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::workflows::DIGESTS;
+
 /// How far the runs are: a bar on a terminal, else a line now and then.
 pub(crate) struct Progress {
     bar: ProgressBar,
     said: Option<(Instant, Tally)>,
 }
 
-/// How many runs stand where.
+/// How many runs of the job stand where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Tally {
     pub(crate) done: u64,
@@ -25,7 +27,7 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn of(counts: &[RunCount]) -> Self {
         let mut tally = Self::default();
-        for count in counts {
+        for count in counts.iter().filter(|count| !DIGESTS.contains(&&*count.workflow)) {
             match count.status {
                 RunStatus::Completed => tally.done += count.runs,
                 RunStatus::Failed | RunStatus::Cancelled => tally.failed += count.runs,

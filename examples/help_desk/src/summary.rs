@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use indelible::prelude::*;
 use indelible::{Error, RunQuery, RunRecord, RunStatus, Runtime};
 
-use crate::desk::{Assigned, Desk, MailCount};
+use crate::desk::{Accounts, Assigned, Desk, MailCount};
 use crate::feed::Rejection;
 use crate::progress::Tally;
 
@@ -16,6 +16,7 @@ pub(crate) struct Summary {
     runs: Tally,
     assigned: Vec<Assigned>,
     mails: Vec<MailCount>,
+    accounts: Accounts,
     failures: Vec<Stopped>,
     rejected: Vec<Rejection>,
 }
@@ -24,7 +25,7 @@ pub(crate) struct Summary {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Stopped {
     workflow: String,
-    /// The ticket or the person that it was about.
+    /// The comment, ticket or person that it was about.
     about: String,
     step: String,
     reason: String,
@@ -45,6 +46,7 @@ impl Summary {
             runs,
             assigned: desk.assigned().await?,
             mails: desk.mails().await?,
+            accounts: desk.accounts().await?,
             failures,
             rejected,
         })
@@ -83,11 +85,12 @@ fn about(data: &str) -> String {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum About {
+        Comment { comment_id: Uuid },
         Ticket { ticket_id: Uuid },
         Person { email: String },
     }
     match serde_json::from_str(data) {
-        Ok(About::Ticket { ticket_id }) => ticket_id.to_string(),
+        Ok(About::Comment { comment_id: id } | About::Ticket { ticket_id: id }) => id.to_string(),
         Ok(About::Person { email }) => email,
         Err(_) => data.to_owned(),
     }
@@ -174,7 +177,19 @@ impl fmt::Display for Summary {
             write!(f, ", held: {held}")?;
         }
         let rejected = self.rejected.len();
-        writeln!(f, "; tickets triaged: {tickets}; mails sent: {mails}; lines rejected: {rejected}")
+        writeln!(
+            f,
+            "; tickets triaged: {tickets}; mails sent: {mails}; lines rejected: {rejected}"
+        )?;
+        let Accounts { passwords_changed, resets_used, resets_lapsed, messages } = self.accounts;
+        if self.accounts != Accounts::default() {
+            writeln!(
+                f,
+                "passwords changed: {passwords_changed}; resets used: {resets_used}, lapsed: \
+                 {resets_lapsed}; failures told in the chat: {messages}"
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -202,6 +217,12 @@ mod tests {
                 assigned(None, "low", 1),
             ],
             mails: vec![MailCount { kind: "assignment".to_owned(), mails: 4 }],
+            accounts: Accounts {
+                passwords_changed: 2,
+                resets_used: 1,
+                resets_lapsed: 0,
+                messages: 1,
+            },
             failures: vec![Stopped {
                 workflow: "on-user-signup".to_owned(),
                 about: about(r#"{"email": "zoe@example.com"}"#),
@@ -245,6 +266,7 @@ mod tests {
 │ events.jsonl:7 ┆ /name ┆ no event is named `x` │
 └────────────────┴───────┴───────────────────────┘
 runs completed: 6, failed: 1, held: 1; tickets triaged: 5; mails sent: 4; lines rejected: 1
+passwords changed: 2; resets used: 1, lapsed: 0; failures told in the chat: 1
 "
         );
     }
@@ -262,6 +284,7 @@ runs completed: 6, failed: 1, held: 1; tickets triaged: 5; mails sent: 4; lines 
             runs: Tally::default(),
             assigned: Vec::new(),
             mails: Vec::new(),
+            accounts: Accounts::default(),
             failures: Vec::new(),
             rejected: Vec::new(),
         };

@@ -10,7 +10,11 @@ use indelible::prelude::*;
 use indelible::workflow::StepKind;
 
 use super::database::{Database, on};
-use crate::workflows::{on_ticket_created, on_urgent_ticket, on_user_signup};
+use crate::workflows::{
+    admin_digest, batch_digest, mail_admin_digest, on_comment_posted, on_password_changed,
+    on_password_reset_requested, on_ticket_created, on_urgent_ticket, on_user_signup,
+    post_admin_digest, report_failure,
+};
 
 const BEGIN: &str = "
     insert into executions (id, step, subject) values ($1, $2, $3)
@@ -96,12 +100,29 @@ pub(crate) struct CrashPoint {
 impl CrashPoint {
     /// The steps that run code of ours, by the graphs of the workflows.
     fn steps() -> Vec<&'static str> {
-        [on_ticket_created::GRAPH, on_user_signup::GRAPH, on_urgent_ticket::GRAPH]
-            .iter()
-            .flat_map(|graph| graph.states())
-            .filter(|state| state.kind == StepKind::Run)
-            .map(|state| state.id)
-            .collect()
+        let graphs = [
+            on_ticket_created::GRAPH,
+            on_urgent_ticket::GRAPH,
+            on_user_signup::GRAPH,
+            on_comment_posted::GRAPH,
+            on_password_changed::GRAPH,
+            on_password_reset_requested::GRAPH,
+            admin_digest::GRAPH,
+            mail_admin_digest::GRAPH,
+            post_admin_digest::GRAPH,
+            batch_digest::GRAPH,
+            report_failure::GRAPH,
+        ];
+        let states = graphs.iter().flat_map(|graph| graph.states());
+        let ours = states.filter(|state| state.kind == StepKind::Run).map(|state| state.id);
+        // Two workflows fetch an account.
+        let mut steps = Vec::new();
+        for step in ours {
+            if !steps.contains(&step) {
+                steps.push(step);
+            }
+        }
+        steps
     }
 }
 

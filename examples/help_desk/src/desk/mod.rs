@@ -3,8 +3,11 @@
 //! without being doubled: it is keyed, or guarded by what is in the table already.
 
 mod database;
+mod digests;
+mod discussions;
 mod executions;
 mod fed;
+mod passwords;
 mod people;
 mod report;
 mod seed;
@@ -13,17 +16,22 @@ mod tickets;
 #[cfg(test)]
 pub(crate) use self::database::testing;
 pub(crate) use self::database::{Database, on};
+pub(crate) use self::digests::{Bundle, Count};
+pub(crate) use self::discussions::Discussion;
 pub(crate) use self::executions::CrashPoint;
+pub(crate) use self::passwords::ResetState;
 pub(crate) use self::people::Person;
-pub(crate) use self::report::{Assigned, MailCount};
+pub(crate) use self::report::{Accounts, Assigned, MailCount};
 pub(crate) use self::tickets::Ticket;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use indelible::prelude::*;
 
 use self::executions::Executions;
 use crate::analysis::{Analyser, Analysis};
+use crate::chat::Chat;
 use crate::events::UrgentTicketCreated;
 use crate::mail::{Letter, Mailer};
 
@@ -34,6 +42,8 @@ pub(crate) struct Desk {
     executions: Arc<Executions>,
     analyser: Arc<dyn Analyser>,
     mailer: Arc<dyn Mailer>,
+    chat: Chat,
+    token_lifetime: Duration,
 }
 
 impl Desk {
@@ -41,10 +51,18 @@ impl Desk {
         database: Database,
         analyser: Arc<dyn Analyser>,
         mailer: Arc<dyn Mailer>,
+        chat: Chat,
         crash_at: Option<CrashPoint>,
     ) -> Self {
         let executions = Arc::new(Executions::new(database.clone(), crash_at));
-        Self { database, executions, analyser, mailer }
+        let token_lifetime = Duration::from_secs(60 * 60);
+        Self { database, executions, analyser, mailer, chat, token_lifetime }
+    }
+
+    /// Lets tokens lapse after another time than an hour.
+    #[must_use]
+    pub(crate) fn tokens_live(self, token_lifetime: Duration) -> Self {
+        Self { token_lifetime, ..self }
     }
 
     /// What a ticket is about and how much it hurries.
@@ -70,6 +88,17 @@ impl Desk {
         self.executions.record("welcome", &user.email, self.mailer.send(&letter)).await
     }
 
+    /// Tells the chat that a run has failed.
+    pub(crate) async fn post_failure(
+        &self,
+        message: Uuid,
+        failed: &RunFailed,
+    ) -> Result<(), Failure> {
+        let RunFailed { run, workflow, error, .. } = failed;
+        let text = format!("{workflow} has failed: {error} (run {run})");
+        self.executions.record("post-failure", run, self.chat.post(message, text)).await
+    }
+
     /// Tells an admin about a ticket that cannot wait.
     pub(crate) async fn alarm(
         &self,
@@ -91,7 +120,8 @@ mod tests {
     async fn desk() -> (Desk, Ticket) {
         let database = testing::database().await;
         let mailer = crate::mail::outbox(database.clone());
-        let desk = Desk::new(database, crate::analysis::rules(), mailer, None);
+        let chat = Chat::new(database.clone(), None);
+        let desk = Desk::new(database, crate::analysis::rules(), mailer, chat, None);
         desk.prepare().await.unwrap();
         let (id,): (Uuid,) = on!(desk.database, pool => {
             sqlx::query_as("select id from tickets order by id limit 1").fetch_one(pool).await

@@ -45,20 +45,28 @@ pub(super) type PersonRow = (Uuid, String, String, String, String);
 impl Desk {
     /// The user with an address.
     pub(crate) async fn user(&self, email: &str) -> Result<Person, Failure> {
-        let user = async {
-            let row: Option<PersonRow> = on!(self.database, pool => {
-                sqlx::query_as(BY_EMAIL).bind(email).fetch_optional(pool).await
-            })?;
-            let row = row.ok_or_else(|| Permanent(NoSuchUser(email.to_owned()).into()))?;
-            person(row)
-        };
-        self.executions.record("fetch-user", email, user).await
+        self.executions.record("fetch-user", email, self.with_email(email)).await
+    }
+
+    /// The user with an address, for a change of their password.
+    pub(crate) async fn account(&self, change: Uuid, email: &str) -> Result<Person, Failure> {
+        self.executions.record("fetch-account", change, self.with_email(email)).await
+    }
+
+    async fn with_email(&self, email: &str) -> Result<Person, Failure> {
+        let row: Option<PersonRow> = on!(self.database, pool => {
+            sqlx::query_as(BY_EMAIL).bind(email).fetch_optional(pool).await
+        })?;
+        person(row.ok_or_else(|| Permanent(NoSuchUser(email.to_owned()).into()))?)
     }
 
     /// Everybody who is to hear of an urgent ticket.
     pub(crate) async fn admins(&self, ticket: Uuid) -> Result<Vec<Person>, Failure> {
-        let admins = self.with_role(Role::Admin, Role::Admin);
-        self.executions.record("find-admins", ticket, admins).await
+        self.executions.record("find-admins", ticket, self.all_admins()).await
+    }
+
+    pub(super) async fn all_admins(&self) -> Result<Vec<Person>, Failure> {
+        self.with_role(Role::Admin, Role::Admin).await
     }
 
     /// Those who can be given tickets.

@@ -20,6 +20,15 @@ pub(crate) struct MailCount {
     pub(crate) mails: i64,
 }
 
+/// What happened to accounts, and what the chat was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Accounts {
+    pub(crate) passwords_changed: i64,
+    pub(crate) resets_used: i64,
+    pub(crate) resets_lapsed: i64,
+    pub(crate) messages: i64,
+}
+
 /// Scans the tickets: a report, made once.
 const ASSIGNED: &str = "
     select users.name, users.role, tickets.priority, count(*)
@@ -27,8 +36,16 @@ const ASSIGNED: &str = "
     where tickets.status = 'in_progress'
     group by users.name, users.role, tickets.priority";
 
-/// Scans the outbox: a report, made once.
-const MAILS: &str = "select kind, count(*) from outbox group by kind order by kind";
+/// Scans the outbox: a report, made once. Digests are not part of the job: they are sent by the clock.
+const MAILS: &str = "
+    select kind, count(*) from outbox where kind not like '%digest' group by kind order by kind";
+
+/// Scans small tables: a report, made once.
+const ACCOUNTS: &str = "
+    select (select count(*) from account_log),
+        (select count(*) from resets where state = 'used'),
+        (select count(*) from resets where state = 'lapsed'),
+        (select count(*) from chat where text like '% has failed: %')";
 
 impl Desk {
     /// Who has how many of the tickets that were triaged.
@@ -37,6 +54,13 @@ impl Desk {
             on!(self.database, pool => sqlx::query_as(ASSIGNED).fetch_all(pool).await)?;
         let assigned = |(to, role, priority, tickets)| Assigned { to, role, priority, tickets };
         Ok(rows.into_iter().map(assigned).collect())
+    }
+
+    /// What happened to accounts, and what the chat was told.
+    pub(crate) async fn accounts(&self) -> Result<Accounts> {
+        let (passwords_changed, resets_used, resets_lapsed, messages) =
+            on!(self.database, pool => sqlx::query_as(ACCOUNTS).fetch_one(pool).await)?;
+        Ok(Accounts { passwords_changed, resets_used, resets_lapsed, messages })
     }
 
     /// How many mails were sent, by kind.

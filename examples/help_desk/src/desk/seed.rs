@@ -1,11 +1,13 @@
-//! The people and the tickets that are there before the first event: what the web application of a
+//! The people, the tickets and the comments that are there before the first event: what the web application of a
 //! real help desk would have written.
 
 use indelible::prelude::*;
 
 use super::database::on;
+use super::discussions::Comment;
 use super::{Desk, Person, Ticket};
 
+const COMMENTS: &str = include_str!("../../data/comments.jsonl");
 const USERS: &str = include_str!("../../data/users.jsonl");
 const TICKETS: &str = include_str!("../../data/tickets.jsonl");
 
@@ -17,6 +19,10 @@ const INSERT_TICKET: &str = "
     insert into tickets (id, opened_by, title, description) values ($1, $2, $3, $4)
     on conflict (id) do nothing";
 
+const INSERT_COMMENT: &str = "
+    insert into comments (id, ticket, number, author, body) values ($1, $2, $3, $4, $5)
+    on conflict (id) do nothing";
+
 impl Desk {
     /// Makes the tables and fills in what is missing.
     pub(crate) async fn prepare(&self) -> Result<(), Failure> {
@@ -24,6 +30,7 @@ impl Desk {
 
         let users = parse::<Person>(USERS)?;
         let tickets = parse::<Ticket>(TICKETS)?;
+        let comments = parse::<Comment>(COMMENTS)?;
         let skills: Vec<String> = users
             .iter()
             .map(|user| serde_json::to_string(&user.skills))
@@ -46,6 +53,16 @@ impl Desk {
                     .bind(ticket.opened_by)
                     .bind(&ticket.title)
                     .bind(&ticket.description)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            for comment in &comments {
+                sqlx::query(INSERT_COMMENT)
+                    .bind(comment.id)
+                    .bind(comment.ticket)
+                    .bind(comment.number)
+                    .bind(comment.author)
+                    .bind(&comment.body)
                     .execute(&mut *transaction)
                     .await?;
             }

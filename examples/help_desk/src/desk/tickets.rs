@@ -42,18 +42,27 @@ const AUDIT: &str = "
     insert into audit (key, ticket, action, detail) values ($1, $2, $3, $4)
     on conflict (key) do nothing";
 
+/// Whoever opened the ticket hears of it in the morning, if their account is still there.
+const NOTIFY: &str = "
+    insert into notifications (key, recipient, text)
+    select $1, users.id, $3
+    from tickets join users on users.id = tickets.opened_by
+    where tickets.id = $2
+    on conflict (key) do nothing";
+
 impl Desk {
     /// A ticket.
     pub(crate) async fn ticket(&self, id: Uuid) -> Result<Ticket, Failure> {
-        let ticket = async {
-            let row: Option<(Uuid, Uuid, String, String)> = on!(self.database, pool => {
-                sqlx::query_as(FIND).bind(id).fetch_optional(pool).await
-            })?;
-            let (id, opened_by, title, description) =
-                row.ok_or_else(|| Permanent(NoSuchTicket(id).into()))?;
-            Ok(Ticket { id, opened_by, title, description })
-        };
-        self.executions.record("fetch-ticket", id, ticket).await
+        self.executions.record("fetch-ticket", id, self.find_ticket(id)).await
+    }
+
+    pub(super) async fn find_ticket(&self, id: Uuid) -> Result<Ticket, Failure> {
+        let row: Option<(Uuid, Uuid, String, String)> = on!(self.database, pool => {
+            sqlx::query_as(FIND).bind(id).fetch_optional(pool).await
+        })?;
+        let (id, opened_by, title, description) =
+            row.ok_or_else(|| Permanent(NoSuchTicket(id).into()))?;
+        Ok(Ticket { id, opened_by, title, description })
     }
 
     /// Puts a new ticket on the list of what is to be done.
@@ -110,6 +119,10 @@ impl Desk {
             let choice = choose(id, skills, &staff);
             let to = choice.map(|person| person.id);
             let detail = choice.map_or("nobody", |person| &person.email);
+            let news = match choice {
+                Some(person) => format!("{} looks after ticket {id}.", person.name),
+                None => format!("Ticket {id} was read, and will be looked after."),
+            };
             let assignee: Option<PersonRow> = on!(self.database, pool => {
                 let mut transaction = pool.begin().await?;
                 sqlx::query(ASSIGN).bind(id).bind(to).execute(&mut *transaction).await?;
@@ -118,6 +131,12 @@ impl Desk {
                     .bind(id)
                     .bind("assigned")
                     .bind(detail)
+                    .execute(&mut *transaction)
+                    .await?;
+                sqlx::query(NOTIFY)
+                    .bind(entry)
+                    .bind(id)
+                    .bind(&news)
                     .execute(&mut *transaction)
                     .await?;
                 let row = sqlx::query_as(ASSIGNEE)

@@ -5,8 +5,8 @@ use lettre::Address;
 use lettre::message::Mailbox;
 
 use crate::analysis::Analysis;
-use crate::desk::{Person, Ticket};
-use crate::events::UrgentTicketCreated;
+use crate::desk::{Bundle, Discussion, Person, Ticket};
+use crate::events::{AdminDigestReady, UrgentTicketCreated};
 
 /// A mail to one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +23,13 @@ pub(crate) struct Letter {
 /// What a letter is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    AdminDigest,
     Alarm,
     Assignment,
+    Comment,
+    Digest,
+    PasswordChanged,
+    PasswordReset,
     Welcome,
 }
 
@@ -80,6 +85,75 @@ impl Letter {
         )
     }
 
+    pub(crate) fn comment(key: Uuid, to: &Person, discussion: &Discussion) -> Self {
+        let Discussion { ticket, comment, .. } = discussion;
+        Self::new(
+            key,
+            Kind::Comment,
+            to,
+            format!("Re: {}", ticket.title),
+            format!(
+                "Hello {},\n\nthere is a new comment.\n\n{}\n\nTicket: {}\n",
+                to.name, comment.body, ticket.id
+            ),
+        )
+    }
+
+    pub(crate) fn password_changed(key: Uuid, to: &Person) -> Self {
+        Self::new(
+            key,
+            Kind::PasswordChanged,
+            to,
+            "You have a new password".to_owned(),
+            format!(
+                "Hello {},\n\nyour password was changed. If that was not you, answer to this mail.\n",
+                to.name
+            ),
+        )
+    }
+
+    pub(crate) fn password_reset(key: Uuid, to: &Person, token: Uuid) -> Self {
+        Self::new(
+            key,
+            Kind::PasswordReset,
+            to,
+            "Choose a new password".to_owned(),
+            format!(
+                "Hello {},\n\nchoose a new password here:\n\n\
+                 https://northlight.example/password?token={token}\n\n\
+                 The link works once, and for a short time.\n",
+                to.name
+            ),
+        )
+    }
+
+    pub(crate) fn admin_digest(key: Uuid, to: &Person, digest: &AdminDigestReady) -> Self {
+        let AdminDigestReady { day, waiting, urgent, unassigned } = digest;
+        Self::new(
+            key,
+            Kind::AdminDigest,
+            to,
+            format!("Tickets on {}", day.strftime("%F")),
+            format!(
+                "Hello {},\n\ntickets that wait for triage: {waiting}\n\
+                 urgent tickets: {urgent}\ntickets that nobody has: {unassigned}\n",
+                to.name
+            ),
+        )
+    }
+
+    pub(crate) fn digest(key: Uuid, bundle: &Bundle) -> Self {
+        let Bundle { to, notifications } = bundle;
+        let texts: String = notifications.iter().map(|one| format!("- {}\n", one.text)).collect();
+        Self::new(
+            key,
+            Kind::Digest,
+            to,
+            "What happened to your tickets".to_owned(),
+            format!("Hello {},\n\n{texts}", to.name),
+        )
+    }
+
     fn new(key: Uuid, kind: Kind, to: &Person, subject: String, body: String) -> Self {
         Self { key, kind, to: to.email.clone(), name: to.name.clone(), subject, body }
     }
@@ -100,8 +174,13 @@ impl Letter {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::AdminDigest => "admin digest",
             Self::Alarm => "alarm",
             Self::Assignment => "assignment",
+            Self::Comment => "comment",
+            Self::Digest => "digest",
+            Self::PasswordChanged => "password changed",
+            Self::PasswordReset => "password reset",
             Self::Welcome => "welcome",
         })
     }

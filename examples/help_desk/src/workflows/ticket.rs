@@ -14,7 +14,7 @@ pub(crate) struct Assignment {
 }
 
 /// Triage a new ticket and hand it to whoever knows most about it.
-#[workflow(retries = 2)]
+#[workflow(retries = 2, concurrency(limit = 5, key = event.opened_by))]
 pub(crate) async fn on_ticket_created(
     event: TicketCreated,
     step: Step,

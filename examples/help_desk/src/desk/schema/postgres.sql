@@ -21,6 +21,48 @@ create table if not exists help_desk.tickets (
     assignee    uuid references help_desk.users (id)
 );
 
+create table if not exists help_desk.comments (
+    id     uuid primary key,
+    ticket uuid not null,
+    number integer not null,
+    author uuid not null,
+    body   text not null,
+    unique (ticket, number)
+);
+
+-- What happened to accounts. It has no keys: that an entry is made once is up to the workflow.
+create table if not exists help_desk.account_log (
+    account uuid not null,
+    action  text not null,
+    at      timestamptz not null default clock_timestamp()
+);
+
+-- The tokens by which people choose a new password.
+create table if not exists help_desk.resets (
+    id      uuid primary key,
+    account uuid not null,
+    token   uuid not null unique,
+    state   text not null default 'open' check (state in ('open', 'used', 'lapsed'))
+);
+
+-- What people are told in the morning, once: the key is derived from the run that writes it.
+create table if not exists help_desk.notifications (
+    key       uuid primary key,
+    recipient uuid not null,
+    text      text not null,
+    sent_on   text
+);
+
+create index if not exists notifications_pending on help_desk.notifications (recipient)
+    where sent_on is null;
+
+-- Every message in the chat, once: its key is derived from the run that writes it.
+create table if not exists help_desk.chat (
+    key     uuid primary key,
+    text    text not null,
+    sent_at timestamptz not null default clock_timestamp()
+);
+
 -- Every mail, once: its key is derived from the run that writes it.
 create table if not exists help_desk.outbox (
     key       uuid primary key,

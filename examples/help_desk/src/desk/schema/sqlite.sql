@@ -19,6 +19,48 @@ create table if not exists tickets (
     assignee    blob references users (id)
 );
 
+create table if not exists comments (
+    id     blob primary key,
+    ticket blob not null,
+    number integer not null,
+    author blob not null,
+    body   text not null,
+    unique (ticket, number)
+);
+
+-- What happened to accounts. It has no keys: that an entry is made once is up to the workflow.
+create table if not exists account_log (
+    account blob not null,
+    action  text not null,
+    at      text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+);
+
+-- The tokens by which people choose a new password.
+create table if not exists resets (
+    id      blob primary key,
+    account blob not null,
+    token   blob not null unique,
+    state   text not null default 'open' check (state in ('open', 'used', 'lapsed'))
+);
+
+-- What people are told in the morning, once: the key is derived from the run that writes it.
+create table if not exists notifications (
+    key       blob primary key,
+    recipient blob not null,
+    text      text not null,
+    sent_on   text
+);
+
+create index if not exists notifications_pending on notifications (recipient)
+    where sent_on is null;
+
+-- Every message in the chat, once: its key is derived from the run that writes it.
+create table if not exists chat (
+    key     blob primary key,
+    text    text not null,
+    sent_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+);
+
 -- Every mail, once: its key is derived from the run that writes it.
 create table if not exists outbox (
     key       blob primary key,
