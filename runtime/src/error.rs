@@ -1,3 +1,4 @@
+use crate::event::InvalidEvent;
 use crate::given::TextError;
 use crate::journal::{ErrorRecord, RunId};
 use crate::payload::EncodeError;
@@ -14,6 +15,14 @@ pub enum Error {
     /// The database failed or refused a request.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The client was connected without an app, but this concerns the runs of one.
+    #[error("this client speaks for no app; name the app that you mean: `client.for_app(\"help-desk\")`")]
+    NoApp,
+    /// Only a program that has the app's code can tell this.
+    #[error(
+        "this program does not have the code of the app, which tells this; ask in a program that has it"
+    )]
+    NoProgram,
     /// A workflow takes a resource that the runtime's builder was not given.
     #[error(
         "the workflow `{workflow}` ({function}) takes a `Resource<{resource}>`, but the program has none; add `.resource(..)` with a value of that type to the runtime's builder"
@@ -34,6 +43,9 @@ pub enum Error {
         /// The app's name.
         app: &'static str,
     },
+    /// The name or the data of an event that came as JSON does not fit.
+    #[error(transparent)]
+    InvalidEvent(#[from] InvalidEvent),
     /// An event or an input cannot be stored.
     #[error("{what} is not accepted: {cause}")]
     NotStorable {

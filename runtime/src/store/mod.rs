@@ -64,7 +64,7 @@ pub(crate) use self::leases::{
 };
 pub(crate) use self::limits::LimitRefusal;
 pub use self::limits::{Holder, LimitKey, LimitRecord};
-pub(crate) use self::open::open;
+pub(crate) use self::open::{open, open_existing};
 pub(crate) use self::operators::{Fork, Operators, Refusal, Replay, Terms};
 pub use self::operators::{Intervention, Paused, Verb};
 pub use self::registry::StrandedRuns;

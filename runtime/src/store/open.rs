@@ -9,6 +9,15 @@ use super::problem::Problem;
 use super::sqlite::SqliteStore;
 use super::{OpenError, Store};
 
+/// What is done about the tables of a database that is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tables {
+    /// They are made, or brought up to date.
+    Migrate,
+    /// They are left as they are. If they are not there or not up to date, the database is not opened.
+    Expect,
+}
+
 /// Opens the database that a URL names, and brings its schema up to date.
 ///
 /// # Errors
@@ -16,6 +25,26 @@ use super::{OpenError, Store};
 /// When there is no such database, it cannot be used, or it is for newer programs. The message is
 /// one sentence that says what to try, and never shows the password.
 pub(crate) async fn open(url: &str, hints_url: Option<&str>) -> Result<Arc<dyn Store>, OpenError> {
+    open_with(url, hints_url, Tables::Migrate).await
+}
+
+/// Opens a database that programs with workers use, and changes nothing of its schema.
+///
+/// # Errors
+///
+/// As [`open`], and when there are no tables of Indelible or older ones.
+pub(crate) async fn open_existing(
+    url: &str,
+    hints_url: Option<&str>,
+) -> Result<Arc<dyn Store>, OpenError> {
+    open_with(url, hints_url, Tables::Expect).await
+}
+
+async fn open_with(
+    url: &str,
+    hints_url: Option<&str>,
+    tables: Tables,
+) -> Result<Arc<dyn Store>, OpenError> {
     let opened: Result<Arc<dyn Store>, Problem> = match url.split_once(':') {
         Some(("sqlite", _)) if hints_url.is_some() => Err(Problem::new(
             "there is a URL for hints, but a file needs none",
@@ -23,14 +52,14 @@ pub(crate) async fn open(url: &str, hints_url: Option<&str>) -> Result<Arc<dyn S
         )),
         #[cfg(feature = "sqlite")]
         Some(("sqlite", _)) => {
-            SqliteStore::open(url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
+            SqliteStore::open(url, tables).await.map(|store| Arc::new(store) as Arc<dyn Store>)
         }
         #[cfg(not(feature = "sqlite"))]
         Some(("sqlite", _)) => Err(left_out("SQLite", "sqlite")),
         #[cfg(feature = "postgres")]
-        Some(("postgres" | "postgresql", _)) => {
-            PostgresStore::open(url, hints_url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
-        }
+        Some(("postgres" | "postgresql", _)) => PostgresStore::open(url, hints_url, tables)
+            .await
+            .map(|store| Arc::new(store) as Arc<dyn Store>),
         #[cfg(not(feature = "postgres"))]
         Some(("postgres" | "postgresql", _)) => Err(left_out("Postgres", "postgres")),
         Some((scheme, _)) => Err(Problem::new(

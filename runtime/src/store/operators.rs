@@ -161,6 +161,11 @@ pub(crate) enum Refusal {
 
 /// Says what a run is subject to that an operator has begun.
 pub(crate) trait Terms: Send + Sync {
+    /// Whether it can say so of a workflow. If not, another program of the app does later.
+    fn know(&self, _workflow: &str) -> bool {
+        true
+    }
+
     /// The events that cancel it.
     fn cancels(&self, workflow: &str, input: &Payload) -> Vec<CancelKey>;
 

@@ -57,6 +57,7 @@ use self::database::Database;
 use self::inbox::Broom;
 use self::notify::Telling;
 use super::Store;
+use super::open::Tables;
 use super::problem::Problem;
 
 /// See the [module](self).
@@ -70,8 +71,12 @@ pub(super) struct PostgresStore {
 }
 
 impl PostgresStore {
-    pub(super) async fn open(url: &str, hints_url: Option<&str>) -> Result<Self, Problem> {
-        let connected = connect::connect(url, hints_url, Arc::default()).await?;
+    pub(super) async fn open(
+        url: &str,
+        hints_url: Option<&str>,
+        tables: Tables,
+    ) -> Result<Self, Problem> {
+        let connected = connect::connect(url, hints_url, tables, Arc::default()).await?;
         let Connected { database, lent, listening } = connected;
         let telling = Telling::begin(&database, listening);
         Ok(Self { database, lent, floors: Floors::default(), broom: Broom::default(), telling })

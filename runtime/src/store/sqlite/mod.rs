@@ -39,11 +39,12 @@ mod workers;
 
 pub(super) use self::database::SqliteStore;
 use super::Store;
+use super::open::Tables;
 use super::problem::Problem;
 
 impl SqliteStore {
-    pub(super) async fn open(url: &str) -> Result<Self, Problem> {
-        connect::connect(url).await
+    pub(super) async fn open(url: &str, tables: Tables) -> Result<Self, Problem> {
+        connect::connect(url, tables).await
     }
 }
 
