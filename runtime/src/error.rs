@@ -1,5 +1,5 @@
 use crate::event::InvalidEvent;
-use crate::given::TextError;
+use crate::given::{TextError, closest};
 use crate::journal::{ErrorRecord, RunId};
 use crate::payload::EncodeError;
 use crate::store::{OpenError, RunStatus, StoreError};
@@ -34,6 +34,16 @@ pub enum Error {
         function: &'static str,
         /// The resource's type.
         resource: &'static str,
+    },
+    /// No program of the app has registered a workflow with this id.
+    #[error("the app `{app}` has no workflow `{workflow}`{}", other_workflows(workflow, .workflows))]
+    NoSuchWorkflow {
+        /// The id that was given.
+        workflow: String,
+        /// The app's name.
+        app: String,
+        /// The ids of the workflows that the app has.
+        workflows: Vec<String>,
     },
     /// The program tried to start a workflow that its app does not list.
     #[error("the workflow `{workflow}` is not listed in the `workflows` of the app `{app}`")]
@@ -177,6 +187,17 @@ pub enum Error {
 
 /// The result of most calls to the runtime.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What to write instead of an unknown workflow.
+fn other_workflows(given: &str, known: &[String]) -> String {
+    match closest(given, known.iter().map(String::as_str)) {
+        Some(closest) => format!("; did you mean `{closest}`?"),
+        None if known.is_empty() => {
+            "; no program of the app has started on this database yet".to_owned()
+        }
+        None => format!("; it has {}", listed(known)),
+    }
+}
 
 /// Names in a message: `none`, or ``a`, `b``.
 fn listed(names: &[String]) -> String {

@@ -7,9 +7,6 @@ use crate::error::Result;
 use crate::step::Limits;
 use crate::store;
 
-/// How often is asked, if not told otherwise, for what no hint has told.
-pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(1);
-
 /// A connection to be made; await it. See [`Client::connect`].
 #[must_use = "nothing is connected before this is awaited"]
 pub struct Connecting {
@@ -24,7 +21,7 @@ impl Client {
     /// needs none of their code: a web server that only sends events and asks about runs.
     ///
     /// It creates and migrates no tables, registers nothing and drives nothing. To ask about the runs of an
-    /// app, or to start some, name the app with [`for_app`](Self::for_app).
+    /// app, or to [start some by name](Self::start_by_name), name the app with [`for_app`](Self::for_app).
     ///
     /// ```no_run
     /// use indelible::Client;
@@ -51,7 +48,7 @@ impl Client {
         Connecting {
             url: url.into(),
             hints_database: None,
-            poll_interval: POLL_INTERVAL,
+            poll_interval: Duration::from_secs(1),
             event_limit: Limits::DEFAULT.event,
         }
     }

@@ -6,6 +6,7 @@ mod handle;
 mod limits;
 mod schedules;
 mod sending;
+mod starting;
 mod timeline;
 mod verbs;
 
@@ -17,22 +18,20 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 pub use self::connecting::Connecting;
-pub(crate) use self::connecting::POLL_INTERVAL;
 pub use self::handle::RunHandle;
 pub use self::schedules::WorkflowSchedule;
 pub use self::sending::Sending;
+pub use self::starting::Starting;
 pub use self::timeline::{StateSpan, Timeline};
 pub use self::verbs::Replaying;
 
 use crate::error::{Error, Result};
 use crate::event::{Catalog, Event, EventId, UntypedEvent, check_name};
-use crate::flow::NewRun;
 use crate::given::{LONGEST_KEY, LONGEST_REASON, check};
 use crate::journal::{CancelKey, Row, RunId};
 use crate::payload::{EncodeError, Payload};
 use crate::program::{Program, to_be_delivered};
 use crate::store::{NewEvent, RunCount, RunQuery, RunRecord, Store, Terms};
-use crate::workflow::{Input, Workflow, WorkflowFn};
 
 /// How many events are accepted, or runs started, in one commit.
 const BATCH: usize = 500;
@@ -103,74 +102,6 @@ impl Client {
     /// Who says what runs are subject to that this client begins.
     fn terms(&self) -> &dyn Terms {
         self.program().map_or(&Elsewhere, |program| program)
-    }
-
-    /// Starts a run directly. When this returns, the run is durable.
-    ///
-    /// The input is of the type of the workflow's first parameter. A workflow over `Received<E>` takes an `E`.
-    ///
-    /// # Errors
-    ///
-    /// When the app does not list the workflow, the input is too large, a key of the workflow's limits
-    /// fails, or the database does not answer.
-    pub async fn start<W: Workflow>(
-        &self,
-        workflow: impl WorkflowFn<W>,
-        input: <W::Input as Input>::Start,
-    ) -> Result<RunHandle<W::Output>> {
-        let mut handles = self.start_all(workflow, [input]).await?;
-        Ok(handles.remove(0))
-    }
-
-    /// Starts many runs of a workflow, in order. Each batch of 500 is one commit.
-    ///
-    /// ```
-    /// use indelible::workflow::Direct;
-    /// use indelible::{Client, Result, RunHandle, Workflow, WorkflowFn};
-    ///
-    /// async fn start_for_each<W: Workflow<Input = Direct<u32>>>(
-    ///     client: &Client,
-    ///     workflow: impl WorkflowFn<W>,
-    ///     tickets: Vec<u32>,
-    /// ) -> Result<Vec<RunHandle<W::Output>>> {
-    ///     client.start_all(workflow, tickets).await
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start). If one input is too large, or a key of it fails, no run starts. If the
-    /// database does not answer, the batches before have started.
-    pub async fn start_all<W: Workflow>(
-        &self,
-        _workflow: impl WorkflowFn<W>,
-        inputs: impl IntoIterator<Item = <W::Input as Input>::Start>,
-    ) -> Result<Vec<RunHandle<W::Output>>> {
-        if let Some(program) = self.program()
-            && program.workflow(W::ID).is_none()
-        {
-            return Err(Error::UnknownWorkflow { workflow: W::ID, app: program.app });
-        }
-        let (app, limit) = (self.app()?, self.event_limit);
-        let runs = inputs
-            .into_iter()
-            .map(|input| {
-                let input = <W::Input as Input>::encode(&input, limit).map_err(|cause| {
-                    not_storable(format!("the input of `{}`", W::ID), cause)
-                })?;
-                let cancels = CancelKey::all(W::CANCELS, &input);
-                let passage = W::CONFIG
-                    .flow
-                    .passage(W::ID, &input)
-                    .map_err(|reason| Error::NotAdmitted { workflow: W::ID, reason })?;
-                let run = NewRun { cancels, ..NewRun::new(W::ID, None, input) };
-                Ok(run.passing(passage))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        for batch in runs.chunks(BATCH) {
-            self.store.start_runs(app, batch).await?;
-        }
-        Ok(runs.iter().map(|run| self.handle(run.id)).collect())
     }
 
     /// Sends an event: each workflow that it triggers starts once. The event is durable when the `.await`

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Client, check_reason};
 use crate::error::{Error, Result};
+use crate::given::{LONGEST_KEY, check};
 use crate::journal::RunId;
 use crate::payload::{EncodeError, Payload};
 use crate::store::{Fork, Paused, Refusal, Replay, RunQuery, RunRecord, RunStatus, StrandedRuns};
@@ -92,6 +93,28 @@ impl Client {
     pub async fn pause<W: Workflow>(&self, _workflow: impl WorkflowFn<W>) -> Result<bool> {
         let paused = self.store.pause_workflow(self.app()?, W::ID).await?;
         Ok(paused)
+    }
+
+    /// [Pauses](Self::pause) a workflow of the app by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchWorkflow`] if no program of the app has registered it; [`Error::NoApp`]; or when the
+    /// database does not answer.
+    pub async fn pause_by_name(&self, workflow: &str) -> Result<bool> {
+        self.check_workflow(workflow).await?;
+        Ok(self.store.pause_workflow(self.app()?, workflow).await?)
+    }
+
+    /// [Resumes](Self::resume) a workflow of the app by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoApp`]; or when the database does not answer.
+    pub async fn resume_by_name(&self, workflow: &str) -> Result<bool> {
+        check(workflow, LONGEST_KEY)
+            .map_err(|cause| Error::UnfitText { what: "the name of a workflow".to_owned(), cause })?;
+        Ok(self.store.resume_workflow(self.app()?, workflow).await?)
     }
 
     /// Lets workers take up the runs of a paused workflow again. Gives `false` if it was not paused.

@@ -29,7 +29,8 @@ pub(crate) trait Ingress: Send + Sync {
         events: &[NewEvent],
     ) -> Result<Vec<EventId>, StoreError>;
 
-    /// Starts runs directly; those that are there already are left alone.
+    /// Starts runs directly; those that are there already are left alone. One that is not settled yet is not
+    /// ready until it is: see [`settle_runs`](super::Upkeep::settle_runs).
     async fn start_runs(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError>;
 
     /// Takes deliveries of an app that its worker's program knows the parts of, oldest first, lets

@@ -47,6 +47,7 @@ mod postgres;
 mod problem;
 mod read;
 mod registry;
+mod settling;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod upkeep;
@@ -71,7 +72,7 @@ pub use self::registry::StrandedRuns;
 pub(crate) use self::registry::{
     Recorded, Registration, Registry, Schedule, Stranded, Subscription,
 };
-pub(crate) use self::upkeep::{DueSchedule, Readied, Timetable, Upkeep};
+pub(crate) use self::upkeep::{DueSchedule, Readied, SETTLED, Timetable, Upkeep};
 
 /// Durable storage of runs.
 ///

@@ -37,6 +37,7 @@ pub(crate) trait Operators: Send + Sync {
     /// each run why it was left alone, if it was.
     ///
     /// Whatever an operator has begun, `terms` say what cancels it, if that is accepted later, and what it has to pass.
+    /// If they do not know, it waits until somebody [settles](super::Upkeep::settle_runs) it.
     async fn retry_runs(
         &self,
         runs: &[RunId],

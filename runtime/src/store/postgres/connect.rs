@@ -366,7 +366,7 @@ mod tests {
     }
 
     async fn connected(world: &World, hints_url: Option<&str>) -> Result<Connected, Problem> {
-        connect(&world.database.url(), hints_url, Arc::default()).await
+        connect(&world.database.url(), hints_url, Tables::Migrate, Arc::default()).await
     }
 
     /// As one statement after another finds it.

@@ -9,7 +9,7 @@ use super::database::{Database, Link, again};
 use super::queue::started;
 use super::runs::RunArrays;
 use super::waits::{RunWaits, last_event};
-use super::{PostgresStore, checks, gates, inbox, route};
+use super::{PostgresStore, checks, gates, inbox, route, unsettled};
 use crate::event::EventId;
 use crate::flow::NewRun;
 use crate::id::RunId;
@@ -107,7 +107,8 @@ impl Ingress for PostgresStore {
         again(|| async {
             let waits = run_waits(runs);
             let no_events = EventArrays::default();
-            if waits.are_none() && Subject::among(runs).is_empty() {
+            let unsettled = runs.iter().any(|run| run.unsettled);
+            if waits.are_none() && Subject::among(runs).is_empty() && !unsettled {
                 let mut connection = self.database.acquire().await?;
                 let (stirred, _) =
                     write(&mut connection, Some(app), no_events, runs.iter()).await?;
@@ -122,9 +123,15 @@ impl Ingress for PostgresStore {
                 route::take_turns(&mut tx, app).await?;
             }
             let checked = checks::check(&mut tx, app, asked).await?;
-            let (stirred, started) = write(&mut tx, Some(app), no_events, runs.iter()).await?;
-            let started = runs.iter().filter(|run| started.contains(&run.id));
-            gates::admit(&mut tx, app, &Subject::among(started)).await?;
+            let (mut stirred, started) =
+                write(&mut tx, Some(app), no_events, runs.iter()).await?;
+            let started = || runs.iter().filter(|run| started.contains(&run.id));
+            gates::admit(&mut tx, app, &Subject::among(started())).await?;
+            if unsettled {
+                let unknown = started().filter(|run| run.unsettled).map(|run| run.id.as_uuid());
+                unsettled::unsettle(&mut tx, unknown.collect(), true).await?;
+                stirred.add(app, Work::UNSETTLED);
+            }
             waits.begin(&mut tx, true).await?;
             let told = checks::displace(&mut tx, &checked).await?;
             tx.commit(stirred).await?;

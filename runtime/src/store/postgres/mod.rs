@@ -43,6 +43,7 @@ mod runs;
 #[cfg(test)]
 mod statements;
 mod transaction;
+mod unsettled;
 mod upkeep;
 mod value;
 mod waits;

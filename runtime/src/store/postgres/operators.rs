@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::database::{Isolation, Link, again};
 use super::queue::{released, started};
 use super::waits::RunWaits;
-use super::{PostgresStore, gates, inbox, limits};
+use super::{PostgresStore, gates, inbox, limits, unsettled};
 use crate::journal::{MessageId, RunId};
-use crate::store::begun::{Begun, subjects};
+use crate::store::begun::{Begun, subjects, unsettled};
 use crate::store::columns::line;
 use crate::store::hints::{Stirred, Work};
 use crate::store::kept_lines::{Line, cut, forked};
@@ -273,7 +273,7 @@ impl Operators for PostgresStore {
                 .fetch_all(&mut *tx)
                 .await?;
             let waits = begin_waits(&mut tx, &revived, terms).await?;
-            tx.commit(Stirred::each(&apps, Work::READY)).await?;
+            tx.commit(Stirred::each(&apps, Work::BEGUN)).await?;
             waits.look_behind(&self.database).await?;
             Ok(answers)
         })
@@ -310,7 +310,7 @@ impl Operators for PostgresStore {
             let forked = [fork.id.as_uuid()];
             sqlx::query(HAD).bind(forked).bind(EVENT).execute(&mut *tx).await?;
             let waits = begin_waits(&mut tx, &forked, terms).await?;
-            tx.commit(Stirred::each(&apps, Work::READY)).await?;
+            tx.commit(Stirred::each(&apps, Work::BEGUN)).await?;
             waits.look_behind(&self.database).await?;
             Ok(Ok(()))
         })
@@ -342,7 +342,7 @@ impl Operators for PostgresStore {
             let apps = rows.iter().map(|row| row.try_get::<Option<String>, _>("app"));
             let apps = apps.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
             let waits = begin_waits(&mut tx, &ids, terms).await?;
-            tx.commit(Stirred::each(&apps, Work::READY)).await?;
+            tx.commit(Stirred::each(&apps, Work::BEGUN)).await?;
             waits.look_behind(&self.database).await?;
             rows.iter()
                 .map(|row| {
@@ -394,6 +394,8 @@ async fn begin_waits(
     for (app, subjects) in subjects(&begun) {
         gates::admit(tx, app, &subjects).await?;
     }
+    let unknown: Vec<Uuid> = unsettled(&begun).map(|run| run.as_uuid()).collect();
+    unsettled::unsettle(tx, unknown, false).await?;
     let waits = RunWaits::of(begun.iter().map(|begun| (begun.run, &*begun.cancels)));
     waits.begin(tx, false).await?;
     Ok(waits)

@@ -32,6 +32,7 @@ mod restart;
 mod route;
 mod runs;
 mod transaction;
+mod unsettled;
 mod upkeep;
 mod value;
 mod waits;

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::database::SqliteStore;
 use super::runs::started;
 use super::value::{batch, micros, now};
-use super::{gates, inbox, limits, runs, waits};
+use super::{gates, inbox, limits, runs, unsettled, waits};
 use crate::journal::{MessageId, RunId};
-use crate::store::begun::{Begun, subjects};
+use crate::store::begun::{Begun, subjects, unsettled};
 use crate::store::columns::line;
 use crate::store::hints::{Stirred, Work};
 use crate::store::kept_lines::{Line, cut, forked};
@@ -230,7 +230,7 @@ impl Operators for SqliteStore {
         let revived: Vec<_> = revived.iter().map(ToString::to_string).collect();
         runs::ready(&mut tx, &revived).await?;
         begin_waits(&mut tx, &revived, terms).await?;
-        tx.commit(Stirred::here(Work::READY).if_any(revived.len() as u64)).await?;
+        tx.commit(Stirred::here(Work::BEGUN).if_any(revived.len() as u64)).await?;
         Ok(answers)
     }
 
@@ -260,7 +260,7 @@ impl Operators for SqliteStore {
         let state = Some(fork.state.as_str());
         note(&mut tx, FORKED, [NoteRow { run: fork.id, source: Some(fork.source), state }]).await?;
         begin_waits(&mut tx, &[id], terms).await?;
-        tx.commit(Stirred::here(Work::READY)).await?;
+        tx.commit(Stirred::here(Work::BEGUN)).await?;
         Ok(Ok(()))
     }
 
@@ -294,7 +294,7 @@ impl Operators for SqliteStore {
             begun.map(|replay| NoteRow { run: replay.id, source: source(replay), state: None });
         note(&mut tx, REPLAYED, notes).await?;
         begin_waits(&mut tx, &started, terms).await?;
-        tx.commit(Stirred::here(Work::READY).if_any(started.len() as u64)).await?;
+        tx.commit(Stirred::here(Work::BEGUN).if_any(started.len() as u64)).await?;
         Ok(replays.iter().map(answer).collect())
     }
 
@@ -331,6 +331,7 @@ async fn begin_waits(
     for (app, subjects) in subjects(&begun) {
         gates::admit(tx, app, &subjects).await?;
     }
+    unsettled::unsettle(tx, unsettled(&begun), false).await?;
     let each = begun.iter().map(|begun| (begun.run, &*begun.cancels));
     waits::begin_with_runs(tx, each, false).await
 }

@@ -209,6 +209,17 @@ CREATE TABLE indelible_ready (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX indelible_ready_by_rank ON indelible_ready (app, suspects, rank, run_id);
 
+-- Runs that were begun where nobody knew what cancels them and what they have to pass. They are gated, and
+-- not ready, until a program that has their workflow says so.
+CREATE TABLE indelible_unsettled (
+    app      TEXT    NOT NULL,
+    workflow TEXT    NOT NULL,
+    run_id   TEXT    NOT NULL,
+    -- Events behind it cancel the run.
+    since    INTEGER NOT NULL,
+    PRIMARY KEY (app, workflow, run_id)
+) STRICT, WITHOUT ROWID;
+
 -- What the limits of an app allow each of their keys: as the code says, and as an operator has set it.
 CREATE TABLE indelible_limits (
     app    TEXT    NOT NULL,
