@@ -141,10 +141,11 @@ impl Program {
         // An event that may be waited for is looked at behind its commit, so that neither it nor a
         // wait can miss the other.
         let awaited = self.awaited_on.contains_key(name);
-        let admissions = (!awaited).then(|| self.admissions(Arrival { id, name, data }, name));
-        let hosted = admissions.and_then(at_once).map(|runs| {
-            let parts = self.parts.get(name).cloned();
-            Hosted { runs, parts: parts.unwrap_or_else(|| [name.to_owned()].into()) }
+        // What the app does not subscribe to is for others, if for anybody.
+        let parts = self.parts.get(name).filter(|_| !awaited).cloned();
+        let hosted = parts.and_then(|parts| {
+            let runs = at_once(self.admissions(Arrival { id, name, data }, name))?;
+            Some(Hosted { runs, parts })
         });
         Ok(NewEvent { hosted, ..event })
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::gated::Subject;
+use super::hints::Work;
 use super::read::Columns;
 use super::{StoreError, Terms};
 use crate::id::RunId;
@@ -30,6 +31,14 @@ impl Begun {
         let (cancels, passage) =
             (terms.cancels(&workflow, &input), terms.passage(&workflow, &input));
         Ok(Self { run, app, known, cancels, passage })
+    }
+}
+
+/// What there is to do for them.
+pub(super) fn work(begun: &[Begun]) -> Work {
+    match begun.iter().all(|begun| begun.known) {
+        true => Work::READY,
+        false => Work::READY | Work::UNSETTLED,
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) trait Ingress: Send + Sync {
     /// that were not asked).
     /// Gives the ids, in order; for one whose idempotency key was seen before, the first one's, and
     /// nothing is written for it. A batch that is sent again as it was, because its reply was lost, is
-    /// accepted once.
+    /// accepted once. Each name that nobody subscribes to is told of in the log, once in a process.
     async fn accept_events(
         &self,
         hosted_by: Option<&str>,

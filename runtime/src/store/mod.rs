@@ -50,6 +50,7 @@ mod registry;
 mod settling;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod unheard;
 mod upkeep;
 
 pub(crate) use self::commits::{Commits, Concluded, Flushed};

@@ -28,9 +28,6 @@ bitflags! {
         /// Runs wait for a program that says what they have to pass.
         const UNSETTLED = 1 << 8;
 
-        /// An operator has begun runs.
-        const BEGUN = Self::READY.bits() | Self::UNSETTLED.bits();
-
         /// What a worker looks after that others know nothing of.
         const LOOKED_AFTER = Self::TIMERS.bits() | Self::BATCHES.bits() | Self::DELIVERIES.bits();
         /// What other processes are told of.

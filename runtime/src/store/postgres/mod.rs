@@ -60,6 +60,7 @@ use self::notify::Telling;
 use super::Store;
 use super::open::Tables;
 use super::problem::Problem;
+use super::unheard::Unheard;
 
 /// See the [module](self).
 pub(super) struct PostgresStore {
@@ -69,6 +70,7 @@ pub(super) struct PostgresStore {
     floors: Floors,
     broom: Broom,
     telling: Telling,
+    unheard: Unheard,
 }
 
 impl PostgresStore {
@@ -80,7 +82,8 @@ impl PostgresStore {
         let connected = connect::connect(url, hints_url, tables, Arc::default()).await?;
         let Connected { database, lent, listening } = connected;
         let telling = Telling::begin(&database, listening);
-        Ok(Self { database, lent, floors: Floors::default(), broom: Broom::default(), telling })
+        let (floors, broom, unheard) = (Floors::default(), Broom::default(), Unheard::default());
+        Ok(Self { database, lent, floors, broom, telling, unheard })
     }
 }
 

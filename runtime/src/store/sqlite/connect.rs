@@ -15,6 +15,7 @@ use super::life::Lives;
 use super::migrate::{self, MigrateError};
 use crate::store::open::Tables;
 use crate::store::problem::{PATIENCE, Problem};
+use crate::store::unheard::Unheard;
 
 /// How long a connection waits for another process to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,7 +76,8 @@ pub(super) async fn connect(url: &str, tables: Tables) -> Result<SqliteStore, Pr
     let turn = Arc::new(Semaphore::new(1));
     let (hints, listening) = (Arc::default(), Listening::default());
     let file = Arc::new(file);
-    Ok(SqliteStore { file, writer, readers, turn, lives, hints, listening })
+    let unheard = Unheard::default();
+    Ok(SqliteStore { file, writer, readers, turn, lives, hints, listening, unheard })
 }
 
 fn is_in_memory(url: &str) -> bool {
