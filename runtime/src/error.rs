@@ -16,11 +16,13 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The client was connected without an app, but this concerns the runs of one.
-    #[error("this client speaks for no app; name the app that you mean: `client.for_app(\"help-desk\")`")]
+    #[error(
+        "this client speaks for no app; name the app that you mean: `client.for_app(\"help-desk\")`"
+    )]
     NoApp,
     /// Only a program that has the app's code can tell this.
     #[error(
-        "this program does not have the code of the app, which tells this; ask in a program that has it"
+        "only the app's code tells this, and this program does not have it; ask in a program that has it"
     )]
     NoProgram,
     /// A workflow takes a resource that the runtime's builder was not given.

@@ -145,7 +145,8 @@ macro_rules! race {
 
 pub use self::app::App;
 pub use self::client::{
-    Client, Connecting, Replaying, RunHandle, Sending, Starting, StateSpan, Timeline, WorkflowSchedule,
+    Client, Connecting, Replaying, RunHandle, Sending, Starting, StateSpan, Timeline,
+    WorkflowSchedule,
 };
 pub use self::error::{Error, Result};
 pub use self::given::TextError;

@@ -9,7 +9,8 @@ const LONGEST: usize = 128;
 ///
 /// [`InvalidEvent::MalformedName`], with the rule that it breaks.
 pub fn check_name(name: &str) -> Result<(), InvalidEvent> {
-    flaw(name).map_or(Ok(()), |flaw| Err(InvalidEvent::MalformedName { name: name.to_owned(), flaw }))
+    flaw(name)
+        .map_or(Ok(()), |flaw| Err(InvalidEvent::MalformedName { name: name.to_owned(), flaw }))
 }
 
 fn flaw(name: &str) -> Option<&'static str> {
@@ -30,9 +31,9 @@ fn flaw(name: &str) -> Option<&'static str> {
     };
     match sides.iter().all(is_fit) {
         true => None,
-        false => Some(
-            "each side of the `/` has to begin and end with a letter or a digit, without `..`",
-        ),
+        false => {
+            Some("each side of the `/` has to begin and end with a letter or a digit, without `..`")
+        }
     }
 }
 
@@ -51,8 +52,19 @@ mod tests {
     fn malformed_names_are_refused() {
         let long = format!("ticket/{}", "x".repeat(LONGEST));
         for bad in [
-            "", "ticket", "/", "a/", "/b", "a/b/c", "Ticket/created", "ticket/cre ated", "a/b..c",
-            "-a/b", "a/b\0", "a/\u{e9}", &long,
+            "",
+            "ticket",
+            "/",
+            "a/",
+            "/b",
+            "a/b/c",
+            "Ticket/created",
+            "ticket/cre ated",
+            "a/b..c",
+            "-a/b",
+            "a/b\0",
+            "a/\u{e9}",
+            &long,
         ] {
             assert!(flaw(bad).is_some(), "{bad:?}");
         }

@@ -54,7 +54,7 @@ pub struct Client {
 /// For whom a client speaks.
 #[derive(Clone)]
 pub(crate) enum Speaker {
-    /// For no app. It sends events, and asks about runs that it knows.
+    /// For no app. It sends events, and asks about single runs.
     Anyone,
     /// For an app that is elsewhere.
     App(Arc<str>),

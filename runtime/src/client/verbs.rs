@@ -112,8 +112,10 @@ impl Client {
     ///
     /// [`Error::NoApp`]; or when the database does not answer.
     pub async fn resume_by_name(&self, workflow: &str) -> Result<bool> {
-        check(workflow, LONGEST_KEY)
-            .map_err(|cause| Error::UnfitText { what: "the name of a workflow".to_owned(), cause })?;
+        check(workflow, LONGEST_KEY).map_err(|cause| Error::UnfitText {
+            what: "the name of a workflow".to_owned(),
+            cause,
+        })?;
         Ok(self.store.resume_workflow(self.app()?, workflow).await?)
     }
 

@@ -50,6 +50,7 @@ mod registry;
 mod settling;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod tables;
 mod unheard;
 mod upkeep;
 

@@ -7,16 +7,8 @@ use super::postgres::PostgresStore;
 use super::problem::Problem;
 #[cfg(feature = "sqlite")]
 use super::sqlite::SqliteStore;
+use super::tables::Tables;
 use super::{OpenError, Store};
-
-/// What is done about the tables of a database that is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tables {
-    /// They are made, or brought up to date.
-    Migrate,
-    /// They are left as they are. If they are not there or not up to date, the database is not opened.
-    Expect,
-}
 
 /// Opens the database that a URL names, and brings its schema up to date.
 ///

@@ -28,7 +28,9 @@ impl From<Unready> for Problem {
     fn from(unready: Unready) -> Self {
         let cause = match unready {
             Unready::Missing => "there are no tables of Indelible in it, and a client makes none",
-            Unready::Older => "its tables are from an older version, and a client does not change them",
+            Unready::Older => {
+                "its tables are from an older version, and a client does not change them"
+            }
             Unready::Uncounted => {
                 "its rows were copied without their sequences, and a client does not set those"
             }

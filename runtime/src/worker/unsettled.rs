@@ -17,7 +17,6 @@ async fn settle_once(env: &Env) -> Result<Looked, StoreError> {
     let program = &env.program;
     let workflows = &program.registration.workflows;
     let found = env.store.settle_runs(program.app, workflows, &**program).await?;
-    let next =
-        if found < SETTLED { Next::Within(env.config.poll_interval) } else { Next::Again };
+    let next = if found < SETTLED { Next::Within(env.config.poll_interval) } else { Next::Again };
     Ok(Looked { found, next })
 }

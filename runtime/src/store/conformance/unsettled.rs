@@ -1,8 +1,6 @@
 use super::World;
 use super::gates::{LIMIT, declare, ended, gate, open, slots};
-use super::world::{
-    APP, HOUR, ORDER, PAID, commit, ids, json, numbered, only, program, reasons,
-};
+use super::world::{APP, HOUR, ORDER, PAID, commit, ids, json, numbered, only, program, reasons};
 use crate::flow::NewRun;
 use crate::journal::{CancelKey, End, ErrorKind, ErrorRecord, RunId, Then};
 use crate::payload::Payload;
@@ -158,8 +156,7 @@ pub(super) async fn two_programs_settle_each_run_once(world: World) {
     for no in 0..50 {
         runs.push(start(&world, no).await);
     }
-    let (here, there) =
-        tokio::join!(settle_orders(&world), settle(&*other, ORDER, &Known::ORDERS));
+    let (here, there) = tokio::join!(settle_orders(&world), settle(&*other, ORDER, &Known::ORDERS));
     let rest = settle_orders(&world).await;
     assert_eq!(here + there + rest, 50);
     open(&world).await;

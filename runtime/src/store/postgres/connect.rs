@@ -15,8 +15,8 @@ use super::migrate::{self, MigrateError};
 use super::pool::{SETTINGS, pool, pool_of_one};
 use crate::store::StoreError;
 use crate::store::hints::Hints;
-use crate::store::open::Tables;
 use crate::store::problem::{PATIENCE, Problem};
+use crate::store::tables::Tables;
 
 /// 13 brought what is used here, and is the oldest that its makers supported when this was written.
 const OLDEST_SERVER: i32 = 130_000;
@@ -36,8 +36,7 @@ pub(super) struct Connected {
     pub(super) listening: Option<PgPool>,
 }
 
-/// Connects, checks the server and does about the tables what is to be done. A second URL is for hearing
-/// hints.
+/// Connects, checks the server, and makes or checks the tables. A second URL is for hearing hints.
 pub(super) async fn connect(
     url: &str,
     hints_url: Option<&str>,

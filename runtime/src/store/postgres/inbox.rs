@@ -63,7 +63,8 @@ pub(super) const MESSAGES: &str = "
 /// A run's timer stays until it fires or the run is claimed, and a held one may be ready already, to
 /// be tried by another program. Of those that have gates, one that is to be cancelled and has not begun
 /// has none any more: it does not wait, and what it may hold already is free. One that has begun is the next
-/// to pass, as what it undoes is subject to its limits. Gives the apps of those that were told something, and
+/// to pass, as what it undoes is subject to its limits. One that is settled at this moment is left to that: its
+/// row says so, and what it has to pass is not seen here yet. Gives the apps of those that were told something, and
 /// the app of each that is ready now.
 ///
 /// Served by the primary keys of runs and slots, and `inbox_untaken`.
@@ -78,12 +79,17 @@ pub(super) const ROUSE: &str = concat!(
             SELECT 1 FROM indelible.inbox message
             WHERE message.run_id = run.id AND NOT message.taken
               AND (run.status = $2 OR message.kind = $5)
-        )
+          )
+          AND (run.status <> $4 OR run.unsettled = EXISTS (
+              SELECT 1 FROM indelible.unsettled noted
+              WHERE noted.app = run.app AND noted.workflow = run.workflow AND noted.run_id = run.id
+          ))
         FOR NO KEY UPDATE OF run SKIP LOCKED
     ),
     queued AS (
         UPDATE indelible.runs run SET
-            status = $4, held = NULL, gated = run.gated AND run.started_at IS NOT NULL
+            status = $4, held = NULL, gated = run.gated AND run.started_at IS NOT NULL,
+            unsettled = run.unsettled AND run.started_at IS NOT NULL
         FROM resting WHERE run.id = resting.id
         RETURNING run.id, run.app, run.workflow, run.rank, run.suspects, run.gated
     ),

@@ -58,8 +58,8 @@ use self::database::Database;
 use self::inbox::Broom;
 use self::notify::Telling;
 use super::Store;
-use super::open::Tables;
 use super::problem::Problem;
+use super::tables::Tables;
 use super::unheard::Unheard;
 
 /// See the [module](self).

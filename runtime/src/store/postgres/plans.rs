@@ -78,11 +78,7 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 76] = [
     ("end waits", waits::END, "uuid[], text[]"),
     ("look for events", waits::LOOK, "uuid[], text[], text, text, boolean"),
     ("begin waits with runs", waits::BEGIN_WITH_RUNS, "uuid[], text[], uuid[], text[], boolean"),
-    (
-        "begin waits of settled runs",
-        waits::BEGIN_UNSETTLED,
-        "uuid[], text[], uuid[], text[]",
-    ),
+    ("begin waits of settled runs", waits::BEGIN_UNSETTLED, "uuid[], text[], uuid[], text[]"),
     ("unsettle runs", unsettled::UNSETTLE, "uuid[], boolean"),
     ("look for unsettled runs", unsettled::LOOK, "text, text[]"),
     ("take unsettled runs", unsettled::TAKE, "text, text[], bigint, text"),

@@ -17,12 +17,12 @@ use crate::store::hints::{Stirred, Work};
 use crate::store::settling::Settling;
 use crate::store::{RunStatus, SETTLED, StoreError, Terms};
 
-/// Takes runs that this transaction has begun out of the queue. Events count that come behind their triggers
-/// or, where an operator has begun them, behind this. Served by the primary keys.
+/// Takes runs out of the queue that this transaction has begun. An event cancels such a run if it comes after
+/// the run's trigger or, where an operator has begun the run, after this. Served by the primary keys.
 pub(super) const UNSETTLE: &str = concat!(
     "
     WITH subject AS (
-        UPDATE indelible.runs run SET gated = true
+        UPDATE indelible.runs run SET gated = true, unsettled = true
         FROM unnest($1::uuid[]) AS asked (run_id) WHERE run.id = asked.run_id
         RETURNING run.id, run.app, run.workflow, run.since
     ),
@@ -49,7 +49,7 @@ pub(super) const TAKE: &str = "
         FOR UPDATE SKIP LOCKED
     )
     SELECT run.id, run.workflow, run.input::text AS input,
-           run.gated AND run.status = $4 AS waits
+           run.unsettled AND run.status = $4 AS waits
     FROM oldest JOIN indelible.runs run ON run.id = oldest.run_id
     ORDER BY run.id
     FOR NO KEY UPDATE OF run SKIP LOCKED";
@@ -57,8 +57,9 @@ pub(super) const TAKE: &str = "
 /// Runs of which everything is known are ready. Served by the primary keys.
 pub(super) const SETTLE: &str = concat!(
     "
-    WITH settled AS MATERIALIZED (
-        SELECT id, app, workflow, rank, suspects, gated FROM indelible.runs WHERE id = ANY ($3)
+    WITH settled AS (
+        UPDATE indelible.runs SET unsettled = false WHERE id = ANY ($3)
+        RETURNING id, app, workflow, rank, suspects, gated
     ),
     gone AS (
         DELETE FROM indelible.unsettled

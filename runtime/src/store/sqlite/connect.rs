@@ -13,16 +13,15 @@ use super::database::SqliteStore;
 use super::file::DatabaseFile;
 use super::life::Lives;
 use super::migrate::{self, MigrateError};
-use crate::store::open::Tables;
 use crate::store::problem::{PATIENCE, Problem};
+use crate::store::tables::Tables;
 use crate::store::unheard::Unheard;
 
 /// How long a connection waits for another process to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
 
-/// Opens the file and does about its tables what is to be done. A file that is not there is created if they
-/// are to be made.
+/// Opens the file, and makes or checks its tables. A file that is not there is created only to make them.
 pub(super) async fn connect(url: &str, tables: Tables) -> Result<SqliteStore, Problem> {
     if is_in_memory(url) {
         return Err(Problem::new(

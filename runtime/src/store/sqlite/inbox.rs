@@ -101,7 +101,8 @@ const CLAIMED: &str = "
 /// `indelible_inbox_untaken`.
 pub(super) const ROUSE: &str = "
     UPDATE indelible_runs SET
-        status = ?4, held = NULL, gated = gated AND started_at IS NOT NULL
+        status = ?4, held = NULL, gated = gated AND started_at IS NOT NULL,
+        unsettled = unsettled AND started_at IS NOT NULL
     WHERE id IN (SELECT value FROM json_each(?1))
       AND (status IN (?2, ?3) OR (status = ?4 AND gated AND started_at IS NULL)) AND EXISTS (
         SELECT 1 FROM indelible_inbox m

@@ -70,8 +70,7 @@ impl Ingress for SqliteStore {
             data: event.data.as_str(),
             hosted: event.hosted.as_ref().map(|hosted| &*hosted.parts),
         });
-        let (mut stirred, unheard) =
-            insert(&mut tx, hosted_by, rows.collect(), now, since).await?;
+        let (mut stirred, unheard) = insert(&mut tx, hosted_by, rows.collect(), now, since).await?;
         if let Some(app) = hosted_by {
             let hosted = fresh.iter().filter_map(|event| event.hosted.as_ref());
             let runs = hosted.flat_map(|hosted| &hosted.runs).map(|run| (run, now));

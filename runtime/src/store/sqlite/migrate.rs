@@ -58,7 +58,11 @@ async fn find(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
     if !sqlx::query_scalar::<_, bool>(SCHEMA_EXISTS).fetch_one(&mut *connection).await? {
         return Err(MigrateError::Unready(Unready::Missing));
     }
-    if pending(recorded(connection).await?, MIGRATIONS).map_err(MigrateError::TooOld)?.next().is_some() {
+    if pending(recorded(connection).await?, MIGRATIONS)
+        .map_err(MigrateError::TooOld)?
+        .next()
+        .is_some()
+    {
         return Err(MigrateError::Unready(Unready::Older));
     }
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;

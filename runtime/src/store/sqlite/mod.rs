@@ -40,8 +40,8 @@ mod workers;
 
 pub(super) use self::database::SqliteStore;
 use super::Store;
-use super::open::Tables;
 use super::problem::Problem;
+use super::tables::Tables;
 
 impl SqliteStore {
     pub(super) async fn open(url: &str, tables: Tables) -> Result<Self, Problem> {

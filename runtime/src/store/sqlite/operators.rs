@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::database::SqliteStore;
 use super::runs::started;
 use super::value::{batch, micros, now};
-use super::{gates, inbox, limits, runs, unsettled, waits};
+use super::{gates, inbox, limits, runs, waits};
 use crate::journal::{MessageId, RunId};
 use crate::store::begun::{Begun, subjects, unsettled, work};
 use crate::store::columns::line;
@@ -332,7 +332,7 @@ async fn begin_waits(
     for (app, subjects) in subjects(&begun) {
         gates::admit(tx, app, &subjects).await?;
     }
-    unsettled::unsettle(tx, unsettled(&begun), false).await?;
+    gates::unsettle(tx, unsettled(&begun), false).await?;
     let each = begun.iter().map(|begun| (begun.run, &*begun.cancels));
     waits::begin_with_runs(tx, each, false).await?;
     Ok(work(&begun))

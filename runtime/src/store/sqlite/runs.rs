@@ -9,7 +9,7 @@ use sqlx::query::QueryScalar;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::value::{batch, micros};
-use super::{gates, unsettled, waits};
+use super::{gates, waits};
 use crate::flow::NewRun;
 use crate::journal::{Child, RunId};
 use crate::store::gated::Subject;
@@ -167,7 +167,7 @@ pub(super) async fn insert<'a>(
     let new = || runs().filter(|run| started.contains(&run.id.to_string()));
     gates::admit(tx, app, &Subject::among(new())).await?;
     let unknown = new().filter(|run| run.unsettled).map(|run| run.id);
-    unsettled::unsettle(tx, unknown, true).await?;
+    gates::unsettle(tx, unknown, true).await?;
     let cancels = runs().map(|run| (run.id, &*run.cancels));
     waits::begin_with_runs(tx, cancels, true).await?;
     let unsettled = runs().any(|run| run.unsettled);

@@ -4,8 +4,6 @@
 //! Such a run is gated, so that whoever cancels it has it step out, but it waits at no gate. A program of its
 //! app says what is known of it, and lets it go on as it would have begun there.
 
-use sqlx::sqlite::SqliteConnection;
-
 use super::database::SqliteStore;
 use super::value::{batch, now};
 use super::{checks, gates, inbox, runs, waits};
@@ -14,23 +12,6 @@ use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
 use crate::store::settling::Settling;
 use crate::store::{RunStatus, SETTLED, StoreError, Terms};
-
-/// Events count that come behind their triggers or, where an operator has begun them, behind this. Served by
-/// the primary key.
-const NOTE: &str = "
-    INSERT INTO indelible_unsettled (app, workflow, run_id, since)
-    SELECT app, workflow, id, CASE WHEN ?2 THEN since
-        ELSE (SELECT coalesce(max(position), 0) FROM indelible_events) END
-    FROM indelible_runs WHERE id IN (SELECT value FROM json_each(?1))
-    ON CONFLICT (app, workflow, run_id) DO UPDATE SET since = excluded.since";
-
-/// Served by the primary key.
-const GATE: &str = "
-    UPDATE indelible_runs SET gated = 1 WHERE id IN (SELECT value FROM json_each(?1))";
-
-/// Served by the primary key.
-const UNQUEUE: &str = "
-    DELETE FROM indelible_ready WHERE run_id IN (SELECT value FROM json_each(?1))";
 
 /// Served by the primary key.
 pub(super) const LOOK: &str = "
@@ -41,7 +22,7 @@ pub(super) const LOOK: &str = "
 
 /// The oldest of them. Served by the primary keys.
 pub(super) const TAKE: &str = "
-    SELECT run.id, run.workflow, run.input, run.gated AND run.status = ?4 AS waits
+    SELECT run.id, run.workflow, run.input, run.unsettled AND run.status = ?4 AS waits
     FROM (
         SELECT u.run_id FROM json_each(?2) known
         CROSS JOIN indelible_unsettled u ON u.app = ?1 AND u.workflow = known.value
@@ -51,27 +32,14 @@ pub(super) const TAKE: &str = "
     ORDER BY run.id";
 
 /// Served by the primary key.
+const KNOW: &str = "
+    UPDATE indelible_runs SET unsettled = 0 WHERE id IN (SELECT value FROM json_each(?1))";
+
+/// Served by the primary key.
 pub(super) const FORGET: &str = "
     DELETE FROM indelible_unsettled
     WHERE app = ?1 AND workflow IN (SELECT value FROM json_each(?2))
       AND run_id IN (SELECT value FROM json_each(?3))";
-
-/// Takes runs out of the queue that were begun in this transaction.
-pub(super) async fn unsettle(
-    tx: &mut SqliteConnection,
-    runs: impl IntoIterator<Item = RunId>,
-    from_trigger: bool,
-) -> Result<(), StoreError> {
-    let runs: Vec<RunId> = runs.into_iter().collect();
-    if runs.is_empty() {
-        return Ok(());
-    }
-    let runs = batch(runs);
-    sqlx::query(NOTE).bind(&runs).bind(from_trigger).execute(&mut *tx).await?;
-    sqlx::query(GATE).bind(&runs).execute(&mut *tx).await?;
-    sqlx::query(UNQUEUE).bind(&runs).execute(tx).await?;
-    Ok(())
-}
 
 pub(super) async fn settle(
     store: &SqliteStore,
@@ -103,6 +71,7 @@ pub(super) async fn settle(
     waits::begin_unsettled(&mut tx, cancels).await?;
     sqlx::query(FORGET).bind(app).bind(&known).bind(batch(taken)).execute(&mut *tx).await?;
     let settled: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+    sqlx::query(KNOW).bind(batch(&settled)).execute(&mut *tx).await?;
     let ready: Vec<String> = settled.iter().map(ToString::to_string).collect();
     runs::ready(&mut tx, &ready).await?;
     let told = checks::displace(&mut tx, &checked, now).await?;

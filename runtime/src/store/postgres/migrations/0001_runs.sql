@@ -170,6 +170,8 @@ CREATE TABLE indelible.runs (
     shape       uuid,
     -- Whether it has gates to pass before a worker may claim it.
     gated       boolean     NOT NULL DEFAULT false,
+    -- Whether nobody has said yet which gates those are: see `unsettled`.
+    unsettled   boolean     NOT NULL DEFAULT false,
     -- Who holds it; only they write this row and its journal.
     worker      uuid,
     -- How many workers in a row were taken over from while they drove it, with no new line in its

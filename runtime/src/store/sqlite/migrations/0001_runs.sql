@@ -163,6 +163,8 @@ CREATE TABLE indelible_runs (
     shape       TEXT,
     -- Whether it has gates to pass before a worker may claim it.
     gated       INTEGER NOT NULL DEFAULT 0,
+    -- Whether nobody has said yet which gates those are: see `indelible_unsettled`.
+    unsettled   INTEGER NOT NULL DEFAULT 0,
     -- Who holds it; only they write this row and its journal.
     worker      TEXT,
     -- How many workers in a row were taken over from while they drove it, with no new line in its
