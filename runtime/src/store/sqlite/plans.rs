@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection};
 use super::{batches, flush, history, inbox, leases, route, unsettled, waits};
 use crate::store::conformance::{World, on_sqlite};
 
-const STATEMENTS: [(&str, &str); 23] = [
+const STATEMENTS: [(&str, &str); 22] = [
     ("begin waits", waits::BEGIN),
     ("end waits", waits::END),
     ("look for events", waits::LOOK),
@@ -27,7 +27,6 @@ const STATEMENTS: [(&str, &str); 23] = [
     ("events of batches", batches::EVENTS),
     ("take from batches", batches::TAKE),
     ("close batches", batches::CLOSE),
-    ("look for unsettled runs", unsettled::LOOK),
     ("take unsettled runs", unsettled::TAKE),
     ("forget unsettled runs", unsettled::FORGET),
     ("route", route::OLDEST),

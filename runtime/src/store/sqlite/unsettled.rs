@@ -14,7 +14,7 @@ use crate::store::settling::Settling;
 use crate::store::{RunStatus, SETTLED, StoreError, Terms};
 
 /// Served by the primary key.
-pub(super) const LOOK: &str = "
+const LOOK: &str = "
     SELECT EXISTS (
         SELECT 1 FROM json_each(?2) known
         CROSS JOIN indelible_unsettled u ON u.app = ?1 AND u.workflow = known.value
