@@ -43,3 +43,10 @@ pub(crate) fn must_be_fit(text: &str, limit: usize, what: std::fmt::Arguments<'_
         panic!("{what} is not accepted: {cause}");
     }
 }
+
+/// The name that resembles a given one most, if one does.
+pub fn closest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let known = known.into_iter().map(|known| (strsim::jaro_winkler(known, given), known));
+    let alike = known.filter(|(likeness, _)| *likeness > 0.8);
+    alike.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+}

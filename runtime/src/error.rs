@@ -1,4 +1,5 @@
-use crate::given::TextError;
+use crate::event::InvalidEvent;
+use crate::given::{TextError, closest};
 use crate::journal::{ErrorRecord, RunId};
 use crate::payload::EncodeError;
 use crate::store::{OpenError, RunStatus, StoreError};
@@ -14,6 +15,16 @@ pub enum Error {
     /// The database failed or refused a request.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The client was connected without an app, but this concerns the runs of one.
+    #[error(
+        "this client speaks for no app; name the app that you mean: `client.for_app(\"help-desk\")`"
+    )]
+    NoApp,
+    /// Only a program that has the app's code can tell this.
+    #[error(
+        "only the app's code tells this, and this program does not have it; ask in a program that has it"
+    )]
+    NoProgram,
     /// A workflow takes a resource that the runtime's builder was not given.
     #[error(
         "the workflow `{workflow}` ({function}) takes a `Resource<{resource}>`, but the program has none; add `.resource(..)` with a value of that type to the runtime's builder"
@@ -26,6 +37,16 @@ pub enum Error {
         /// The resource's type.
         resource: &'static str,
     },
+    /// No program of the app has registered a workflow with this id.
+    #[error("the app `{app}` has no workflow `{workflow}`{}", other_workflows(workflow, .workflows))]
+    NoSuchWorkflow {
+        /// The id that was given.
+        workflow: String,
+        /// The app's name.
+        app: String,
+        /// The ids of the workflows that the app has.
+        workflows: Vec<String>,
+    },
     /// The program tried to start a workflow that its app does not list.
     #[error("the workflow `{workflow}` is not listed in the `workflows` of the app `{app}`")]
     UnknownWorkflow {
@@ -34,6 +55,9 @@ pub enum Error {
         /// The app's name.
         app: &'static str,
     },
+    /// The name or the data of an event that came as JSON does not fit.
+    #[error(transparent)]
+    InvalidEvent(#[from] InvalidEvent),
     /// An event or an input cannot be stored.
     #[error("{what} is not accepted: {cause}")]
     NotStorable {
@@ -165,6 +189,17 @@ pub enum Error {
 
 /// The result of most calls to the runtime.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What to write instead of an unknown workflow.
+fn other_workflows(given: &str, known: &[String]) -> String {
+    match closest(given, known.iter().map(String::as_str)) {
+        Some(closest) => format!("; did you mean `{closest}`?"),
+        None if known.is_empty() => {
+            "; no program of the app has started on this database yet".to_owned()
+        }
+        None => format!("; it has {}", listed(known)),
+    }
+}
 
 /// Names in a message: `none`, or ``a`, `b``.
 fn listed(names: &[String]) -> String {

@@ -34,6 +34,7 @@ use indelible_core::{app, flow, given, id, machine, panic, payload};
 
 /// Events: typed facts with a name, and the catalog in which a program's events are checked.
 pub mod event {
+    pub(crate) use indelible_core::event::check_name;
     pub use indelible_core::event::{
         Catalog, Event, EventDef, EventField, EventId, InvalidEvent, Matches, Received,
         UntypedEvent,
@@ -144,7 +145,8 @@ macro_rules! race {
 
 pub use self::app::App;
 pub use self::client::{
-    Client, Replaying, RunHandle, Sending, StateSpan, Timeline, WorkflowSchedule,
+    Client, Connecting, Replaying, RunHandle, Sending, Starting, StateSpan, Timeline,
+    WorkflowSchedule,
 };
 pub use self::error::{Error, Result};
 pub use self::given::TextError;

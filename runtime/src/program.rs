@@ -132,25 +132,22 @@ impl Program {
     /// When its idempotency key is not fit to be stored.
     pub(crate) fn accept(
         &self,
-        name: &'static str,
+        name: &str,
         data: Payload,
         idempotency_key: Option<String>,
     ) -> Result<NewEvent, Error> {
-        if let Some(Err(cause)) = idempotency_key.as_deref().map(|key| check(key, LONGEST_KEY)) {
-            let what = format!("the idempotency key of an event `{name}`");
-            return Err(Error::UnfitText { what, cause });
-        }
-        let id = EventId::new();
+        let event = to_be_delivered(name, data, idempotency_key)?;
+        let (id, data) = (event.id, &event.data);
         // An event that may be waited for is looked at behind its commit, so that neither it nor a
         // wait can miss the other.
         let awaited = self.awaited_on.contains_key(name);
-        let event = Arrival { id, name, data: &data };
-        let admissions = (!awaited).then(|| self.admissions(event, name));
-        let hosted = admissions.and_then(at_once).map(|runs| {
-            let parts = self.parts.get(name).cloned();
-            Hosted { runs, parts: parts.unwrap_or_else(|| [name.to_owned()].into()) }
+        // What the app does not subscribe to is for others, if for anybody.
+        let parts = self.parts.get(name).filter(|_| !awaited).cloned();
+        let hosted = parts.and_then(|parts| {
+            let runs = at_once(self.admissions(Arrival { id, name, data }, name))?;
+            Some(Hosted { runs, parts })
         });
-        Ok(NewEvent { id, name: name.to_owned(), data, idempotency_key, hosted })
+        Ok(NewEvent { hosted, ..event })
     }
 
     /// What the app makes of an event.
@@ -281,6 +278,23 @@ impl Program {
     }
 }
 
+/// An event to be accepted that is delivered to whoever subscribes to it.
+///
+/// # Errors
+///
+/// When its idempotency key is not fit to be stored.
+pub(crate) fn to_be_delivered(
+    name: &str,
+    data: Payload,
+    idempotency_key: Option<String>,
+) -> Result<NewEvent, Error> {
+    if let Some(Err(cause)) = idempotency_key.as_deref().map(|key| check(key, LONGEST_KEY)) {
+        let what = format!("the idempotency key of an event `{name}`");
+        return Err(Error::UnfitText { what, cause });
+    }
+    Ok(NewEvent { id: EventId::new(), name: name.to_owned(), data, idempotency_key, hosted: None })
+}
+
 /// What workflows say of limits, each limit once: workflows that share one agree on it.
 fn declared<'a>(workflows: impl Iterator<Item = &'a Definition>) -> Vec<Declared> {
     let all = workflows.flat_map(|definition| definition.config.flow.declared(definition.id));
@@ -309,6 +323,10 @@ impl Routes for Program {
 }
 
 impl Terms for Program {
+    fn know(&self, workflow: &str) -> bool {
+        self.workflow(workflow).is_some()
+    }
+
     fn cancels(&self, workflow: &str, input: &Payload) -> Vec<CancelKey> {
         self.cancels(workflow, input)
     }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::app::App;
-use crate::client::Client;
+use crate::client::{Client, Speaker};
 use crate::deploy;
 use crate::error::Result;
 use crate::program::Program;
@@ -265,7 +265,8 @@ async fn connect(
         .or_else(|| std::env::var("INDELIBLE_DATABASE_URL").ok())
         .unwrap_or_else(|| format!("sqlite://{}.db", program.app));
     let store = store::open(&url, hints_database.as_deref()).await?;
-    Ok(Client { store, program, poll_interval })
+    let event_limit = program.limits.event;
+    Ok(Client { store, speaker: Speaker::Program(program), event_limit, poll_interval })
 }
 
 /// Ctrl-C and, on Unix, SIGTERM. One that comes while nobody waits is not lost.

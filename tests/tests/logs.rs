@@ -22,6 +22,7 @@ on_both_databases!(
     what_follows_the_last_recorded_outcome_is_logged,
     a_line_that_was_first_met_while_muted_is_logged_later,
     nothing_stays_muted_after_a_panic,
+    a_name_that_nobody_subscribes_to_is_told_of_once,
 );
 
 /// All that is logged in this process.
@@ -371,5 +372,26 @@ async fn nothing_stays_muted_after_a_panic(database: Fresh) {
     let run = runtime.start(travel, 10).await.expect("it starts").id();
     parked(&runtime, run).await;
     log.one(run, &["packing, by", ":travel:"]).await;
+    runtime.shutdown().await;
+}
+
+async fn a_name_that_nobody_subscribes_to_is_told_of_once(database: Fresh) {
+    let log = Log::begin();
+    let runtime = Runtime::builder(Everything).database(database.url());
+    let runtime = runtime.resource(Bank::default()).start().await.expect("it starts");
+    let client = indelible::Client::connect(database.url()).await.expect("a client");
+    // Tests of one process share the log.
+    let name = format!("shop/unheard-{}", EventId::new());
+    for _ in 0..2 {
+        client.send_by_name(&name, ()).await.expect("it is accepted");
+    }
+    let told = |name: &str| {
+        let lines = log.lines().into_iter();
+        lines.filter(|line| line.contains(name) && line.contains("no app subscribes")).count()
+    };
+    assert_eq!(told(&name), 1);
+    client.send_by_name(Departed::NAME, Departed { train: 7 }).await.expect("it is accepted");
+    runtime.send(Departed { train: 7 }).await.expect("it is accepted");
+    assert_eq!(told(Departed::NAME), 0);
     runtime.shutdown().await;
 }

@@ -126,6 +126,7 @@ struct Runs {
     sleeping: RunId,
     dozing: RunId,
     queued: RunId,
+    unsettled: RunId,
     first_knock: EventId,
 }
 
@@ -174,6 +175,10 @@ impl Before {
         }
 
         let queued = client.start(look, 6).await.expect("it starts").id();
+        // Of this one nobody knows yet what it has to pass.
+        let sender = Client::connect(database.url()).await.expect("a client").for_app("moves");
+        let unsettled = sender.start_by_name("look", 9).await.expect("it starts").id();
+        sender.close().await;
         client.send(Knocked { door: 8 }).await.expect("it is accepted");
         // For the child, and there is nobody to tell it.
         opened(&client, 4, &[1]).await;
@@ -187,6 +192,7 @@ impl Before {
             sleeping,
             dozing,
             queued,
+            unsettled,
             first_knock,
         };
         Self { client, runs }
@@ -234,7 +240,7 @@ impl Runs {
             .expect("it starts");
         assert_eq!(knock_first(&runtime).await, self.first_knock, "it is known");
         // What was seen is not told again, so that all of these still wait.
-        eventually("what was left is done", async || house.begun().len() == 5).await;
+        eventually("what was left is done", async || house.begun().len() == 6).await;
         for run in [self.twice, self.from_now, self.in_a_loop] {
             assert_eq!(
                 runtime.handle::<()>(run).status().await.expect("it answers"),
@@ -253,6 +259,7 @@ impl Runs {
         assert_eq!(runtime.handle::<u32>(self.walking).result().await.expect("it ends"), 5);
         assert_eq!(runtime.handle::<u64>(self.sleeping).result().await.expect("it ends"), NIGHT);
         assert_eq!(runtime.handle::<u32>(self.queued).result().await.expect("it ends"), 6);
+        assert_eq!(runtime.handle::<u32>(self.unsettled).result().await.expect("it ends"), 9);
         let dozing = runtime.handle::<u64>(self.dozing).wait().await.expect("it ends");
         assert_eq!(dozing.cancelled.as_deref(), Some("moved"));
 
@@ -260,9 +267,10 @@ impl Runs {
         let all = runtime.runs(&RunQuery::default()).await.expect("the runs");
         assert!(all.iter().all(|run| run.ended_at.is_some()), "{all:?}");
         let of = |workflow| all.iter().filter(|run| run.workflow == workflow).count();
-        assert_eq!((of("open"), of("wait-once"), all.len()), (2, 1, 11));
+        assert_eq!((of("open"), of("wait-once"), all.len()), (2, 1, 12));
         // What was on record has not begun again.
-        let begun = ["look 6", "open 8", "sleep 4: get-up", "walk: second", "walk: third"];
+        let begun =
+            ["look 6", "look 9", "open 8", "sleep 4: get-up", "walk: second", "walk: third"];
         assert_eq!(house.begun(), begun);
         shut_down(Moves, Bench::new().resource(house), runtime).await;
     }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::Event;
+use crate::given::closest;
 use crate::payload::{EncodeError, Payload};
 
 /// One event type of an app, without its Rust type.
@@ -96,6 +97,14 @@ pub enum InvalidEvent {
         /// The declared name that it resembles most, if one does.
         suggestion: Option<&'static str>,
     },
+    /// No event can have this name.
+    #[error("no event can be named `{name}`: {flaw}")]
+    MalformedName {
+        /// The name that was given.
+        name: String,
+        /// What is wrong with it.
+        flaw: &'static str,
+    },
     /// The data does not fit the event's type.
     #[error("at `{pointer}`: {reason}")]
     Mismatch {
@@ -140,7 +149,7 @@ impl Catalog {
         let Some(event) = self.0.get(name) else {
             return Err(InvalidEvent::UnknownName {
                 name: name.to_owned(),
-                suggestion: self.closest(name),
+                suggestion: closest(name, self.0.keys().copied()),
             });
         };
         (event.check)(data.get())
@@ -148,14 +157,5 @@ impl Catalog {
         let data = Payload::from_text(data.get().to_owned(), limit)
             .map_err(|source| InvalidEvent::Data { name: event.name, source })?;
         Ok(UntypedEvent { name: event.name, data })
-    }
-
-    fn closest(&self, name: &str) -> Option<&'static str> {
-        self.0
-            .keys()
-            .map(|known| (strsim::jaro_winkler(known, name), *known))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, known)| known)
     }
 }

@@ -41,6 +41,8 @@ pub struct NewRun {
     pub ahead: i32,
     /// What is asked about its event before it starts.
     pub checks: Checks,
+    /// Whether a program that has the workflow has yet to say what cancels it and what it has to pass.
+    pub unsettled: bool,
 }
 
 impl NewRun {
@@ -58,6 +60,7 @@ impl NewRun {
             gates: Vec::new(),
             ahead: 0,
             checks: Checks::default(),
+            unsettled: false,
         }
     }
 }

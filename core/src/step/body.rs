@@ -4,8 +4,10 @@ use std::pin::Pin;
 use super::context::{Context, Requirement};
 use super::error::{Failure, Unstorable};
 use super::undo::Undo;
-use crate::payload::{Outcome, Payload};
-use crate::workflow::{Awaits, CancelOn, Config, Form, Graph, Input, OnChange, Trigger, Workflow};
+use crate::payload::{Outcome, Payload, Undecodable};
+use crate::workflow::{
+    Awaits, CancelOn, Config, Form, Graph, Input, OnChange, Trigger, Workflow, read_input,
+};
 
 /// A type that a workflow can return: a `Result`.
 #[doc(hidden)]
@@ -125,6 +127,7 @@ pub struct Definition {
     pub undos: &'static [Undo],
     pub(crate) requirements: fn() -> Vec<Requirement>,
     pub(crate) input_schema: fn() -> Option<schemars::Schema>,
+    pub(crate) check_input: fn(&Payload) -> Result<(), Undecodable>,
     pub(crate) begin: fn(Context) -> BodyFuture,
 }
 
@@ -153,6 +156,19 @@ impl Definition {
         requirements
     }
 
+    /// Checks that a run of it can be started directly with an input that comes as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Where and why it does not fit the workflow's type.
+    #[doc(hidden)]
+    pub fn check_input(&self, input: &Payload) -> Result<(), String> {
+        (self.check_input)(input).map_err(|error| match error.path().to_string().as_str() {
+            "." => format!("its input does not fit: {}", error.inner()),
+            path => format!("its input does not fit at `{path}`: {}", error.inner()),
+        })
+    }
+
     /// Forgets a workflow's types.
     pub const fn of<W: Body>() -> Self {
         Self {
@@ -167,6 +183,7 @@ impl Definition {
             undos: W::UNDOS,
             requirements: W::requirements,
             input_schema: W::input_schema,
+            check_input: |input| read_input::<W, _>(input, |_| ()),
             begin: W::begin,
         }
     }

@@ -98,8 +98,9 @@ impl<T> RunHandle<T> {
     ///
     /// When there is no such run, or the database's file is gone ([`StoreError::Gone`]).
     pub async fn wait(&self) -> Result<RunRecord> {
-        let Client { store, program, poll_interval, .. } = &self.client;
-        store.listen(program.app, *poll_interval).await;
+        let Client { store, poll_interval, .. } = &self.client;
+        // The ends of runs are told whatever app is listened for.
+        store.listen(self.client.app().unwrap_or_default(), *poll_interval).await;
         let awaited = store.hints().await_end(self.run);
         let mut wait = RETRY.0;
         loop {

@@ -24,7 +24,7 @@ impl Client {
     /// When the database does not answer.
     #[doc(alias("queue", "concurrency"))]
     pub async fn limits(&self) -> Result<Vec<LimitRecord>> {
-        Ok(self.store.limits(self.program.app).await?)
+        Ok(self.store.limits(self.app()?).await?)
     }
 
     /// Sets what each key of a limit allows, in place of what the code says. `by` says who does so, and is
@@ -74,7 +74,7 @@ impl Client {
             check(text, LONGEST_KEY)
                 .map_err(|cause| Error::UnfitText { what: what.to_owned(), cause })?;
         }
-        let changed = self.store.set_limit(self.program.app, name, allows.as_ref(), by).await?;
+        let changed = self.store.set_limit(self.app()?, name, allows.as_ref(), by).await?;
         changed.map_err(|refusal| {
             let limit = name.to_owned();
             match (refusal, allows) {
@@ -92,7 +92,7 @@ impl Client {
     fn unfit(&self, name: &str, allows: Allowance) -> Option<&'static str> {
         const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
         match allows {
-            Allowance::Slots(2..) if self.program.is_singleton(name) => {
+            Allowance::Slots(2..) if self.is_singleton(name) => {
                 Some("a singleton lets one run of a key through at a time, or none")
             }
             Allowance::Pace { per, .. } | Allowance::Window { per, .. } if per.is_zero() => {
@@ -102,6 +102,13 @@ impl Client {
                 Some("its time is longer than a year")
             }
             _ => None,
+        }
+    }
+
+    fn is_singleton(&self, limit: &str) -> bool {
+        match self.program() {
+            Some(program) => program.is_singleton(limit),
+            None => limit.ends_with("/singleton") && !limit.starts_with("scope/"),
         }
     }
 }

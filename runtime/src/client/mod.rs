@@ -1,110 +1,107 @@
 //! How programs speak with the store: starting and sending, asking and awaiting. A client drives
 //! nothing; that is the [`worker`](crate::worker)'s part.
 
+mod connecting;
 mod handle;
 mod limits;
 mod schedules;
 mod sending;
+mod starting;
 mod timeline;
 mod verbs;
 
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+pub use self::connecting::Connecting;
 pub use self::handle::RunHandle;
 pub use self::schedules::WorkflowSchedule;
 pub use self::sending::Sending;
+pub use self::starting::Starting;
 pub use self::timeline::{StateSpan, Timeline};
 pub use self::verbs::Replaying;
 
 use crate::error::{Error, Result};
-use crate::event::{Catalog, Event, EventId, UntypedEvent};
-use crate::flow::NewRun;
+use crate::event::{Catalog, Event, EventId, UntypedEvent, check_name};
 use crate::given::{LONGEST_KEY, LONGEST_REASON, check};
 use crate::journal::{CancelKey, Row, RunId};
-use crate::payload::Payload;
-use crate::program::Program;
-use crate::store::{RunCount, RunQuery, RunRecord, Store};
-use crate::workflow::{Input, Workflow, WorkflowFn};
+use crate::payload::{EncodeError, Payload};
+use crate::program::{Program, to_be_delivered};
+use crate::store::{NewEvent, RunCount, RunQuery, RunRecord, Store, Terms};
 
 /// How many events are accepted, or runs started, in one commit.
 const BATCH: usize = 500;
 
 /// Sends events, starts runs and asks about them. Cheap to clone.
+///
+/// A program that has an app gets one from its [runtime](crate::Runtime::client) or from
+/// [`RuntimeBuilder::connect`](crate::RuntimeBuilder::connect). A program without the app's code
+/// [connects](Self::connect) to the database alone.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) program: Arc<Program>,
+    pub(crate) speaker: Speaker,
+    /// The largest event data and run input, in bytes.
+    pub(crate) event_limit: usize,
     /// How long what happens may go unnoticed when no hint of it arrives.
     pub(crate) poll_interval: Duration,
 }
 
+/// For whom a client speaks.
+#[derive(Clone)]
+pub(crate) enum Speaker {
+    /// For no app. It sends events, and asks about single runs.
+    Anyone,
+    /// For an app that is elsewhere.
+    App(Arc<str>),
+    /// For the app of this program.
+    Program(Arc<Program>),
+}
+
 impl Client {
-    /// Starts a run directly. When this returns, the run is durable.
+    /// The same client, for an app: it asks about the runs of this app and starts some. The app needs no code
+    /// in this program. The two clients share their connections.
     ///
-    /// The input is of the type of the workflow's first parameter. A workflow over `Received<E>` takes an `E`.
-    ///
-    /// # Errors
-    ///
-    /// When the app does not list the workflow, the input is too large, a key of the workflow's limits
-    /// fails, or the database does not answer.
-    pub async fn start<W: Workflow>(
-        &self,
-        workflow: impl WorkflowFn<W>,
-        input: <W::Input as Input>::Start,
-    ) -> Result<RunHandle<W::Output>> {
-        let mut handles = self.start_all(workflow, [input]).await?;
-        Ok(handles.remove(0))
+    /// ```
+    /// # async fn desk(client: indelible::Client) -> indelible::Result<()> {
+    /// let desk = client.for_app("help-desk");
+    /// let counts = desk.counts().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn for_app(&self, app: &str) -> Self {
+        let speaker = match &self.speaker {
+            Speaker::Program(program) if program.app == app => self.speaker.clone(),
+            _ => Speaker::App(app.into()),
+        };
+        Self { speaker, ..self.clone() }
     }
 
-    /// Starts many runs of a workflow, in order. Each batch of 500 is one commit.
-    ///
-    /// ```
-    /// use indelible::workflow::Direct;
-    /// use indelible::{Client, Result, RunHandle, Workflow, WorkflowFn};
-    ///
-    /// async fn start_for_each<W: Workflow<Input = Direct<u32>>>(
-    ///     client: &Client,
-    ///     workflow: impl WorkflowFn<W>,
-    ///     tickets: Vec<u32>,
-    /// ) -> Result<Vec<RunHandle<W::Output>>> {
-    ///     client.start_all(workflow, tickets).await
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start). If one input is too large, or a key of it fails, no run starts. If the
-    /// database does not answer, the batches before have started.
-    pub async fn start_all<W: Workflow>(
-        &self,
-        _workflow: impl WorkflowFn<W>,
-        inputs: impl IntoIterator<Item = <W::Input as Input>::Start>,
-    ) -> Result<Vec<RunHandle<W::Output>>> {
-        if self.program.workflow(W::ID).is_none() {
-            return Err(Error::UnknownWorkflow { workflow: W::ID, app: self.program.app });
+    /// The app that the client speaks for.
+    pub(crate) fn app(&self) -> Result<&str> {
+        match &self.speaker {
+            Speaker::Anyone => Err(Error::NoApp),
+            Speaker::App(app) => Ok(app),
+            Speaker::Program(program) => Ok(program.app),
         }
-        let limit = self.program.limits.event;
-        let runs = inputs
-            .into_iter()
-            .map(|input| {
-                let input = <W::Input as Input>::encode(&input, limit).map_err(|cause| {
-                    Error::NotStorable { what: format!("the input of `{}`", W::ID), cause }
-                })?;
-                let cancels = CancelKey::all(W::CANCELS, &input);
-                let passage = W::CONFIG
-                    .flow
-                    .passage(W::ID, &input)
-                    .map_err(|reason| Error::NotAdmitted { workflow: W::ID, reason })?;
-                let run = NewRun { cancels, ..NewRun::new(W::ID, None, input) };
-                Ok(run.passing(passage))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        for batch in runs.chunks(BATCH) {
-            self.store.start_runs(self.program.app, batch).await?;
+    }
+
+    /// The program that has the app, if it is this one.
+    pub(crate) fn program(&self) -> Option<&Program> {
+        match &self.speaker {
+            Speaker::Program(program) => Some(program),
+            Speaker::Anyone | Speaker::App(_) => None,
         }
-        Ok(runs.iter().map(|run| self.handle(run.id)).collect())
+    }
+
+    /// Who says what runs are subject to that this client begins.
+    fn terms(&self) -> &dyn Terms {
+        self.program().map_or(&Elsewhere, |program| program)
     }
 
     /// Sends an event: each workflow that it triggers starts once. The event is durable when the `.await`
@@ -116,7 +113,45 @@ impl Client {
     /// database does not answer.
     #[doc(alias = "signal")]
     pub fn send<E: Event>(&self, event: E) -> Sending<'_> {
-        Sending::new(self, E::NAME, Payload::encode(&event, self.program.limits.event))
+        let data = Payload::encode(&event, self.event_limit);
+        let data = data.map_err(|cause| not_storable(format!("the event `{}`", E::NAME), cause));
+        Sending::new(self, E::NAME, data)
+    }
+
+    /// Sends an event by its name, with data that serialises to JSON. In a program that has the app, its
+    /// [catalog](Self::catalog) checks both. Otherwise only the form of the name is checked: the workers of an
+    /// app find out whether the data fits.
+    ///
+    /// ```
+    /// # async fn created(client: indelible::Client) -> indelible::Result<()> {
+    /// client.send_by_name("ticket/created", serde_json::json!({ "ticket_id": 7 })).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidEvent`] if no event has the name or the data does not fit it, and as
+    /// [`send`](Self::send).
+    pub fn send_by_name(&self, name: &str, data: impl Serialize) -> Sending<'_> {
+        Sending::new(self, name.to_owned(), self.event_data(name, &data))
+    }
+
+    fn event_data(&self, name: &str, data: &impl Serialize) -> Result<Payload> {
+        let data = self.json(data, || format!("the event `{name}`"))?;
+        match self.program() {
+            Some(program) => {
+                let json: &RawValue = serde_json::from_str(data.as_str()).expect("it is JSON");
+                Ok(program.catalog.check(name, json, self.event_limit)?.into_parts().1)
+            }
+            None => Ok(check_name(name).map(|()| data)?),
+        }
+    }
+
+    /// A value as JSON that is not too large.
+    fn json(&self, value: &impl Serialize, what: impl Fn() -> String) -> Result<Payload> {
+        let json = to_raw_value(value).map_err(|error| not_storable(what(), error.into()))?;
+        Payload::encode(&json, self.event_limit).map_err(|cause| not_storable(what(), cause))
     }
 
     /// Sends many events, in order. The [catalog](Self::catalog) checks and makes them. Each can have an
@@ -134,24 +169,39 @@ impl Client {
             .into_iter()
             .map(|(event, key)| {
                 let (name, data) = event.into_parts();
-                self.program.accept(name, data, key)
+                self.accept(name, data, key)
             })
             .collect::<Result<Vec<_>>>()?;
         let mut ids = Vec::with_capacity(events.len());
         for batch in events.chunks(BATCH) {
-            ids.extend(self.store.accept_events(Some(self.program.app), batch).await?);
+            ids.extend(self.accept_all(batch).await?);
         }
         Ok(ids)
     }
 
-    /// The app's event types. It checks events that come as JSON.
+    /// An event to be accepted, with what this program makes of it at once.
+    fn accept(&self, name: &str, data: Payload, key: Option<String>) -> Result<NewEvent> {
+        match self.program() {
+            Some(program) => program.accept(name, data, key),
+            None => to_be_delivered(name, data, key),
+        }
+    }
+
+    async fn accept_all(&self, events: &[NewEvent]) -> Result<Vec<EventId>> {
+        let hosted_by = self.program().map(|program| program.app);
+        Ok(self.store.accept_events(hosted_by, events).await?)
+    }
+
+    /// The app's event types. It checks events that come as JSON. It is empty if this program does not have
+    /// the app.
     pub fn catalog(&self) -> &Catalog {
-        &self.program.catalog
+        static EMPTY: LazyLock<Catalog> = LazyLock::new(Catalog::default);
+        self.program().map_or(&EMPTY, |program| &program.catalog)
     }
 
     /// The largest event data that is accepted, in bytes of JSON.
     pub fn event_limit(&self) -> usize {
-        self.program.limits.event
+        self.event_limit
     }
 
     /// A handle to a run that was started elsewhere. `T` is the output type of its workflow.
@@ -235,7 +285,7 @@ impl Client {
     /// character (U+0000), so that no run can have it; or when the database does not answer.
     pub async fn runs(&self, query: &RunQuery) -> Result<Vec<RunRecord>> {
         check_query(query)?;
-        Ok(self.store.runs(self.program.app, query).await?)
+        Ok(self.store.runs(self.app()?, query).await?)
     }
 
     /// The schedules of the app's workflows, with their last ticks and the next ones. These are the schedules
@@ -243,12 +293,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the database does not answer.
+    /// [`Error::NoProgram`] if this program does not have the app; or when the database does not answer.
     pub async fn schedules(&self) -> Result<Vec<WorkflowSchedule>> {
-        let schedules = &self.program.registration.schedules;
-        let standing = self.store.schedules(self.program.app, schedules).await?;
-        let listed =
-            standing.into_iter().filter_map(|one| WorkflowSchedule::of(&self.program, one));
+        let program = self.program().ok_or(Error::NoProgram)?;
+        let schedules = &program.registration.schedules;
+        let standing = self.store.schedules(program.app, schedules).await?;
+        let listed = standing.into_iter().filter_map(|one| WorkflowSchedule::of(program, one));
         Ok(listed.collect())
     }
 
@@ -258,8 +308,25 @@ impl Client {
     ///
     /// When the database does not answer.
     pub async fn counts(&self) -> Result<Vec<RunCount>> {
-        Ok(self.store.run_counts(self.program.app).await?)
+        Ok(self.store.run_counts(self.app()?).await?)
     }
+}
+
+/// Says that another program knows what runs are subject to.
+struct Elsewhere;
+
+impl Terms for Elsewhere {
+    fn know(&self, _workflow: &str) -> bool {
+        false
+    }
+
+    fn cancels(&self, _workflow: &str, _input: &Payload) -> Vec<CancelKey> {
+        Vec::new()
+    }
+}
+
+fn not_storable(what: String, cause: EncodeError) -> Error {
+    Error::NotStorable { what, cause }
 }
 
 fn check_reason(reason: &str) -> Result<()> {

@@ -1,27 +1,28 @@
+use std::borrow::Cow;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
 use super::Client;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::EventId;
-use crate::payload::{EncodeError, Payload};
+use crate::payload::Payload;
 
 /// An event to send; await it. See [`Client::send`].
 #[must_use = "an event is sent when this is awaited"]
 pub struct Sending<'c> {
     client: &'c Client,
-    name: &'static str,
-    data: Result<Payload, EncodeError>,
+    name: Cow<'static, str>,
+    data: Result<Payload>,
     idempotency_key: Option<String>,
 }
 
 impl<'c> Sending<'c> {
     pub(super) fn new(
         client: &'c Client,
-        name: &'static str,
-        data: Result<Payload, EncodeError>,
+        name: impl Into<Cow<'static, str>>,
+        data: Result<Payload>,
     ) -> Self {
-        Self { client, name, data, idempotency_key: None }
+        Self { client, name: name.into(), data, idempotency_key: None }
     }
 
     /// Sends the event only once, even if the sender tries again with the same key.
@@ -35,11 +36,9 @@ impl<'c> Sending<'c> {
 
     async fn send(self) -> Result<EventId> {
         let Self { client, name, data, idempotency_key } = self;
-        let data = data
-            .map_err(|cause| Error::NotStorable { what: format!("the event `{name}`"), cause })?;
-        let event = client.program.accept(name, data, idempotency_key)?;
+        let event = client.accept(&name, data?, idempotency_key)?;
         let id = event.id;
-        let ids = client.store.accept_events(Some(client.program.app), &[event]).await?;
+        let ids = client.accept_all(&[event]).await?;
         Ok(ids.first().copied().unwrap_or(id))
     }
 }

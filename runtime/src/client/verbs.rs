@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Client, check_reason};
 use crate::error::{Error, Result};
+use crate::given::{LONGEST_KEY, check};
 use crate::journal::RunId;
 use crate::payload::{EncodeError, Payload};
 use crate::store::{Fork, Paused, Refusal, Replay, RunQuery, RunRecord, RunStatus, StrandedRuns};
@@ -33,7 +34,7 @@ impl Client {
     #[doc(alias("redrive", "dead letter"))]
     pub async fn retry(&self, run: RunId) -> Result<()> {
         let refused =
-            self.store.retry_runs(&[run], &*self.program).await?.into_iter().find_map(Result::err);
+            self.store.retry_runs(&[run], self.terms()).await?.into_iter().find_map(Result::err);
         match refused {
             None => Ok(()),
             Some(Refusal::Standing(status)) => Err(Error::NotFailed { run, status }),
@@ -57,7 +58,7 @@ impl Client {
     #[doc(alias = "reset")]
     pub async fn fork(&self, run: RunId, at_state: impl fmt::Display + Send) -> Result<RunId> {
         let fork = Fork { source: run, id: RunId::new(), state: at_state.to_string() };
-        let forked = self.store.fork_run(&fork, &*self.program).await?;
+        let forked = self.store.fork_run(&fork, self.terms()).await?;
         match forked {
             Ok(()) => Ok(fork.id),
             Err(Refusal::NoSuchState(states)) => {
@@ -90,8 +91,32 @@ impl Client {
     ///
     /// When the database does not answer.
     pub async fn pause<W: Workflow>(&self, _workflow: impl WorkflowFn<W>) -> Result<bool> {
-        let paused = self.store.pause_workflow(self.program.app, W::ID).await?;
+        let paused = self.store.pause_workflow(self.app()?, W::ID).await?;
         Ok(paused)
+    }
+
+    /// [Pauses](Self::pause) a workflow of the app by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchWorkflow`] if no program of the app has registered it; [`Error::NoApp`]; or when the
+    /// database does not answer.
+    pub async fn pause_by_name(&self, workflow: &str) -> Result<bool> {
+        self.check_workflow(workflow).await?;
+        Ok(self.store.pause_workflow(self.app()?, workflow).await?)
+    }
+
+    /// [Resumes](Self::resume) a workflow of the app by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoApp`]; or when the database does not answer.
+    pub async fn resume_by_name(&self, workflow: &str) -> Result<bool> {
+        check(workflow, LONGEST_KEY).map_err(|cause| Error::UnfitText {
+            what: "the name of a workflow".to_owned(),
+            cause,
+        })?;
+        Ok(self.store.resume_workflow(self.app()?, workflow).await?)
     }
 
     /// Lets workers take up the runs of a paused workflow again. Gives `false` if it was not paused.
@@ -100,7 +125,7 @@ impl Client {
     ///
     /// When the database does not answer.
     pub async fn resume<W: Workflow>(&self, _workflow: impl WorkflowFn<W>) -> Result<bool> {
-        let resumed = self.store.resume_workflow(self.program.app, W::ID).await?;
+        let resumed = self.store.resume_workflow(self.app()?, W::ID).await?;
         Ok(resumed)
     }
 
@@ -110,7 +135,7 @@ impl Client {
     ///
     /// When the database does not answer.
     pub async fn paused(&self) -> Result<Vec<Paused>> {
-        Ok(self.store.paused_workflows(self.program.app).await?)
+        Ok(self.store.paused_workflows(self.app()?).await?)
     }
 
     /// The app's unfinished runs that no running worker can drive.
@@ -123,7 +148,7 @@ impl Client {
     /// When the database does not answer.
     #[doc(alias = "orphaned")]
     pub async fn stranded(&self) -> Result<Vec<StrandedRuns>> {
-        Ok(self.store.stranded_runs(self.program.app).await?)
+        Ok(self.store.stranded_runs(self.app()?).await?)
     }
 
     /// Waits until a run is over. If the database is away, it waits until it is back.
@@ -160,7 +185,7 @@ impl Client {
         }
         let query = RunQuery { status: Some(RunStatus::Failed), ..query };
         self.for_all(query, async |runs| {
-            Ok(done(&self.store.retry_runs(runs, &*self.program).await?))
+            Ok(done(&self.store.retry_runs(runs, self.terms()).await?))
         })
         .await
     }
@@ -174,7 +199,7 @@ impl Client {
         let query = RunQuery { over: Some(true), ..query.clone() };
         self.for_all(query, async |runs| {
             let replays: Vec<_> = runs.iter().map(|run| Replay::of(*run)).collect();
-            Ok(done(&self.store.replay_runs(&replays, &*self.program).await?))
+            Ok(done(&self.store.replay_runs(&replays, self.terms()).await?))
         })
         .await
     }
@@ -219,7 +244,7 @@ impl<'c> Replaying<'c> {
         _workflow: impl WorkflowFn<W>,
         input: <W::Input as Input>::Start,
     ) -> Self {
-        let limit = self.client.program.limits.event;
+        let limit = self.client.event_limit;
         self.input = Some((W::ID, <W::Input as Input>::encode(&input, limit)));
         self
     }
@@ -243,7 +268,7 @@ impl<'c> Replaying<'c> {
             replay.input = Some(input);
         }
         let id = replay.id;
-        let replayed = client.store.replay_runs(&[replay], &*client.program).await?;
+        let replayed = client.store.replay_runs(&[replay], client.terms()).await?;
         let refused = replayed.into_iter().find_map(Result::err);
         match refused {
             None => Ok(id),

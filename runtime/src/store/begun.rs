@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::gated::Subject;
+use super::hints::Work;
 use super::read::Columns;
 use super::{StoreError, Terms};
 use crate::id::RunId;
@@ -13,6 +14,8 @@ use crate::workflow::Passage;
 pub(super) struct Begun {
     pub(super) run: RunId,
     app: String,
+    /// Whether what follows is known.
+    known: bool,
     pub(super) cancels: Vec<CancelKey>,
     passage: Passage,
 }
@@ -20,13 +23,28 @@ pub(super) struct Begun {
 impl Begun {
     pub(super) fn read(row: &impl Columns, terms: &dyn Terms) -> Result<Self, StoreError> {
         let (workflow, input) = (row.text("workflow")?, row.payload("input")?);
-        Ok(Self {
-            run: row.uuid("id")?,
-            app: row.text("app")?,
-            cancels: terms.cancels(&workflow, &input),
-            passage: terms.passage(&workflow, &input),
-        })
+        let (run, app, known) = (row.uuid("id")?, row.text("app")?, terms.know(&workflow));
+        if !known {
+            let (cancels, passage) = (Vec::new(), Passage::default());
+            return Ok(Self { run, app, known, cancels, passage });
+        }
+        let (cancels, passage) =
+            (terms.cancels(&workflow, &input), terms.passage(&workflow, &input));
+        Ok(Self { run, app, known, cancels, passage })
     }
+}
+
+/// What there is to do for them.
+pub(super) fn work(begun: &[Begun]) -> Work {
+    match begun.iter().all(|begun| begun.known) {
+        true => Work::READY,
+        false => Work::READY | Work::UNSETTLED,
+    }
+}
+
+/// Those that nobody has said anything of yet.
+pub(super) fn unsettled(begun: &[Begun]) -> impl Iterator<Item = RunId> {
+    begun.iter().filter(|begun| !begun.known).map(|begun| begun.run)
 }
 
 /// Those that have gates or a priority, by app.

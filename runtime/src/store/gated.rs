@@ -35,6 +35,12 @@ impl<'a> Subject<'a> {
         Self::of(all)
     }
 
+    /// All of them, also those that are free to begin.
+    pub(super) fn all(runs: &'a [NewRun]) -> Vec<Self> {
+        let all = runs.iter();
+        all.map(|NewRun { id, gates, ahead, .. }| Self { run: *id, gates, ahead: *ahead }).collect()
+    }
+
     /// Those among children.
     pub(super) fn among_children(children: &'a [(RunId, &'a Child)]) -> Vec<Self> {
         let all = children.iter().map(|(_, child)| (child.id, &*child.gates, child.ahead));

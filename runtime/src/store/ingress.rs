@@ -22,14 +22,15 @@ pub(crate) trait Ingress: Send + Sync {
     /// that were not asked).
     /// Gives the ids, in order; for one whose idempotency key was seen before, the first one's, and
     /// nothing is written for it. A batch that is sent again as it was, because its reply was lost, is
-    /// accepted once.
+    /// accepted once. Each name that nobody subscribes to is told of in the log, once in a process.
     async fn accept_events(
         &self,
         hosted_by: Option<&str>,
         events: &[NewEvent],
     ) -> Result<Vec<EventId>, StoreError>;
 
-    /// Starts runs directly; those that are there already are left alone.
+    /// Starts runs directly; those that are there already are left alone. One that is not settled yet is not
+    /// ready until it is: see [`settle_runs`](super::Upkeep::settle_runs).
     async fn start_runs(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError>;
 
     /// Takes deliveries of an app that its worker's program knows the parts of, oldest first, lets

@@ -25,6 +25,17 @@ pub(super) struct TooOld {
     pub(super) program: i32,
 }
 
+/// Why a database whose tables are to be left as they are cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unready {
+    /// It has none.
+    Missing,
+    /// They are from before this program.
+    Older,
+    /// Rows were copied there without the sequences that number them.
+    Uncounted,
+}
+
 /// The migrations that a database still needs.
 pub(super) fn pending(
     recorded: Option<Recorded>,

@@ -47,8 +47,11 @@ mod postgres;
 mod problem;
 mod read;
 mod registry;
+mod settling;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod tables;
+mod unheard;
 mod upkeep;
 
 pub(crate) use self::commits::{Commits, Concluded, Flushed};
@@ -64,14 +67,14 @@ pub(crate) use self::leases::{
 };
 pub(crate) use self::limits::LimitRefusal;
 pub use self::limits::{Holder, LimitKey, LimitRecord};
-pub(crate) use self::open::open;
+pub(crate) use self::open::{open, open_existing};
 pub(crate) use self::operators::{Fork, Operators, Refusal, Replay, Terms};
 pub use self::operators::{Intervention, Paused, Verb};
 pub use self::registry::StrandedRuns;
 pub(crate) use self::registry::{
     Recorded, Registration, Registry, Schedule, Stranded, Subscription,
 };
-pub(crate) use self::upkeep::{DueSchedule, Readied, Timetable, Upkeep};
+pub(crate) use self::upkeep::{DueSchedule, Readied, SETTLED, Timetable, Upkeep};
 
 /// Durable storage of runs.
 ///

@@ -7,6 +7,7 @@ use super::postgres::PostgresStore;
 use super::problem::Problem;
 #[cfg(feature = "sqlite")]
 use super::sqlite::SqliteStore;
+use super::tables::Tables;
 use super::{OpenError, Store};
 
 /// Opens the database that a URL names, and brings its schema up to date.
@@ -16,6 +17,26 @@ use super::{OpenError, Store};
 /// When there is no such database, it cannot be used, or it is for newer programs. The message is
 /// one sentence that says what to try, and never shows the password.
 pub(crate) async fn open(url: &str, hints_url: Option<&str>) -> Result<Arc<dyn Store>, OpenError> {
+    open_with(url, hints_url, Tables::Migrate).await
+}
+
+/// Opens a database that programs with workers use, and changes nothing of its schema.
+///
+/// # Errors
+///
+/// As [`open`], and when there are no tables of Indelible or older ones.
+pub(crate) async fn open_existing(
+    url: &str,
+    hints_url: Option<&str>,
+) -> Result<Arc<dyn Store>, OpenError> {
+    open_with(url, hints_url, Tables::Expect).await
+}
+
+async fn open_with(
+    url: &str,
+    hints_url: Option<&str>,
+    tables: Tables,
+) -> Result<Arc<dyn Store>, OpenError> {
     let opened: Result<Arc<dyn Store>, Problem> = match url.split_once(':') {
         Some(("sqlite", _)) if hints_url.is_some() => Err(Problem::new(
             "there is a URL for hints, but a file needs none",
@@ -23,14 +44,14 @@ pub(crate) async fn open(url: &str, hints_url: Option<&str>) -> Result<Arc<dyn S
         )),
         #[cfg(feature = "sqlite")]
         Some(("sqlite", _)) => {
-            SqliteStore::open(url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
+            SqliteStore::open(url, tables).await.map(|store| Arc::new(store) as Arc<dyn Store>)
         }
         #[cfg(not(feature = "sqlite"))]
         Some(("sqlite", _)) => Err(left_out("SQLite", "sqlite")),
         #[cfg(feature = "postgres")]
-        Some(("postgres" | "postgresql", _)) => {
-            PostgresStore::open(url, hints_url).await.map(|store| Arc::new(store) as Arc<dyn Store>)
-        }
+        Some(("postgres" | "postgresql", _)) => PostgresStore::open(url, hints_url, tables)
+            .await
+            .map(|store| Arc::new(store) as Arc<dyn Store>),
         #[cfg(not(feature = "postgres"))]
         Some(("postgres" | "postgresql", _)) => Err(left_out("Postgres", "postgres")),
         Some((scheme, _)) => Err(Problem::new(

@@ -37,6 +37,7 @@ pub(crate) trait Operators: Send + Sync {
     /// each run why it was left alone, if it was.
     ///
     /// Whatever an operator has begun, `terms` say what cancels it, if that is accepted later, and what it has to pass.
+    /// If they do not know, it waits until somebody [settles](super::Upkeep::settle_runs) it.
     async fn retry_runs(
         &self,
         runs: &[RunId],
@@ -161,6 +162,11 @@ pub(crate) enum Refusal {
 
 /// Says what a run is subject to that an operator has begun.
 pub(crate) trait Terms: Send + Sync {
+    /// Whether it can say so of a workflow. If not, another program of the app does later.
+    fn know(&self, _workflow: &str) -> bool {
+        true
+    }
+
     /// The events that cancel it.
     fn cancels(&self, workflow: &str, input: &Payload) -> Vec<CancelKey>;
 

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::migration::TooOld;
+use super::migration::{TooOld, Unready};
 
 /// Opening a database gives up after this.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,6 +21,21 @@ impl Problem {
     /// Something that has no remedy of its own.
     pub(super) fn other(cause: impl fmt::Display) -> Self {
         Self::new(cause.to_string(), "see the database's log for more")
+    }
+}
+
+impl From<Unready> for Problem {
+    fn from(unready: Unready) -> Self {
+        let cause = match unready {
+            Unready::Missing => "there are no tables of Indelible in it, and a client makes none",
+            Unready::Older => {
+                "its tables are from an older version, and a client does not change them"
+            }
+            Unready::Uncounted => {
+                "its rows were copied without their sequences, and a client does not set those"
+            }
+        };
+        Self::new(cause, "start a program with workers on it first, which does so")
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) trait Registry: Send + Sync {
     /// not have. A schedule begins anew that no worker has, while others live.
     async fn register_app(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError>;
 
+    /// The workflows that an app has registered, in order.
+    async fn registered_workflows(&self, app: &str) -> Result<Vec<String>, StoreError>;
+
     /// Replaces the shape of a registered workflow; gives the one that it had.
     async fn reshape_workflow(
         &self,

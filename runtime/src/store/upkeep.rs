@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::read::Columns;
 use super::registry::Schedule;
-use super::{Deliveries, Router, StoreError};
+use super::{Deliveries, Router, StoreError, Terms};
 use crate::flow::Firing;
 
 /// What somebody has to do as time passes.
@@ -22,6 +22,16 @@ pub(crate) trait Upkeep: Send + Sync {
     /// limits are those of the program that registered last, and what operators have set over them.
     /// `Readied::runs` is how many have passed; `Readied::next` is when a gate opens by itself.
     async fn open_gates(&self, app: &str) -> Result<Readied, StoreError>;
+
+    /// Has `terms` say what cancels runs of an app's `workflows` and what they have to pass, of those that
+    /// were begun where nobody could say so: the oldest, up to [`SETTLED`]. From then on they are like any
+    /// others. Gives how many.
+    async fn settle_runs(
+        &self,
+        app: &str,
+        workflows: &[String],
+        terms: &dyn Terms,
+    ) -> Result<usize, StoreError>;
 
     /// Starts what is due of an app's schedules, as `timetable` says, and moves them on in the same
     /// transaction. Another rule for the same workflow is another version's, and left to it.
@@ -49,6 +59,9 @@ pub(crate) trait Upkeep: Send + Sync {
         router: Router<'_>,
     ) -> Result<Readied, StoreError>;
 }
+
+/// How many runs are settled in one commit.
+pub(crate) const SETTLED: usize = 500;
 
 /// What is due has been made ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

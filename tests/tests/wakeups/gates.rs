@@ -18,6 +18,14 @@ pub(crate) async fn a_free_gate(scene: &Scene) -> Took {
     Ok(begun.elapsed())
 }
 
+pub(crate) async fn a_start_by_name_at_a_free_gate(scene: &Scene) -> Took {
+    let n = scene.number();
+    let begun = Instant::now();
+    let run = scene.sender.start_by_name("take-turns", n).await?;
+    expect(run.result().await?, n.into())?;
+    Ok(begun.elapsed())
+}
+
 pub(crate) async fn an_event_at_a_free_gate(scene: &Scene) -> Took {
     let begun = Instant::now();
     let event = scene.client.send(Queued { n: scene.number() }).await?;

@@ -54,6 +54,8 @@ async fn late_operations(scene: &Scene) -> Vec<String> {
         starts::many_starts_at_once,
         starts::an_event,
         starts::an_untyped_event,
+        starts::an_event_of_a_client_without_the_app,
+        starts::a_start_by_name,
         starts::an_event_of_a_step,
         starts::a_full_batch,
         starts::a_late_batch,
@@ -85,6 +87,7 @@ async fn late_operations(scene: &Scene) -> Vec<String> {
         ends::a_cancellation_of_a_parent,
         ends::a_cancellation_of_all,
         gates::a_free_gate,
+        gates::a_start_by_name_at_a_free_gate,
         gates::an_event_at_a_free_gate,
         gates::many_runs_of_one_slot,
         gates::a_slot_that_parking_runs_free,
@@ -112,12 +115,13 @@ fn assert_none_was_late(late: &[String]) {
 async fn one_process_hears_of_everything_at_once(database: Fresh) {
     let runtime = Runtime::builder(Wakeups).database(database.url()).poll_interval(POLL);
     let runtime = runtime.start().await.expect("it starts");
-    let scene = Scene::of(runtime.client());
+    let scene = Scene::of(runtime.client(), &database).await;
     let mut late = late_operations(&scene).await;
     let crowd = starts::more_runs_than_slots(&scene);
     late.extend(scene.time("more_runs_than_slots", crowd, LONG, LONG).await);
     assert_none_was_late(&late);
     assert_nothing_was_polled(&runtime);
+    assert_nothing_was_polled(&scene.sender);
     runtime.shutdown().await;
 }
 
@@ -133,8 +137,9 @@ async fn workers_hear_of_everything_at_once(database: Fresh, workers: usize) {
     let client = Runtime::builder(Wakeups).database(database.url()).poll_interval(POLL);
     let client = client.connect().await.expect("a client");
     let workers = Workers::start(&database, &client, workers).await;
-    let scene = Scene::of(client.clone());
+    let scene = Scene::of(client.clone(), &database).await;
     assert_none_was_late(&late_operations(&scene).await);
     assert_nothing_was_polled(&client);
+    assert_nothing_was_polled(&scene.sender);
     workers.stop_and_assert_nothing_was_polled();
 }

@@ -31,12 +31,16 @@ pub(crate) type Took = Outcome<Duration>;
 /// A client of workers that are there.
 pub(crate) struct Scene {
     pub(crate) client: Client,
+    /// A client that was connected without the app's code.
+    pub(crate) sender: Client,
     last: Cell<u32>,
 }
 
 impl Scene {
-    pub(crate) fn of(client: Client) -> Self {
-        Self { client, last: Cell::new(0) }
+    pub(crate) async fn of(client: Client, database: &Fresh) -> Self {
+        let sender = Client::connect(database.url()).poll_interval(POLL);
+        let sender = sender.await.expect("a client").for_app("wakeups");
+        Self { client, sender, last: Cell::new(0) }
     }
 
     /// A number that no other operation has.

@@ -54,6 +54,21 @@ pub(crate) async fn an_untyped_event(scene: &Scene) -> Took {
     Ok(begun.elapsed())
 }
 
+pub(crate) async fn an_event_of_a_client_without_the_app(scene: &Scene) -> Took {
+    let knocked = Knocked { n: scene.number() };
+    let begun = Instant::now();
+    let event = scene.sender.send_by_name("wakeups/knocked", knocked).await?;
+    scene.ends_of(event, 1).await?;
+    Ok(begun.elapsed())
+}
+
+pub(crate) async fn a_start_by_name(scene: &Scene) -> Took {
+    let begun = Instant::now();
+    let run = scene.sender.start_by_name("echo", 7).await?;
+    expect(run.result().await?, 7.into())?;
+    Ok(begun.elapsed())
+}
+
 pub(crate) async fn an_event_of_a_step(scene: &Scene) -> Took {
     let begun = Instant::now();
     let event = scene.client.start(knock, scene.number()).await?.result().await?;

@@ -25,6 +25,7 @@ mod schedules;
 mod texts;
 mod timers;
 mod transactions;
+mod unsettled;
 mod waits;
 mod world;
 
@@ -76,6 +77,7 @@ behaviours! {
         a_database_is_opened_twice_with_what_it_held,
         ten_programs_migrate_at_once,
         a_schema_for_newer_programs_is_refused,
+        a_client_uses_tables_that_are_there,
         no_column_needs_the_server_that_wrote_it,
         workflows_that_are_gone_are_named_while_runs_need_them,
         subscriptions_are_replaced,
@@ -181,6 +183,15 @@ behaviours! {
         two_openers_let_no_more_through_than_one,
         what_exceeds_a_rate_starts_nothing,
         one_run_of_a_key_is_replaced_as_its_mode_says,
+    ],
+    unsettled: [
+        a_run_is_claimed_once_its_limits_are_known,
+        an_event_cancels_a_run_that_is_settled_later,
+        a_run_is_cancelled_before_it_is_settled,
+        a_cancellation_at_the_same_time_as_the_settling_is_not_lost,
+        two_programs_settle_each_run_once,
+        a_single_run_takes_the_place_of_another_as_it_is_settled,
+        what_an_operator_begins_is_settled_as_well,
     ],
     limits: [
         limits_are_listed_with_their_busiest_keys,

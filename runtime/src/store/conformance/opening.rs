@@ -1,9 +1,9 @@
 use futures_util::future::join_all;
 
 use super::World;
-use super::world::{APP, HOUR, ORDER, deliveries, event, json, only, program};
+use super::world::{APP, HOUR, ORDER, PLACED, deliveries, event, json, only, program, route};
 use crate::journal::{End, Then};
-use crate::store::{Registration, Routing, Stranded, open};
+use crate::store::{Registration, Routing, Stranded, open, open_existing};
 
 pub(super) async fn a_database_is_opened_twice_with_what_it_held(world: World) {
     let runs = world.start(1).await;
@@ -117,4 +117,14 @@ async fn delivered(world: &World) -> Vec<String> {
     };
     world.store.route_deliveries(deliveries(APP, 10), &router).await.expect("it routes");
     seen.into_inner().expect("no test panics here")
+}
+
+pub(super) async fn a_client_uses_tables_that_are_there(world: World) {
+    world.subscribe(APP, &[PLACED]).await;
+    let client = open_existing(&world.database.url(), None).await.expect("its tables are there");
+    client.accept_events(None, &[event(PLACED, "{}")]).await.expect("it is accepted");
+    route(&*world.store).await;
+    let worker = world.worker(HOUR).await;
+    assert_eq!(world.claim(worker, 10).await.len(), 1);
+    client.close().await;
 }

@@ -64,6 +64,8 @@ pub(crate) struct Hints {
     pub(crate) batches: Notify,
     /// Runs may pass their gates.
     pub(crate) gates: Notify,
+    /// Runs may wait for what their program says of them.
+    pub(crate) unsettled: Notify,
     /// Who waits here for the ends of runs.
     waiting: Waiting,
     /// What other processes are to be told.
@@ -91,7 +93,7 @@ impl Hints {
     }
 
     /// What wakes whom.
-    fn bells(&self) -> [(Work, &Notify); 7] {
+    fn bells(&self) -> [(Work, &Notify); 8] {
         [
             (Work::READY, &self.ready),
             (Work::DELIVERIES, &self.deliveries),
@@ -101,6 +103,7 @@ impl Hints {
             (Work::BATCHES, &self.batches),
             // A run that is ready may have to pass them first.
             (Work::GATES | Work::READY, &self.gates),
+            (Work::UNSETTLED, &self.unsettled),
         ]
     }
 

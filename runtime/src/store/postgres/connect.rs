@@ -16,6 +16,7 @@ use super::pool::{SETTINGS, pool, pool_of_one};
 use crate::store::StoreError;
 use crate::store::hints::Hints;
 use crate::store::problem::{PATIENCE, Problem};
+use crate::store::tables::Tables;
 
 /// 13 brought what is used here, and is the oldest that its makers supported when this was written.
 const OLDEST_SERVER: i32 = 130_000;
@@ -35,10 +36,11 @@ pub(super) struct Connected {
     pub(super) listening: Option<PgPool>,
 }
 
-/// Connects, checks the server and brings the schema up to date. A second URL is for hearing hints.
+/// Connects, checks the server, and makes or checks the tables. A second URL is for hearing hints.
 pub(super) async fn connect(
     url: &str,
     hints_url: Option<&str>,
+    tables: Tables,
     hints: Arc<Hints>,
 ) -> Result<Connected, Problem> {
     let plain = parse(url)?;
@@ -49,7 +51,7 @@ pub(super) async fn connect(
         Reach::Transaction => pool(8).connect_lazy_with(options.clone()),
     };
     let database = Database::new(sessions.clone(), reach, hints);
-    within(PATIENCE, migrate(&database, &options)).await?;
+    within(PATIENCE, migrate(&database, tables, &options)).await?;
     let listening = match direct {
         Some(direct) => {
             within(PATIENCE, check_direct(&direct, &which)).await?;
@@ -177,9 +179,18 @@ async fn within<T>(
     })
 }
 
-async fn migrate(database: &Database, options: &PgConnectOptions) -> Result<(), Problem> {
-    migrate::migrate(database).await.map_err(|error| match error {
+async fn migrate(
+    database: &Database,
+    tables: Tables,
+    options: &PgConnectOptions,
+) -> Result<(), Problem> {
+    let migrated = match tables {
+        Tables::Migrate => migrate::migrate(database).await,
+        Tables::Expect => migrate::expect(database).await,
+    };
+    migrated.map_err(|error| match error {
         MigrateError::TooOld(too_old) => too_old.into(),
+        MigrateError::Unready(unready) => unready.into(),
         MigrateError::Database(
             StoreError::Unavailable(error)
             | StoreError::Refused(error)
@@ -250,7 +261,8 @@ fn problem(error: sqlx::Error, options: &PgConnectOptions) -> Problem {
             ),
             "42501" => Problem::new(
                 format!("the user `{user}` lacks a right ({message})"),
-                "grant it: the user needs to create a schema in the database",
+                "grant it: the program needs to create the schema `indelible` once, and then to read and \
+                 write its tables",
             ),
             "53300" => Problem::new(
                 "the server has no connection left",
@@ -353,7 +365,7 @@ mod tests {
     }
 
     async fn connected(world: &World, hints_url: Option<&str>) -> Result<Connected, Problem> {
-        connect(&world.database.url(), hints_url, Arc::default()).await
+        connect(&world.database.url(), hints_url, Tables::Migrate, Arc::default()).await
     }
 
     /// As one statement after another finds it.

@@ -65,7 +65,8 @@ pub(super) const MESSAGES: &str = "
 /// no longer waits for any: it asks once more and is let through. A slot that it holds already it keeps
 /// until it ends, as a worker may be claiming it at this moment. The gates that it leaves are looked at again: an
 /// opener may be about to let it through in the place of another. One that has begun is the next
-/// to pass, as what it undoes is subject to its limits. Gives the apps of those that were told something, and
+/// to pass, as what it undoes is subject to its limits. One that is settled at this moment is left to that: its
+/// row says so, and what it has to pass is not seen here yet. Gives the apps of those that were told something, and
 /// the app of each that is ready now.
 ///
 /// Served by the primary keys of runs and slots, and `inbox_untaken`.
@@ -80,12 +81,17 @@ pub(super) const ROUSE: &str = concat!(
             SELECT 1 FROM indelible.inbox message
             WHERE message.run_id = run.id AND NOT message.taken
               AND (run.status = $2 OR message.kind = $5)
-        )
+          )
+          AND (run.status <> $4 OR run.unsettled = EXISTS (
+              SELECT 1 FROM indelible.unsettled noted
+              WHERE noted.app = run.app AND noted.workflow = run.workflow AND noted.run_id = run.id
+          ))
         FOR NO KEY UPDATE OF run SKIP LOCKED
     ),
     queued AS (
         UPDATE indelible.runs run SET
-            status = $4, held = NULL
+            status = $4, held = NULL,
+            unsettled = run.unsettled AND run.started_at IS NOT NULL
         FROM resting WHERE run.id = resting.id
         RETURNING run.id, run.app, run.workflow, run.rank, run.suspects, run.gated, run.started_at
     ),

@@ -9,7 +9,7 @@ use super::database::{Database, Link, again};
 use super::queue::started;
 use super::runs::RunArrays;
 use super::waits::{RunWaits, last_event};
-use super::{PostgresStore, checks, gates, inbox, route};
+use super::{PostgresStore, checks, gates, inbox, route, unsettled};
 use crate::event::EventId;
 use crate::flow::NewRun;
 use crate::id::RunId;
@@ -37,7 +37,7 @@ const REMEMBER: &str = "
 ///
 /// What is there already was committed by an earlier attempt, and is left alone. What another
 /// transaction is about to write is a duplicate: then this statement fails, to be run again. Gives the
-/// apps that have deliveries.
+/// apps that have deliveries, the runs that were started, and the names that nobody subscribes to.
 /// Served by the primary keys of events, subscriptions and runs.
 pub(super) const ACCEPT: &str = concat!(
     "
@@ -79,9 +79,14 @@ pub(super) const ACCEPT: &str = concat!(
     ",
     started!("new", "event_id, scheduled_at"),
     "
-    SELECT DISTINCT app, NULL::uuid FROM delivered
+    SELECT DISTINCT app, NULL::uuid, NULL::text FROM delivered
     UNION ALL
-    SELECT NULL, id FROM started"
+    SELECT NULL, id, NULL FROM started
+    UNION ALL
+    SELECT NULL, NULL, event.name FROM event
+    WHERE NOT event.hosted AND NOT EXISTS (
+        SELECT 1 FROM indelible.subscriptions known WHERE known.event_name = event.name
+    )"
 );
 
 #[async_trait]
@@ -91,7 +96,7 @@ impl Ingress for PostgresStore {
         hosted_by: Option<&str>,
         events: &[NewEvent],
     ) -> Result<Vec<EventId>, StoreError> {
-        again(|| async {
+        let accepted = again(|| async {
             loop {
                 match attempt(&self.database, hosted_by, events).await {
                     // Another process sends the same at this moment; next time it is seen.
@@ -99,19 +104,21 @@ impl Ingress for PostgresStore {
                     done => return done,
                 }
             }
-        })
-        .await
+        });
+        let Accepted { ids, unheard } = accepted.await?;
+        self.unheard.say(unheard);
+        Ok(ids)
     }
 
     async fn start_runs(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
         again(|| async {
             let waits = run_waits(runs);
             let no_events = EventArrays::default();
-            if waits.are_none() && Subject::among(runs).is_empty() {
+            let unsettled = runs.iter().any(|run| run.unsettled);
+            if waits.are_none() && Subject::among(runs).is_empty() && !unsettled {
                 let mut connection = self.database.acquire().await?;
-                let (stirred, _) =
-                    write(&mut connection, Some(app), no_events, runs.iter()).await?;
-                self.database.committed(stirred);
+                let written = write(&mut connection, Some(app), no_events, runs.iter()).await?;
+                self.database.committed(written.stirred);
                 return Ok(());
             }
             let mut tx = self.database.begin().await?;
@@ -122,9 +129,15 @@ impl Ingress for PostgresStore {
                 route::take_turns(&mut tx, app).await?;
             }
             let checked = checks::check(&mut tx, app, asked).await?;
-            let (stirred, started) = write(&mut tx, Some(app), no_events, runs.iter()).await?;
-            let started = runs.iter().filter(|run| started.contains(&run.id));
-            gates::admit(&mut tx, app, &Subject::among(started)).await?;
+            let Written { mut stirred, started, .. } =
+                write(&mut tx, Some(app), no_events, runs.iter()).await?;
+            let started = || runs.iter().filter(|run| started.contains(&run.id));
+            gates::admit(&mut tx, app, &Subject::among(started())).await?;
+            if unsettled {
+                let unknown = started().filter(|run| run.unsettled).map(|run| run.id.as_uuid());
+                unsettled::unsettle(&mut tx, unknown.collect(), true).await?;
+                stirred.add(app, Work::UNSETTLED);
+            }
             waits.begin(&mut tx, true).await?;
             let told = checks::displace(&mut tx, &checked).await?;
             tx.commit(stirred).await?;
@@ -153,25 +166,33 @@ async fn attempt(
     database: &Database,
     hosted_by: Option<&str>,
     events: &[NewEvent],
-) -> Result<Vec<EventId>, StoreError> {
+) -> Result<Accepted, StoreError> {
     let keys = dedupe::keys(events);
     let waits = run_waits(
         events.iter().flat_map(|event| event.hosted.iter().flat_map(|hosted| &hosted.runs)),
     );
     if keys.is_empty() && waits.are_none() {
         let mut connection = database.acquire().await?;
-        database.committed(insert(&mut connection, hosted_by, events.iter()).await?);
-        return Ok(events.iter().map(|event| event.id).collect());
+        let Written { stirred, unheard, .. } =
+            insert(&mut connection, hosted_by, events.iter()).await?;
+        database.committed(stirred);
+        return Ok(Accepted { ids: events.iter().map(|event| event.id).collect(), unheard });
     }
     let mut tx = database.begin().await?;
     let known = remember(&mut tx, keys).await?;
     let (fresh, ids) = dedupe::settle(events, &known);
-    let stirred = insert(&mut tx, hosted_by, fresh.iter()).await?;
+    let Written { stirred, unheard, .. } = insert(&mut tx, hosted_by, fresh.iter()).await?;
     // Those of events that were known have no runs.
     waits.begin(&mut tx, true).await?;
     tx.commit(stirred).await?;
     waits.look_behind(database).await?;
-    Ok(ids)
+    Ok(Accepted { ids, unheard })
+}
+
+/// Events that were accepted, and which of their names nobody subscribes to.
+struct Accepted {
+    ids: Vec<EventId>,
+    unheard: Vec<String>,
 }
 
 fn run_waits<'a>(runs: impl IntoIterator<Item = &'a NewRun>) -> RunWaits {
@@ -182,20 +203,28 @@ async fn insert<'a>(
     connection: &mut Link,
     hosted_by: Option<&str>,
     events: impl Iterator<Item = &'a NewEvent> + Clone,
-) -> Result<Stirred, StoreError> {
+) -> Result<Written, StoreError> {
     // Without a host there is no app to file the runs under.
     let hosted = events.clone().filter(|_| hosted_by.is_some());
     let runs = hosted.filter_map(|event| event.hosted.as_ref()).flat_map(|hosted| &hosted.runs);
-    Ok(write(connection, hosted_by, events.collect(), runs).await?.0)
+    write(connection, hosted_by, events.collect(), runs).await
 }
 
-/// Gives also the runs that were not there before.
+/// What a statement of [`ACCEPT`] has written.
+struct Written {
+    stirred: Stirred,
+    /// The runs that were not there before.
+    started: HashSet<RunId>,
+    /// The names of events that nobody subscribes to.
+    unheard: Vec<String>,
+}
+
 async fn write<'a>(
     connection: &mut Link,
     app: Option<&str>,
     events: EventArrays<'_>,
     runs: impl Iterator<Item = &'a NewRun>,
-) -> Result<(Stirred, HashSet<RunId>), StoreError> {
+) -> Result<Written, StoreError> {
     let runs: RunArrays<'_> = runs.collect();
     let parts: Vec<&str> = events.parts.into_iter().collect();
     let starts = app.filter(|_| !runs.are_none());
@@ -208,17 +237,18 @@ async fn write<'a>(
         .bind(events.data)
         .bind(events.hosted);
     let rows = runs.bind(accept).fetch_all(connection).await?;
-    let (mut stirred, mut started) = (Stirred::nothing(), HashSet::new());
+    let (mut stirred, mut started, mut unheard) = (Stirred::nothing(), HashSet::new(), Vec::new());
     for row in &rows {
         if let Some(app) = row.try_get(0)? {
             stirred.add(app, Work::DELIVERIES);
         }
         started.extend(row.try_get::<Option<Uuid>, _>(1)?.map(RunId::from));
+        unheard.extend(row.try_get::<Option<String>, _>(2)?);
     }
     if let Some(app) = starts {
         stirred.add(app, Work::READY);
     }
-    Ok((stirred, started))
+    Ok(Written { stirred, started, unheard })
 }
 
 #[derive(Default)]

@@ -1,7 +1,7 @@
 use super::database::Database;
 use crate::store::StoreError;
 use crate::store::hints::Stirred;
-use crate::store::migration::{Migration, Recorded, TooOld, pending};
+use crate::store::migration::{Migration, Recorded, TooOld, Unready, pending};
 
 const MIGRATIONS: &[Migration] =
     &[Migration { version: 1, oldest_program: 1, sql: include_str!("migrations/0001_runs.sql") }];
@@ -42,6 +42,7 @@ const RECORD: &str = "
 
 pub(super) enum MigrateError {
     TooOld(TooOld),
+    Unready(Unready),
     Database(StoreError),
 }
 
@@ -78,4 +79,23 @@ pub(super) async fn migrate(database: &Database) -> Result<(), MigrateError> {
         }
     }
     Ok(tx.commit(Stirred::nothing()).await?)
+}
+
+/// Checks that the schema is there and up to date, and changes nothing.
+pub(super) async fn expect(database: &Database) -> Result<(), MigrateError> {
+    let mut connection = database.acquire().await?;
+    if !sqlx::query_scalar::<_, bool>(SCHEMA_EXISTS).fetch_one(&mut connection).await? {
+        return Err(MigrateError::Unready(Unready::Missing));
+    }
+    let recorded = sqlx::query_as(READ)
+        .fetch_optional(&mut connection)
+        .await?
+        .map(|(version, oldest_program)| Recorded { version, oldest_program });
+    if pending(recorded, MIGRATIONS).map_err(MigrateError::TooOld)?.next().is_some() {
+        return Err(MigrateError::Unready(Unready::Older));
+    }
+    match sqlx::query_scalar(IS_BEHIND).fetch_one(&mut connection).await? {
+        true => Err(MigrateError::Unready(Unready::Uncounted)),
+        false => Ok(()),
+    }
 }

@@ -45,6 +45,7 @@ mod runs;
 #[cfg(test)]
 mod statements;
 mod transaction;
+mod unsettled;
 mod upkeep;
 mod value;
 mod waits;
@@ -60,6 +61,8 @@ use self::inbox::Broom;
 use self::notify::Telling;
 use super::Store;
 use super::problem::Problem;
+use super::tables::Tables;
+use super::unheard::Unheard;
 
 /// See the [module](self).
 pub(super) struct PostgresStore {
@@ -69,14 +72,20 @@ pub(super) struct PostgresStore {
     floors: Floors,
     broom: Broom,
     telling: Telling,
+    unheard: Unheard,
 }
 
 impl PostgresStore {
-    pub(super) async fn open(url: &str, hints_url: Option<&str>) -> Result<Self, Problem> {
-        let connected = connect::connect(url, hints_url, Arc::default()).await?;
+    pub(super) async fn open(
+        url: &str,
+        hints_url: Option<&str>,
+        tables: Tables,
+    ) -> Result<Self, Problem> {
+        let connected = connect::connect(url, hints_url, tables, Arc::default()).await?;
         let Connected { database, lent, listening } = connected;
         let telling = Telling::begin(&database, listening);
-        Ok(Self { database, lent, floors: Floors::default(), broom: Broom::default(), telling })
+        let (floors, broom, unheard) = (Floors::default(), Broom::default(), Unheard::default());
+        Ok(Self { database, lent, floors, broom, telling, unheard })
     }
 }
 

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::database::{Isolation, Link, again};
 use super::queue::{released, started};
 use super::waits::RunWaits;
-use super::{PostgresStore, gates, inbox, limits};
+use super::{PostgresStore, gates, inbox, limits, unsettled};
 use crate::journal::{MessageId, RunId};
-use crate::store::begun::{Begun, subjects};
+use crate::store::begun::{Begun, subjects, unsettled, work};
 use crate::store::columns::row_head;
 use crate::store::hints::{Stirred, Work};
 use crate::store::kept_rows::{RowHead, cut, forked};
@@ -272,8 +272,8 @@ impl Operators for PostgresStore {
                 .bind(RETRIED)
                 .fetch_all(&mut *tx)
                 .await?;
-            let waits = begin_waits(&mut tx, &revived, terms).await?;
-            tx.commit(Stirred::each(&apps, Work::READY)).await?;
+            let (waits, work) = begin_waits(&mut tx, &revived, terms).await?;
+            tx.commit(Stirred::each(&apps, work)).await?;
             waits.look_behind(&self.database).await?;
             Ok(answers)
         })
@@ -309,8 +309,8 @@ impl Operators for PostgresStore {
                 .await?;
             let forked = [fork.id.as_uuid()];
             sqlx::query(HAD).bind(forked).bind(EVENT).execute(&mut *tx).await?;
-            let waits = begin_waits(&mut tx, &forked, terms).await?;
-            tx.commit(Stirred::each(&apps, Work::READY)).await?;
+            let (waits, work) = begin_waits(&mut tx, &forked, terms).await?;
+            tx.commit(Stirred::each(&apps, work)).await?;
             waits.look_behind(&self.database).await?;
             Ok(Ok(()))
         })
@@ -341,8 +341,8 @@ impl Operators for PostgresStore {
                 .await?;
             let apps = rows.iter().map(|row| row.try_get::<Option<String>, _>("app"));
             let apps = apps.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
-            let waits = begin_waits(&mut tx, &ids, terms).await?;
-            tx.commit(Stirred::each(&apps, Work::READY)).await?;
+            let (waits, work) = begin_waits(&mut tx, &ids, terms).await?;
+            tx.commit(Stirred::each(&apps, work)).await?;
             waits.look_behind(&self.database).await?;
             rows.iter()
                 .map(|row| {
@@ -383,18 +383,21 @@ impl Operators for PostgresStore {
 pub(super) const BEGUN: &str = "
     SELECT id, app, workflow, input::text AS input FROM indelible.runs WHERE id = ANY ($1)";
 
-/// Says what these runs have to pass, and makes the waits for what cancels them.
+/// Says what these runs have to pass, and makes the waits for what cancels them, where that is known. Gives also
+/// what there is to do for them.
 async fn begin_waits(
     tx: &mut Link,
     runs: &[Uuid],
     terms: &dyn Terms,
-) -> Result<RunWaits, StoreError> {
+) -> Result<(RunWaits, Work), StoreError> {
     let rows = sqlx::query(BEGUN).bind(runs).fetch_all(&mut *tx).await?;
     let begun = rows.iter().map(|row| Begun::read(row, terms)).collect::<Result<Vec<_>, _>>()?;
     for (app, subjects) in subjects(&begun) {
         gates::admit(tx, app, &subjects).await?;
     }
+    let unknown: Vec<Uuid> = unsettled(&begun).map(|run| run.as_uuid()).collect();
+    unsettled::unsettle(tx, unknown, false).await?;
     let waits = RunWaits::of(begun.iter().map(|begun| (begun.run, &*begun.cancels)));
     waits.begin(tx, false).await?;
-    Ok(waits)
+    Ok((waits, work(&begun)))
 }

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::pool::SETTINGS;
 use super::{
     batches, checks, children, claim, flush, gates, history, inbox, ingress, leases, operators,
-    route, runs, upkeep, waits,
+    route, runs, unsettled, upkeep, waits,
 };
 use crate::store::conformance::{World, on_postgres};
 
@@ -22,7 +22,7 @@ const FLUSHED: &str = "uuid, uuid, text, uuid[], uuid[], integer[], text[], text
      text[], uuid[], text[], timestamptz[], boolean[], text[], text[], text[], text[]";
 
 /// Name, statement, types of its parameters.
-pub(super) const STATEMENTS: [(&str, &str, &str); 71] = [
+pub(super) const STATEMENTS: [(&str, &str, &str); 76] = [
     ("flush", flush::FLUSH, FLUSHED),
     ("flush ends", flush::FLUSH_ENDS, FLUSHED),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
@@ -78,6 +78,11 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 71] = [
     ("end waits", waits::END, "uuid[], text[]"),
     ("look for events", waits::LOOK, "uuid[], text[], text, text, boolean"),
     ("begin waits with runs", waits::BEGIN_WITH_RUNS, "uuid[], text[], uuid[], text[], boolean"),
+    ("begin waits of settled runs", waits::BEGIN_UNSETTLED, "uuid[], text[], uuid[], text[]"),
+    ("unsettle runs", unsettled::UNSETTLE, "uuid[], boolean"),
+    ("look for unsettled runs", unsettled::LOOK, "text, text[]"),
+    ("take unsettled runs", unsettled::TAKE, "text, text[], bigint, text"),
+    ("settle runs", unsettled::SETTLE, "text, uuid[], uuid[], text[]"),
     ("late waits", waits::LATE, "float8, bigint"),
     ("know events", waits::KNOW, "text, uuid[], uuid[]"),
     ("find waits", waits::FIND, "text, uuid[], uuid[], text, text"),
@@ -150,6 +155,8 @@ const GROW: &str = "
     SELECT id, id, app, 'on-order/concurrency', '', 'active', 0, 'waits', rank, now()
     FROM indelible.runs;
     INSERT INTO indelible.openings (app, gate) SELECT app, id FROM indelible.runs;
+    INSERT INTO indelible.unsettled (app, workflow, run_id, since)
+    SELECT app, workflow, id, 0 FROM indelible.runs;
     INSERT INTO indelible.counters (gate, app, name, key, until, due_at)
     SELECT id, app, 'on-order/throttle', '', now(), now() FROM indelible.runs;
     INSERT INTO indelible.batched (app, workflow, key, seq, event_id)
@@ -203,7 +210,7 @@ async fn assert_by_index(world: &World) {
 /// The growing tables that a plan goes through by an index without looking anything up. (The next
 /// timer is the index's first; there are few workers and subscriptions.)
 fn whole_indexes(plan: &str) -> Vec<&str> {
-    const GROWING: [&str; 11] = [
+    const GROWING: [&str; 12] = [
         "runs",
         "journal",
         "events",
@@ -214,6 +221,7 @@ fn whole_indexes(plan: &str) -> Vec<&str> {
         "inbox",
         "slots",
         "openings",
+        "unsettled",
         "counters",
     ];
     let lines: Vec<&str> = plan.lines().collect();
@@ -244,6 +252,7 @@ async fn plans_are_by_index_when_the_tables_have_grown_unseen() {
             "inbox",
             "slots",
             "openings",
+            "unsettled",
             "counters",
         ];
         for table in ["runs", "journal", "events"].into_iter().chain(queues) {

@@ -44,6 +44,9 @@ const INSERT_WORKFLOWS: &str = "
     SELECT $1, id FROM unnest($2::text[]) AS workflow (id)
     ON CONFLICT DO NOTHING";
 
+/// Served by the primary key.
+const WORKFLOWS: &str = "SELECT id FROM indelible.workflows WHERE app = $1 ORDER BY id";
+
 /// Served by `runs_by_status`.
 const STRANDED: &str = "
     SELECT workflow, count(*) FROM indelible.runs
@@ -210,6 +213,11 @@ impl Registry for PostgresStore {
                 .collect())
         })
         .await
+    }
+
+    async fn registered_workflows(&self, app: &str) -> Result<Vec<String>, StoreError> {
+        let known = sqlx::query_scalar(WORKFLOWS).bind(app);
+        Ok(known.fetch_all(&mut self.database.acquire().await?).await?)
     }
 
     async fn reshape_workflow(

@@ -8,12 +8,13 @@ use super::queue::released;
 use super::registry::columns;
 use super::value::Time;
 use super::waits::{self, OVERDUE};
-use super::{PostgresStore, batches, gates, runs};
+use super::{PostgresStore, batches, gates, runs, unsettled};
 use crate::flow::Firing;
 use crate::store::hints::{Stirred, Work};
 use crate::store::read::Columns as _;
 use crate::store::{
-    Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Timetable, Upkeep,
+    Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Terms, Timetable,
+    Upkeep,
 };
 
 /// Served by `timers_by_time` and the primary key of runs, and `waits_unlooked`. Nobody holds a
@@ -118,6 +119,15 @@ impl Upkeep for PostgresStore {
 
     async fn open_gates(&self, app: &str) -> Result<Readied, StoreError> {
         again(|| gates::open(&self.database, app)).await
+    }
+
+    async fn settle_runs(
+        &self,
+        app: &str,
+        workflows: &[String],
+        terms: &dyn Terms,
+    ) -> Result<usize, StoreError> {
+        again(|| unsettled::settle(&self.database, app, workflows, terms)).await
     }
 
     async fn fire_schedules(

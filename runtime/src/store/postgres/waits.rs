@@ -65,6 +65,19 @@ pub(super) const BEGIN_WITH_RUNS: &str = concat!(
     ON CONFLICT DO NOTHING"
 );
 
+/// The same of runs that are settled after they were begun. Served by the primary keys.
+pub(super) const BEGIN_UNSETTLED: &str = "
+    INSERT INTO indelible.waits (run_id, key, app, hash, since, trigger_id, made_at, cancels)
+    SELECT run.id, wait.key, run.app, wait.hash, unsettled.since, run.event_id, clock_timestamp(),
+           wait.cancels
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[])
+        AS wait (run_id, key, hash, cancels)
+    JOIN indelible.runs run ON run.id = wait.run_id
+    JOIN indelible.unsettled unsettled
+        ON unsettled.app = run.app AND unsettled.workflow = run.workflow
+        AND unsettled.run_id = run.id
+    ON CONFLICT DO NOTHING";
+
 /// New waits look for events that were routed before their commit. An event that one wait of a run is
 /// for and that cancels the run does that. Served by the primary keys of waits and event keys, from the
 /// oldest event on that counts, and `events_in_order`.
@@ -213,6 +226,21 @@ impl RunWaits {
             .bind(&self.hashes)
             .bind(&self.reasons)
             .bind(from_trigger)
+            .execute(&mut *connection)
+            .await?;
+        self.find(connection, false).await.map(drop)
+    }
+
+    /// Makes them in the transaction that settles the runs.
+    pub(super) async fn begin_unsettled(&self, connection: &mut Link) -> Result<(), StoreError> {
+        if self.are_none() {
+            return Ok(());
+        }
+        sqlx::query(BEGIN_UNSETTLED)
+            .bind(&self.runs)
+            .bind(&self.keys)
+            .bind(&self.hashes)
+            .bind(&self.reasons)
             .execute(&mut *connection)
             .await?;
         self.find(connection, false).await.map(drop)

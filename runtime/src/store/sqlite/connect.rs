@@ -14,13 +14,15 @@ use super::file::DatabaseFile;
 use super::life::Lives;
 use super::migrate::{self, MigrateError};
 use crate::store::problem::{PATIENCE, Problem};
+use crate::store::tables::Tables;
+use crate::store::unheard::Unheard;
 
 /// How long a connection waits for another process to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
 
-/// Opens the file, creating it if need be, and brings its schema up to date.
-pub(super) async fn connect(url: &str) -> Result<SqliteStore, Problem> {
+/// Opens the file, and makes or checks its tables. A file that is not there is created only to make them.
+pub(super) async fn connect(url: &str, tables: Tables) -> Result<SqliteStore, Problem> {
     if is_in_memory(url) {
         return Err(Problem::new(
             "a database in memory cannot outlive its program, so nothing in it would be durable",
@@ -54,9 +56,18 @@ pub(super) async fn connect(url: &str) -> Result<SqliteStore, Problem> {
             })
     };
     let writing = options.clone().journal_mode(SqliteJournalMode::Wal);
-    migrate_patiently(&writing.clone().create_if_missing(true))
-        .await
-        .map_err(|error| problem(error, options.get_filename()))?;
+    let migrated = match tables {
+        Tables::Migrate => migrate_patiently(&writing.clone().create_if_missing(true)).await,
+        Tables::Expect if !options.get_filename().exists() => {
+            return Err(Problem::new(
+                "there is no such file, and a client makes none",
+                "start a program with workers on it first, which does so",
+            ));
+        }
+        // A file that is not ours is left in its journal mode.
+        Tables::Expect => migrate::expect(&options).await,
+    };
+    migrated.map_err(|error| problem(error, options.get_filename()))?;
     let file = DatabaseFile::opened(options.get_filename()).map_err(Problem::other)?;
     let lives = Lives::beside(file.path());
     let writer = pool(1).connect_lazy_with(writing);
@@ -64,7 +75,8 @@ pub(super) async fn connect(url: &str) -> Result<SqliteStore, Problem> {
     let turn = Arc::new(Semaphore::new(1));
     let (hints, listening) = (Arc::default(), Listening::default());
     let file = Arc::new(file);
-    Ok(SqliteStore { file, writer, readers, turn, lives, hints, listening })
+    let unheard = Unheard::default();
+    Ok(SqliteStore { file, writer, readers, turn, lives, hints, listening, unheard })
 }
 
 fn is_in_memory(url: &str) -> bool {
@@ -99,6 +111,7 @@ fn is_busy(error: &sqlx::Error) -> bool {
 fn problem(error: MigrateError, file: &Path) -> Problem {
     let error = match error {
         MigrateError::TooOld(too_old) => return too_old.into(),
+        MigrateError::Unready(unready) => return unready.into(),
         MigrateError::Database(error) => error,
     };
     let folder = match file.parent() {

@@ -9,6 +9,7 @@ use super::file::DatabaseFile;
 use super::life::Lives;
 use crate::store::StoreError;
 use crate::store::hints::{Hints, Stirred};
+use crate::store::unheard::Unheard;
 
 /// The store on one file.
 pub(in crate::store) struct SqliteStore {
@@ -22,6 +23,7 @@ pub(in crate::store) struct SqliteStore {
     pub(super) lives: Lives,
     pub(super) hints: Arc<Hints>,
     pub(super) listening: Listening,
+    pub(super) unheard: Unheard,
 }
 
 /// A transaction that tells what it has stirred.

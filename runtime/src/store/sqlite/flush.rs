@@ -198,7 +198,7 @@ async fn write(
         sqlx::query(BEGINNING).bind(batch(&effects.beginning)).execute(&mut *tx).await?;
     }
     let sent = ours.iter().flat_map(|commit| events(commit)).collect();
-    let delivered = ingress::insert(tx, None, sent, at, since).await?;
+    let (delivered, _) = ingress::insert(tx, None, sent, at, since).await?;
     let mut gated = HashSet::new();
     let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
     if !leaving.is_empty() {

@@ -87,6 +87,23 @@ const OPENINGS: &str = "
     INSERT INTO indelible_openings (app, gate)
     SELECT value ->> 0, value ->> 1 FROM json_each(?1)";
 
+/// An event cancels a run that is not settled if it comes after the run's trigger or, where an operator has begun the run, after
+/// this. Served by the primary key.
+const UNSETTLE: &str = "
+    INSERT INTO indelible_unsettled (app, workflow, run_id, since)
+    SELECT app, workflow, id, CASE WHEN ?2 THEN since
+        ELSE (SELECT coalesce(max(position), 0) FROM indelible_events) END
+    FROM indelible_runs WHERE id IN (SELECT value FROM json_each(?1))
+    ON CONFLICT (app, workflow, run_id) DO UPDATE SET since = excluded.since";
+
+/// Served by the primary key.
+const GATE: &str = "
+    UPDATE indelible_runs SET gated = 1, unsettled = 1 WHERE id IN (SELECT value FROM json_each(?1))";
+
+/// Served by the primary key.
+const UNQUEUE: &str = "
+    DELETE FROM indelible_ready WHERE run_id IN (SELECT value FROM json_each(?1))";
+
 #[derive(Serialize)]
 struct EntryRow<'a> {
     run: RunId,
@@ -124,6 +141,23 @@ pub(super) async fn admit(
     });
     sqlx::query(ENTER).bind(batch(entries)).bind(micros(now())).execute(&mut *tx).await?;
     sqlx::query(RANK).bind(&asked).execute(tx).await?;
+    Ok(())
+}
+
+/// Takes runs out of the queue that were begun in this transaction.
+pub(super) async fn unsettle(
+    tx: &mut SqliteConnection,
+    runs: impl IntoIterator<Item = RunId>,
+    from_trigger: bool,
+) -> Result<(), StoreError> {
+    let runs: Vec<RunId> = runs.into_iter().collect();
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let runs = batch(runs);
+    sqlx::query(UNSETTLE).bind(&runs).bind(from_trigger).execute(&mut *tx).await?;
+    sqlx::query(GATE).bind(&runs).execute(&mut *tx).await?;
+    sqlx::query(UNQUEUE).bind(&runs).execute(tx).await?;
     Ok(())
 }
 

@@ -31,6 +31,7 @@ const VERSION: &str = "PRAGMA data_version";
 pub(super) const TO_DO: &str = "
     SELECT EXISTS (SELECT 1 FROM indelible_ready WHERE app = ?1) AS ready,
            EXISTS (SELECT 1 FROM indelible_openings WHERE app = ?1) AS gates,
+           EXISTS (SELECT 1 FROM indelible_unsettled WHERE app = ?1) AS unsettled,
            EXISTS (SELECT 1 FROM indelible_deliveries WHERE app = ?1) AS deliveries,
            EXISTS (SELECT 1 FROM indelible_inbox WHERE NOT taken) AS messages,
            (SELECT json_group_array(workflow) FROM indelible_paused WHERE app = ?1) AS paused,
@@ -45,6 +46,7 @@ const OVER: &str = "
 struct ToDo {
     ready: bool,
     gates: bool,
+    unsettled: bool,
     deliveries: bool,
     messages: bool,
     paused: String,
@@ -57,6 +59,7 @@ impl ToDo {
         let kinds = [
             (self.ready, Work::READY),
             (self.gates, Work::GATES),
+            (self.unsettled, Work::UNSETTLED),
             (self.deliveries, Work::DELIVERIES),
             (self.messages, Work::MESSAGES),
             // What is ready may be there for longer than it can be claimed.
@@ -177,6 +180,7 @@ impl Changes {
         let to_do = ToDo {
             ready: row.try_get("ready")?,
             gates: row.try_get("gates")?,
+            unsettled: row.try_get("unsettled")?,
             deliveries: row.try_get("deliveries")?,
             messages: row.try_get("messages")?,
             paused: row.try_get("paused")?,

@@ -100,7 +100,8 @@ const CLAIMED: &str = "
 /// run's timer stays until it fires or the run is claimed. Served by the primary key of runs and
 /// `indelible_inbox_untaken`.
 pub(super) const ROUSE: &str = "
-    UPDATE indelible_runs SET status = ?4, held = NULL
+    UPDATE indelible_runs SET
+        status = ?4, held = NULL, unsettled = unsettled AND started_at IS NOT NULL
     WHERE id IN (SELECT value FROM json_each(?1))
       AND (status IN (?2, ?3) OR (status = ?4 AND gated AND started_at IS NULL)) AND EXISTS (
         SELECT 1 FROM indelible_inbox m

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -40,7 +40,8 @@ const INSERT_DELIVERIES: &str = "
     JOIN indelible_subscriptions s ON s.event_name = e.value ->> 'name'
     WHERE CASE WHEN e.value ->> 'hosted' IS NOT NULL AND s.app = ?2
         THEN s.part NOT IN (SELECT value FROM json_each(?3)) ELSE s.part = s.event_name END
-    ORDER BY e.key";
+    ORDER BY e.key
+    RETURNING event_id";
 
 /// An event as a row of a batch.
 #[derive(Serialize)]
@@ -69,13 +70,14 @@ impl Ingress for SqliteStore {
             data: event.data.as_str(),
             hosted: event.hosted.as_ref().map(|hosted| &*hosted.parts),
         });
-        let mut stirred = insert(&mut tx, hosted_by, rows.collect(), now, since).await?;
+        let (mut stirred, unheard) = insert(&mut tx, hosted_by, rows.collect(), now, since).await?;
         if let Some(app) = hosted_by {
             let hosted = fresh.iter().filter_map(|event| event.hosted.as_ref());
             let runs = hosted.flat_map(|hosted| &hosted.runs).map(|run| (run, now));
             stirred = stirred.and(runs::insert(&mut tx, app, runs).await?);
         }
         tx.commit(stirred).await?;
+        self.unheard.say(unheard);
         Ok(ids)
     }
 
@@ -100,16 +102,17 @@ impl Ingress for SqliteStore {
     }
 }
 
-/// Inserts events, with one delivery for each app that subscribes to them.
+/// Inserts events, with one delivery for each app that subscribes to them. Gives also the names of those that
+/// nobody subscribes to.
 pub(super) async fn insert(
     tx: &mut SqliteConnection,
     hosted_by: Option<&str>,
     mut events: Vec<EventRow<'_>>,
     at: Timestamp,
     since: i64,
-) -> Result<Stirred, StoreError> {
+) -> Result<(Stirred, Vec<String>), StoreError> {
     if events.is_empty() {
-        return Ok(Stirred::nothing());
+        return Ok((Stirred::nothing(), Vec::new()));
     }
     let new: Vec<String> = sqlx::query_scalar(INSERT_EVENTS)
         .bind(batch(&events))
@@ -119,17 +122,22 @@ pub(super) async fn insert(
         .await?;
     if new.len() < events.len() {
         let new = new.iter().map(|id| uuid(id).map(EventId::from));
-        let new = new.collect::<Result<std::collections::HashSet<_>, _>>()?;
+        let new = new.collect::<Result<HashSet<_>, _>>()?;
         events.retain(|event| new.contains(&event.id));
     }
     let asked: BTreeSet<_> = events.iter().filter_map(|event| event.hosted).flatten().collect();
-    let delivered = sqlx::query(INSERT_DELIVERIES)
+    let delivered: HashSet<String> = sqlx::query_scalar(INSERT_DELIVERIES)
         .bind(batch(&events))
         .bind(hosted_by)
         .bind(batch(asked))
-        .execute(tx)
-        .await?;
-    Ok(Stirred::here(Work::DELIVERIES).if_any(delivered.rows_affected()))
+        .fetch_all(tx)
+        .await?
+        .into_iter()
+        .collect();
+    let to_others = events.iter().filter(|event| event.hosted.is_none());
+    let unheard = to_others.filter(|event| !delivered.contains(&event.id.to_string()));
+    let unheard = unheard.map(|event| event.name.to_owned()).collect();
+    Ok((Stirred::here(Work::DELIVERIES).if_any(delivered.len() as u64), unheard))
 }
 
 /// Which event each idempotency key of the batch names.

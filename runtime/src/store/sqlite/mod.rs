@@ -32,6 +32,7 @@ mod restart;
 mod route;
 mod runs;
 mod transaction;
+mod unsettled;
 mod upkeep;
 mod value;
 mod waits;
@@ -40,10 +41,11 @@ mod workers;
 pub(super) use self::database::SqliteStore;
 use super::Store;
 use super::problem::Problem;
+use super::tables::Tables;
 
 impl SqliteStore {
-    pub(super) async fn open(url: &str) -> Result<Self, Problem> {
-        connect::connect(url).await
+    pub(super) async fn open(url: &str, tables: Tables) -> Result<Self, Problem> {
+        connect::connect(url, tables).await
     }
 }
 

@@ -12,7 +12,7 @@ use super::runs::started;
 use super::value::{batch, micros, now};
 use super::{gates, inbox, limits, runs, waits};
 use crate::journal::{MessageId, RunId};
-use crate::store::begun::{Begun, subjects};
+use crate::store::begun::{Begun, subjects, unsettled, work};
 use crate::store::columns::row_head;
 use crate::store::hints::{Stirred, Work};
 use crate::store::kept_rows::{RowHead, cut, forked};
@@ -229,8 +229,8 @@ impl Operators for SqliteStore {
         note(&mut tx, RETRIED, notes).await?;
         let revived: Vec<_> = revived.iter().map(ToString::to_string).collect();
         runs::ready(&mut tx, &revived).await?;
-        begin_waits(&mut tx, &revived, terms).await?;
-        tx.commit(Stirred::here(Work::READY).if_any(revived.len() as u64)).await?;
+        let work = begin_waits(&mut tx, &revived, terms).await?;
+        tx.commit(Stirred::here(work).if_any(revived.len() as u64)).await?;
         Ok(answers)
     }
 
@@ -260,8 +260,8 @@ impl Operators for SqliteStore {
         sqlx::query(HAD).bind(batch([&id])).bind(EVENT).execute(&mut *tx).await?;
         let state = Some(fork.state.as_str());
         note(&mut tx, FORKED, [NoteRow { run: fork.id, source: Some(fork.source), state }]).await?;
-        begin_waits(&mut tx, &[id], terms).await?;
-        tx.commit(Stirred::here(Work::READY)).await?;
+        let work = begin_waits(&mut tx, &[id], terms).await?;
+        tx.commit(Stirred::here(work)).await?;
         Ok(Ok(()))
     }
 
@@ -294,8 +294,8 @@ impl Operators for SqliteStore {
         let notes =
             begun.map(|replay| NoteRow { run: replay.id, source: source(replay), state: None });
         note(&mut tx, REPLAYED, notes).await?;
-        begin_waits(&mut tx, &started, terms).await?;
-        tx.commit(Stirred::here(Work::READY).if_any(started.len() as u64)).await?;
+        let work = begin_waits(&mut tx, &started, terms).await?;
+        tx.commit(Stirred::here(work).if_any(started.len() as u64)).await?;
         Ok(replays.iter().map(answer).collect())
     }
 
@@ -321,19 +321,22 @@ const BEGUN: &str = "
     SELECT id, app, workflow, input FROM indelible_runs
     WHERE id IN (SELECT value FROM json_each(?1))";
 
-/// Says what these runs have to pass, and makes the waits for what cancels them.
+/// Says what these runs have to pass, and makes the waits for what cancels them, where that is known. Gives
+/// what there is to do for them.
 async fn begin_waits(
     tx: &mut SqliteConnection,
     runs: &[String],
     terms: &dyn Terms,
-) -> Result<(), StoreError> {
+) -> Result<Work, StoreError> {
     let rows = sqlx::query(BEGUN).bind(batch(runs)).fetch_all(&mut *tx).await?;
     let begun = rows.iter().map(|row| Begun::read(row, terms)).collect::<Result<Vec<_>, _>>()?;
     for (app, subjects) in subjects(&begun) {
         gates::admit(tx, app, &subjects).await?;
     }
+    gates::unsettle(tx, unsettled(&begun), false).await?;
     let each = begun.iter().map(|begun| (begun.run, &*begun.cancels));
-    waits::begin_with_runs(tx, each, false).await
+    waits::begin_with_runs(tx, each, false).await?;
+    Ok(work(&begun))
 }
 
 /// Notes what was done to runs, and gives those that are made of others their attributes.

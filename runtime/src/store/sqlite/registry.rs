@@ -47,6 +47,9 @@ const INSERT_WORKFLOWS: &str = "
     SELECT DISTINCT ?1, value, ?3 FROM json_each(?2) WHERE true
     ON CONFLICT DO NOTHING";
 
+/// Served by the primary key.
+const WORKFLOWS: &str = "SELECT id FROM indelible_workflows WHERE app = ?1 ORDER BY id";
+
 /// Served by `indelible_runs_by_status`.
 const STRANDED: &str = "
     SELECT workflow, count(*) FROM indelible_runs
@@ -211,6 +214,10 @@ impl Registry for SqliteStore {
             .into_iter()
             .map(|(workflow, runs)| Stranded { workflow, runs: runs.unsigned_abs() })
             .collect())
+    }
+
+    async fn registered_workflows(&self, app: &str) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar(WORKFLOWS).bind(app).fetch_all(self.readers()?).await?)
     }
 
     async fn reshape_workflow(

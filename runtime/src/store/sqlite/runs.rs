@@ -164,11 +164,14 @@ pub(super) async fn insert<'a>(
     let new = sqlx::query_scalar(INSERT).bind(app).bind(RunStatus::Queued.name()).bind(batch(rows));
     let started: HashSet<String> = start(tx, new).await?.into_iter().collect();
     let runs = || runs.iter().map(|(run, _)| *run);
-    let new = runs().filter(|run| started.contains(&run.id.to_string()));
-    gates::admit(tx, app, &Subject::among(new)).await?;
+    let new = || runs().filter(|run| started.contains(&run.id.to_string()));
+    gates::admit(tx, app, &Subject::among(new())).await?;
+    let unknown = new().filter(|run| run.unsettled).map(|run| run.id);
+    gates::unsettle(tx, unknown, true).await?;
     let cancels = runs().map(|run| (run.id, &*run.cancels));
     waits::begin_with_runs(tx, cancels, true).await?;
-    Ok(Stirred::here(Work::READY))
+    let unsettled = runs().any(|run| run.unsettled);
+    Ok(Stirred::here(if unsettled { Work::READY | Work::UNSETTLED } else { Work::READY }))
 }
 
 /// Makes runs, by a statement of [`started`], that are ready to be claimed. Gives their ids.

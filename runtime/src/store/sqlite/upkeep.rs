@@ -4,10 +4,11 @@ use async_trait::async_trait;
 
 use super::database::SqliteStore;
 use super::value::{batch, micros, now};
-use super::{batches, opener, runs};
+use super::{batches, opener, runs, unsettled};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{
-    Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Timetable, Upkeep,
+    Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Terms, Timetable,
+    Upkeep,
 };
 
 /// Served by `indelible_timers_by_time`.
@@ -90,6 +91,15 @@ impl Upkeep for SqliteStore {
 
     async fn open_gates(&self, app: &str) -> Result<Readied, StoreError> {
         opener::open(self, app).await
+    }
+
+    async fn settle_runs(
+        &self,
+        app: &str,
+        workflows: &[String],
+        terms: &dyn Terms,
+    ) -> Result<usize, StoreError> {
+        unsettled::settle(self, app, workflows, terms).await
     }
 
     async fn fire_schedules(

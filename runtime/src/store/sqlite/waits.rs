@@ -41,6 +41,18 @@ const BEGIN_WITH_RUNS: &str = "
     WHERE r.ended_at IS NULL
     ON CONFLICT DO NOTHING";
 
+/// The same of runs that are settled after they were begun. Served by the primary keys.
+const BEGIN_UNSETTLED: &str = "
+    INSERT INTO indelible_waits (run_id, key, app, hash, since, trigger_id, cancels)
+    SELECT r.id, w.value ->> 'key', r.app, w.value ->> 'hash', u.since, r.event_id,
+           w.value ->> 'cancels'
+    FROM json_each(?1) w
+    CROSS JOIN indelible_runs r ON r.id = w.value ->> 'run'
+    CROSS JOIN indelible_unsettled u
+        ON u.app = r.app AND u.workflow = r.workflow AND u.run_id = r.id
+    WHERE true
+    ON CONFLICT DO NOTHING";
+
 /// New waits look for events that were routed before. An event that one wait of a run is for and that
 /// cancels the run does that. Served by the primary keys of waits, events and event keys, in this
 /// order.
@@ -142,6 +154,23 @@ pub(super) async fn begin_with_runs<'a>(
     runs: impl IntoIterator<Item = (RunId, &'a [CancelKey])>,
     from_trigger: bool,
 ) -> Result<(), StoreError> {
+    let Some(rows) = run_waits(runs) else { return Ok(()) };
+    sqlx::query(BEGIN_WITH_RUNS).bind(&rows).bind(from_trigger).execute(&mut *tx).await?;
+    look_with_runs(tx, &rows).await
+}
+
+/// The same in the transaction that settles the runs.
+pub(super) async fn begin_unsettled<'a>(
+    tx: &mut SqliteConnection,
+    runs: impl IntoIterator<Item = (RunId, &'a [CancelKey])>,
+) -> Result<(), StoreError> {
+    let Some(rows) = run_waits(runs) else { return Ok(()) };
+    sqlx::query(BEGIN_UNSETTLED).bind(&rows).execute(&mut *tx).await?;
+    look_with_runs(tx, &rows).await
+}
+
+/// `None` if there are none.
+fn run_waits<'a>(runs: impl IntoIterator<Item = (RunId, &'a [CancelKey])>) -> Option<String> {
     let rows = runs.into_iter().flat_map(|(run, cancels)| {
         cancels.iter().enumerate().map(move |(number, cancel)| RunWaitRow {
             run,
@@ -151,13 +180,12 @@ pub(super) async fn begin_with_runs<'a>(
         })
     });
     let rows: Vec<_> = rows.collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let rows = batch(rows);
-    sqlx::query(BEGIN_WITH_RUNS).bind(&rows).bind(from_trigger).execute(&mut *tx).await?;
-    // The runs are ready in any case.
-    let found = sqlx::query_scalar::<_, String>(LOOK).bind(&rows).bind(EVENT).bind(CANCEL);
+    (!rows.is_empty()).then(|| batch(rows))
+}
+
+/// The runs are ready in any case.
+async fn look_with_runs(tx: &mut SqliteConnection, rows: &str) -> Result<(), StoreError> {
+    let found = sqlx::query_scalar::<_, String>(LOOK).bind(rows).bind(EVENT).bind(CANCEL);
     found.fetch_all(tx).await?;
     Ok(())
 }

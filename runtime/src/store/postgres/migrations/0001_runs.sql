@@ -170,6 +170,8 @@ CREATE TABLE indelible.runs (
     shape       uuid,
     -- Whether it has gates to pass before a worker may claim it.
     gated       boolean     NOT NULL DEFAULT false,
+    -- Whether nobody has said yet which gates those are: see `unsettled`.
+    unsettled   boolean     NOT NULL DEFAULT false,
     -- Who holds it; only they write this row and its journal.
     worker      uuid,
     -- How many workers in a row were taken over from while they drove it, with no new row in its
@@ -215,6 +217,17 @@ CREATE TABLE indelible.ready (
     suspects integer NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX ready_by_rank ON indelible.ready (app, suspects, rank, run_id);
+
+-- Runs that were begun where nobody knew what cancels them and what they have to pass. They are gated, and
+-- not ready, until a program that has their workflow says so.
+CREATE TABLE indelible.unsettled (
+    app      text   NOT NULL,
+    workflow text   NOT NULL,
+    run_id   uuid   NOT NULL,
+    -- Events behind it cancel the run.
+    since    bigint NOT NULL,
+    PRIMARY KEY (app, workflow, run_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 
 -- What the limits of an app allow each of their keys: as the code says, and as an operator has set it.
 CREATE TABLE indelible.limits (

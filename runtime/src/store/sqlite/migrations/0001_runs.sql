@@ -163,6 +163,8 @@ CREATE TABLE indelible_runs (
     shape       TEXT,
     -- Whether it has gates to pass before a worker may claim it.
     gated       INTEGER NOT NULL DEFAULT 0,
+    -- Whether nobody has said yet which gates those are: see `indelible_unsettled`.
+    unsettled   INTEGER NOT NULL DEFAULT 0,
     -- Who holds it; only they write this row and its journal.
     worker      TEXT,
     -- How many workers in a row were taken over from while they drove it, with no new row in its
@@ -208,6 +210,17 @@ CREATE TABLE indelible_ready (
     suspects INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX indelible_ready_by_rank ON indelible_ready (app, suspects, rank, run_id);
+
+-- Runs that were begun where nobody knew what cancels them and what they have to pass. They are gated, and
+-- not ready, until a program that has their workflow says so.
+CREATE TABLE indelible_unsettled (
+    app      TEXT    NOT NULL,
+    workflow TEXT    NOT NULL,
+    run_id   TEXT    NOT NULL,
+    -- Events behind it cancel the run.
+    since    INTEGER NOT NULL,
+    PRIMARY KEY (app, workflow, run_id)
+) STRICT, WITHOUT ROWID;
 
 -- What the limits of an app allow each of their keys: as the code says, and as an operator has set it.
 CREATE TABLE indelible_limits (
