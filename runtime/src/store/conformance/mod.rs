@@ -187,6 +187,7 @@ behaviours! {
         limits_are_listed_with_their_busiest_keys,
         what_an_operator_sets_holds_at_once_and_is_kept,
         a_pace_or_a_window_that_is_set_holds_at_once,
+        what_the_clock_has_counted_changes_with_its_limit,
         only_a_limit_of_its_kind_is_set,
     ],
     schedules: [
