@@ -216,8 +216,7 @@ impl Maker<'_> {
         }
         if self.random.percent(25) {
             let (key, allows) = (self.key(), self.window());
-            flow.rate =
-                Some(self.limit(&format!("{nth}/rate-limit"), key, Hold::Pass, allows));
+            flow.rate = Some(self.limit(&format!("{nth}/rate-limit"), key, Hold::Pass, allows));
         }
         if self.random.percent(25) {
             let name = format!("case-{}/{nth}/idempotency", self.number);

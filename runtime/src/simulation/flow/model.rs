@@ -249,7 +249,9 @@ impl Model {
             let all = self.runs.iter().filter(|(_, run)| run.stands_at(counted));
             others = match mode {
                 Single::Skip | Single::Cancel => all.map(|(id, _)| *id).collect(),
-                Single::Latest => all.filter(|(_, run)| run.waits_at(counted)).map(|(id, _)| *id).collect(),
+                Single::Latest => {
+                    all.filter(|(_, run)| run.waits_at(counted)).map(|(id, _)| *id).collect()
+                }
             };
             if *mode == Single::Skip && !others.is_empty() {
                 if by_event {

@@ -283,8 +283,7 @@ pub(super) async fn a_child_under_its_parents_slot_is_not_replaced(world: World)
     };
     let id = child.id;
     let change = Change::Invoke { child, timeout: None };
-    let invoke =
-        Entry { key: "invoke".into(), kind: StepKind::Invoke, change, started_at: None };
+    let invoke = Entry { key: "invoke".into(), kind: StepKind::Invoke, change, started_at: None };
     let park = commit(parent, 1, vec![invoke], Then::Park(None));
     world.flush(worker, &[park]).await.expect("it parks");
 
@@ -310,8 +309,10 @@ pub(super) async fn a_run_that_is_undone_is_the_next_wherever_it_stood(world: Wo
     world.claim(worker, 10).await;
     let parked = commit(both, 1, vec![done("first")], Then::Park(None));
     world.flush(worker, &[parked]).await.expect("it parks");
-    let holders =
-        [start(&world, std::slice::from_ref(&mine)).await, start(&world, std::slice::from_ref(&shared)).await];
+    let holders = [
+        start(&world, std::slice::from_ref(&mine)).await,
+        start(&world, std::slice::from_ref(&shared)).await,
+    ];
     open(&world).await;
     assert_eq!(ids(&world.claim(worker, 10).await), holders);
     let urgent = |gate: &Gate| NewRun {
