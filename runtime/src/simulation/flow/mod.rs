@@ -6,8 +6,8 @@
 //! each thing that is done, what the store has made of it is held against a model of the case
 //! ([`model`]), which says what each limit means and shares no code with what carries it out.
 //!
-//! The variables are those of the other [simulation](super), though the cases are fewer by default. A failure prints the seed of its batch, and a
-//! case that is as small as could be found, with what happened in it.
+//! The variables are those of the other [simulation](super), though only some of the cases are done. A failure
+//! prints the seed of its batch, and a case that is as small as could be found, with what happened in it.
 
 mod batch;
 mod case;
