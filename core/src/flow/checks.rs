@@ -213,6 +213,8 @@ impl Known {
     /// Counts a run that starts; gives those that make room for it.
     fn count(&mut self, app: &str, run: &NewRun, at: Timestamp) -> Vec<RunId> {
         self.each_window(app, run, |_, window| {
+            // One that has let nothing start begins now.
+            window.until = window.until.filter(|_| window.counted > 0);
             window.turn(at);
             window.counted += 1;
             None
@@ -282,6 +284,16 @@ mod tests {
         let window = known.windows.values().next().expect("it is there");
         assert_eq!((window.until, window.counted, window.skipped), (Some(at(120)), 2, 1));
         assert_eq!(started(&mut known, &[300], rated), [1]);
+    }
+
+    #[test]
+    fn what_a_limit_of_zero_has_skipped_begins_no_window() {
+        let mut known = known(0);
+        assert_eq!(started(&mut known, &[0], rated), []);
+        for window in known.windows.values_mut() {
+            window.allows = Some((1, Duration::from_secs(60)));
+        }
+        assert_eq!(started(&mut known, &[50, 70, 110], rated), [1, 3]);
     }
 
     #[test]

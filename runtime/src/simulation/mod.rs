@@ -17,6 +17,7 @@ mod batch;
 mod body;
 mod bustle;
 mod faults;
+mod flow;
 mod lab;
 mod maker;
 mod operators;

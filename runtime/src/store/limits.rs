@@ -1,6 +1,7 @@
 //! Limits as they stand, and what operators set in place of what the code says.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -150,6 +151,43 @@ pub(super) fn read_holders<R: Columns>(
         holders.entry(row.uuid("gate")?).or_default().push(holder);
     }
     Ok(holders)
+}
+
+/// What limits allow, by name.
+pub(super) type Allowances = BTreeMap<String, Allowance>;
+
+/// A limit that has changed: what its keys have counted by the clock changes with it.
+pub(super) struct Retimed<'a> {
+    pub(super) name: &'a str,
+    /// By how many microseconds its windows end later.
+    pub(super) later: i64,
+    /// Of a pace: how many microseconds from now its next start is in time at the latest.
+    pub(super) ahead: Option<i64>,
+}
+
+/// The limits by which the clock counts otherwise than before.
+pub(super) fn retimed<'a>(before: &Allowances, after: &'a Allowances) -> Vec<Retimed<'a>> {
+    let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+    let changed = after.iter().filter_map(|(name, allows)| {
+        let (later, ahead) = match (before.get(name)?, allows) {
+            (Allowance::Window { per: before, .. }, Allowance::Window { per, .. }) => {
+                (micros(*per) - micros(*before), None)
+            }
+            (before, Allowance::Pace { limit, per, burst }) if before != allows => {
+                let apart = per.checked_div(*limit)?;
+                (0, Some(micros(apart.saturating_mul(burst.saturating_add(1)))))
+            }
+            _ => (0, None),
+        };
+        Some(Retimed { name, later, ahead })
+    });
+    changed.filter(|retimed| retimed.later != 0 || retimed.ahead.is_some()).collect()
+}
+
+/// What limits allow, of rows with the columns of [`LimitRecord`].
+pub(super) fn read_allowances<R: Columns>(rows: &[R]) -> Result<Allowances, StoreError> {
+    let limits = rows.iter().filter_map(|row| LimitRecord::read(row).transpose());
+    limits.map(|limit| limit.map(|limit| (limit.name.clone(), limit.allows()))).collect()
 }
 
 /// Why a limit was left as it was.

@@ -261,6 +261,80 @@ pub(super) async fn a_child_runs_under_its_parents_slot(world: World) {
     assert_eq!(ids(&world.claim(worker, 10).await), [apart]);
 }
 
+pub(super) async fn a_child_under_its_parents_slot_is_not_replaced(world: World) {
+    let program = Registration { limits: slots(1), ..program(&[PLACED]) };
+    world.store.register_app(&program).await.expect("an app can register");
+    let worker = world.worker(HOUR).await;
+    let single = gate(LIMIT, "1", Hold::Run);
+    let gates = [single.clone()];
+    let checks = Checks { single: Some((single, Single::Latest)), ..Checks::default() };
+    let parent = send(&world, 1, &checks, &gates).await[0];
+    open(&world).await;
+    world.claim(worker, 10).await;
+    let child = Child {
+        id: RunId::new(),
+        workflow: ORDER,
+        input: json("{}"),
+        seed: uuid::Uuid::new_v4(),
+        detached: false,
+        cancels: Vec::new(),
+        gates: gates.to_vec(),
+        ahead: 0,
+    };
+    let id = child.id;
+    let change = Change::Invoke { child, timeout: None };
+    let invoke = Entry { key: "invoke".into(), kind: StepKind::Invoke, change, started_at: None };
+    let park = commit(parent, 1, vec![invoke], Then::Park(None));
+    world.flush(worker, &[park]).await.expect("it parks");
+
+    // It does not wait for its turn, so nobody takes its place.
+    let newest = send(&world, 1, &checks, &gates).await[0];
+    open(&world).await;
+    let claimed = world.claim(worker, 10).await;
+    assert_eq!(ids(&claimed), [id]);
+    assert_eq!(reasons(&claimed[0].inbox), [""; 0]);
+    assert_eq!(world.inbox(worker, id).await.len(), 0);
+    assert_eq!(world.status(newest).await, RunStatus::Queued);
+}
+
+pub(super) async fn a_run_that_is_undone_is_the_next_wherever_it_stood(world: World) {
+    let other = "app";
+    let mut limits = slots(1);
+    limits.push(Declared { limit: other.to_owned(), allows: Allowance::Slots(1) });
+    declare(&world, limits).await;
+    let worker = world.worker(HOUR).await;
+    let (mine, shared) = (gate(LIMIT, "1", Hold::Active), gate(other, "", Hold::Active));
+    let both = start(&world, &[mine.clone(), shared.clone()]).await;
+    open(&world).await;
+    world.claim(worker, 10).await;
+    let parked = commit(both, 1, vec![done("first")], Then::Park(None));
+    world.flush(worker, &[parked]).await.expect("it parks");
+    let holders = [
+        start(&world, std::slice::from_ref(&mine)).await,
+        start(&world, std::slice::from_ref(&shared)).await,
+    ];
+    open(&world).await;
+    assert_eq!(ids(&world.claim(worker, 10).await), holders);
+    let urgent = |gate: &Gate| NewRun {
+        ahead: 3_600,
+        gates: vec![gate.clone()],
+        ..NewRun::new(ORDER, None, json("{}"))
+    };
+    let urgent = [urgent(&mine), urgent(&shared)];
+    world.store.start_runs(APP, &urgent).await.expect("they start");
+
+    // It is parked when it is to be cancelled, and then waits first at the one gate, then at the other.
+    assert!(world.store.cancel_run(both, "enough").await.expect("the store answers"));
+    assert_eq!(open(&world).await, 0);
+    world.flush(worker, &[only(holders[0], 1, ended())]).await.expect("it ends");
+    assert_eq!(open(&world).await, 1, "the other gate keeps it out of this one");
+    assert_eq!(ids(&world.claim(worker, 10).await), [urgent[0].id]);
+    let ends = [only(holders[1], 1, ended()), only(urgent[0].id, 1, ended())];
+    world.flush(worker, &ends).await.expect("they end");
+    assert_eq!(open(&world).await, 1);
+    assert_eq!(ids(&world.claim(worker, 10).await), [both]);
+}
+
 pub(super) async fn a_run_that_waits_can_be_cancelled(world: World) {
     declare(&world, slots(1)).await;
     let worker = world.worker(HOUR).await;

@@ -105,6 +105,43 @@ pub(super) async fn a_pace_or_a_window_that_is_set_holds_at_once(world: World) {
     world.store.close().await;
 }
 
+pub(super) async fn what_the_clock_has_counted_changes_with_its_limit(world: World) {
+    let noon: Timestamp = "2026-01-01T12:00:00Z".parse().expect("it is a time");
+    let mut clock = StoppedClock::of(&world.database, noon).await;
+    let world = World { store: world.another().await, ..world };
+    let pace =
+        |limit, seconds| Allowance::Pace { limit, per: Duration::from_secs(seconds), burst: 0 };
+    let limits = |pace, window: Vec<Declared>| {
+        let pace = Declared { limit: PACE.to_owned(), allows: pace };
+        Registration { limits: window.into_iter().chain([pace]).collect(), ..program(&[PLACED]) }
+    };
+    let deploy = async |registration: Registration| {
+        world.store.register_app(&registration).await.expect("an app can register");
+    };
+    deploy(limits(pace(1, 3_600), window(1, 3_600))).await;
+    start_all(&world, 1, &[gate(PACE, "1", Hold::Pass)]).await;
+    start_all(&world, 1, &[gate(PACE, "2", Hold::Pass)]).await;
+    assert_eq!(open(&world).await, 2);
+    assert_eq!(send(&world, 2, &rated("1"), &[]).await.len(), 1);
+
+    // A faster pace and a shorter window count from then on, also where nobody waited.
+    deploy(limits(pace(6, 60), window(1, 60))).await;
+    clock.set(noon + Duration::from_secs(59)).await;
+    start_all(&world, 1, &[gate(PACE, "1", Hold::Pass)]).await;
+    assert_eq!(open(&world).await, 1, "more than ten seconds have passed");
+    assert_eq!(send(&world, 1, &rated("1"), &[]).await.len(), 0);
+    clock.set(noon + Duration::from_secs(60)).await;
+    assert_eq!(send(&world, 2, &rated("1"), &[]).await.len(), 1);
+
+    // So does a longer window that an operator sets, and the one of the code after that.
+    set(&world, RATE, Allowance::Window { limit: 1, per: Duration::from_secs(600) }).await;
+    clock.set(noon + Duration::from_secs(659)).await;
+    assert_eq!(send(&world, 1, &rated("1"), &[]).await.len(), 0);
+    set(&world, RATE, None).await;
+    assert_eq!(send(&world, 1, &rated("1"), &[]).await.len(), 1);
+    world.store.close().await;
+}
+
 pub(super) async fn only_a_limit_of_its_kind_is_set(world: World) {
     declare(&world, slots(2)).await;
     let set = async |app, name, allows: Option<Allowance>| {

@@ -178,6 +178,8 @@ behaviours! {
         starts_are_spread_over_time,
         a_changed_limit_counts_at_once,
         a_child_runs_under_its_parents_slot,
+        a_child_under_its_parents_slot_is_not_replaced,
+        a_run_that_is_undone_is_the_next_wherever_it_stood,
         a_run_that_waits_can_be_cancelled,
         a_run_with_priority_goes_ahead,
         two_openers_let_no_more_through_than_one,
@@ -197,6 +199,7 @@ behaviours! {
         limits_are_listed_with_their_busiest_keys,
         what_an_operator_sets_holds_at_once_and_is_kept,
         a_pace_or_a_window_that_is_set_holds_at_once,
+        what_the_clock_has_counted_changes_with_its_limit,
         only_a_limit_of_its_kind_is_set,
     ],
     schedules: [

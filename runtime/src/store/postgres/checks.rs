@@ -26,7 +26,7 @@ pub(super) const WINDOWS: &str = "
 
 /// Served by `slots_of_gate`.
 pub(super) const PRESENT: &str = "
-    SELECT slot.gate, slot.run_id, slot.state <> 'holds' AS waits
+    SELECT slot.gate, slot.run_id, slot.state IN ('rests', 'waits') AS waits
     FROM unnest($1::uuid[]) AS gate (id) JOIN indelible.slots slot ON slot.gate = gate.id
     ORDER BY slot.rank, slot.run_id";
 

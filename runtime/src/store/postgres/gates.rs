@@ -19,6 +19,7 @@ use crate::store::gated::{
     ASKING, StandRow, Subject, hold_name, read_gate, unfinished, waiters, wanted,
 };
 use crate::store::hints::{Stirred, Work};
+use crate::store::message::CANCEL;
 use crate::store::read::Columns as _;
 use crate::store::{Readied, StoreError};
 
@@ -68,8 +69,8 @@ pub(super) const LOOK: &str = "
          FROM indelible.counters WHERE app = $1 AND due_at IS NOT NULL)";
 
 /// Runs that ask wait at the first gate that they have not passed; those that have none left can be
-/// claimed. One that is cancelled at this moment has no gate any more, and asks again. Gives the gates.
-/// Served by `ready_by_rank` and the primary keys of slots and runs.
+/// claimed. One that is cancelled at this moment has no gate any more, and asks again. One that is being undone is
+/// the next to pass. Gives the gates. Served by `ready_by_rank` and the primary keys of slots, runs and inbox.
 pub(super) const ASK: &str = "
     WITH asking AS MATERIALIZED (
         SELECT run_id, rank FROM indelible.ready
@@ -86,7 +87,12 @@ pub(super) const ASK: &str = "
         ORDER BY run_id, state DESC, place
     ),
     queued AS (
-        UPDATE indelible.slots slot SET state = 'waits', rank = first.rank, since = now()
+        UPDATE indelible.slots slot SET
+            state = 'waits', since = now(),
+            rank = CASE WHEN EXISTS (
+                SELECT 1 FROM indelible.inbox message
+                WHERE message.run_id = slot.run_id AND message.kind = $4
+            ) THEN $3 ELSE first.rank END
         FROM first WHERE slot.run_id = first.run_id AND slot.gate = first.gate
         RETURNING slot.run_id
     ),
@@ -186,11 +192,13 @@ pub(super) const PASS: &str = concat!(
     SELECT count(*) FROM released"
 );
 
-/// Served by the primary key.
+/// A run keeps its rank wherever it waits. Served by the primary key.
 pub(super) const MOVE: &str = "
     UPDATE indelible.slots slot SET
-        state = CASE WHEN slot.gate = moved.target THEN 'waits' ELSE 'rests' END
+        state = CASE WHEN slot.gate = moved.target THEN 'waits' ELSE 'rests' END,
+        rank = stood.rank
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS moved (run_id, source, target)
+    JOIN indelible.slots stood ON stood.run_id = moved.run_id AND stood.gate = moved.source
     WHERE slot.run_id = moved.run_id AND slot.gate IN (moved.source, moved.target)";
 
 /// Served by `slots_of_gate` and the primary key.
@@ -265,8 +273,13 @@ async fn look(connection: &mut Link, app: &str) -> Result<(bool, Option<Duration
 
 /// Lets runs through. Gives how many, and whether there is more to do.
 async fn open_once(tx: &mut Link, app: &str) -> Result<(usize, bool), StoreError> {
-    let asked: Vec<(Uuid, bool)> =
-        sqlx::query_as(ASK).bind(app).bind(ASKING as i64).fetch_all(&mut *tx).await?;
+    let asked: Vec<(Uuid, bool)> = sqlx::query_as(ASK)
+        .bind(app)
+        .bind(ASKING as i64)
+        .bind(i64::MIN)
+        .bind(CANCEL)
+        .fetch_all(&mut *tx)
+        .await?;
     let taken: Vec<Uuid> =
         sqlx::query_scalar(TAKE).bind(app).bind(ASKING as i64).fetch_all(&mut *tx).await?;
     let due: Vec<Uuid> = sqlx::query_scalar(DUE).bind(app).fetch_all(&mut *tx).await?;

@@ -3,13 +3,12 @@
 
 use uuid::Uuid;
 
-use super::database::Database;
-use super::registry::REOPEN;
+use super::database::{Database, Link};
 use crate::store::gated::AllowanceColumns;
 use crate::store::hints::{Stirred, Work};
 use crate::store::limits::{
-    HOLDERS as HOLDERS_LISTED, KEYS as KEYS_LISTED, KeyRow, LimitRefusal, read_holders, refused,
-    with_keys,
+    Allowances, HOLDERS as HOLDERS_LISTED, KEYS as KEYS_LISTED, KeyRow, LimitRefusal,
+    read_allowances, read_holders, refused, retimed, with_keys,
 };
 use crate::store::{LimitRecord, StoreError};
 use crate::workflow::Allowance;
@@ -67,6 +66,47 @@ const RESET: &str = "
         set_most = NULL, set_period = NULL, set_burst = NULL, set_at = now(), set_by = $3
     WHERE app = $1 AND name = $2";
 
+/// A window that is open ends as if it had begun with the limit as it is now, and a pace is no further ahead
+/// than it could be. Served by `counters_over`.
+const RETIME: &str = "
+    UPDATE indelible.counters counter SET
+        until = CASE WHEN changed.ahead IS NULL
+            THEN counter.until + changed.later * interval '1 microsecond'
+            ELSE least(counter.until, now() + changed.ahead * interval '1 microsecond') END
+    FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS changed (name, later, ahead)
+    WHERE counter.app = $1 AND counter.name = changed.name AND counter.until > now()";
+
+/// The gates of limits that have changed may let somebody through.
+pub(super) const REOPEN: &str = "
+    INSERT INTO indelible.openings (app, gate)
+    SELECT DISTINCT app, gate FROM indelible.slots
+    WHERE app = $1 AND name = ANY ($2) AND state = 'waits'";
+
+/// What the limits of an app allow.
+pub(super) async fn allowances(tx: &mut Link, app: &str) -> Result<Allowances, StoreError> {
+    read_allowances(&sqlx::query(LIMITS).bind(app).fetch_all(tx).await?)
+}
+
+/// What was counted by the clock before limits changed counts by them as they are now.
+pub(super) async fn retime(
+    tx: &mut Link,
+    app: &str,
+    before: &Allowances,
+) -> Result<(), StoreError> {
+    let after = allowances(tx, app).await?;
+    let changed = retimed(before, &after);
+    if !changed.is_empty() {
+        sqlx::query(RETIME)
+            .bind(app)
+            .bind(changed.iter().map(|changed| changed.name).collect::<Vec<_>>())
+            .bind(changed.iter().map(|changed| changed.later).collect::<Vec<_>>())
+            .bind(changed.iter().map(|changed| changed.ahead).collect::<Vec<_>>())
+            .execute(tx)
+            .await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn all(database: &Database, app: &str) -> Result<Vec<LimitRecord>, StoreError> {
     let mut connection = database.acquire().await?;
     let limits = sqlx::query(LIMITS).bind(app).fetch_all(&mut connection).await?;
@@ -89,6 +129,7 @@ pub(super) async fn set(
     by: &str,
 ) -> Result<Result<(), LimitRefusal>, StoreError> {
     let mut tx = database.begin().await?;
+    let before = allowances(&mut tx, app).await?;
     let changed = match allows.map(AllowanceColumns::of) {
         Some(AllowanceColumns { kind, most, period, burst }) => {
             let set = sqlx::query(SET).bind(app).bind(name).bind(kind);
@@ -100,6 +141,7 @@ pub(super) async fn set(
         drop(tx);
         return Ok(Err(refused(&all(database, app).await?, name)));
     }
+    retime(&mut tx, app, &before).await?;
     let opened = sqlx::query(REOPEN).bind(app).bind(vec![name]).execute(&mut *tx).await?;
     tx.commit(Stirred::of(app, Work::GATES).if_any(opened.rows_affected())).await?;
     Ok(Ok(()))

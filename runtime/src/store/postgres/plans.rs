@@ -114,7 +114,7 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 76] = [
         "uuid[], boolean[], integer[], uuid[], uuid[], text[], text[], text[], smallint[]",
     ),
     ("look at gates", gates::LOOK, "text"),
-    ("ask at gates", gates::ASK, "text, bigint"),
+    ("ask at gates", gates::ASK, "text, bigint, bigint, text"),
     ("take openings", gates::TAKE, "text, bigint"),
     ("due gates", gates::DUE, "text"),
     ("sweep counters", gates::SWEEP, "text"),

@@ -2,6 +2,7 @@ use async_trait::async_trait;
 
 use super::PostgresStore;
 use super::database::{Link, again};
+use super::limits;
 use super::queue::released;
 use crate::store::gated::AllowanceColumns;
 use crate::store::hints::{Stirred, Work};
@@ -168,12 +169,6 @@ const FORGET_LIMITS: &str = "
     )
     RETURNING name";
 
-/// The gates of limits that have changed may let somebody through.
-pub(super) const REOPEN: &str = "
-    INSERT INTO indelible.openings (app, gate)
-    SELECT DISTINCT app, gate FROM indelible.slots
-    WHERE app = $1 AND name = ANY ($2) AND state = 'waits'";
-
 #[async_trait]
 impl Registry for PostgresStore {
     async fn register_app(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
@@ -261,9 +256,10 @@ impl Registry for PostgresStore {
 }
 
 /// Says what limits allow from now on.
-async fn declare(tx: &mut Link, app: &str, limits: &[Declared]) -> Result<Stirred, StoreError> {
-    let names: Vec<&str> = limits.iter().map(|limit| &*limit.limit).collect();
-    let allows = || limits.iter().map(|limit| AllowanceColumns::of(&limit.allows));
+async fn declare(tx: &mut Link, app: &str, declared: &[Declared]) -> Result<Stirred, StoreError> {
+    let names: Vec<&str> = declared.iter().map(|limit| &*limit.limit).collect();
+    let allows = || declared.iter().map(|limit| AllowanceColumns::of(&limit.allows));
+    let before = limits::allowances(tx, app).await?;
     let changed = sqlx::query_scalar(DECLARE)
         .bind(app)
         .bind(&names)
@@ -277,7 +273,8 @@ async fn declare(tx: &mut Link, app: &str, limits: &[Declared]) -> Result<Stirre
     if changed.is_empty() {
         return Ok(Stirred::nothing());
     }
-    let opened = sqlx::query(REOPEN).bind(app).bind(changed).execute(tx).await?;
+    limits::retime(tx, app, &before).await?;
+    let opened = sqlx::query(limits::REOPEN).bind(app).bind(changed).execute(tx).await?;
     Ok(Stirred::of(app, Work::GATES).if_any(opened.rows_affected()))
 }
 

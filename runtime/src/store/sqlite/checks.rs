@@ -26,7 +26,7 @@ const WINDOWS: &str = "
 
 /// Served by `indelible_slots_of_gate`.
 const PRESENT: &str = "
-    SELECT slot.gate, slot.run_id, slot.state <> 'holds' AS waits
+    SELECT slot.gate, slot.run_id, slot.state IN ('rests', 'waits') AS waits
     FROM json_each(?1) gate CROSS JOIN indelible_slots slot ON slot.gate = gate.value
     ORDER BY slot.rank, slot.run_id";
 

@@ -1,14 +1,15 @@
 //! What is asked about limits and gates, and what operators set. An operator asks: these statements may
 //! go over all that is limited at the moment.
 
+use sqlx::sqlite::SqliteConnection;
+
 use super::database::SqliteStore;
-use super::registry::REOPEN;
 use super::value::{batch, micros, now};
 use crate::store::gated::AllowanceColumns;
 use crate::store::hints::{Stirred, Work};
 use crate::store::limits::{
-    HOLDERS as HOLDERS_LISTED, KEYS as KEYS_LISTED, KeyRow, LimitRefusal, read_holders, refused,
-    with_keys,
+    Allowances, HOLDERS as HOLDERS_LISTED, KEYS as KEYS_LISTED, KeyRow, LimitRefusal, Retimed,
+    read_allowances, read_holders, refused, retimed, with_keys,
 };
 use crate::store::{LimitRecord, StoreError};
 use crate::workflow::Allowance;
@@ -66,6 +67,45 @@ const RESET: &str = "
         set_most = NULL, set_period = NULL, set_burst = NULL, set_at = ?4, set_by = ?3
     WHERE app = ?1 AND name = ?2";
 
+/// A window that is open ends as if it had begun with the limit as it is now, and a pace is no further ahead
+/// than it could be. Served by `indelible_counters_over`.
+const RETIME: &str = "
+    UPDATE indelible_counters SET
+        until = CASE WHEN changed.value ->> 2 IS NULL THEN until + (changed.value ->> 1)
+            ELSE min(until, ?3 + (changed.value ->> 2)) END
+    FROM json_each(?2) changed
+    WHERE app = ?1 AND name = changed.value ->> 0 AND until > ?3";
+
+/// The gates of limits that have changed may let somebody through.
+pub(super) const REOPEN: &str = "
+    INSERT INTO indelible_openings (app, gate)
+    SELECT DISTINCT app, gate FROM indelible_slots
+    WHERE app = ?1 AND name IN (SELECT value FROM json_each(?2)) AND state = 'waits'";
+
+/// What the limits of an app allow.
+pub(super) async fn allowances(
+    tx: &mut SqliteConnection,
+    app: &str,
+) -> Result<Allowances, StoreError> {
+    read_allowances(&sqlx::query(LIMITS).bind(app).fetch_all(tx).await?)
+}
+
+/// What was counted by the clock before limits changed counts by them as they are now.
+pub(super) async fn retime(
+    tx: &mut SqliteConnection,
+    app: &str,
+    before: &Allowances,
+) -> Result<(), StoreError> {
+    let after = allowances(tx, app).await?;
+    let changed = retimed(before, &after);
+    if !changed.is_empty() {
+        let changed = changed.iter().map(|Retimed { name, later, ahead }| (name, later, ahead));
+        let changed = batch(changed);
+        sqlx::query(RETIME).bind(app).bind(changed).bind(micros(now())).execute(tx).await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn all(store: &SqliteStore, app: &str) -> Result<Vec<LimitRecord>, StoreError> {
     let limits = sqlx::query(LIMITS).bind(app).fetch_all(store.readers()?).await?;
     let limits = limits.iter().filter_map(|row| LimitRecord::read(row).transpose());
@@ -88,6 +128,7 @@ pub(super) async fn set(
 ) -> Result<Result<(), LimitRefusal>, StoreError> {
     let mut tx = store.write().await?;
     let at = micros(now());
+    let before = allowances(&mut tx, app).await?;
     let changed = match allows.map(AllowanceColumns::of) {
         Some(AllowanceColumns { kind, most, period, burst }) => {
             let set = sqlx::query(SET).bind(app).bind(name).bind(kind);
@@ -99,6 +140,7 @@ pub(super) async fn set(
         tx.rollback().await?;
         return Ok(Err(refused(&all(store, app).await?, name)));
     }
+    retime(&mut tx, app, &before).await?;
     let opened = sqlx::query(REOPEN).bind(app).bind(batch([name])).execute(&mut *tx).await?;
     tx.commit(Stirred::here(Work::GATES).if_any(opened.rows_affected())).await?;
     Ok(Ok(()))

@@ -14,6 +14,7 @@ use crate::flow::{GateState, Opened};
 use crate::id::RunId;
 use crate::store::gated::{ASKING, StandRow, read_gate, unfinished, waiters, wanted};
 use crate::store::hints::{Stirred, Work};
+use crate::store::message::CANCEL;
 use crate::store::read::Columns as _;
 use crate::store::{Readied, StoreError};
 
@@ -41,9 +42,14 @@ const FIRST: &str = "
         WHERE slot.state IN ('rests', 'waits')
     ) WHERE place = 1";
 
-/// Served by the primary keys.
+/// One that is being undone is the next to pass. Served by the primary keys.
 const QUEUE: &str = "
-    UPDATE indelible_slots SET state = 'waits', since = ?2, rank = ready.rank
+    UPDATE indelible_slots SET
+        state = 'waits', since = ?2,
+        rank = CASE WHEN EXISTS (
+            SELECT 1 FROM indelible_inbox message
+            WHERE message.run_id = ready.run_id AND message.kind = ?4
+        ) THEN ?3 ELSE ready.rank END
     FROM json_each(?1) first CROSS JOIN indelible_ready ready ON ready.run_id = first.value ->> 0
     WHERE indelible_slots.run_id = first.value ->> 0 AND indelible_slots.gate = first.value ->> 1";
 
@@ -118,12 +124,16 @@ const PASS: &str = "
     DELETE FROM indelible_slots
     WHERE run_id IN (SELECT value FROM json_each(?1)) AND hold = 'pass'";
 
-/// Served by the primary key.
+/// A run keeps its rank wherever it waits. Served by the primary key.
 const MOVE: &str = "
     UPDATE indelible_slots SET
-        state = CASE WHEN gate = moved.value ->> 2 THEN 'waits' ELSE 'rests' END
+        state = CASE WHEN indelible_slots.gate = moved.value ->> 2 THEN 'waits' ELSE 'rests' END,
+        rank = stood.rank
     FROM json_each(?1) moved
-    WHERE run_id = moved.value ->> 0 AND gate IN (moved.value ->> 1, moved.value ->> 2)";
+    CROSS JOIN indelible_slots stood
+        ON stood.run_id = moved.value ->> 0 AND stood.gate = moved.value ->> 1
+    WHERE indelible_slots.run_id = moved.value ->> 0
+      AND indelible_slots.gate IN (moved.value ->> 1, moved.value ->> 2)";
 
 /// Served by `indelible_slots_of_gate` and the primary key.
 const COUNT: &str = "
@@ -174,7 +184,8 @@ async fn open_once(tx: &mut SqliteConnection, app: &str) -> Result<(usize, bool)
         sqlx::query_as(FIRST).bind(batch(&asking)).fetch_all(&mut *tx).await?;
     let through = asking.len() - first.len();
     let rows = batch(&first);
-    sqlx::query(QUEUE).bind(&rows).bind(micros(at)).execute(&mut *tx).await?;
+    let queue = sqlx::query(QUEUE).bind(&rows).bind(micros(at)).bind(i64::MIN).bind(CANCEL);
+    queue.execute(&mut *tx).await?;
     sqlx::query(UNASK).bind(&rows).execute(&mut *tx).await?;
     sqlx::query(THROUGH).bind(batch(&asking)).execute(&mut *tx).await?;
     let taken: Vec<String> =

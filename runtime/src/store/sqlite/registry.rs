@@ -3,7 +3,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::database::SqliteStore;
 use super::value::{batch, micros, now};
-use super::{runs, workers};
+use super::{limits, runs, workers};
 use crate::store::gated::AllowanceColumns;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{
@@ -160,12 +160,6 @@ const FORGET_LIMITS: &str = "
     )
     RETURNING name";
 
-/// The gates of limits that have changed may let somebody through.
-pub(super) const REOPEN: &str = "
-    INSERT INTO indelible_openings (app, gate)
-    SELECT DISTINCT app, gate FROM indelible_slots
-    WHERE app = ?1 AND name IN (SELECT value FROM json_each(?2)) AND state = 'waits'";
-
 #[async_trait]
 impl Registry for SqliteStore {
     async fn register_app(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
@@ -260,19 +254,21 @@ impl Registry for SqliteStore {
 async fn declare(
     tx: &mut SqliteConnection,
     app: &str,
-    limits: &[Declared],
+    declared: &[Declared],
     living: &str,
 ) -> Result<Stirred, StoreError> {
-    let declared = limits.iter().map(|Declared { limit, allows }| {
+    let declared = declared.iter().map(|Declared { limit, allows }| {
         let AllowanceColumns { kind, most, period, burst } = AllowanceColumns::of(allows);
         (limit, kind, most, period, burst)
     });
     let declared = batch(declared);
+    let before = limits::allowances(tx, app).await?;
     let mut changed: Vec<String> =
         sqlx::query_scalar(DECLARE).bind(app).bind(&declared).fetch_all(&mut *tx).await?;
     let forgotten = sqlx::query_scalar(FORGET_LIMITS).bind(app).bind(&declared).bind(living);
     changed.extend(forgotten.fetch_all(&mut *tx).await?);
-    let opened = sqlx::query(REOPEN).bind(app).bind(batch(changed)).execute(tx).await?;
+    limits::retime(tx, app, &before).await?;
+    let opened = sqlx::query(limits::REOPEN).bind(app).bind(batch(changed)).execute(tx).await?;
     Ok(Stirred::here(Work::GATES).if_any(opened.rows_affected()))
 }
 

@@ -1,0 +1,103 @@
+//! Random events, limits, deploys, operators and crashes, against a plain model of each limit.
+//!
+//! A case is some workflows with limits, and what the world does to them ([`case`]). A batch of cases is
+//! driven on one database, by what a store does and by workers without tasks ([`batch`]), whose flushes are
+//! lost, doubled and overtaken. The database's clock stands still until there is nothing left to do. After
+//! each thing that is done, what the store has made of it is held against a model of the case
+//! ([`model`]), which says what each limit means and shares no code with what carries it out.
+//!
+//! The variables are those of the other [simulation](super), though only some of the cases are done. A failure
+//! prints the seed of its batch, and a case that is as small as could be found, with what happened in it.
+
+mod batch;
+mod case;
+mod model;
+
+use uuid::Uuid;
+
+use self::batch::{Batch, Failure};
+use self::case::Case;
+use super::random::{Random, mix};
+use super::variable;
+use crate::store::conformance::TestDatabase;
+
+/// How many cases are asked for, unless said otherwise.
+const CASES: u64 = 1_000;
+
+/// One in so many of them is done on SQLite: each takes some tens of milliseconds.
+const ON_SQLITE: u64 = 5;
+
+/// The same on Postgres, where each takes several times as long.
+const ON_POSTGRES: u64 = 25;
+
+/// How many cases share a database. What is asked about limits goes over those of all.
+const BATCH: u64 = 100;
+
+#[tokio::test]
+async fn limits_mean_what_they_say_on_sqlite() {
+    limits_mean_what_they_say(async || TestDatabase::sqlite_in_memory(), ON_SQLITE).await;
+}
+
+#[tokio::test]
+async fn limits_mean_what_they_say_on_postgres() {
+    limits_mean_what_they_say(TestDatabase::postgres, ON_POSTGRES).await;
+}
+
+async fn limits_mean_what_they_say(database: impl AsyncFn() -> TestDatabase, one_in: u64) {
+    let mut seed =
+        variable("INDELIBLE_TEST_SEED").unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0);
+    let mut left = variable("INDELIBLE_TEST_CASES").unwrap_or(CASES).div_ceil(one_in);
+    while left > 0 {
+        let count = left.min(BATCH);
+        println!("INDELIBLE_TEST_SEED={seed} INDELIBLE_TEST_CASES={count}");
+        let mut random = Random::new(seed);
+        let cases: Vec<_> = (0..count).map(|case| Case::random(case, &mut random)).collect();
+        let batch = Batch::open(&cases, database().await, random, true).await;
+        if let Err(failure) = batch.run().await {
+            let case = cases.iter().find(|case| case.number == failure.case);
+            let case = case.expect("it is one of them");
+            let (case, failure) = shrunken(case, failure).await;
+            let story = failure.story.join("\n");
+            panic!("{}\n{case:#?}\n{story}\n{}", failure.what, failure.what);
+        }
+        left -= count;
+        seed = Random::new(seed).next();
+    }
+}
+
+/// A smaller case that fails, too, if one is found. Most need no company to do so, and no special luck.
+async fn shrunken(case: &Case, failure: Failure) -> (Case, Failure) {
+    let (mut smallest, mut known) = (case.clone(), failure);
+    match failing(case).await {
+        Some(failure) => known = failure,
+        None => return (smallest, known),
+    }
+    loop {
+        let before = smallest.deeds.len();
+        for nth in (0..before).rev() {
+            let mut smaller = smallest.clone();
+            smaller.deeds.remove(nth);
+            if let Some(failure) = failing(&smaller).await {
+                (smallest, known) = (smaller, failure);
+            }
+        }
+        if smallest.deeds.len() == before {
+            return (smallest, known);
+        }
+    }
+}
+
+/// How a case fails alone, if it does.
+async fn failing(case: &Case) -> Option<Failure> {
+    const ATTEMPTS: u64 = 12;
+    for attempt in 0..ATTEMPTS {
+        let random = Random::new(mix(attempt, case.number));
+        let database = TestDatabase::sqlite_in_memory();
+        let disturbed = attempt >= ATTEMPTS / 2;
+        let batch = Batch::open(std::slice::from_ref(case), database, random, disturbed).await;
+        if let Err(failure) = batch.run().await {
+            return Some(failure);
+        }
+    }
+    None
+}
