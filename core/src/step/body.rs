@@ -4,8 +4,10 @@ use std::pin::Pin;
 use super::context::{Context, Requirement};
 use super::error::{Failure, Unstorable};
 use super::undo::Undo;
-use crate::payload::{Outcome, Payload};
-use crate::workflow::{Awaits, CancelOn, Config, Form, Graph, Input, OnChange, Trigger, Workflow};
+use crate::payload::{Outcome, Payload, Undecodable};
+use crate::workflow::{
+    Awaits, CancelOn, Config, Form, Graph, Input, OnChange, Trigger, Workflow, read_input,
+};
 
 /// A type that a workflow can return: a `Result`.
 #[doc(hidden)]
@@ -125,6 +127,7 @@ pub struct Definition {
     pub undos: &'static [Undo],
     pub(crate) requirements: fn() -> Vec<Requirement>,
     pub(crate) input_schema: fn() -> Option<schemars::Schema>,
+    pub(crate) reads: fn(&Payload) -> Result<(), Undecodable>,
     pub(crate) begin: fn(Context) -> BodyFuture,
 }
 
@@ -167,6 +170,7 @@ impl Definition {
             undos: W::UNDOS,
             requirements: W::requirements,
             input_schema: W::input_schema,
+            reads: |input| read_input::<W, ()>(input, |_| ()),
             begin: W::begin,
         }
     }

@@ -37,6 +37,7 @@ mod queue;
 #[cfg(test)]
 mod races;
 mod registry;
+mod reports;
 mod restart;
 mod route;
 mod runs;

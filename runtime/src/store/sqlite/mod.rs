@@ -28,6 +28,7 @@ mod operators;
 #[cfg(test)]
 mod plans;
 mod registry;
+mod reports;
 mod restart;
 mod route;
 mod runs;

@@ -143,6 +143,8 @@ CREATE TABLE indelible.runs (
     -- The run that invoked it, and whether it goes on when that one ends.
     parent      uuid,
     detached    boolean     NOT NULL DEFAULT false,
+    -- Whether a system event has set off the run that started it: then its end makes none.
+    silent      boolean     NOT NULL DEFAULT false,
     input       json        NOT NULL,
     seed        uuid        NOT NULL,
     -- The time of acceptance in microseconds, less what its priority is worth: the lower, the sooner.

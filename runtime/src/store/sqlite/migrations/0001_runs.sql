@@ -136,6 +136,8 @@ CREATE TABLE indelible_runs (
     -- The run that invoked it, and whether it goes on when that one ends.
     parent      TEXT,
     detached    INTEGER NOT NULL DEFAULT 0,
+    -- Whether a system event has set off the run that started it: then its end makes none.
+    silent      INTEGER NOT NULL DEFAULT 0,
     input       TEXT    NOT NULL,
     seed        TEXT    NOT NULL,
     -- The time of acceptance, less what its priority is worth: the lower, the sooner.
