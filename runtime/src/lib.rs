@@ -154,8 +154,9 @@ pub use self::payload::{EncodeError, Payload};
 pub use self::runtime::{Runtime, RuntimeBuilder};
 pub use self::step::Tx;
 pub use self::store::{
-    Holder, Intervention, LimitKey, LimitRecord, OpenError, Paused, RunCount, RunQuery, RunRecord,
-    RunStatus, StoreError, StrandedRuns, Verb,
+    EventSchema, Holder, Intervention, LimitKey,
+    LimitRecord, OpenError, Paused, RunCount, RunQuery, RunRecord, RunStatus, StoreError,
+    StrandedRuns, Verb,
 };
 #[doc(no_inline)]
 pub use self::workflow::{Workflow, WorkflowFn};

@@ -15,8 +15,8 @@ use crate::journal::{CancelKey, Child, End, MatchKey, OutgoingEvent, RunId};
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
-    Driven, DueSchedule, Gathered, Hosted, NewEvent, Registration, Routes, Routing, Schedule,
-    StoredEvent, Subscription, Terms,
+    Driven, DueSchedule, Gathered, Hosted, NewEvent, NewSchema, Registration, Routes, Routing,
+    Schedule, StoredEvent, Subscription, Terms,
 };
 use crate::workflow::shape::Shapes;
 use crate::workflow::{
@@ -85,6 +85,7 @@ impl Program {
                 .chain(workflows.map(move |workflow| Subscription::start(event, workflow)))
                 .chain(sets.map(move |fields| Subscription::wait(event, fields)))
         };
+        let catalog = Catalog::of::<A>();
         let parts = events.iter().map(|event| (*event, of(*event).map(|own| own.part).collect()));
         let registration = Registration {
             app: A::NAME.to_owned(),
@@ -92,12 +93,13 @@ impl Program {
             subscriptions: events.iter().flat_map(|event| of(event)).collect(),
             schedules: schedules(workflows.values()),
             limits: declared(workflows.values()),
+            schemas: catalog.iter().map(NewSchema::of).collect(),
         };
         Self {
             app: A::NAME,
             of_app: A::HANDLERS,
             handlers,
-            catalog: Catalog::of::<A>(),
+            catalog,
             limits,
             drives,
             parts: parts.collect(),

@@ -67,9 +67,9 @@ pub use self::limits::{Holder, LimitKey, LimitRecord};
 pub(crate) use self::open::open;
 pub(crate) use self::operators::{Fork, Operators, Refusal, Replay, Terms};
 pub use self::operators::{Intervention, Paused, Verb};
-pub use self::registry::StrandedRuns;
+pub use self::registry::{EventSchema, StrandedRuns};
 pub(crate) use self::registry::{
-    Recorded, Registration, Registry, Schedule, Stranded, Subscription,
+    NewSchema, Recorded, Registration, Registry, Schedule, Stranded, Subscription,
 };
 pub(crate) use self::upkeep::{DueSchedule, Readied, Timetable, Upkeep};
 

@@ -81,6 +81,7 @@ behaviours! {
         subscriptions_are_kept_while_a_worker_lives,
     ],
     deploys: [
+        a_schema_is_kept_by_version,
         a_shape_is_kept_until_another_takes_its_place,
         a_state_that_is_gone_is_named_while_runs_have_recorded_it,
     ],

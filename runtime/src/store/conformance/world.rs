@@ -191,6 +191,7 @@ pub(in crate::store) fn program(events: &[&str]) -> Registration {
         subscriptions: events.iter().map(|event| Subscription::whole(event)).collect(),
         schedules: Vec::new(),
         limits: Vec::new(),
+        schemas: Vec::new(),
     }
 }
 

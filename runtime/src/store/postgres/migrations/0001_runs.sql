@@ -22,6 +22,16 @@ CREATE TABLE indelible.subscriptions (
     PRIMARY KEY (event_name, app, part)
 );
 
+-- What the data of an app's events looks like, and looked like before. Equal schemas are one version.
+CREATE TABLE indelible.event_schemas (
+    app           text        NOT NULL,
+    event_name    text        NOT NULL,
+    version       uuid        NOT NULL,
+    schema        json        NOT NULL,
+    registered_at timestamptz NOT NULL,
+    PRIMARY KEY (app, event_name, version)
+);
+
 -- Events that an app has not looked at yet, in order of acceptance.
 CREATE TABLE indelible.deliveries (
     app       text   NOT NULL,

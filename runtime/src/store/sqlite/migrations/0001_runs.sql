@@ -21,6 +21,16 @@ CREATE TABLE indelible_subscriptions (
     PRIMARY KEY (event_name, app, part)
 ) STRICT, WITHOUT ROWID;
 
+-- What the data of an app's events looks like, and looked like before. Equal schemas are one version.
+CREATE TABLE indelible_event_schemas (
+    app           TEXT    NOT NULL,
+    event_name    TEXT    NOT NULL,
+    version       TEXT    NOT NULL,
+    schema        TEXT    NOT NULL,
+    registered_at INTEGER NOT NULL,
+    PRIMARY KEY (app, event_name, version)
+) STRICT, WITHOUT ROWID;
+
 -- Events that an app has not looked at yet, in order of acceptance.
 CREATE TABLE indelible_deliveries (
     seq      INTEGER PRIMARY KEY,
