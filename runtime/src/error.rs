@@ -1,3 +1,4 @@
+use crate::event::{EventId, InvalidEvent};
 use crate::given::TextError;
 use crate::journal::{ErrorRecord, RunId};
 use crate::payload::EncodeError;
@@ -58,6 +59,12 @@ pub enum Error {
         /// Why not.
         cause: TextError,
     },
+    /// An event that was made of a name and JSON does not fit the app's events.
+    #[error(transparent)]
+    UnfitEvent(#[from] InvalidEvent),
+    /// No workflow of the app is blocked by this event, or somebody else has just taken care of it.
+    #[error("the event {0} is not blocked for any workflow of the app")]
+    NotBlocked(EventId),
     /// No run has this id.
     #[error("there is no run {0}")]
     NoSuchRun(RunId),

@@ -154,7 +154,7 @@ pub use self::payload::{EncodeError, Payload};
 pub use self::runtime::{Runtime, RuntimeBuilder};
 pub use self::step::Tx;
 pub use self::store::{
-    EventSchema, Holder, Intervention, LimitKey,
+    BlockedEvent, BlockedFor, BlockedQuery, EventSchema, Holder, Intervention, LimitKey,
     LimitRecord, OpenError, Paused, RunCount, RunQuery, RunRecord, RunStatus, StoreError,
     StrandedRuns, Verb,
 };

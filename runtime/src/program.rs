@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use tracing::error;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::event::{Catalog, Event, EventId};
+use crate::event::{Catalog, Event, EventId, InvalidEvent, UntypedEvent};
 use crate::flow::{Admission, Arrival, Draw, Firing, NewRun, at_once, gathered};
 use crate::given::{LONGEST_KEY, check};
 use crate::journal::{CancelKey, Child, End, MatchKey, OutgoingEvent, RunId};
@@ -156,6 +157,12 @@ impl Program {
             Hosted { runs, parts: parts.unwrap_or_else(|| [name.to_owned()].into()) }
         });
         Ok(NewEvent { id, name: name.to_owned(), data, idempotency_key, hosted })
+    }
+
+    /// Checks data against the event type of that name: one of the app's, or a system event's.
+    pub(crate) fn check(&self, name: &str, data: &RawValue) -> Result<UntypedEvent, InvalidEvent> {
+        let catalog = if is_system_event(name) { &Catalog::of_system() } else { &self.catalog };
+        catalog.check(name, data, self.limits.event)
     }
 
     /// What the app makes of an event.

@@ -1,6 +1,7 @@
 //! How programs speak with the store: starting and sending, asking and awaiting. A client drives
 //! nothing; that is the [`worker`](crate::worker)'s part.
 
+mod events;
 mod handle;
 mod limits;
 mod schedules;

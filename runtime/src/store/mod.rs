@@ -9,6 +9,7 @@
 //! | [`Commits`] | what a worker commits, and reads of its inboxes |
 //! | [`Upkeep`] | timers, schedules and batches |
 //! | [`Operators`] | cancel, pause, retry, fork and replay, set limits |
+//! | [`Blockages`] | who looks after events that are blocked |
 //! | [`History`] | who asks about runs and limits |
 //! | [`Hearing`] | who waits for what others commit |
 //!
@@ -20,6 +21,7 @@
 
 mod admitted;
 mod begun;
+mod blocked;
 mod columns;
 mod commits;
 #[cfg(test)]
@@ -51,6 +53,8 @@ mod registry;
 mod sqlite;
 mod upkeep;
 
+pub(crate) use self::blocked::{Blockages, Resent};
+pub use self::blocked::{BlockedEvent, BlockedFor, BlockedQuery};
 pub(crate) use self::commits::{Commits, Concluded, Flushed};
 pub use self::error::{OpenError, StoreError};
 pub(crate) use self::hints::Hearing;
@@ -78,7 +82,7 @@ pub(crate) use self::upkeep::{DueSchedule, Readied, Timetable, Upkeep};
 /// Every method is one transaction, or several where the documentation says so. What a method
 /// returned `Ok` for survives a crash.
 pub(crate) trait Store:
-    Ingress + Registry + Leases + Commits + Upkeep + Operators + History + Hearing + 'static
+    Ingress + Registry + Leases + Commits + Upkeep + Operators + Blockages + History + Hearing + 'static
 {
     /// A word for the log: `postgres`, `sqlite`.
     fn name(&self) -> &'static str;

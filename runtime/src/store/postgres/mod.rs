@@ -10,6 +10,7 @@
 
 mod batch;
 mod batches;
+mod blocked;
 mod checks;
 mod children;
 mod claim;

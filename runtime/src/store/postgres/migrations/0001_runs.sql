@@ -48,11 +48,11 @@ CREATE TABLE indelible.deliveries (
 -- registers, and when the worker leaves that could not tell.
 CREATE TABLE indelible.blocked (
     app      text NOT NULL,
-    part     text NOT NULL,
     event_id uuid NOT NULL,
+    part     text NOT NULL,
     reason   text NOT NULL,
     worker   uuid NOT NULL,
-    PRIMARY KEY (app, part, event_id)
+    PRIMARY KEY (app, event_id, part)
 );
 CREATE INDEX blocked_by_worker ON indelible.blocked (worker);
 

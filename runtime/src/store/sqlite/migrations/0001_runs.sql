@@ -45,11 +45,11 @@ CREATE INDEX indelible_deliveries_in_order ON indelible_deliveries (app, seq);
 -- registers, and when the worker leaves that could not tell.
 CREATE TABLE indelible_blocked (
     app      TEXT NOT NULL,
-    part     TEXT NOT NULL,
     event_id TEXT NOT NULL,
+    part     TEXT NOT NULL,
     reason   TEXT NOT NULL,
     worker   TEXT NOT NULL,
-    PRIMARY KEY (app, part, event_id)
+    PRIMARY KEY (app, event_id, part)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX indelible_blocked_by_worker ON indelible_blocked (worker);
 
