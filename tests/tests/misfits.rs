@@ -1,13 +1,10 @@
 //! Events that do not fit the types of the workflows that they start, driven by a worker on both databases.
 
-use std::time::Duration;
-
 use indelible::event::InvalidEvent;
 use indelible::prelude::*;
-use indelible::testing::Bench;
 use indelible::{BlockedEvent, BlockedQuery, Client, Error, RunQuery};
 use indelible_tests::databases::Fresh;
-use indelible_tests::{eventually, on_both_databases, shut_down};
+use indelible_tests::{eventually, on_both_databases};
 use serde_json::json;
 
 on_both_databases!(
@@ -56,8 +53,7 @@ async fn count(events: Vec<Stored>) -> Result<usize, Failure> {
 indelible::app! { Depot = "depot"; events: [Stored], workflows: [find, count], }
 
 async fn open(database: &Fresh) -> Runtime {
-    let runtime = Runtime::builder(Depot).database(database.url());
-    runtime.poll_interval(Duration::from_secs(60)).start().await.expect("it starts")
+    Runtime::builder(Depot).database(database.url()).start().await.expect("it starts")
 }
 
 /// A program that still has the older type.
@@ -117,7 +113,7 @@ async fn an_event_that_does_not_fit_is_kept_and_can_be_sent_again(database: Fres
     let again = runtime.resend(id, &json!({ "place": { "row": 3 } })).await;
     assert!(matches!(again.expect_err("once is enough"), Error::NotBlocked(of) if of == id));
     other.close().await;
-    shut_down(Depot, Bench::new(), runtime).await;
+    runtime.shutdown().await;
 }
 
 async fn an_event_of_another_version_starts_what_can_read_it(database: Fresh) {
@@ -131,7 +127,7 @@ async fn an_event_of_another_version_starts_what_can_read_it(database: Fresh) {
     })
     .await;
     other.close().await;
-    shut_down(Depot, Bench::new(), runtime).await;
+    runtime.shutdown().await;
 }
 
 async fn a_misfit_is_discarded(database: Fresh) {
@@ -148,7 +144,7 @@ async fn a_misfit_is_discarded(database: Fresh) {
     let left = runtime.blocked_events(&BlockedQuery::default()).await.expect("it answers");
     assert!(left.is_empty(), "{left:?}");
     other.close().await;
-    shut_down(Depot, Bench::new(), runtime).await;
+    runtime.shutdown().await;
 }
 
 async fn schemas_are_kept_by_version(database: Fresh) {
