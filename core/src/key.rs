@@ -2,13 +2,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a step stands in a run: the path of helpers to it, its id, and its occurrence there.
 ///
 /// `fetch-ticket`, `ship-item#1` (the second time), `notify/send-mail` (in a helper).
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct StateKey(Arc<str>);
 
 impl StateKey {

@@ -37,7 +37,9 @@ pub mod prelude {
     pub use crate::event::{Event, EventId, Received};
     pub use crate::journal::RunId;
     pub use crate::step::{Failure, Permanent, Resource, RetryAfter, Step, StepError};
-    pub use crate::workflow::{RunCancelled, RunFailed, Tick, Workflow};
+    pub use crate::workflow::{
+        EventBlocked, RunCancelled, RunCompleted, RunFailed, Tick, Workflow,
+    };
     pub use indelible_macros::{Event, Triggers, durable, workflow};
 }
 

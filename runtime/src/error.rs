@@ -1,4 +1,4 @@
-use crate::event::InvalidEvent;
+use crate::event::{EventId, InvalidEvent};
 use crate::given::{TextError, closest};
 use crate::journal::{ErrorRecord, RunId};
 use crate::payload::EncodeError;
@@ -82,6 +82,9 @@ pub enum Error {
         /// Why not.
         cause: TextError,
     },
+    /// No workflow of the app is blocked by this event, or somebody else has just taken care of it.
+    #[error("the event {0} is not blocked for any workflow of the app")]
+    NotBlocked(EventId),
     /// No run has this id.
     #[error("there is no run {0}")]
     NoSuchRun(RunId),

@@ -74,12 +74,12 @@ pub mod workflow {
     pub(crate) use indelible_core::workflow::*;
     pub use indelible_core::workflow::{
         Allowance, Allowed, Awaits, Backoff, Batch, Batched, Called, CancelOn, CatchUp, Cause,
-        Compared, Concurrency, Config, Cron, Debounce, Direct, Dst, Edge, Filter, Flow, Form,
-        Graph, Handlers, Hold, Idempotency, Input, Key, Keyed, Node, Nothing, OfCancellation,
-        OfFailure, OnChange, Priority, RateLimit, RunCancelled, RunFailed, Scope, Seconds, Single,
-        Singleton, State, StateDef, StepKind, Subject, Throttle, Tick, Trigger, TriggerData,
-        UnknownState, Workflow, WorkflowFn, compared, key_text, on_any_cancel, on_any_failure,
-        on_cancel, on_failure, read,
+        Compared, Concurrency, Config, Cron, Debounce, Direct, Dst, Edge, EventBlocked, Filter,
+        Flow, Form, Graph, Handlers, Hold, Idempotency, Input, Key, Keyed, Node, Nothing,
+        OfCancellation, OfFailure, OnChange, Priority, RateLimit, RunCancelled, RunCompleted,
+        RunFailed, Scope, Seconds, Single, Singleton, State, StateDef, StepKind, Subject, Throttle,
+        Tick, Trigger, TriggerData, UnknownState, Workflow, WorkflowFn, compared, key_text,
+        on_any_cancel, on_any_failure, on_cancel, on_failure, read,
     };
 }
 
@@ -97,7 +97,9 @@ pub mod prelude {
     #[doc(no_inline)]
     pub use crate::step::{Failure, Permanent, Resource, RetryAfter, Step, StepError};
     #[doc(no_inline)]
-    pub use crate::workflow::{RunCancelled, RunFailed, Tick, Workflow};
+    pub use crate::workflow::{
+        EventBlocked, RunCancelled, RunCompleted, RunFailed, Tick, Workflow,
+    };
     pub use crate::{RunHandle, RunStatus, Runtime};
     pub use indelible_macros::{Event, Triggers, durable, workflow};
 }
@@ -154,8 +156,9 @@ pub use self::payload::{EncodeError, Payload};
 pub use self::runtime::{Runtime, RuntimeBuilder};
 pub use self::step::Tx;
 pub use self::store::{
-    Holder, Intervention, LimitKey, LimitRecord, OpenError, Paused, RunCount, RunQuery, RunRecord,
-    RunStatus, StoreError, StrandedRuns, Verb,
+    BlockedEvent, BlockedFor, BlockedQuery, EventSchema, Holder, Intervention, LimitKey,
+    LimitRecord, OpenError, Paused, RunCount, RunQuery, RunRecord, RunStatus, StoreError,
+    StrandedRuns, Verb,
 };
 #[doc(no_inline)]
 pub use self::workflow::{Workflow, WorkflowFn};

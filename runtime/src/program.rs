@@ -3,23 +3,27 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use tracing::error;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::event::{Catalog, EventId};
-use crate::flow::{Admission, Arrival, Firing, NewRun, at_once, gathered};
+use crate::event::{Catalog, Event, EventId, InvalidEvent, UntypedEvent};
+use crate::flow::{Admission, Arrival, Draw, Firing, NewRun, at_once, gathered};
 use crate::given::{LONGEST_KEY, check};
-use crate::journal::{CancelKey, Child, End, MatchKey, RunId};
+use crate::journal::{CancelKey, Child, End, MatchKey, OutgoingEvent, RunId};
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
-    Driven, DueSchedule, Gathered, Hosted, NewEvent, Registration, Routes, Routing, Schedule,
-    StoredEvent, Subscription, Terms,
+    Driven, DueSchedule, Gathered, Hosted, NewEvent, NewSchema, Registration, Routes, Routing,
+    Schedule, StoredEvent, Subscription, Terms,
 };
 use crate::workflow::shape::Shapes;
-use crate::workflow::{Awaits, Declared, Handlers, Passage, Trigger, listed};
+use crate::workflow::{
+    Awaits, Declared, EventBlocked, Handlers, Passage, RunCancelled, RunCompleted, RunFailed,
+    Trigger, TriggerData, is_system_event, listed,
+};
 
 /// An app as a running process knows it: its workflows without their types, its events by name.
 pub(crate) struct Program {
@@ -82,6 +86,7 @@ impl Program {
                 .chain(workflows.map(move |workflow| Subscription::start(event, workflow)))
                 .chain(sets.map(move |fields| Subscription::wait(event, fields)))
         };
+        let catalog = Catalog::of::<A>();
         let parts = events.iter().map(|event| (*event, of(*event).map(|own| own.part).collect()));
         let registration = Registration {
             app: A::NAME.to_owned(),
@@ -89,12 +94,13 @@ impl Program {
             subscriptions: events.iter().flat_map(|event| of(event)).collect(),
             schedules: schedules(workflows.values()),
             limits: declared(workflows.values()),
+            schemas: catalog.iter().map(NewSchema::of).collect(),
         };
         Self {
             app: A::NAME,
             of_app: A::HANDLERS,
             handlers,
-            catalog: Catalog::of::<A>(),
+            catalog,
             limits,
             drives,
             parts: parts.collect(),
@@ -144,20 +150,29 @@ impl Program {
         // What the app does not subscribe to is for others, if for anybody.
         let parts = self.parts.get(name).filter(|_| !awaited).cloned();
         let hosted = parts.and_then(|parts| {
-            let runs = at_once(self.admissions(Arrival { id, name, data }, name))?;
+            let runs = at_once(self.admissions(Arrival { id, name, data }, name, Admission::of))?;
             Some(Hosted { runs, parts })
         });
         Ok(NewEvent { hosted, ..event })
     }
 
+    /// Checks data against the event type of that name: one of the app's, or a system event's.
+    pub(crate) fn check(&self, name: &str, data: &RawValue) -> Result<UntypedEvent, InvalidEvent> {
+        let catalog = if is_system_event(name) { &Catalog::of_system() } else { &self.catalog };
+        catalog.check(name, data, self.limits.event)
+    }
+
     /// What the app makes of an event.
     fn routing(&self, event: &StoredEvent) -> Routing {
         let StoredEvent { id, name, data, part, .. } = event;
-        let admissions = self.admissions(Arrival { id: *id, name, data }, part);
+        let arrival = Arrival { id: *id, name, data };
+        let admissions = self.admissions(arrival, part, Admission::of_stored);
+        let mut reports = Vec::new();
         for admission in &admissions {
             if let Admission::Block { workflow, reason } = admission {
                 let part = Subscription::start(name, workflow).part;
                 error!(part, event = %id, "{reason}; the event waits for a program in which that does not happen");
+                reports.extend(self.blocked(event, workflow, reason));
             }
         }
         let sets = self.awaited_on.get(&**name).into_iter().flatten();
@@ -167,7 +182,37 @@ impl Program {
             // The store keeps nothing but JSON.
             Err(_) => Vec::new(),
         };
-        Routing { admissions, keys }
+        Routing { admissions, keys, reports }
+    }
+
+    /// Whether some workflow is started by an event of this name, waits for it or is cancelled by it.
+    fn wants(&self, event: &str) -> bool {
+        self.parts.contains_key(event)
+    }
+
+    /// The system event of an event that is blocked for a workflow, if somebody wants it. However often
+    /// programs try the event again, it has the same id.
+    fn blocked(&self, event: &StoredEvent, workflow: &str, reason: &str) -> Option<NewEvent> {
+        let StoredEvent { id, name, data, accepted_at, .. } = event;
+        if !self.wants(EventBlocked::NAME) || is_system_event(name) {
+            return None;
+        }
+        let data = format!(
+            r#"{{"event":"{id}","name":{},"workflow":{},"app":{},"reason":{},"accepted_at":"{accepted_at}","data":{}}}"#,
+            json(name),
+            json(workflow),
+            json(self.app),
+            json(reason),
+            data.as_str(),
+        );
+        let what = format!("{} {workflow}", self.app);
+        Some(NewEvent {
+            id: Uuid::new_v5(&id.as_uuid(), what.as_bytes()).into(),
+            name: EventBlocked::NAME.to_owned(),
+            data: Payload::stored(data),
+            idempotency_key: None,
+            hosted: None,
+        })
     }
 
     /// The events that cancel a run of a workflow with this input.
@@ -188,29 +233,19 @@ impl Program {
     }
 
     /// The runs that handle how a run has ended: the workflow's handler first, then the app's.
-    pub(crate) fn handlers(
-        &self,
-        workflow: &str,
-        run: RunId,
-        input: &Payload,
-        end: &End,
-    ) -> Vec<Child> {
+    pub(crate) fn handlers(&self, workflow: &str, trigger: &TriggerData, end: &End) -> Vec<Child> {
+        let run = trigger.run;
         let Some(definition) =
             self.workflow(workflow).filter(|_| !self.handlers.contains(workflow))
         else {
             return Vec::new();
         };
-        let (which, why): (fn(&Handlers) -> Option<&'static str>, _) = match end {
+        let which: fn(&Handlers) -> Option<&'static str> = match end {
             End::Completed(_) => return Vec::new(),
-            End::Failed(error) => (|handlers| handlers.on_failure, ("error", json(error))),
-            End::Cancelled(reason) => (|handlers| handlers.on_cancel, ("reason", json(reason))),
+            End::Failed(_) => |handlers| handlers.on_failure,
+            End::Cancelled(_) => |handlers| handlers.on_cancel,
         };
-        let (key, why) = why;
-        let input = input.as_str();
-        let workflow = json(workflow);
-        let input =
-            format!(r#"{{"run":"{run}","workflow":{workflow},"input":{input},"{key}":{why}}}"#);
-        let input = Payload::stored(input);
+        let input = self.told(workflow, trigger, end);
         let handlers = [definition.config.handlers, self.of_app];
         let handlers = handlers.iter().filter_map(which).map(|workflow| {
             // It starts in any case: it is the last that is told of the run.
@@ -232,16 +267,63 @@ impl Program {
         handlers.collect()
     }
 
+    /// The system event of the end of a run, if somebody wants it.
+    pub(crate) fn report(
+        &self,
+        workflow: &str,
+        trigger: &TriggerData,
+        end: &End,
+    ) -> Option<OutgoingEvent> {
+        let name = match end {
+            End::Completed(_) => RunCompleted::NAME,
+            End::Failed(_) => RunFailed::NAME,
+            End::Cancelled(_) => RunCancelled::NAME,
+        };
+        self.wants(name).then(|| {
+            let data = self.told(workflow, trigger, end);
+            OutgoingEvent { id: EventId::new(), name, data }
+        })
+    }
+
+    /// Whether a system event starts runs of a workflow: what these set off makes no further ones.
+    pub(crate) fn is_silent(&self, workflow: &str) -> bool {
+        self.workflow(workflow).is_some_and(|definition| {
+            definition.triggers.iter().any(|trigger| is_system_event(trigger.name()))
+        })
+    }
+
+    /// What is told of the end of a run: a [`RunCompleted`], [`RunFailed`] or [`RunCancelled`].
+    fn told(&self, workflow: &str, trigger: &TriggerData, end: &End) -> Payload {
+        let (key, how) = match end {
+            End::Completed(output) => ("output", output.as_str().to_owned()),
+            End::Failed(error) => ("error", json(error)),
+            End::Cancelled(reason) => ("reason", json(reason)),
+        };
+        let TriggerData { run, event, accepted_at, data: input } = trigger;
+        Payload::stored(format!(
+            r#"{{"run":"{run}","workflow":{},"app":{},"event":{},"accepted_at":"{accepted_at}","input":{},"{key}":{how}}}"#,
+            json(workflow),
+            json(self.app),
+            json(event),
+            input.as_str(),
+        ))
+    }
+
     /// What workflows make of an event that is one of their triggers: all of them if the part is its
     /// name.
-    fn admissions(&self, event: Arrival<'_>, part: &str) -> Vec<Admission> {
+    fn admissions(
+        &self,
+        event: Arrival<'_>,
+        part: &str,
+        admit: fn(&Definition, Arrival<'_>, usize, Draw) -> Admission,
+    ) -> Vec<Admission> {
         let name = event.name;
         let workflows = self.started_by.get(name).into_iter().flatten();
         let asked = workflows
             .filter(|id| part == name || part == Subscription::start(name, id).part)
             .filter_map(|id| self.workflows.get(id));
         let limit = self.limits.event;
-        asked.map(|workflow| Admission::of(workflow, event, limit, NewRun::new)).collect()
+        asked.map(|workflow| admit(workflow, event, limit, NewRun::new)).collect()
     }
 
     /// Whether some workflow gathers events.

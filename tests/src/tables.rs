@@ -64,8 +64,8 @@ impl Tables {
     }
 }
 
-const RUNTIME: [&str; 8] =
-    ["runs", "journal", "workers", "blocked", "skipped", "slots", "openings", "ready"];
+const RUNTIME: [&str; 9] =
+    ["runs", "journal", "workers", "events", "blocked", "skipped", "slots", "openings", "ready"];
 const APPLICATION: [&str; 9] = [
     "tickets",
     "users",

@@ -80,6 +80,7 @@ operations! {
     fails: "in vain",
     cancels: "enough",
     takes_turns: "mine, lent, again",
+    tells: "speak",
 }
 
 /// Those whose branches may end in any order.

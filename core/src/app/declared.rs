@@ -1,7 +1,7 @@
 use crate::event::EventDef;
 use crate::step::Definition;
 use crate::text::{Message, same};
-use crate::workflow::{Awaits, Handlers, Trigger};
+use crate::workflow::{Awaits, Handlers, Trigger, is_system_event};
 
 /// What an app declares, held against itself while the program is compiled: `app!` calls each check
 /// in a constant, and a panic there is a compiler error.
@@ -14,10 +14,20 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// No event before the one at `index` has its name.
+    /// No event before the one at `index` has its name, and it is no system event.
     #[track_caller]
     pub const fn event_is_unique(&self, index: usize) {
         let event = &self.events[index];
+        if is_system_event(event.name) {
+            Message::EMPTY
+                .push("`")
+                .push(event.name)
+                .push("` is an event that Indelible makes: every app has it, and no program sends ")
+                .push("it; leave `")
+                .push(event.rust_type)
+                .push("` out of `events: [..]`")
+                .panic();
+        }
         let mut before = 0;
         while before < index {
             let other = &self.events[before];
@@ -211,6 +221,9 @@ impl Declared {
     }
 
     const fn declares(&self, name: &str) -> bool {
+        if is_system_event(name) {
+            return true;
+        }
         let mut index = 0;
         while index < self.events.len() {
             if same(self.events[index].name, name) {

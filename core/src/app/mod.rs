@@ -6,7 +6,7 @@ mod shapes;
 pub use self::declared::Declared;
 use crate::event::{Catalog, EventDef};
 use crate::step::Definition;
-use crate::workflow::Handlers;
+use crate::workflow::{Handlers, SYSTEM_EVENTS};
 
 /// The workflows and events of one program, made with [`app!`](macro@indelible_macros::app).
 #[doc(alias("namespace", "task queue"))]
@@ -31,5 +31,11 @@ impl Catalog {
     /// The event types of an app.
     pub fn of<A: App>() -> Self {
         Self::new(A::events())
+    }
+
+    /// The events that Indelible itself makes.
+    #[doc(hidden)]
+    pub fn of_system() -> Self {
+        Self::new(SYSTEM_EVENTS)
     }
 }

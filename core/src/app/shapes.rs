@@ -200,6 +200,26 @@ workflow pay
     sleep wait -> (end)
 
 workflow report
+    input accepted_at: date-time
+    input app: string
+    input error: object
+    input error.causes?: list
+    input error.causes[]: string
+    input error.kind: \"cancelled\" | \"crash_loop\" | \"error\" | \"journal_too_long\" | \"panic\" | \"permanent\" | \"timeout\" | \"unstorable\"
+    input error.location?: string | null
+    input error.message: string
+    input error.step?: string | null
+    input error.undone?: list
+    input error.undone[]: object
+    input error.undone[].error?: recursive ErrorRecord | null
+    input error.undone[].step: string
+    input error.value?: string | null
+    input event?: uuid | null
+    input input: object
+    input input.cents: uint32
+    input input.order: uuid
+    input run: uuid
+    input workflow: string
     (start) -> (end)
 ";
         assert_eq!(Shapes::of::<Shop>().to_string(), expected);

@@ -14,6 +14,7 @@ pub struct EventDef {
     /// The path of its Rust type.
     pub rust_type: &'static str,
     schema: fn() -> schemars::Schema,
+    schema_in: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
     check: fn(&str) -> Result<(), Mismatch>,
 }
 
@@ -30,6 +31,7 @@ impl EventDef {
             name: E::NAME,
             rust_type: E::TYPE,
             schema: || schemars::schema_for!(E),
+            schema_in: |generator| generator.subschema_for::<E>(),
             check: |data| {
                 let reader = &mut serde_json::Deserializer::from_str(data);
                 serde_path_to_error::deserialize::<_, E>(reader).map(drop).map_err(|error| {
@@ -43,10 +45,25 @@ impl EventDef {
     pub fn schema(&self) -> schemars::Schema {
         (self.schema)()
     }
+
+    /// The schema as one of several that share their definitions.
+    #[doc(hidden)]
+    pub fn schema_in(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        (self.schema_in)(generator)
+    }
+
+    /// The schema as a text that is the same for equal schemas: its keys are in order.
+    #[doc(hidden)]
+    pub fn schema_text(&self) -> String {
+        let mut schema = self.schema().to_value();
+        // In a program in which JSON keeps the order of its keys.
+        schema.sort_all_objects();
+        schema.to_string()
+    }
 }
 
 /// Writes a path as a JSON pointer (RFC 6901).
-fn pointer(path: &serde_path_to_error::Path) -> String {
+pub(crate) fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter().fold(String::new(), |mut pointer, segment| {
         pointer.push('/');
@@ -152,10 +169,108 @@ impl Catalog {
                 suggestion: closest(name, self.0.keys().copied()),
             });
         };
-        (event.check)(data.get())
-            .map_err(|Mismatch { pointer, reason }| InvalidEvent::Mismatch { pointer, reason })?;
-        let data = Payload::from_text(data.get().to_owned(), limit)
+        let text = data.get();
+        // What is too large is not read first.
+        let data = Payload::from_text(text.to_owned(), limit)
             .map_err(|source| InvalidEvent::Data { name: event.name, source })?;
+        (event.check)(text)
+            .map_err(|Mismatch { pointer, reason }| InvalidEvent::Mismatch { pointer, reason })?;
         Ok(UntypedEvent { name: event.name, data })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::prelude::*;
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Item {
+        cents: u32,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    enum Payment {
+        Card { number: String },
+        Cash,
+    }
+
+    #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    #[event(name = "order/placed")]
+    struct Placed {
+        items: Vec<Item>,
+        #[serde(default)]
+        notes: BTreeMap<String, u32>,
+        payment: Payment,
+    }
+
+    const LIMIT: usize = 512 * 1024;
+
+    fn check(name: &str, data: &str) -> Result<UntypedEvent, InvalidEvent> {
+        let data = RawValue::from_string(data.to_owned()).expect("it is JSON");
+        Catalog::new([EventDef::of::<Placed>()]).check(name, &data, LIMIT)
+    }
+
+    fn mismatch(data: &str) -> (String, String) {
+        match check("order/placed", data) {
+            Err(InvalidEvent::Mismatch { pointer, reason }) => (pointer, reason),
+            other => panic!("no mismatch: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_fits_is_taken_as_it_is() {
+        let data = r#"{ "items": [{"cents": 1}], "payment": "Cash", "more": true }"#;
+        let (name, payload) = check("order/placed", data).expect("it fits").into_parts();
+        assert_eq!((name, payload.as_str()), ("order/placed", data));
+    }
+
+    #[test]
+    fn a_mismatch_is_told_with_its_place() {
+        let (pointer, reason) = mismatch(r#"{"items": [{"cents": 1}, {"cents": "2"}]}"#);
+        assert_eq!(pointer, "/items/1/cents");
+        assert!(reason.starts_with(r#"invalid type: string "2", expected u32"#), "{reason}");
+        let (pointer, _) = mismatch(r#"{"items": [], "notes": {"a/b~c": true}}"#);
+        assert_eq!(pointer, "/notes/a~1b~0c");
+        let (pointer, reason) = mismatch(r#"{"items": [], "payment": {"Card": {"number": 7}}}"#);
+        assert_eq!(pointer, "/payment/Card/number", "{reason}");
+        let (pointer, reason) = mismatch(r#"{"items": []}"#);
+        assert_eq!(pointer, "");
+        assert!(reason.starts_with("missing field `payment`"), "{reason}");
+        let (pointer, _) = mismatch("7");
+        assert_eq!(pointer, "");
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        let error = check("order/place", "{}").expect_err("there is none").to_string();
+        assert_eq!(error, "no event is named `order/place`; did you mean `order/placed`?");
+        let error = check("ticket/created", "{}").expect_err("there is none").to_string();
+        assert_eq!(error, "no event is named `ticket/created`");
+    }
+
+    #[test]
+    fn data_over_the_limit_is_refused_with_both_sizes() {
+        let note = "x".repeat(LIMIT);
+        // It would not fit either, but nobody reads that far.
+        let error = check("order/placed", &format!("\"{note}\"")).expect_err("it is too large");
+        let size = LIMIT + 2;
+        let expected = format!(
+            "the event `order/placed` is not accepted: it is {size} bytes as JSON, over the limit of \
+             {LIMIT} bytes"
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn equal_schemas_have_equal_texts() {
+        let event = EventDef::of::<Placed>();
+        assert_eq!(event.schema_text(), event.schema_text());
+        let text = event.schema_text();
+        let place = |key: &str| text.find(key).unwrap_or_else(|| panic!("{key}: {text}"));
+        assert!(place("\"$defs\"") < place("\"$schema\""), "{text}");
+        assert!(place("\"$schema\"") < place("\"title\":\"Placed\""), "{text}");
     }
 }

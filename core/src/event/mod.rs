@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::catalog::pointer;
 pub use self::catalog::{Catalog, EventDef, InvalidEvent, UntypedEvent};
 pub use self::name::check_name;
 pub use crate::id::EventId;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{Draw, NewRun};
-use crate::event::EventId;
+use crate::event::{EventId, pointer};
 use crate::journal::CancelKey;
 use crate::payload::Payload;
 use crate::step::Definition;
@@ -15,8 +15,8 @@ pub enum Admission {
     Start(NewRun),
     /// It gathers it with others, which start a run together.
     Gather(Gathering),
-    /// It cannot tell, as a condition or a key of its fails. The event is kept for it until a program
-    /// registers or this worker leaves.
+    /// It cannot tell, as a condition or a key of its fails, or as the data does not fit the event's type.
+    /// The event is kept for it until a program registers or this worker leaves.
     Block {
         /// The workflow.
         workflow: String,
@@ -93,6 +93,15 @@ impl Admission {
             .unwrap_or_else(|reason| Self::Block { workflow: workflow.id.to_owned(), reason })
     }
 
+    /// The same for an event that was stored before: by another version of the program, or by hand. If its
+    /// data does not fit the type that the workflow has of it, it is blocked.
+    pub fn of_stored(workflow: &Definition, event: Arrival<'_>, limit: usize, draw: Draw) -> Self {
+        match misfit(workflow, event.name, event.data) {
+            Some(reason) => Self::Block { workflow: workflow.id.to_owned(), reason },
+            None => Self::of(workflow, event, limit, draw),
+        }
+    }
+
     /// # Errors
     ///
     /// When a condition or a key fails: why.
@@ -134,6 +143,17 @@ impl Admission {
         let run = NewRun { cancels, ..draw(workflow.id, Some(id), input) };
         Ok(Self::Start(run.passing(passage)))
     }
+}
+
+/// Why a workflow cannot read the data of an event, and where in it; `None` if it can.
+pub fn misfit(workflow: &Definition, name: &str, data: &Payload) -> Option<String> {
+    let error = (workflow.check_input)(&workflow.form.data(name, data)).err()?;
+    let mut place = pointer(error.path());
+    if workflow.form == Form::Listed {
+        // It was the first of a list.
+        place = place.strip_prefix("/0").unwrap_or_default().to_owned();
+    }
+    Some(format!("its data does not fit the event: at `{place}`: {}", error.inner()))
 }
 
 /// The run that a workflow starts with events that it has gathered, in order. Gives also why it has no
@@ -367,6 +387,24 @@ mod tests {
         assert!(reason.contains("the key `100 / event.cents` panicked"), "{reason}");
         let (_, reason) = blocked(admitted::<book>(Paid::NAME, r#"{"order":7}"#));
         assert!(reason.contains("cannot read its data"), "{reason}");
+    }
+
+    #[test]
+    fn a_stored_event_that_does_not_fit_blocks_its_workflow() {
+        fn stored<W: crate::step::Body>(data: &str) -> Admission {
+            let data = Payload::stored(data);
+            let event = Arrival { id: id(), name: Paid::NAME, data: &data };
+            Admission::of_stored(&Definition::of::<W>(), event, LIMIT, drawn)
+        }
+        let fits = r#"{"order":7,"cents":50}"#;
+        assert_eq!(stored::<ship>(fits), admitted::<ship>(Paid::NAME, fits));
+        let misfit = r#"{"order":7,"cents":"50"}"#;
+        for admission in [stored::<ship>(misfit), stored::<report>(misfit), stored::<book>(misfit)]
+        {
+            let (workflow, reason) = blocked(admission);
+            let expected = "its data does not fit the event: at `/cents`: invalid type: string";
+            assert!(reason.starts_with(expected), "{workflow}: {reason}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use super::entry::{Child, Entry};
+use super::entry::{Change, Child, Entry, OutgoingEvent};
 use super::message::CancelKey;
 use crate::error_record::ErrorRecord;
 use crate::id::{MessageId, RunId};
@@ -28,6 +28,11 @@ pub struct RunCommit {
     /// The runs that are started because this one has not completed: its detached children. Its driver
     /// knows them.
     pub handlers: Vec<Child>,
+    /// The system events that its end makes. Its driver knows who asks for them.
+    pub events: Vec<OutgoingEvent>,
+    /// Whether a system event has set it off. Then its end makes none, nor do those of the runs that it
+    /// starts.
+    pub silent: bool,
 }
 
 impl RunCommit {
@@ -43,6 +48,8 @@ impl RunCommit {
             beginning: None,
             then,
             handlers: Vec::new(),
+            events: Vec::new(),
+            silent: false,
         }
     }
 
@@ -50,6 +57,15 @@ impl RunCommit {
     pub fn last_seq(&self) -> Option<u32> {
         let entries = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         entries.checked_sub(1).map(|last| self.first_seq.saturating_add(last))
+    }
+
+    /// The events that are accepted with it, in order.
+    pub fn outgoing(&self) -> impl Iterator<Item = &OutgoingEvent> {
+        let sent = self.entries.iter().flat_map(|entry| match &entry.change {
+            Change::Succeed { events, .. } => events.as_slice(),
+            _ => &[],
+        });
+        sent.chain(&self.events)
     }
 
     /// Whether it may be made twice, as nothing in the database shows that it was: what it does is only

@@ -144,7 +144,7 @@ pub enum Due {
     At(Timestamp),
 }
 
-/// An event that a step sends.
+/// An event that a step sends, or that the end of a run makes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutgoingEvent {
     /// Its id.

@@ -21,6 +21,7 @@ mod schedule;
 #[allow(missing_docs, reason = "no user sees a shape but as text")]
 pub mod shape;
 mod single;
+mod system;
 mod trigger;
 
 use std::fmt;
@@ -39,8 +40,7 @@ pub use self::gate::{Allowance, Checks, Declared, Gate};
 pub use self::gate::{Hold, Single};
 pub use self::graph::{Allowed, Edge, Graph, Node, StateDef, StepKind};
 pub use self::handler::{
-    OfCancellation, OfFailure, RunCancelled, RunFailed, on_any_cancel, on_any_failure, on_cancel,
-    on_failure,
+    OfCancellation, OfFailure, on_any_cancel, on_any_failure, on_cancel, on_failure,
 };
 pub use self::input::{Direct, Input};
 pub use self::pace::{RateLimit, Throttle};
@@ -48,6 +48,12 @@ pub use self::passage::Passage;
 pub use self::priority::{Priority, Seconds, seconds};
 pub use self::schedule::{CatchUp, Cron, Due, Tick};
 pub use self::single::{Idempotency, Singleton};
+pub use self::system::{EventBlocked, RunCancelled, RunCompleted, RunFailed};
+#[doc(hidden)]
+pub use self::system::{
+    EventBlockedFields, RunCancelledFields, RunCompletedFields, RunFailedFields, SYSTEM_EVENTS,
+    is_system_event,
+};
 pub use self::trigger::listed;
 pub use self::trigger::{Cause, Form, Trigger, TriggerData};
 pub(crate) use self::trigger::{misfit, unnamed};

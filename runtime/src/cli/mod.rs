@@ -21,6 +21,7 @@
 //! $ cargo run -- graph on-ticket-created    # draw a workflow
 //! $ cargo run -- check                      # will unfinished runs survive what I changed?
 //! $ cargo run -- lock                       # record what the program is now
+//! $ cargo run -- schema export              # what do my events look like?
 //! $ cargo run -- --help                     # what can I ask?
 //! $ cargo run                               # start the program
 //! ```
@@ -56,6 +57,17 @@
 //! ```
 //!
 //! If you read arguments in another way, call [`run`] only if none of them is your own.
+//!
+//! # Schemas of events
+//!
+//! Programs in other languages send your events and read them. `schema export` tells them what the data looks
+//! like, from the types of your events. It needs no database.
+//!
+//! | `--format` | what it writes |
+//! |---|---|
+//! | `json-schema` | a JSON Schema (2020-12) of `{"name": .., "data": ..}`, with the types below `$defs` |
+//! | `asyncapi` | an AsyncAPI 3.0 document with a channel for each event. Your app receives the events that start its workflows, that they wait for, or that cancel them |
+//! | `typescript` | a type for each of yours, and `Events`, which has the data of each event by its name |
 //!
 //! # `indelible.lock`
 //!
@@ -112,6 +124,7 @@
 mod answer;
 mod check;
 mod draw;
+mod schema;
 #[cfg(all(test, feature = "testing"))]
 mod survival;
 
@@ -124,8 +137,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Subcommand};
 
 pub use self::draw::Format;
+pub use self::schema::{Schema, SchemaFormat};
 use crate::app::App;
 use crate::workflow::shape::Shapes;
+use crate::workflow::{Awaits, Trigger};
 
 /// The commands of a program's own binary.
 #[derive(Debug, Clone, Subcommand)]
@@ -143,6 +158,9 @@ pub enum Command {
     Check(LockFile),
     /// Write the lock file, which records what unfinished runs need; commit it
     Lock(LockFile),
+    /// Tell programs in other languages what the app's events look like
+    #[command(subcommand)]
+    Schema(Schema),
 }
 
 /// The file that records the shapes of events and workflows.
@@ -168,7 +186,7 @@ impl Command {
     ///
     /// The exit code is 0 if all is well, 1 if `check` finds a change that unfinished runs may not survive or
     /// finds no lock file, and 2 if the command cannot run.
-    pub fn run<A: App>(&self, _app: A) -> ExitCode {
+    pub fn run<A: App>(&self, app: A) -> ExitCode {
         let answer = match self {
             Self::Graph { workflow, format } => {
                 draw::draw(&A::workflows(), workflow.as_deref(), *format)
@@ -179,6 +197,7 @@ impl Command {
                 check::check(&file.path(), &Shapes::of::<A>(), &pinned)
             }
             Self::Lock(file) => check::lock(&file.path(), &Shapes::of::<A>()),
+            Self::Schema(Schema::Export { format }) => exported(app, *format),
         };
         // Whoever closes the pipe has read enough.
         let _ = match answer.code {
@@ -187,6 +206,19 @@ impl Command {
         };
         ExitCode::from(answer.code)
     }
+}
+
+/// The schemas of an app's events.
+fn exported<A: App>(_app: A, format: SchemaFormat) -> answer::Answer {
+    let workflows = A::workflows();
+    let mut received = Vec::new();
+    for workflow in &workflows {
+        received.extend(workflow.triggers.iter().map(Trigger::name));
+        received.extend(workflow.cancels.iter().map(|cancel| cancel.event));
+        Awaits::each(workflow.waits, &mut |event, _| received.push(event));
+    }
+    let exported = schema::Exported { app: A::NAME, events: &A::events(), received: &received };
+    schema::export(&exported, format)
 }
 
 /// Runs the command with which the program was called.

@@ -2,6 +2,7 @@
 //! nothing; that is the [`worker`](crate::worker)'s part.
 
 mod connecting;
+mod events;
 mod handle;
 mod limits;
 mod schedules;

@@ -36,6 +36,7 @@ pub(super) fn registration() -> Registration {
         subscriptions: [STARTED, Signal::NAME, Stop::NAME].map(Subscription::whole).into(),
         schedules: Vec::new(),
         limits: Vec::new(),
+        schemas: Vec::new(),
     }
 }
 

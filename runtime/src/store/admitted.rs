@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::gathered::{Addition, room};
-use super::{StoredEvent, Subscription};
+use super::{NewEvent, Routing, StoredEvent, Subscription};
 use crate::event::EventId;
 use crate::flow::{Admission, NewRun};
 
@@ -14,6 +14,7 @@ pub(super) struct Admitted {
     pub(super) started: Vec<(NewRun, Timestamp)>,
     pub(super) gathered: Vec<Addition>,
     pub(super) blocked: Vec<Blocked>,
+    pub(super) reports: Vec<NewEvent>,
 }
 
 /// A part of the app that cannot tell what to make of an event.
@@ -25,7 +26,9 @@ pub(super) struct Blocked {
 
 impl Admitted {
     /// Adds what is made of an event, which has this place in the order of acceptance.
-    pub(super) fn add(&mut self, event: &StoredEvent, seq: i64, admissions: Vec<Admission>) {
+    pub(super) fn add(&mut self, event: &StoredEvent, seq: i64, routing: Routing) {
+        let Routing { admissions, reports, keys: _ } = routing;
+        self.reports.extend(reports);
         let accepted_at = event.accepted_at;
         for admission in admissions {
             match admission {

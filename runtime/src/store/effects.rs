@@ -13,6 +13,8 @@ pub(super) struct Effects<'a> {
     pub(super) waited: Vec<(RunId, &'a str)>,
     /// Children with their parents.
     pub(super) children: Vec<(RunId, &'a Child)>,
+    /// The parents among them whose children make no system events.
+    pub(super) silent: Vec<RunId>,
     pub(super) settled: Vec<Settled>,
     pub(super) cancels: Vec<Cancel>,
     pub(super) restarts: Vec<Restart<'a>>,
@@ -88,6 +90,7 @@ impl<'a> Effects<'a> {
             waits,
             waited,
             children,
+            silent: _,
             settled,
             cancels,
             restarts,
@@ -111,6 +114,9 @@ impl<'a> Effects<'a> {
     fn push(&mut self, commit: &'a RunCommit) {
         let run = commit.run;
         let ends = matches!(commit.then, Then::End(_));
+        if commit.silent {
+            self.silent.push(run);
+        }
         for (entry, seq) in commit.entries.iter().zip(commit.first_seq..) {
             let key = entry.key.as_str();
             match &entry.change {

@@ -155,4 +155,6 @@ pub(crate) struct Routing {
     pub(crate) admissions: Vec<Admission>,
     /// Its keys, for each set of fields that one of the app's workflows waits on.
     pub(crate) keys: Vec<MatchKey>,
+    /// System events to be accepted with that. Those that are there already were accepted before.
+    pub(crate) reports: Vec<NewEvent>,
 }

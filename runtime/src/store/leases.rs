@@ -122,6 +122,8 @@ pub(crate) struct ClaimedRun {
     /// Whether no worker has taken it up before.
     pub(crate) is_new: bool,
     pub(crate) origin: Origin,
+    /// Whether a system event has set it off, through the run that started it.
+    pub(crate) silent: bool,
     /// What waits in its inbox, oldest first.
     pub(crate) inbox: Vec<Message>,
     pub(crate) standing: Standing,
@@ -153,6 +155,7 @@ impl ClaimedRun {
             workflow: row.text("workflow")?,
             is_new: started_at.as_microsecond() == at.as_microsecond(),
             origin,
+            silent: row.flag("silent")?,
             inbox: Vec::new(),
             standing: Standing::read(row)?,
             suspected: row.text_or_null("suspected")?,

@@ -9,6 +9,7 @@
 //! | [`Commits`] | what a worker commits, and reads of its inboxes |
 //! | [`Upkeep`] | timers, schedules and batches |
 //! | [`Operators`] | cancel, pause, retry, fork and replay, set limits |
+//! | [`Blockages`] | who looks after events that are blocked |
 //! | [`History`] | who asks about runs and limits |
 //! | [`Hearing`] | who waits for what others commit |
 //!
@@ -20,6 +21,7 @@
 
 mod admitted;
 mod begun;
+mod blocked;
 mod columns;
 mod commits;
 #[cfg(test)]
@@ -54,6 +56,8 @@ mod tables;
 mod unheard;
 mod upkeep;
 
+pub(crate) use self::blocked::{Blockages, Resent};
+pub use self::blocked::{BlockedEvent, BlockedFor, BlockedQuery};
 pub(crate) use self::commits::{Commits, Concluded, Flushed};
 pub use self::error::{OpenError, StoreError};
 pub(crate) use self::hints::Hearing;
@@ -70,9 +74,9 @@ pub use self::limits::{Holder, LimitKey, LimitRecord};
 pub(crate) use self::open::{open, open_existing};
 pub(crate) use self::operators::{Fork, Operators, Refusal, Replay, Terms};
 pub use self::operators::{Intervention, Paused, Verb};
-pub use self::registry::StrandedRuns;
+pub use self::registry::{EventSchema, StrandedRuns};
 pub(crate) use self::registry::{
-    Recorded, Registration, Registry, Schedule, Stranded, Subscription,
+    NewSchema, Recorded, Registration, Registry, Schedule, Stranded, Subscription,
 };
 pub(crate) use self::upkeep::{DueSchedule, Readied, SETTLED, Timetable, Upkeep};
 
@@ -81,7 +85,7 @@ pub(crate) use self::upkeep::{DueSchedule, Readied, SETTLED, Timetable, Upkeep};
 /// Every method is one transaction, or several where the documentation says so. What a method
 /// returned `Ok` for survives a crash.
 pub(crate) trait Store:
-    Ingress + Registry + Leases + Commits + Upkeep + Operators + History + Hearing + 'static
+    Ingress + Registry + Leases + Commits + Upkeep + Operators + Blockages + History + Hearing + 'static
 {
     /// A word for the log: `postgres`, `sqlite`.
     fn name(&self) -> &'static str;

@@ -1,11 +1,14 @@
 //! What programs say of themselves, and what their stored runs need of them.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::read::Columns;
+use crate::event::EventDef;
 use crate::journal::{RunId, StateKey};
+use crate::payload::Payload;
 use crate::workflow::Declared;
 
 /// What a program registers as it starts, and what it may no longer leave out.
@@ -14,7 +17,8 @@ pub(crate) trait Registry: Send + Sync {
     /// Replaces what is known of an app's subscriptions, workflows and schedules, but for those of other
     /// versions of which a worker lives; makes ready the held runs of its workflows, delivers the events
     /// again that its workflows are blocked by, and names the workflows with unfinished runs that it does
-    /// not have. A schedule begins anew that no worker has, while others live.
+    /// not have. A schedule begins anew that no worker has, while others live. Keeps each schema of an event that
+    /// is new; where there is none, it writes nothing about them.
     async fn register_app(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError>;
 
     /// The workflows that an app has registered, in order.
@@ -32,6 +36,9 @@ pub(crate) trait Registry: Send + Sync {
     /// program has changed.
     async fn recorded_lines(&self, app: &str, workflow: &str) -> Result<Vec<Recorded>, StoreError>;
 
+    /// All schemas that an app's events have and had, by name, the newest first.
+    async fn event_schemas(&self, app: &str) -> Result<Vec<EventSchema>, StoreError>;
+
     /// The unfinished runs of an app that no living worker can drive.
     async fn stranded_runs(&self, app: &str) -> Result<Vec<StrandedRuns>, StoreError>;
 }
@@ -45,6 +52,50 @@ pub(crate) struct Registration {
     pub(crate) schedules: Vec<Schedule>,
     /// What its limits allow.
     pub(crate) limits: Vec<Declared>,
+    /// What the data of its events looks like.
+    pub(crate) schemas: Vec<NewSchema>,
+}
+
+/// The schema of an event, as a program has it.
+#[derive(Debug, Clone)]
+pub(crate) struct NewSchema {
+    pub(crate) event: String,
+    /// The same for equal schemas.
+    pub(crate) version: Uuid,
+    pub(crate) schema: String,
+}
+
+impl NewSchema {
+    pub(crate) fn of(event: &EventDef) -> Self {
+        let schema = event.schema_text();
+        let version = Uuid::new_v5(&Uuid::NAMESPACE_OID, schema.as_bytes());
+        Self { event: event.name.to_owned(), version, schema }
+    }
+}
+
+/// A version of an event's schema. See [`Client::event_schemas`](crate::Client::event_schemas).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EventSchema {
+    /// The event's name.
+    pub event: String,
+    /// A hash of the schema: equal schemas have the same.
+    pub version: Uuid,
+    /// The JSON Schema.
+    pub schema: Payload,
+    /// When a program first registered it, by the database's clock.
+    pub registered_at: Timestamp,
+}
+
+impl EventSchema {
+    pub(super) fn read(row: &impl Columns) -> Result<Self, StoreError> {
+        Ok(Self {
+            event: row.text("event_name")?,
+            version: row.uuid("version")?,
+            schema: row.payload("schema")?,
+            registered_at: row.time("registered_at")?,
+        })
+    }
 }
 
 impl Registration {

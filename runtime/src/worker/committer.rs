@@ -217,6 +217,7 @@ fn size(commit: &RunCommit) -> (usize, usize) {
         Then::End(End::Cancelled(reason)) | Then::Hold(reason) => reason.len(),
         _ => 0,
     };
+    let told: usize = commit.events.iter().map(|event| event.data.as_str().len()).sum();
     let entries: usize = commit
         .entries
         .iter()
@@ -233,5 +234,5 @@ fn size(commit: &RunCommit) -> (usize, usize) {
             Change::Sleep(_) | Change::Wait { .. } | Change::Abandon { .. } => 0,
         })
         .sum();
-    (commit.entries.len() + commit.taken.len() + commit.discarded.len() + 1, entries + end)
+    (commit.entries.len() + commit.taken.len() + commit.discarded.len() + 1, entries + end + told)
 }

@@ -18,14 +18,13 @@ use super::pauses::Paused;
 use super::quarantine::{Caution, Trial};
 use super::transactions::Transactions;
 use super::watchdog::Watched;
-use crate::journal::{
-    Child, End, ErrorKind, ErrorRecord, Message, RunCommit, RunId, StateKey, Then,
-};
+use crate::journal::{End, ErrorKind, ErrorRecord, Message, RunCommit, RunId, StateKey, Then};
 use crate::machine::{Machine, Turn};
 use crate::panic;
-use crate::payload::Payload;
+use crate::program::Program;
 use crate::step::Open;
 use crate::store::ClaimedRun;
+use crate::workflow::TriggerData;
 
 /// A run whose next timer is no further away than this is kept in memory. One that waits longer parks,
 /// and the log says so.
@@ -74,12 +73,11 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, tri
         error!("a run was claimed that this program cannot drive");
         return;
     };
-    let run = claimed.origin.trigger.run;
-    let input = claimed.origin.trigger.data.clone();
+    let of = Of::claimed(&driver.env.program, &claimed);
+    let run = of.trigger.run;
     if let Some(reason) = &claimed.unreadable {
         let last = unreadable(&claimed, reason, !definition.undos.is_empty());
-        let handlers = handlers(&driver, &claimed.workflow, run, &input, &last.then);
-        return let_go(&driver.committer, run, last, handlers).await;
+        return let_go(&driver, &of, last).await;
     }
     taken_up(claimed.is_new);
     let caution = Caution::towards(claimed.standing);
@@ -92,7 +90,6 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, tri
         driver.env.program.limits,
         claimed.origin,
     );
-    let workflow = claimed.workflow;
     if caution == Caution::Hesitate {
         machine.hesitate();
     }
@@ -103,13 +100,11 @@ pub(crate) async fn drive(driver: Driver, claimed: ClaimedRun, inbox: Inbox, tri
         machine.give_up(cancelled.map_or(End::Failed(error), End::Cancelled), &left);
     }
     claimed.inbox.into_iter().for_each(|message| machine.receive(message));
-    let watched = driver.env.polls.watch(run, &workflow, machine.in_progress());
+    let watched = driver.env.polls.watch(run, &of.workflow, machine.in_progress());
     let hesitates = caution == Caution::Hesitate;
     let mut drive = Drive {
         driver,
-        run,
-        workflow,
-        input,
+        of,
         machine,
         inbox,
         commit: None,
@@ -192,9 +187,7 @@ fn named(steps: &[StateKey]) -> String {
 /// One run being driven.
 struct Drive {
     driver: Driver,
-    run: RunId,
-    workflow: String,
-    input: Payload,
+    of: Of,
     machine: Machine,
     inbox: Inbox,
     /// The commit under way, if there is one.
@@ -215,7 +208,7 @@ impl Drive {
         let env = self.driver.env.clone();
         let mut draining = false;
         let mut paused = self.driver.paused.clone();
-        let workflow = self.workflow.clone();
+        let workflow = self.of.workflow.clone();
         let mut timer = pin!(sleep_until(Instant::now()));
         loop {
             let clock = &self.driver.clock;
@@ -276,7 +269,7 @@ impl Drive {
                 }
                 Turn::Drained if self.hesitates && !draining => {
                     let steps = self.machine.about_to_begin();
-                    if !self.driver.announce(self.run, named(&steps)).await {
+                    if !self.driver.announce(self.of.trigger.run, named(&steps)).await {
                         return None;
                     }
                     self.hesitates = false;
@@ -293,11 +286,10 @@ impl Drive {
     }
 
     /// Begins a commit that the machine asks for. There is something to tell once it is made.
-    fn commit(&mut self, mut commit: RunCommit, transaction: Option<Open>) {
+    fn commit(&mut self, commit: RunCommit, transaction: Option<Open>) {
         self.news = commit.entries.iter().filter_map(News::of_entry).collect();
         self.news.extend(News::of_end(&commit.then));
-        commit.handlers =
-            handlers(&self.driver, &self.workflow, self.run, &self.input, &commit.then);
+        let commit = self.of.told(&self.driver.env.program, commit);
         self.commit = Some(self.driver.commit(commit, transaction));
     }
 
@@ -305,10 +297,9 @@ impl Drive {
     async fn settle(self, last: Option<Last>) {
         let Some(last) = last else { return };
         // The machine goes first: nothing of it may run on once the run is another's.
-        let Self { driver, run, workflow, input, machine, inbox: _inbox, .. } = self;
+        let Self { driver, of, machine, inbox: _inbox, .. } = self;
         let _ = panic::catch(|| drop(machine));
-        let handlers = handlers(&driver, &workflow, run, &input, &last.then);
-        let_go(&driver.committer, run, last, handlers).await;
+        let_go(&driver, &of, last).await;
     }
 
     fn committed(&mut self, at: Timestamp) {
@@ -340,25 +331,39 @@ fn refused(reason: &str) -> ErrorRecord {
     ErrorRecord::new(ErrorKind::Unstorable, message.replace('\0', "\u{fffd}"))
 }
 
-/// The runs that are started when a run has not completed.
-fn handlers(
-    driver: &Driver,
-    workflow: &str,
-    run: RunId,
-    input: &Payload,
-    then: &Then,
-) -> Vec<Child> {
-    match then {
-        Then::End(end) => driver.env.program.handlers(workflow, run, input, end),
-        _ => Vec::new(),
+/// Whose commits they are.
+struct Of {
+    workflow: String,
+    trigger: TriggerData,
+    /// Whether a system event has set the run off, so that its end makes none.
+    silent: bool,
+}
+
+impl Of {
+    fn claimed(program: &Program, claimed: &ClaimedRun) -> Self {
+        Self {
+            workflow: claimed.workflow.clone(),
+            trigger: claimed.origin.trigger.clone(),
+            silent: claimed.silent || program.is_silent(&claimed.workflow),
+        }
+    }
+
+    /// A commit with what its end sets off, if it has one: handlers and system events.
+    fn told(&self, program: &Program, commit: RunCommit) -> RunCommit {
+        let Self { workflow, trigger, silent } = self;
+        let commit = RunCommit { silent: *silent, ..commit };
+        let Then::End(end) = &commit.then else { return commit };
+        let handlers = program.handlers(workflow, trigger, end);
+        let report = if *silent { None } else { program.report(workflow, trigger, end) };
+        RunCommit { handlers, events: report.into_iter().collect(), ..commit }
     }
 }
 
 /// Makes a run's last commit by this worker.
-async fn let_go(committer: &Committer, run: RunId, last: Last, handlers: Vec<Child>) {
+async fn let_go(driver: &Driver, of: &Of, last: Last) {
     let Last { then, news } = last;
-    let commit = RunCommit { handlers, ..RunCommit::of(run, then) };
-    match committer.submit(commit).await {
+    let commit = of.told(&driver.env.program, RunCommit::of(of.trigger.run, then));
+    match driver.committer.submit(commit).await {
         Ok(Commitment::Committed(at)) => news.into_iter().for_each(|news| news.tell(at)),
         Ok(Commitment::Refused(reason)) => {
             error!(

@@ -59,7 +59,7 @@ indelible::app! {
         before::gives_up, before::invokes, before::detaches, before::abandons, before::sends,
         before::races, before::joins, before::carries, before::restarts, before::undoes,
         before::fails, before::cancels, before::takes_turns, before::takes_its_turn, before::plays, before::receive, before::note_failure,
-        before::note_cancellation,
+        before::note_cancellation, before::tells, before::hears,
     ],
 }
 
@@ -72,6 +72,6 @@ indelible::app! {
         after::gives_up, after::invokes, after::detaches, after::abandons, after::sends,
         after::races, after::joins, after::carries, after::restarts, after::undoes,
         after::fails, after::cancels, after::takes_turns, after::takes_its_turn, after::plays, after::receive, after::note_failure,
-        after::note_cancellation,
+        after::note_cancellation, after::tells, after::hears,
     ],
 }

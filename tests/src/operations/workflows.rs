@@ -302,3 +302,40 @@ pub async fn note_cancellation(
     meanwhile!();
     Ok(cancelled.reason)
 }
+
+/// What is heard of when it is over.
+#[workflow(input)]
+pub async fn tells(
+    _order: u32,
+    step: Step,
+    Resource(ledger): Resource<Ledger>,
+) -> Result<String, Failure> {
+    meanwhile!();
+    Ok(step.run("speak", ledger.note("speak")).await?)
+}
+
+/// The ends of all runs: whatever makes one of them twice is counted.
+#[derive(Triggers)]
+pub enum Ended {
+    /// Well.
+    Completed(RunCompleted),
+    /// With an error.
+    Failed(RunFailed),
+    /// Not by itself.
+    Cancelled(RunCancelled),
+}
+
+/// Hears of one.
+#[workflow(
+    on(RunCompleted, if = event.workflow == "tells"),
+    on(RunFailed, if = event.workflow == "tells"),
+    on(RunCancelled, if = event.workflow == "tells"),
+)]
+pub async fn hears(
+    _ended: Ended,
+    step: Step,
+    Resource(ledger): Resource<Ledger>,
+) -> Result<String, Failure> {
+    meanwhile!();
+    Ok(step.run("hear", ledger.note("hear")).await?)
+}

@@ -208,6 +208,7 @@ impl Bench {
             undos,
             requirements: Vec::new,
             input_schema: || None,
+            check_input: |_| Ok(()),
             begin,
         };
         let run = RunId::from(Uuid::from_u128(1));

@@ -837,6 +837,7 @@ impl Batch {
             subscriptions: vec![Subscription::whole(SENT)],
             schedules: Vec::new(),
             limits: limits.collect(),
+            schemas: Vec::new(),
         }
     }
 

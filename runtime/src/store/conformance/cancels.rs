@@ -85,7 +85,7 @@ pub(super) async fn a_cancellation_that_overtakes_its_run_wins(world: World) {
         let keys = vec![MatchKey::of(&event.name, &data, &["no"])];
         let run = || NewRun { event: Some(event.id), ..order(7) };
         let admissions = if event.name == PLACED { vec![Admission::Start(run())] } else { vec![] };
-        Routing { admissions, keys }
+        Routing { admissions, keys, reports: Vec::new() }
     };
     // The one after the other, so that the run is there before its cancellation.
     while world

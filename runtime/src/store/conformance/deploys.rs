@@ -1,7 +1,10 @@
+use uuid::Uuid;
+
 use super::World;
-use super::world::{APP, HOUR, ORDER, commit, done, json, only};
+use super::world::{self, APP, HOUR, ORDER, PAID, PLACED, commit, done, json, only};
 use crate::deploy::reshape;
 use crate::journal::{End, Then};
+use crate::store::{NewSchema, Registration};
 use crate::workflow::shape::Shapes;
 
 /// The shapes of a program whose only workflow has these lines.
@@ -55,4 +58,40 @@ pub(super) async fn a_state_that_is_gone_is_named_while_runs_have_recorded_it(wo
     world.claim(worker, 4).await;
     world.flush(worker, &[end(runs[0], 3), end(runs[1], 2)]).await.expect("they are ours");
     assert_eq!(reshape(&*world.store, &new).await.expect("it is stored"), []);
+}
+
+pub(super) async fn a_schema_is_kept_by_version(world: World) {
+    let schema = |event: &str, version: u128, schema: &str| NewSchema {
+        event: event.to_owned(),
+        version: Uuid::from_u128(version),
+        schema: schema.to_owned(),
+    };
+    let register = async |schemas: &[NewSchema]| {
+        let program = Registration { schemas: schemas.to_vec(), ..world::program(&[PLACED]) };
+        world.store.register_app(&program).await.expect("it registers");
+    };
+    let schemas = async || {
+        let all = world.store.event_schemas(APP).await.expect("it answers");
+        let all = all.into_iter();
+        all.map(|one| (one.event, one.version.as_u128(), one.registered_at)).collect::<Vec<_>>()
+    };
+    let (first, second) = (schema(PLACED, 1, r#"{"type": "object"}"#), schema(PLACED, 2, "true"));
+    let paid = schema(PAID, 1, "{}");
+    register(&[first.clone(), paid.clone()]).await;
+    let before = schemas().await;
+    assert_eq!(before.len(), 2);
+    assert_eq!((&*before[0].0, before[0].1, &*before[1].0), (PAID, 1, PLACED));
+    // Nothing has changed, and nothing does.
+    register(&[first.clone(), paid]).await;
+    assert_eq!(schemas().await, before);
+    register(&[second]).await;
+    let newest = schemas().await;
+    assert_eq!(newest.iter().map(|(_, version, _)| *version).collect::<Vec<_>>(), [1, 2, 1]);
+    assert!(newest[1].2 > newest[2].2);
+    // The older one is back.
+    register(&[first]).await;
+    assert_eq!(schemas().await, newest);
+    let text = world.store.event_schemas(APP).await.expect("it answers")[2].schema.clone();
+    assert_eq!(text.as_str(), r#"{"type": "object"}"#);
+    assert!(world.store.event_schemas("bank").await.expect("it answers").is_empty());
 }

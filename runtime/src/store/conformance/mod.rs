@@ -4,6 +4,7 @@
 //! database. What only one kind can show stands beside its implementation.
 
 mod batches;
+mod blocked;
 mod cancels;
 mod children;
 mod claims;
@@ -22,6 +23,7 @@ mod operators;
 mod pauses;
 mod restarts;
 mod schedules;
+mod system_events;
 mod texts;
 mod timers;
 mod transactions;
@@ -83,7 +85,21 @@ behaviours! {
         subscriptions_are_replaced,
         subscriptions_are_kept_while_a_worker_lives,
     ],
+    blocked: [
+        blocked_events_are_listed_in_pages,
+        a_blocked_event_is_sent_again_to_those_that_it_is_blocked_for,
+        a_blocked_event_is_sent_again_once,
+        a_discarded_event_is_not_tried_again,
+    ],
+    system_events: [
+        the_end_of_a_run_makes_its_event_once,
+        a_run_that_is_another_s_makes_no_event,
+        system_events_are_for_their_own_app,
+        a_blocked_event_is_told_of_once,
+        what_a_silent_run_starts_is_silent,
+    ],
     deploys: [
+        a_schema_is_kept_by_version,
         a_shape_is_kept_until_another_takes_its_place,
         a_state_that_is_gone_is_named_while_runs_have_recorded_it,
     ],

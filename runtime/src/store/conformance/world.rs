@@ -191,6 +191,7 @@ pub(in crate::store) fn program(events: &[&str]) -> Registration {
         subscriptions: events.iter().map(|event| Subscription::whole(event)).collect(),
         schedules: Vec::new(),
         limits: Vec::new(),
+        schemas: Vec::new(),
     }
 }
 
@@ -245,7 +246,7 @@ pub(in crate::store) async fn route(store: &dyn Store) {
             if event.name == PLACED { vec![Admission::Start(start())] } else { Vec::new() };
         let data = event.data.decode().expect("it is JSON");
         let keys = vec![MatchKey::of(&event.name, &data, &["no"])];
-        Routing { admissions, keys }
+        Routing { admissions, keys, reports: Vec::new() }
     };
     while store.route_deliveries(deliveries(APP, 100), &router).await.expect("it routes") > 0 {}
 }
@@ -327,10 +328,7 @@ pub(in crate::store) fn commit(
     entries: Vec<Entry>,
     then: Then,
 ) -> RunCommit {
-    let (taken, discarded, handlers) = (Vec::new(), Vec::new(), Vec::new());
-    let attributes = Vec::new();
-    let beginning = None;
-    RunCommit { run, first_seq, entries, taken, discarded, attributes, beginning, then, handlers }
+    RunCommit { first_seq, entries, ..RunCommit::of(run, then) }
 }
 
 /// How long something else is done in between: chosen at random, the same again for the same seed.

@@ -10,7 +10,7 @@ use sqlx::query::Query;
 use uuid::Uuid;
 
 use super::value::Time;
-use crate::journal::{Change, Due, RunCommit, round_up};
+use crate::journal::{Due, RunCommit, round_up};
 use crate::store::columns::{EntryColumns, LeaveColumns};
 
 pub(super) type Flush<'q> = Query<'q, Postgres, PgArguments>;
@@ -98,7 +98,7 @@ macro_rules! events {
 }
 pub(super) use events;
 
-/// The events that its steps send.
+/// The events that its steps send, and those that ends make.
 #[derive(Default)]
 pub(super) struct Events<'a> {
     runs: Vec<Uuid>,
@@ -109,14 +109,11 @@ pub(super) struct Events<'a> {
 
 impl<'a> Events<'a> {
     pub(super) fn push(&mut self, commit: &'a RunCommit) {
-        for entry in &commit.entries {
-            let Change::Succeed { events, .. } = &entry.change else { continue };
-            for event in events {
-                self.runs.push(commit.run.as_uuid());
-                self.ids.push(event.id.as_uuid());
-                self.names.push(event.name);
-                self.data.push(event.data.as_str());
-            }
+        for event in commit.outgoing() {
+            self.runs.push(commit.run.as_uuid());
+            self.ids.push(event.id.as_uuid());
+            self.names.push(event.name);
+            self.data.push(event.data.as_str());
         }
     }
 

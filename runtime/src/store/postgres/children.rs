@@ -11,19 +11,20 @@ use crate::journal::{Child, RunId};
 use crate::store::gated::Subject;
 use crate::store::{RunStatus, StoreError};
 
-/// Starts children in the commit of their parents' entries. Served by the primary key of runs.
+/// Starts children in the commit of their parents' entries. Those of `$10` are silent. Served by the primary key
+/// of runs.
 pub(super) const START: &str = concat!(
     "
     WITH new AS (
         SELECT child.id, parent.app, child.workflow, $1 AS status, parent.id AS parent,
-               child.detached, child.input::json AS input, child.seed,
+               child.detached, parent.id = ANY ($10) AS silent, child.input::json AS input, child.seed,
                (extract(epoch FROM $2) * 1000000)::bigint AS rank, $2 AS accepted_at, $3 AS since
         FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::boolean[], $8::text[], $9::uuid[])
             AS child (id, parent, workflow, detached, input, seed)
         JOIN indelible.runs parent ON parent.id = child.parent
     ),
     ",
-    started!("new", "parent, detached"),
+    started!("new", "parent, detached, silent"),
     "
     SELECT count(*) FROM started"
 );
@@ -32,6 +33,7 @@ pub(super) async fn start(
     connection: &mut Link,
     app: &str,
     children: &[(RunId, &Child)],
+    silent: &[RunId],
     at: Timestamp,
     since: i64,
 ) -> Result<(), StoreError> {
@@ -51,6 +53,7 @@ pub(super) async fn start(
         .bind(children.iter().map(|(_, child)| child.detached).collect::<Vec<_>>())
         .bind(children.iter().map(|(_, child)| child.input.as_str()).collect::<Vec<_>>())
         .bind(column(|child| child.seed))
+        .bind(silent.iter().map(|parent| parent.as_uuid()).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
     gates::admit(connection, app, &Subject::among_children(children)).await

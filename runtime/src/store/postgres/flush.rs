@@ -50,7 +50,7 @@ macro_rules! flush {
              ) AS ours
     ),
     event AS MATERIALIZED (
-        SELECT event.id, event.name, event.data, event.place, clock.at, clock.since
+        SELECT event.id, event.name, event.data, event.place, clock.app, clock.at, clock.since
         FROM clock,
              ",
             batch::events!(),
@@ -70,6 +70,7 @@ macro_rules! flush {
         FROM event
         JOIN indelible.subscriptions subscription
             ON subscription.event_name = event.name AND subscription.part = event.name
+        WHERE subscription.app = event.app OR event.name NOT LIKE 'indelible/%'
         ORDER BY event.place
         RETURNING app
     ),
@@ -128,7 +129,8 @@ macro_rules! flush {
     };
 }
 
-/// A whole batch: its entries, the events that they send, and what becomes of its runs.
+/// A whole batch: its entries, the events that they send, and what becomes of its runs. The system events of
+/// ends are for their own app.
 ///
 /// `lease` holds the worker's row until the commit, so that nobody takes over in between; without
 /// that row nothing below finds anything to do. Each part joins the runs that the worker holds, so
@@ -323,7 +325,7 @@ pub(super) async fn send<'b>(
 
     let effects = Effects::of(batch.iter().filter(|commit| !evicted.contains(&commit.run)));
     drop_rows(connection, &effects.dropped).await?;
-    children::start(connection, app, &effects.children, at, since).await?;
+    children::start(connection, app, &effects.children, &effects.silent, at, since).await?;
     waits::begin(connection, &effects.waits, since).await?;
     waits::end(connection, &effects.waited).await?;
     inbox::settle(connection, &effects.settled).await?;

@@ -10,6 +10,7 @@
 
 mod batch;
 mod batches;
+mod blocked;
 mod checks;
 mod children;
 mod claim;
@@ -39,6 +40,7 @@ mod queue;
 #[cfg(test)]
 mod races;
 mod registry;
+mod reports;
 mod restart;
 mod route;
 mod runs;

@@ -68,7 +68,7 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 76] = [
     (
         "start children",
         children::START,
-        "text, timestamptz, bigint, uuid[], uuid[], text[], boolean[], text[], uuid[]",
+        "text, timestamptz, bigint, uuid[], uuid[], text[], boolean[], text[], uuid[], uuid[]",
     ),
     ("mark deliveries", route::MARK, "text, bigint[]"),
     ("remove deliveries", route::REMOVE, "text, bigint[]"),

@@ -7,7 +7,8 @@ use super::queue::released;
 use crate::store::gated::AllowanceColumns;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{
-    Recorded, Registration, Registry, RunStatus, Schedule, StoreError, Stranded, StrandedRuns,
+    EventSchema, NewSchema, Recorded, Registration, Registry, RunStatus, Schedule, StoreError,
+    Stranded, StrandedRuns,
 };
 use crate::workflow::Declared;
 
@@ -69,8 +70,8 @@ const TRY_HELD: &str = concat!(
     SELECT count(*) FROM released"
 );
 
-/// Events that an earlier program could not tell what to make of: this one may. Served by the primary
-/// key of blocked.
+/// Events that an earlier program could not tell what to make of: this one may. Goes over all
+/// that is blocked in the app, by the primary key of blocked.
 const UNBLOCK: &str = "
     WITH freed AS (
         DELETE FROM indelible.blocked WHERE app = $1 AND part = ANY ($2)
@@ -169,6 +170,19 @@ const FORGET_LIMITS: &str = "
     )
     RETURNING name";
 
+/// Schemas that are there already are left alone, and cost no write.
+const KEEP_SCHEMAS: &str = "
+    INSERT INTO indelible.event_schemas (app, event_name, version, schema, registered_at)
+    SELECT $1, event_name, version, schema::json, now()
+    FROM unnest($2::text[], $3::uuid[], $4::text[]) AS own (event_name, version, schema)
+    ON CONFLICT DO NOTHING";
+
+/// Served by the primary key.
+const SCHEMAS: &str = "
+    SELECT event_name, version, schema::text AS schema, registered_at
+    FROM indelible.event_schemas WHERE app = $1
+    ORDER BY event_name, registered_at DESC, version";
+
 #[async_trait]
 impl Registry for PostgresStore {
     async fn register_app(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
@@ -184,6 +198,7 @@ impl Registry for PostgresStore {
             sqlx::query(FORGET_WORKFLOWS).bind(app).bind(workflows).execute(&mut *tx).await?;
             sqlx::query(BEGIN_ANEW).bind(app).bind(&schedules).execute(&mut *tx).await?;
             add(&mut tx, registration).await?;
+            keep_schemas(&mut tx, app, &registration.schemas).await?;
             sqlx::query(FORGET_SCHEDULES).bind(app).bind(&schedules).execute(&mut *tx).await?;
             let stranded: Vec<(String, i64)> = sqlx::query_as(STRANDED)
                 .bind(app)
@@ -244,6 +259,12 @@ impl Registry for PostgresStore {
         rows.iter().map(Recorded::read).collect()
     }
 
+    async fn event_schemas(&self, app: &str) -> Result<Vec<EventSchema>, StoreError> {
+        let schemas = sqlx::query(SCHEMAS).bind(app);
+        let rows = schemas.fetch_all(&mut self.database.acquire().await?).await?;
+        rows.iter().map(EventSchema::read).collect()
+    }
+
     async fn stranded_runs(&self, app: &str) -> Result<Vec<StrandedRuns>, StoreError> {
         let unfinished: Vec<&str> = RunStatus::unfinished().collect();
         let rows = sqlx::query(STRANDED_RUNS)
@@ -253,6 +274,18 @@ impl Registry for PostgresStore {
             .await?;
         rows.iter().map(StrandedRuns::read).collect()
     }
+}
+
+/// Keeps the schemas of events that are new.
+async fn keep_schemas(tx: &mut Link, app: &str, schemas: &[NewSchema]) -> Result<(), StoreError> {
+    sqlx::query(KEEP_SCHEMAS)
+        .bind(app)
+        .bind(schemas.iter().map(|own| &*own.event).collect::<Vec<_>>())
+        .bind(schemas.iter().map(|own| own.version).collect::<Vec<_>>())
+        .bind(schemas.iter().map(|own| &*own.schema).collect::<Vec<_>>())
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// Says what limits allow from now on.
@@ -285,7 +318,7 @@ pub(super) async fn complete(tx: &mut Link, registration: &Registration) -> Resu
 }
 
 async fn add(tx: &mut Link, registration: &Registration) -> Result<(), StoreError> {
-    let Registration { app, workflows, subscriptions, schedules, limits: _ } = registration;
+    let Registration { app, workflows, subscriptions, schedules, .. } = registration;
     let (events, parts): (Vec<&str>, Vec<&str>) =
         subscriptions.iter().map(|own| (&*own.event, &*own.part)).unzip();
     let (scheduled, rules) = columns(schedules);

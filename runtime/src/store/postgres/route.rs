@@ -4,7 +4,7 @@ use super::database::{Database, Link};
 use super::value::Time;
 use super::waits::OVERDUE;
 use super::waits::{EventKeys, RunWaits};
-use super::{batches, checks, inbox, runs};
+use super::{batches, checks, inbox, reports, runs};
 use crate::event::EventId;
 use crate::id::WorkerId;
 use crate::store::admitted::{Admitted, Blocked};
@@ -83,23 +83,25 @@ pub(super) async fn route(
         let event = StoredEvent::read(row)?;
         let routing = router.route(&event);
         let seq: i64 = row.number("seq")?;
-        if !row.flag("routed")? {
-            admitted.add(&event, seq, routing.admissions);
-            others.push(event.id, row.texts("others")?);
-        }
         if routing.keys.is_empty() {
             done.push(seq)
         } else {
             looking.push(seq)
         }
         keys.push(event.id, &routing.keys);
+        if !row.flag("routed")? {
+            admitted.add(&event, seq, routing);
+            others.push(event.id, row.texts("others")?);
+        }
     }
-    let Admitted { started, gathered, blocked } = admitted;
+    let Admitted { started, gathered, blocked, reports } = admitted;
     let mut checked = checks::check(&mut tx, app, started).await?;
     let started = std::mem::take(&mut checked.started).into_iter();
     let started: Vec<_> = started.map(|(run, at)| (run, Time(at))).collect();
+    let reported = reports::accept(&mut tx, app, &reports).await?;
     let stirred = runs::insert(&mut tx, app, &started)
         .await?
+        .and(reported)
         .and(others.pass_on(&mut tx, app).await?)
         .and(batches::gather(&mut tx, app, &gathered, router).await?);
     block(&mut tx, app, worker, &blocked).await?;

@@ -49,7 +49,8 @@ const HOLD: &str = "
     WHERE id IN (SELECT value FROM json_each(?1)) AND worker IS NULL AND ended_at IS NULL
     RETURNING id AS run_id, workflow, CASE WHEN generation = 0 THEN event_id END AS event_id,
               coalesce(began_at, accepted_at) AS accepted_at, input, seed, generation,
-              started_at AS begun_at, rank, take_overs, suspects, suspected, last_seq, retries";
+              started_at AS begun_at, rank, take_overs, suspects, suspected, last_seq, retries,
+              silent";
 
 /// The timers of runs that a message has made ready. Served by the primary key.
 const UNPARK: &str = "

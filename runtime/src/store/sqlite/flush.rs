@@ -10,7 +10,7 @@ use super::ingress::{self, EventRow};
 use super::value::{batch, micros, now, uuid};
 use super::{gates, inbox, restart, runs, waits, workers};
 use crate::id::WorkerId;
-use crate::journal::{Change, RunCommit, RunId, Then};
+use crate::journal::{RunCommit, RunId, Then};
 use crate::store::columns::{EntryColumns, LeaveColumns, UNDOABLE};
 use crate::store::effects::{Attribute, DroppedRows, Effects};
 use crate::store::hints::{Stirred, Work};
@@ -186,7 +186,7 @@ async fn write(
         let dropped = batch(effects.dropped.iter().map(DroppedRow::of));
         sqlx::query(DROP).bind(dropped).bind(UNDOABLE).execute(&mut *tx).await?;
     }
-    runs::start_children(tx, app, &effects.children, at, since).await?;
+    runs::start_children(tx, app, &effects.children, &effects.silent, at, since).await?;
     waits::begin(tx, &effects.waits, since).await?;
     waits::end(tx, &effects.waited).await?;
     inbox::settle(tx, &effects.settled).await?;
@@ -198,7 +198,7 @@ async fn write(
         sqlx::query(BEGINNING).bind(batch(&effects.beginning)).execute(&mut *tx).await?;
     }
     let sent = ours.iter().flat_map(|commit| events(commit)).collect();
-    let (delivered, _) = ingress::insert(tx, None, sent, at, since).await?;
+    let (delivered, _) = ingress::insert(tx, Some(app), sent, at, since).await?;
     let mut gated = HashSet::new();
     let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
     if !leaving.is_empty() {
@@ -255,17 +255,11 @@ fn journal_rows(commit: &RunCommit, at: Timestamp) -> impl Iterator<Item = Journ
 }
 
 fn events(commit: &RunCommit) -> impl Iterator<Item = EventRow<'_>> {
-    commit.entries.iter().flat_map(|entry| {
-        let events = match &entry.change {
-            Change::Succeed { events, .. } => events.as_slice(),
-            _ => &[],
-        };
-        events.iter().map(|event| EventRow {
-            id: event.id,
-            name: event.name,
-            data: event.data.as_str(),
-            hosted: None,
-        })
+    commit.outgoing().map(|event| EventRow {
+        id: event.id,
+        name: event.name,
+        data: event.data.as_str(),
+        hosted: None,
     })
 }
 

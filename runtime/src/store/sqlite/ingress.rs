@@ -32,7 +32,8 @@ const INSERT_EVENTS: &str = "
     RETURNING id";
 
 /// Served by the primary key of subscriptions. `hosted_by` has started the runs of `hosted` events, and
-/// is told of those only for parts that are not in `?3`: another version of its program has them.
+/// is told of those only for parts that are not in `?3`: another version of its program has them. System
+/// events are for that app alone.
 const INSERT_DELIVERIES: &str = "
     INSERT INTO indelible_deliveries (app, event_id, part)
     SELECT s.app, e.value ->> 'id', s.part
@@ -40,6 +41,7 @@ const INSERT_DELIVERIES: &str = "
     JOIN indelible_subscriptions s ON s.event_name = e.value ->> 'name'
     WHERE CASE WHEN e.value ->> 'hosted' IS NOT NULL AND s.app = ?2
         THEN s.part NOT IN (SELECT value FROM json_each(?3)) ELSE s.part = s.event_name END
+      AND (s.app = ?2 OR s.event_name NOT LIKE 'indelible/%')
     ORDER BY e.key
     RETURNING event_id";
 

@@ -7,6 +7,7 @@
 //! Each room of the store is implemented in the file of its name.
 
 mod batches;
+mod blocked;
 mod checks;
 mod claim;
 mod commits;
@@ -28,6 +29,7 @@ mod operators;
 #[cfg(test)]
 mod plans;
 mod registry;
+mod reports;
 mod restart;
 mod route;
 mod runs;

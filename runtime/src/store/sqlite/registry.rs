@@ -7,7 +7,7 @@ use super::{limits, runs, workers};
 use crate::store::gated::AllowanceColumns;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{
-    Recorded, Registration, Registry, RunStatus, StoreError, Stranded, StrandedRuns,
+    EventSchema, Recorded, Registration, Registry, RunStatus, StoreError, Stranded, StrandedRuns,
 };
 use crate::workflow::Declared;
 
@@ -63,15 +63,15 @@ const TRY_HELD: &str = "
     SELECT id FROM indelible_runs
     WHERE app = ?1 AND status = ?2 AND workflow IN (SELECT value FROM json_each(?3))";
 
-/// Events that an earlier program could not tell what to make of: this one may. Served by the primary
-/// key of blocked.
+/// Events that an earlier program could not tell what to make of: this one may. Goes over all
+/// that is blocked in the app, by the primary key of blocked.
 const UNBLOCK: &str = "
     INSERT INTO indelible_deliveries (app, event_id, part)
     SELECT app, event_id, part FROM indelible_blocked
     WHERE app = ?1 AND part IN (SELECT value FROM json_each(?2))
     ORDER BY event_id";
 
-/// Served by the primary key.
+/// As [`UNBLOCK`] finds them.
 const FORGET_BLOCKED: &str = "
     DELETE FROM indelible_blocked
     WHERE app = ?1 AND part IN (SELECT value FROM json_each(?2))";
@@ -160,6 +160,17 @@ const FORGET_LIMITS: &str = "
     )
     RETURNING name";
 
+/// Schemas that are there already are left alone, and cost no write.
+const KEEP_SCHEMAS: &str = "
+    INSERT INTO indelible_event_schemas (app, event_name, version, schema, registered_at)
+    SELECT ?1, value ->> 0, value ->> 1, value ->> 2, ?3 FROM json_each(?2) WHERE true
+    ON CONFLICT DO NOTHING";
+
+/// Served by the primary key.
+const SCHEMAS: &str = "
+    SELECT event_name, version, schema, registered_at FROM indelible_event_schemas WHERE app = ?1
+    ORDER BY event_name, registered_at DESC, version";
+
 #[async_trait]
 impl Registry for SqliteStore {
     async fn register_app(&self, registration: &Registration) -> Result<Vec<Stranded>, StoreError> {
@@ -180,6 +191,14 @@ impl Registry for SqliteStore {
         let unblocked = sqlx::query(UNBLOCK).bind(app).bind(&parts).execute(&mut *tx).await?;
         sqlx::query(FORGET_BLOCKED).bind(app).bind(&parts).execute(&mut *tx).await?;
         complete(&mut tx, registration).await?;
+        let schemas = registration.schemas.iter();
+        let schemas = batch(schemas.map(|own| (&own.event, own.version, &own.schema)));
+        sqlx::query(KEEP_SCHEMAS)
+            .bind(app)
+            .bind(schemas)
+            .bind(micros(now()))
+            .execute(&mut *tx)
+            .await?;
         sqlx::query(FORGET_SCHEDULES)
             .bind(app)
             .bind(&schedules)
@@ -238,6 +257,11 @@ impl Registry for SqliteStore {
         rows.iter().map(Recorded::read).collect()
     }
 
+    async fn event_schemas(&self, app: &str) -> Result<Vec<EventSchema>, StoreError> {
+        let rows = sqlx::query(SCHEMAS).bind(app).fetch_all(self.readers()?).await?;
+        rows.iter().map(EventSchema::read).collect()
+    }
+
     async fn stranded_runs(&self, app: &str) -> Result<Vec<StrandedRuns>, StoreError> {
         let living = workers::living(&self.lives, self.readers()?).await?;
         let rows = sqlx::query(STRANDED_RUNS)
@@ -277,7 +301,7 @@ pub(super) async fn complete(
     tx: &mut SqliteConnection,
     registration: &Registration,
 ) -> Result<(), StoreError> {
-    let Registration { app, workflows, subscriptions, schedules, limits: _ } = registration;
+    let Registration { app, workflows, subscriptions, schedules, .. } = registration;
     let subscriptions = batch(subscriptions.iter().map(|own| (&own.event, &own.part)));
     let schedules = batch(schedules.iter().map(|schedule| (&schedule.workflow, &schedule.rule)));
     sqlx::query(SUBSCRIBE).bind(app).bind(subscriptions).execute(&mut *tx).await?;

@@ -3,7 +3,7 @@ use sqlx::Row as _;
 use super::database::SqliteStore;
 use super::value::{batch, now};
 use super::waits::EventKey;
-use super::{batches, checks, inbox, runs, waits};
+use super::{batches, checks, inbox, reports, runs, waits};
 use crate::store::admitted::{Admitted, Blocked};
 use crate::store::hints::{Stirred, Work};
 use crate::store::read::Columns as _;
@@ -63,9 +63,9 @@ pub(super) async fn route(
         let routing = router.route(&event);
         keys.extend(EventKey::all_of(event.id, &routing.keys));
         // A delivery's own number is given again once it is gone.
-        admitted.add(&event, row.try_get("place")?, routing.admissions);
+        admitted.add(&event, row.try_get("place")?, routing);
     }
-    let Admitted { started, gathered, blocked } = admitted;
+    let Admitted { started, gathered, blocked, reports } = admitted;
     sqlx::query(REMOVE).bind(batch(routed)).execute(&mut *tx).await?;
     let mut stirred = Stirred::here(Work::DELIVERIES).if_any(others.len() as u64);
     if !others.is_empty() {
@@ -80,6 +80,7 @@ pub(super) async fn route(
             .execute(&mut *tx)
             .await?;
     }
+    stirred = stirred.and(reports::accept(&mut tx, app, &reports).await?);
     stirred = stirred.and(batches::gather(&mut tx, app, &gathered, router).await?);
     // Events cancel also runs that their batch has started.
     let told = waits::find(&mut tx, app, &keys).await?;

@@ -77,10 +77,11 @@ const START_CHILDREN: &str = started!(
     "
         SELECT c.value ->> 'id' AS id, parent.app, c.value ->> 'workflow' AS workflow,
                ?2 AS status, parent.id AS parent, c.value ->> 'detached' AS detached,
+               c.value ->> 'silent' AS silent,
                c.value ->> 'input' AS input, c.value ->> 'seed' AS seed, ?3 AS rank,
                ?3 AS accepted_at, ?4 AS since
         FROM json_each(?1) c JOIN indelible_runs parent ON parent.id = c.value ->> 'parent'",
-    "parent, detached"
+    "parent, detached, silent"
 );
 
 /// A held one may be ready already, to be tried by another program. Served by the primary key of runs.
@@ -107,6 +108,7 @@ struct ChildRow<'a> {
     parent: RunId,
     workflow: &'a str,
     detached: bool,
+    silent: bool,
     input: &'a str,
     seed: uuid::Uuid,
 }
@@ -116,6 +118,7 @@ pub(super) async fn start_children(
     tx: &mut SqliteConnection,
     app: &str,
     children: &[(RunId, &Child)],
+    silent: &[RunId],
     at: Timestamp,
     since: i64,
 ) -> Result<(), StoreError> {
@@ -127,6 +130,7 @@ pub(super) async fn start_children(
         parent: *parent,
         workflow: child.workflow,
         detached: child.detached,
+        silent: silent.contains(parent),
         input: child.input.as_str(),
         seed: child.seed,
     });

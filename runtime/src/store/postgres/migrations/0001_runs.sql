@@ -22,6 +22,16 @@ CREATE TABLE indelible.subscriptions (
     PRIMARY KEY (event_name, app, part)
 );
 
+-- What the data of an app's events looks like, and looked like before. Equal schemas are one version.
+CREATE TABLE indelible.event_schemas (
+    app           text        NOT NULL,
+    event_name    text        NOT NULL,
+    version       uuid        NOT NULL,
+    schema        json        NOT NULL,
+    registered_at timestamptz NOT NULL,
+    PRIMARY KEY (app, event_name, version)
+);
+
 -- Events that an app has not looked at yet, in order of acceptance.
 CREATE TABLE indelible.deliveries (
     app       text   NOT NULL,
@@ -38,11 +48,11 @@ CREATE TABLE indelible.deliveries (
 -- registers, and when the worker leaves that could not tell.
 CREATE TABLE indelible.blocked (
     app      text NOT NULL,
-    part     text NOT NULL,
     event_id uuid NOT NULL,
+    part     text NOT NULL,
     reason   text NOT NULL,
     worker   uuid NOT NULL,
-    PRIMARY KEY (app, part, event_id)
+    PRIMARY KEY (app, event_id, part)
 );
 CREATE INDEX blocked_by_worker ON indelible.blocked (worker);
 
@@ -143,6 +153,8 @@ CREATE TABLE indelible.runs (
     -- The run that invoked it, and whether it goes on when that one ends.
     parent      uuid,
     detached    boolean     NOT NULL DEFAULT false,
+    -- Whether a system event has set off the run that started it: then its end makes none.
+    silent      boolean     NOT NULL DEFAULT false,
     input       json        NOT NULL,
     seed        uuid        NOT NULL,
     -- The time of acceptance in microseconds, less what its priority is worth: the lower, the sooner.

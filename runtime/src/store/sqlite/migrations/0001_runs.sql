@@ -21,6 +21,16 @@ CREATE TABLE indelible_subscriptions (
     PRIMARY KEY (event_name, app, part)
 ) STRICT, WITHOUT ROWID;
 
+-- What the data of an app's events looks like, and looked like before. Equal schemas are one version.
+CREATE TABLE indelible_event_schemas (
+    app           TEXT    NOT NULL,
+    event_name    TEXT    NOT NULL,
+    version       TEXT    NOT NULL,
+    schema        TEXT    NOT NULL,
+    registered_at INTEGER NOT NULL,
+    PRIMARY KEY (app, event_name, version)
+) STRICT, WITHOUT ROWID;
+
 -- Events that an app has not looked at yet, in order of acceptance.
 CREATE TABLE indelible_deliveries (
     seq      INTEGER PRIMARY KEY,
@@ -35,11 +45,11 @@ CREATE INDEX indelible_deliveries_in_order ON indelible_deliveries (app, seq);
 -- registers, and when the worker leaves that could not tell.
 CREATE TABLE indelible_blocked (
     app      TEXT NOT NULL,
-    part     TEXT NOT NULL,
     event_id TEXT NOT NULL,
+    part     TEXT NOT NULL,
     reason   TEXT NOT NULL,
     worker   TEXT NOT NULL,
-    PRIMARY KEY (app, part, event_id)
+    PRIMARY KEY (app, event_id, part)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX indelible_blocked_by_worker ON indelible_blocked (worker);
 
@@ -136,6 +146,8 @@ CREATE TABLE indelible_runs (
     -- The run that invoked it, and whether it goes on when that one ends.
     parent      TEXT,
     detached    INTEGER NOT NULL DEFAULT 0,
+    -- Whether a system event has set off the run that started it: then its end makes none.
+    silent      INTEGER NOT NULL DEFAULT 0,
     input       TEXT    NOT NULL,
     seed        TEXT    NOT NULL,
     -- The time of acceptance, less what its priority is worth: the lower, the sooner.
