@@ -46,7 +46,7 @@ pub mod event {
 pub mod journal {
     pub(crate) use indelible_core::journal::*;
     pub use indelible_core::journal::{
-        Attempt, CancelKey, Change, Child, Content, Due, Entry, ErrorKind, ErrorRecord, MatchKey,
+        Attempt, AwaitedEvent, CancelKey, Change, Child, Content, Due, Entry, ErrorKind, ErrorRecord, MatchKey,
         Message, MessageId, OutgoingEvent, Row, RunId, StateKey, Transition, TransitionKind,
         Undone,
     };

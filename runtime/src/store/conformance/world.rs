@@ -301,7 +301,8 @@ pub(in crate::store) fn wait(key: &str, no: u32) -> Entry {
 }
 
 pub(in crate::store) fn wait_for(key: &str, awaited: MatchKey, from_trigger: bool) -> Entry {
-    let change = Change::Wait { awaited, from_trigger, timeout: None };
+    let described = r#"{"event":"order/paid","fields":[["no",7]],"more":0}"#.to_owned();
+    let change = Change::Wait { awaited, described, from_trigger, timeout: None };
     Entry { key: key.into(), kind: StepKind::WaitForEvent, change, started_at: None }
 }
 

@@ -342,6 +342,8 @@ CREATE TABLE indelible.waits (
     since      bigint      NOT NULL,
     trigger_id uuid,
     made_at    timestamptz NOT NULL,
+    -- The event and the fields, for whoever asks what the run waits for.
+    awaited    text,
     -- Of a wait that was made with its run: why the event cancels it.
     cancels    text,
     -- Whether it has looked for events that were routed before its commit.
@@ -350,6 +352,17 @@ CREATE TABLE indelible.waits (
 );
 CREATE INDEX waits_by_hash ON indelible.waits (app, hash);
 CREATE INDEX waits_unlooked ON indelible.waits (made_at) WHERE NOT looked;
+
+-- The runs that an event has reached and that do not name it: one that began with several events, and one
+-- that waited for it.
+CREATE TABLE indelible.reached (
+    event_id uuid NOT NULL,
+    run_id   uuid NOT NULL,
+    -- The wait that has taken it; empty where the run began with it.
+    key      text NOT NULL,
+    PRIMARY KEY (event_id, run_id, key)
+);
+CREATE INDEX reached_by_run ON indelible.reached (run_id, key);
 
 -- The same hashes of the events that an app has routed.
 CREATE TABLE indelible.event_keys (
