@@ -1,3 +1,4 @@
+use crate::event::EventId;
 use crate::given::TextError;
 use crate::journal::{ErrorRecord, RunId};
 use crate::payload::EncodeError;
@@ -61,6 +62,9 @@ pub enum Error {
     /// No run has this id.
     #[error("there is no run {0}")]
     NoSuchRun(RunId),
+    /// No event has this id.
+    #[error("there is no event {0}")]
+    NoSuchEvent(EventId),
     /// Only a failed run can be retried.
     #[error("run {run} is {status}: only a failed run can be retried")]
     NotFailed {

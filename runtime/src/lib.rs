@@ -46,9 +46,9 @@ pub mod event {
 pub mod journal {
     pub(crate) use indelible_core::journal::*;
     pub use indelible_core::journal::{
-        Attempt, AwaitedEvent, CancelKey, Change, Child, Content, Due, Entry, ErrorKind, ErrorRecord, MatchKey,
-        Message, MessageId, OutgoingEvent, Row, RunId, StateKey, Transition, TransitionKind,
-        Undone,
+        Attempt, AwaitedEvent, CancelKey, Change, Child, Content, Due, Entry, ErrorKind,
+        ErrorRecord, MatchKey, Message, MessageId, OutgoingEvent, Row, RunId, StateKey, Transition,
+        TransitionKind, Undone,
     };
 }
 
@@ -144,7 +144,7 @@ macro_rules! race {
 
 pub use self::app::App;
 pub use self::client::{
-    Client, Replaying, RunHandle, Sending, StateSpan, Timeline, WorkflowSchedule,
+    Client, EventReasons, Replaying, RunHandle, Sending, StateSpan, Timeline, WorkflowSchedule,
 };
 pub use self::error::{Error, Result};
 pub use self::given::TextError;
@@ -152,8 +152,10 @@ pub use self::payload::{EncodeError, Payload};
 pub use self::runtime::{Runtime, RuntimeBuilder};
 pub use self::step::Tx;
 pub use self::store::{
-    Holder, Intervention, LimitKey, LimitRecord, OpenError, Paused, RunCount, RunQuery, RunRecord,
-    RunStatus, StoreError, StrandedRuns, Verb,
+    BlockedEvent, EventRecord, GatheredEvent, Holder, Intervention, LimitKey, LimitRecord,
+    OpenError, Paused, RunCount, RunQuery, RunReason, RunReasons, RunRecord, RunStatus,
+    SkippedEvent, StartedRun, StoreError, StrandedRuns, UnmetCondition, UnroutedEvent, Verb,
+    WokenWait,
 };
 #[doc(no_inline)]
 pub use self::workflow::{Workflow, WorkflowFn};

@@ -9,14 +9,14 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::Error;
 use crate::event::{Catalog, EventId};
-use crate::flow::{Admission, Arrival, Firing, NewRun, at_once, gathered};
+use crate::flow::{Admission, Arrival, Firing, NewRun, Skip, at_once, gathered};
 use crate::given::{LONGEST_KEY, check};
 use crate::journal::{CancelKey, Child, End, MatchKey, RunId};
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
     Driven, DueSchedule, Gathered, Hosted, NewEvent, Registration, Routes, Routing, Schedule,
-    StoredEvent, Subscription, Terms,
+    StoredEvent, Subscription, Terms, UnmetCondition,
 };
 use crate::workflow::shape::Shapes;
 use crate::workflow::{Awaits, Declared, Handlers, Passage, Trigger, listed};
@@ -245,6 +245,23 @@ impl Program {
             .filter_map(|id| self.workflows.get(id));
         let limit = self.limits.event;
         asked.map(|workflow| Admission::of(workflow, event, limit, NewRun::new)).collect()
+    }
+
+    /// The workflows whose conditions an event does not pass.
+    pub(crate) fn unmet(&self, id: EventId, name: &str, data: &Payload) -> Vec<UnmetCondition> {
+        let admissions = self.started_by.get(name).into_iter().flatten().filter_map(|workflow| {
+            let definition = self.workflows.get(workflow)?;
+            let event = Arrival { id, name, data };
+            match Admission::of(definition, event, self.limits.event, NewRun::new) {
+                Admission::Skip(Skip::Condition(condition)) => {
+                    Some(UnmetCondition { workflow: (*workflow).to_owned(), condition })
+                }
+                _ => None,
+            }
+        });
+        let mut unmet: Vec<_> = admissions.collect();
+        unmet.sort_by(|one, other| one.workflow.cmp(&other.workflow));
+        unmet
     }
 
     /// Whether some workflow gathers events.

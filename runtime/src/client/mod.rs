@@ -7,6 +7,7 @@ mod schedules;
 mod sending;
 mod timeline;
 mod verbs;
+mod why;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use self::schedules::WorkflowSchedule;
 pub use self::sending::Sending;
 pub use self::timeline::{StateSpan, Timeline};
 pub use self::verbs::Replaying;
+pub use self::why::EventReasons;
 
 use crate::error::{Error, Result};
 use crate::event::{Catalog, Event, EventId, UntypedEvent};

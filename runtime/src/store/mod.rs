@@ -10,6 +10,7 @@
 //! | [`Upkeep`] | timers, schedules and batches |
 //! | [`Operators`] | cancel, pause, retry, fork and replay, set limits |
 //! | [`History`] | who asks about runs and limits |
+//! | [`Reasons`] | who asks why a run does not go on, and what an event did |
 //! | [`Hearing`] | who waits for what others commit |
 //!
 //! `postgres` and `sqlite` implement each room in a file of its name. All SQL of the crate is below this
@@ -50,6 +51,7 @@ mod registry;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod upkeep;
+mod why;
 
 pub(crate) use self::commits::{Commits, Concluded, Flushed};
 pub use self::error::{OpenError, StoreError};
@@ -72,13 +74,18 @@ pub(crate) use self::registry::{
     Recorded, Registration, Registry, Schedule, Stranded, Subscription,
 };
 pub(crate) use self::upkeep::{DueSchedule, Readied, Timetable, Upkeep};
+pub(crate) use self::why::Reasons;
+pub use self::why::{
+    BlockedEvent, EventRecord, GatheredEvent, RunReason, RunReasons, SkippedEvent, StartedRun,
+    UnmetCondition, UnroutedEvent, WokenWait,
+};
 
 /// Durable storage of runs.
 ///
 /// Every method is one transaction, or several where the documentation says so. What a method
 /// returned `Ok` for survives a crash.
 pub(crate) trait Store:
-    Ingress + Registry + Leases + Commits + Upkeep + Operators + History + Hearing + 'static
+    Ingress + Registry + Leases + Commits + Upkeep + Operators + History + Reasons + Hearing + 'static
 {
     /// A word for the log: `postgres`, `sqlite`.
     fn name(&self) -> &'static str;

@@ -26,6 +26,7 @@ mod texts;
 mod timers;
 mod transactions;
 mod waits;
+mod why;
 mod world;
 
 pub(crate) use self::clock::StoppedClock;
@@ -186,6 +187,18 @@ behaviours! {
         what_an_operator_sets_holds_at_once_and_is_kept,
         a_pace_or_a_window_that_is_set_holds_at_once,
         only_a_limit_of_its_kind_is_set,
+    ],
+    why: [
+        a_run_that_is_ready_says_what_is_before_it,
+        a_run_says_which_runs_hold_the_slots_of_its_key,
+        a_throttled_run_says_when_the_next_may_start,
+        a_parked_run_says_what_it_waits_for,
+        a_run_says_what_operators_and_programs_did,
+        an_end_says_how_and_when,
+        a_long_list_of_states_is_cut,
+        an_event_says_which_runs_it_started_and_which_waits_took_it,
+        an_event_says_into_which_batch_it_went,
+        an_event_says_what_kept_it_from_starting_runs,
     ],
     schedules: [
         a_schedule_fires_when_it_is_due_and_never_early,

@@ -46,6 +46,7 @@ mod transaction;
 mod upkeep;
 mod value;
 mod waits;
+mod why;
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::pool::SETTINGS;
 use super::{
     batches, checks, children, claim, flush, gates, history, inbox, ingress, leases, operators,
-    route, runs, upkeep, waits,
+    route, runs, upkeep, waits, why,
 };
 use crate::store::conformance::{World, on_postgres};
 
@@ -22,7 +22,7 @@ const FLUSHED: &str = "uuid, uuid, text, uuid[], uuid[], integer[], text[], text
      text[], uuid[], text[], timestamptz[], boolean[], text[], text[], text[], text[]";
 
 /// Name, statement, types of its parameters.
-pub(super) const STATEMENTS: [(&str, &str, &str); 71] = [
+pub(super) const STATEMENTS: [(&str, &str, &str); 74] = [
     ("flush", flush::FLUSH, FLUSHED),
     ("flush ends", flush::FLUSH_ENDS, FLUSHED),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
@@ -47,6 +47,9 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 71] = [
         "text, text, text[], uuid[], text[], text[], boolean[], uuid[], text[], uuid[], text[], uuid[], \
          timestamptz[]",
     ),
+    ("open states of a run", why::OPEN, "uuid, bigint"),
+    ("the gate of a run", why::GATE, "uuid, bigint"),
+    ("runs that an event has reached", why::REACHED, "uuid, bigint"),
     ("counts", history::COUNTS, "text"),
     ("children", history::CHILDREN, LISTED),
     ("runs", history::RUNS, LISTED),

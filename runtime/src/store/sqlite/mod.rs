@@ -35,6 +35,7 @@ mod transaction;
 mod upkeep;
 mod value;
 mod waits;
+mod why;
 mod workers;
 
 pub(super) use self::database::SqliteStore;

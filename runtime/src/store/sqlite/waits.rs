@@ -115,10 +115,7 @@ pub(super) async fn begin(
     Ok(())
 }
 
-pub(super) async fn end(
-    tx: &mut SqliteConnection,
-    waits: &[Waited<'_>],
-) -> Result<(), StoreError> {
+pub(super) async fn end(tx: &mut SqliteConnection, waits: &[Waited<'_>]) -> Result<(), StoreError> {
     if !waits.is_empty() {
         let waits = batch(waits.iter().map(|Waited { run, key, event }| (run, key, event)));
         sqlx::query(REACH).bind(&waits).execute(&mut *tx).await?;
