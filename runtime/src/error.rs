@@ -27,7 +27,7 @@ pub enum Error {
         /// The resource's type.
         resource: &'static str,
     },
-    /// The program tried to start a workflow that its app does not list.
+    /// The program tried to start, or to drive only, a workflow that its app does not list.
     #[error("the workflow `{workflow}` is not listed in the `workflows` of the app `{app}`")]
     UnknownWorkflow {
         /// The workflow's id.

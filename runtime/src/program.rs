@@ -109,9 +109,27 @@ impl Program {
         self.workflows.get(id)
     }
 
-    /// Checks that everything that a workflow needs is lent.
+    /// Leaves the runs of other workflows to other workers, if any are named. All else stays: what the app
+    /// makes of its events, its schedules and its batches.
+    ///
+    /// # Errors
+    ///
+    /// When the app does not list one of them.
+    pub(crate) fn drive_only(&mut self, workflows: &[&'static str]) -> Result<(), Error> {
+        let unknown = workflows.iter().find(|id| !self.workflows.contains_key(*id));
+        if let Some(workflow) = unknown {
+            return Err(Error::UnknownWorkflow { workflow, app: self.app });
+        }
+        if !workflows.is_empty() {
+            self.drives.retain(|driven| workflows.contains(&&*driven.workflow));
+        }
+        Ok(())
+    }
+
+    /// Checks that everything that a workflow needs which it drives is lent.
     pub(crate) fn check_resources(&self, resources: &Resources) -> Result<(), Error> {
-        for definition in self.workflows.values() {
+        let driven = self.drives.iter().filter_map(|driven| self.workflow(&driven.workflow));
+        for definition in driven {
             let missing =
                 definition.requirements().into_iter().find(|needed| !resources.has(needed));
             if let Some(missing) = missing {

@@ -9,6 +9,7 @@ pub mod moves;
 pub mod operations;
 pub mod postgres;
 pub mod process;
+pub mod split;
 pub mod tables;
 pub mod tripwire;
 pub mod wakeups;
