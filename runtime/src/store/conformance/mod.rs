@@ -22,6 +22,7 @@ mod operators;
 mod pauses;
 mod restarts;
 mod schedules;
+mod sweeps;
 mod texts;
 mod timers;
 mod transactions;
@@ -187,6 +188,10 @@ behaviours! {
         what_an_operator_sets_holds_at_once_and_is_kept,
         a_pace_or_a_window_that_is_set_holds_at_once,
         only_a_limit_of_its_kind_is_set,
+    ],
+    sweeps: [
+        what_says_nothing_any_more_is_removed,
+        what_is_removed_at_once_is_bounded,
     ],
     why: [
         a_run_that_is_ready_says_what_is_before_it,

@@ -42,6 +42,7 @@ mod route;
 mod runs;
 #[cfg(test)]
 mod statements;
+mod sweep;
 mod transaction;
 mod upkeep;
 mod value;

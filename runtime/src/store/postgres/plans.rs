@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::pool::SETTINGS;
 use super::{
     batches, checks, children, claim, flush, gates, history, inbox, ingress, leases, operators,
-    route, runs, upkeep, waits, why,
+    route, runs, sweep, upkeep, waits, why,
 };
 use crate::store::conformance::{World, on_postgres};
 
@@ -22,7 +22,7 @@ const FLUSHED: &str = "uuid, uuid, text, uuid[], uuid[], integer[], text[], text
      text[], uuid[], text[], timestamptz[], boolean[], text[], text[], text[], text[]";
 
 /// Name, statement, types of its parameters.
-pub(super) const STATEMENTS: [(&str, &str, &str); 74] = [
+pub(super) const STATEMENTS: [(&str, &str, &str); 76] = [
     ("flush", flush::FLUSH, FLUSHED),
     ("flush ends", flush::FLUSH_ENDS, FLUSHED),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
@@ -115,7 +115,9 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 74] = [
     ("ask at gates", gates::ASK, "text, bigint"),
     ("take openings", gates::TAKE, "text, bigint"),
     ("due gates", gates::DUE, "text"),
-    ("sweep counters", gates::SWEEP, "text"),
+    ("sweep counters", sweep::COUNTERS, "text, bigint, float8"),
+    ("sweep what was skipped", sweep::SKIPPED, "text, bigint, float8"),
+    ("sweep idempotency keys", sweep::KEYS, "bigint, float8"),
     ("how gates stand", gates::STATES, "uuid[]"),
     ("who waits at gates", gates::WAITERS, "uuid[], bigint[]"),
     ("pass gates", gates::PASS, "uuid[]"),

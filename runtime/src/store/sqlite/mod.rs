@@ -31,6 +31,7 @@ mod registry;
 mod restart;
 mod route;
 mod runs;
+mod sweep;
 mod transaction;
 mod upkeep;
 mod value;

@@ -81,6 +81,7 @@ CREATE TABLE indelible.dedupe (
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (event_name, key)
 );
+CREATE INDEX dedupe_by_time ON indelible.dedupe (expires_at);
 
 -- The workflows that an app has registered.
 CREATE TABLE indelible.workflows (
@@ -282,7 +283,7 @@ CREATE TABLE indelible.counters (
 CREATE INDEX counters_due ON indelible.counters (app, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX counters_over ON indelible.counters (app, until);
 
--- Events that started no run of a workflow that they trigger, as its limits say.
+-- Events that started no run of a workflow that they trigger, as its limits say. Kept for 30 days.
 CREATE TABLE indelible.skipped (
     app      text        NOT NULL,
     event_id uuid        NOT NULL,
@@ -291,6 +292,7 @@ CREATE TABLE indelible.skipped (
     at       timestamptz NOT NULL,
     PRIMARY KEY (event_id, app, workflow)
 );
+CREATE INDEX skipped_by_time ON indelible.skipped (app, at);
 
 -- When each parked run is due, if it is due at a time.
 CREATE TABLE indelible.timers (

@@ -78,6 +78,7 @@ CREATE TABLE indelible_dedupe (
     expires_at INTEGER NOT NULL,
     PRIMARY KEY (event_name, key)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_dedupe_by_time ON indelible_dedupe (expires_at);
 
 -- The workflows that an app has registered.
 CREATE TABLE indelible_workflows (
@@ -274,7 +275,7 @@ CREATE TABLE indelible_counters (
 CREATE INDEX indelible_counters_due ON indelible_counters (app, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX indelible_counters_over ON indelible_counters (app, until);
 
--- Events that started no run of a workflow that they trigger, as its limits say.
+-- Events that started no run of a workflow that they trigger, as its limits say. Kept for 30 days.
 CREATE TABLE indelible_skipped (
     app      TEXT    NOT NULL,
     event_id TEXT    NOT NULL,
@@ -283,6 +284,7 @@ CREATE TABLE indelible_skipped (
     at       INTEGER NOT NULL,
     PRIMARY KEY (event_id, app, workflow)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_skipped_by_time ON indelible_skipped (app, at);
 
 -- When each parked run is due, if it is due at a time.
 CREATE TABLE indelible_timers (
