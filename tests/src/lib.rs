@@ -5,6 +5,7 @@ pub mod crowd;
 pub mod databases;
 pub mod dump;
 pub mod fleet;
+pub mod left_behind;
 pub mod moves;
 pub mod operations;
 pub mod postgres;

@@ -46,7 +46,8 @@ macro_rules! behaviours {
             $(mod $module {
                 $(#[tokio::test]
                 async fn $name() {
-                    super::super::world::on_sqlite(super::super::$module::$name).await;
+                    let behaviour = super::super::world::tidy(super::super::$module::$name);
+                    super::super::world::on_sqlite(behaviour).await;
                 })*
             })*
         }
@@ -55,7 +56,8 @@ macro_rules! behaviours {
             $(mod $module {
                 $(#[tokio::test]
                 async fn $name() {
-                    super::super::world::on_postgres(super::super::$module::$name).await;
+                    let behaviour = super::super::world::tidy(super::super::$module::$name);
+                    super::super::world::on_postgres(behaviour).await;
                 })*
             })*
         }
@@ -64,7 +66,7 @@ macro_rules! behaviours {
             $(mod $module {
                 $(#[tokio::test]
                 async fn $name() {
-                    let behaviour = super::super::$module::$name;
+                    let behaviour = super::super::world::tidy(super::super::$module::$name);
                     super::super::world::on_pooled(super::super::POOLER, behaviour).await;
                 })*
             })*
