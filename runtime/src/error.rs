@@ -47,7 +47,7 @@ pub enum Error {
         /// The ids of the workflows that the app has.
         workflows: Vec<String>,
     },
-    /// The program tried to start a workflow that its app does not list.
+    /// The program tried to start, or to drive only, a workflow that its app does not list.
     #[error("the workflow `{workflow}` is not listed in the `workflows` of the app `{app}`")]
     UnknownWorkflow {
         /// The workflow's id.
@@ -88,6 +88,9 @@ pub enum Error {
     /// No run has this id.
     #[error("there is no run {0}")]
     NoSuchRun(RunId),
+    /// No event has this id.
+    #[error("there is no event {0}")]
+    NoSuchEvent(EventId),
     /// Only a failed run can be retried.
     #[error("run {run} is {status}: only a failed run can be retried")]
     NotFailed {

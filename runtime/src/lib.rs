@@ -47,9 +47,9 @@ pub mod event {
 pub mod journal {
     pub(crate) use indelible_core::journal::*;
     pub use indelible_core::journal::{
-        Attempt, CancelKey, Change, Child, Content, Due, Entry, ErrorKind, ErrorRecord, MatchKey,
-        Message, MessageId, OutgoingEvent, Row, RunId, StateKey, Transition, TransitionKind,
-        Undone,
+        Attempt, AwaitedEvent, CancelKey, Change, Child, Content, Due, Entry, ErrorKind,
+        ErrorRecord, MatchKey, Message, MessageId, OutgoingEvent, Row, RunId, StateKey, Transition,
+        TransitionKind, Undone,
     };
 }
 
@@ -147,7 +147,7 @@ macro_rules! race {
 
 pub use self::app::App;
 pub use self::client::{
-    Client, Connecting, Replaying, RunHandle, Sending, Starting, StateSpan, Timeline,
+    Client, Connecting, EventReasons, Replaying, RunHandle, Sending, Starting, StateSpan, Timeline,
     WorkflowSchedule,
 };
 pub use self::error::{Error, Result};
@@ -156,9 +156,10 @@ pub use self::payload::{EncodeError, Payload};
 pub use self::runtime::{Runtime, RuntimeBuilder};
 pub use self::step::Tx;
 pub use self::store::{
-    BlockedEvent, BlockedFor, BlockedQuery, EventSchema, Holder, Intervention, LimitKey,
-    LimitRecord, OpenError, Paused, RunCount, RunQuery, RunRecord, RunStatus, StoreError,
-    StrandedRuns, Verb,
+    BlockedEvent, BlockedFor, BlockedQuery, BlockedWorkflow, EventRecord, EventSchema,
+    GatheredEvent, Holder, Intervention, LimitKey, LimitRecord, OpenError, Paused, RunCount,
+    RunQuery, RunReason, RunReasons, RunRecord, RunStatus, SkippedEvent, StartedRun, StoreError,
+    StrandedRuns, UnmetCondition, UnroutedEvent, Verb, WokenWait,
 };
 #[doc(no_inline)]
 pub use self::workflow::{Workflow, WorkflowFn};

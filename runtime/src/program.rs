@@ -10,14 +10,14 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::Error;
 use crate::event::{Catalog, Event, EventId, InvalidEvent, UntypedEvent};
-use crate::flow::{Admission, Arrival, Draw, Firing, NewRun, at_once, gathered};
+use crate::flow::{Admission, Arrival, Draw, Firing, NewRun, Skip, at_once, gathered};
 use crate::given::{LONGEST_KEY, check};
 use crate::journal::{CancelKey, Child, End, MatchKey, OutgoingEvent, RunId};
 use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
     Driven, DueSchedule, Gathered, Hosted, NewEvent, NewSchema, Registration, Routes, Routing,
-    Schedule, StoredEvent, Subscription, Terms,
+    Schedule, StoredEvent, Subscription, Terms, UnmetCondition,
 };
 use crate::workflow::shape::Shapes;
 use crate::workflow::{
@@ -115,9 +115,27 @@ impl Program {
         self.workflows.get(id)
     }
 
-    /// Checks that everything that a workflow needs is lent.
+    /// Leaves the runs of other workflows to other workers, if any are named. All else stays: what the app
+    /// makes of its events, its schedules and its batches.
+    ///
+    /// # Errors
+    ///
+    /// When the app does not list one of them.
+    pub(crate) fn drive_only(&mut self, workflows: &[&'static str]) -> Result<(), Error> {
+        let unknown = workflows.iter().find(|id| !self.workflows.contains_key(*id));
+        if let Some(workflow) = unknown {
+            return Err(Error::UnknownWorkflow { workflow, app: self.app });
+        }
+        if !workflows.is_empty() {
+            self.drives.retain(|driven| workflows.contains(&&*driven.workflow));
+        }
+        Ok(())
+    }
+
+    /// Checks that everything that a workflow needs which it drives is lent.
     pub(crate) fn check_resources(&self, resources: &Resources) -> Result<(), Error> {
-        for definition in self.workflows.values() {
+        let driven = self.drives.iter().filter_map(|driven| self.workflow(&driven.workflow));
+        for definition in driven {
             let missing =
                 definition.requirements().into_iter().find(|needed| !resources.has(needed));
             if let Some(missing) = missing {
@@ -324,6 +342,23 @@ impl Program {
             .filter_map(|id| self.workflows.get(id));
         let limit = self.limits.event;
         asked.map(|workflow| admit(workflow, event, limit, NewRun::new)).collect()
+    }
+
+    /// The workflows whose conditions an event does not pass.
+    pub(crate) fn unmet(&self, id: EventId, name: &str, data: &Payload) -> Vec<UnmetCondition> {
+        let admissions = self.started_by.get(name).into_iter().flatten().filter_map(|workflow| {
+            let definition = self.workflows.get(workflow)?;
+            let event = Arrival { id, name, data };
+            match Admission::of(definition, event, self.limits.event, NewRun::new) {
+                Admission::Skip(Skip::Condition(condition)) => {
+                    Some(UnmetCondition { workflow: (*workflow).to_owned(), condition })
+                }
+                _ => None,
+            }
+        });
+        let mut unmet: Vec<_> = admissions.collect();
+        unmet.sort_by(|one, other| one.workflow.cmp(&other.workflow));
+        unmet
     }
 
     /// Whether some workflow gathers events.

@@ -18,8 +18,9 @@ use crate::step::{Limits, Resources};
 use crate::store;
 use crate::worker::{Env, Outages, StoreTransactions, Worker, WorkerConfig};
 use crate::workflow::shape::Shapes;
+use crate::workflow::{Workflow, WorkflowFn};
 
-const MAX_CONCURRENCY: usize = 1_000_000;
+const MOST_ACTIVE_RUNS: usize = 1_000_000;
 const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A running app: a worker that drives its runs, and a [`Client`]. It has all methods of the client.
@@ -56,6 +57,8 @@ pub struct RuntimeBuilder<A> {
     resources: Resources,
     limits: Limits,
     worker: WorkerConfig,
+    /// The ids of the workflows that it drives; none: all.
+    only: Vec<&'static str>,
 }
 
 impl Runtime {
@@ -68,6 +71,7 @@ impl Runtime {
             resources: Resources::default(),
             limits: Limits::DEFAULT,
             worker: WorkerConfig::DEFAULT,
+            only: Vec::new(),
         }
     }
 
@@ -154,9 +158,50 @@ impl<A: App> RuntimeBuilder<A> {
         self
     }
 
-    /// How many runs this runtime drives at once (500 by default, at most a million).
-    pub fn concurrency(mut self, runs: usize) -> Self {
-        self.worker.concurrency = runs.clamp(1, MAX_CONCURRENCY);
+    /// How many runs this runtime drives at once, and so has in memory (500 by default, from 1 to a million).
+    /// Runs that wait for a long time, an event or another run do not count, because they leave memory.
+    ///
+    /// This is about one machine. To limit the runs of a workflow on all machines, use its `concurrency`
+    /// argument.
+    #[doc(alias("concurrency", "worker pool", "parallelism"))]
+    pub fn max_active_runs(mut self, runs: usize) -> Self {
+        self.worker.max_active_runs = runs.clamp(1, MOST_ACTIVE_RUNS);
+        self
+    }
+
+    /// Lets this runtime drive only the runs of this workflow. Call it once for each workflow that it is to
+    /// drive. Without it, the runtime drives all workflows of the app.
+    ///
+    /// ```no_run
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "video/uploaded")]
+    /// # pub struct Uploaded { pub no: u32 }
+    /// # #[workflow]
+    /// # pub async fn encode(_event: Uploaded) -> Result<(), Failure> { Ok(()) }
+    /// # #[workflow]
+    /// # pub async fn thumbnail(_event: Uploaded) -> Result<(), Failure> { Ok(()) }
+    /// # #[workflow]
+    /// # pub async fn announce(_event: Uploaded) -> Result<(), Failure> { Ok(()) }
+    /// # indelible::app! { pub Videos = "videos"; events: [Uploaded], workflows: [encode, thumbnail, announce], }
+    /// # async fn main_() -> indelible::Result<()> {
+    /// // On the machines with a GPU:
+    /// let runtime = Runtime::builder(Videos).only(encode).only(thumbnail).max_active_runs(4);
+    /// let runtime = runtime.start().await?;
+    /// # runtime.until_signal().await
+    /// # }
+    /// ```
+    ///
+    /// The runtime still looks after the whole app: it routes all events, fires all schedules, completes all
+    /// batches and lets runs pass their limits, also for workflows that it does not drive. It needs only the
+    /// [resources](Self::resource) of the workflows that it drives. The handlers of their ends
+    /// (`on_failure`, `on_cancel`) are workflows of their own, and any worker that drives those takes them.
+    ///
+    /// Runs that no living worker drives wait until there is one. [`Client::stranded`] lists them, and
+    /// [`Client::why`] says so of each.
+    #[doc(alias("task queue", "queues", "worker pool"))]
+    pub fn only<W: Workflow>(mut self, _workflow: impl WorkflowFn<W>) -> Self {
+        self.only.push(W::ID);
         self
     }
 
@@ -215,9 +260,12 @@ impl<A: App> RuntimeBuilder<A> {
     /// # Errors
     ///
     /// When the database cannot be opened, or a workflow takes a [resource](Self::resource) that the
-    /// builder was not given.
+    /// builder was not given. [`Error::UnknownWorkflow`](crate::Error::UnknownWorkflow) if the runtime is to
+    /// drive [only](Self::only) a workflow that the app does not list.
     pub async fn start(self) -> Result<Runtime> {
-        let program = Arc::new(Program::new::<A>(self.limits));
+        let mut program = Program::new::<A>(self.limits);
+        program.drive_only(&self.only)?;
+        let program = Arc::new(program);
         program.check_resources(&self.resources)?;
         let poll_interval = self.worker.poll_interval;
         let client =

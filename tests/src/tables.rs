@@ -21,15 +21,15 @@ impl Tables {
     ///
     /// When the database's URL is not one.
     pub fn of(database: &Fresh) -> Self {
-        let url = database.url();
         match database {
-            Fresh::Postgres(_) => {
+            Fresh::Postgres(database) => {
                 let pool = PgPoolOptions::new().max_connections(2);
-                Self::Postgres(pool.connect_lazy(&url).expect("a URL"))
+                Self::Postgres(pool.connect_lazy(database.direct_url()).expect("a URL"))
             }
             Fresh::Sqlite(_) => {
                 let pool = SqlitePoolOptions::new().max_connections(2);
-                Self::Sqlite(pool.connect_lazy(&format!("{url}?mode=ro")).expect("a URL"))
+                let url = format!("{}?mode=ro", database.url());
+                Self::Sqlite(pool.connect_lazy(&url).expect("a URL"))
             }
         }
     }
@@ -64,8 +64,23 @@ impl Tables {
     }
 }
 
-const RUNTIME: [&str; 9] =
-    ["runs", "journal", "workers", "events", "blocked", "skipped", "slots", "openings", "ready"];
+const RUNTIME: [&str; 15] = [
+    "runs",
+    "journal",
+    "workers",
+    "events",
+    "blocked",
+    "skipped",
+    "slots",
+    "openings",
+    "ready",
+    "waits",
+    "timers",
+    "batches",
+    "batched",
+    "inbox",
+    "deliveries",
+];
 const APPLICATION: [&str; 9] = [
     "tickets",
     "users",

@@ -11,7 +11,9 @@ use indelible::workflow::Direct;
 use indelible::{Client, RunQuery, WorkflowFn};
 use indelible_tests::crowd::{Crowd, block, block_in_transaction, poison, work};
 use indelible_tests::databases::Fresh;
+use indelible_tests::left_behind::nothing_left_behind;
 use indelible_tests::process::Process;
+use indelible_tests::tables::Tables;
 use indelible_tests::{eventually, on_both_databases};
 
 on_both_databases!(
@@ -74,6 +76,7 @@ async fn innocent_runs_get_on_after_five_kills(database: Fresh) {
         .await;
     let took = left_alone.elapsed();
     assert!(took < LEASE + Duration::from_secs(5), "it took {took:?}");
+    nothing_left_behind(&Tables::of(&database)).await;
 }
 
 async fn the_run_that_takes_its_workers_down_is_found_among_many(database: Fresh) {
@@ -105,6 +108,7 @@ async fn the_run_that_takes_its_workers_down_is_found_among_many(database: Fresh
     assert_eq!(error.kind, ErrorKind::CrashLoop);
     assert!(error.message.contains("the step `strike`"), "{}", error.message);
     assert!(worker.ended().is_none(), "the last worker lives");
+    nothing_left_behind(&Tables::of(&database)).await;
 }
 
 async fn a_blocked_thread_does_not_lose_the_lease(database: Fresh) {

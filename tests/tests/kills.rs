@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use indelible::prelude::*;
 use indelible::{Client, RunRecord};
 use indelible_tests::databases::Fresh;
+use indelible_tests::left_behind::nothing_left_behind;
 use indelible_tests::operations::{Before, Ledger, Paid, before};
 use indelible_tests::process::Process;
+use indelible_tests::tables::Tables;
 use indelible_tests::tripwire::{Moment, Point, Tripwire};
 
 /// What is tested of each operation, on each kind of database: its name, and how its runs end.
@@ -325,6 +327,7 @@ async fn kills_change_nothing(database: Fresh, operation: &str) {
     let events = undisturbed.events;
     let disturbed = scene.outcome(operation, run).await;
     assert_eq!(disturbed, Outcome { events: 2 * events, ..undisturbed });
+    nothing_left_behind(&Tables::of(scene.wire.database())).await;
 }
 
 /// Every operation several times, in a process of each version.
@@ -357,4 +360,5 @@ async fn two_versions_share_the_work(database: Fresh) {
         assert_eq!(times % RUNS as usize, 0, "not the same for each run: `{line}`");
     }
     assert_eq!(scene.count("SELECT count(*) FROM payments").await, i64::from(RUNS));
+    nothing_left_behind(&Tables::of(scene.wire.database())).await;
 }

@@ -10,6 +10,7 @@ use indelible::testing::Bench;
 use indelible::{RunHandle, RunQuery};
 use indelible_tests::databases::Fresh;
 use indelible_tests::fleet::{Crossing, Fleet, Ground, ON_A_BRIDGE, ON_ALL_BRIDGES};
+use indelible_tests::left_behind::nothing_left_behind;
 use indelible_tests::postgres::Database;
 use indelible_tests::process::Process;
 use indelible_tests::tables::Tables;
@@ -302,8 +303,7 @@ impl Scene {
         let over = async || self.runtime.runs(&unfinished).await.expect("the runs").is_empty();
         eventually("all runs are over", over).await;
         assert_eq!((self.rows("slots").await, self.rows("ready").await), (0, 0));
-        let swept = async || self.rows("openings").await == 0;
-        eventually("no gate is left to be opened", swept).await;
+        nothing_left_behind(&self.tables).await;
         let bench = Bench::new().resource(Arc::new(Yard::default()));
         shut_down(Harbour, bench, self.runtime).await;
     }
@@ -635,15 +635,7 @@ async fn no_limit_is_exceeded_while_workers_are_killed() {
     assert!(again <= killed.len() * ON_ALL_BRIDGES, "{again} crossings came to nothing");
     println!("{} crossings, {again} of them again; {most} at most on all bridges", all.len());
 
-    eventually("nothing is left", async || {
-        number(
-            "SELECT (SELECT count(*) FROM indelible.slots) + (SELECT count(*) FROM indelible.ready)
-                  + (SELECT count(*) FROM indelible.openings)",
-        )
-        .await
-            == 0
-    })
-    .await;
+    nothing_left_behind(&Tables::Postgres(ground.pool().clone())).await;
     let runs = number("SELECT count(*) FROM indelible.runs WHERE workflow = 'cross'").await;
     assert_eq!(runs, RUNS as i64);
     let ground = Ground::open(database.url()).await.expect("the tests' tables");

@@ -235,7 +235,7 @@ async fn what_only_the_newer_version_waits_for_is_found_whoever_accepts_it(datab
 
 async fn what_the_older_version_could_not_go_on_with_is_left_to_the_newer_one(database: Fresh) {
     let door = Arc::new(Semaphore::new(0));
-    let newer = Runtime::builder(newer::Office).database(database.url()).concurrency(1);
+    let newer = Runtime::builder(newer::Office).database(database.url()).max_active_runs(1);
     let newer = newer.resource(door.clone()).start().await.expect("it starts");
     let audit = newer.start(newer::audit, 7).await.expect("it starts");
     let stands = async |status| audit.status().await.expect("it is there") == status;

@@ -9,7 +9,9 @@ mod opening;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use self::admission::{Admission, Arrival, Gathering, Keep, Window, at_once, gathered, misfit};
+pub use self::admission::{
+    Admission, Arrival, Gathering, Keep, Skip, Window, at_once, gathered, misfit,
+};
 pub use self::checks::{Checked, Displaced, Known, Present, Quota, Skipped, Why};
 pub use self::firing::Firing;
 pub use self::opening::{GateState, Opened, Waiter};

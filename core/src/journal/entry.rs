@@ -45,6 +45,8 @@ pub enum Change {
     Wait {
         /// What it waits for.
         awaited: MatchKey,
+        /// The same for whoever asks: the event and its fields, as text.
+        described: String,
         /// Whether events count that were accepted before this commit, back to the run's trigger.
         from_trigger: bool,
         /// How long it waits, from the commit; for ever without it.

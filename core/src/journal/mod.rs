@@ -3,12 +3,14 @@
 //! to and fro between a run and its store: the [`Origin`] from which a run goes on, the [`RunCommit`] that
 //! it asks for, and the [`Message`]s that it is sent.
 
+mod awaited;
 mod commit;
 mod entry;
 mod message;
 mod origin;
 mod row;
 
+pub use self::awaited::AwaitedEvent;
 pub use self::commit::{End, RunCommit, Then};
 pub use self::entry::{Change, Child, Due, Entry, OutgoingEvent, round_up};
 pub(crate) use self::message::Awaited;

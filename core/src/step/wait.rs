@@ -10,7 +10,7 @@ use super::error::StepError;
 use super::held::Held;
 use super::operations::{Fault, Instruction, Resolution, Stored};
 use crate::event::{Event, EventField, Matches, Received};
-use crate::journal::{self, Change, Content, MatchKey, Message};
+use crate::journal::{self, AwaitedEvent, Change, Content, MatchKey, Message};
 use crate::payload::{Payload, Undecodable};
 use crate::workflow::{State, StepKind};
 
@@ -182,7 +182,9 @@ impl<E> WaitForEvent<'_, E> {
             match self.held.poll(None, cx) {
                 Instruction::Begin { .. } => {
                     let Self { from_trigger, timeout, .. } = *self;
-                    self.held.hand_in(Change::Wait { awaited, from_trigger, timeout });
+                    let described = AwaitedEvent::of(self.event.name, &self.fields).text();
+                    let wait = Change::Wait { awaited, described, from_trigger, timeout };
+                    self.held.hand_in(wait);
                 }
                 Instruction::Consider(message) => self.consider(message),
                 // A wait cannot fail: what cannot be decoded holds the run.

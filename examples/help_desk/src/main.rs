@@ -118,7 +118,7 @@ async fn run(args: Args, progress: Progress) -> Result<ExitCode, Failure> {
     let runtime = Runtime::builder(HelpDesk)
         .database(&args.database_url)
         .resource(desk.clone())
-        .concurrency(args.concurrency)
+        .max_active_runs(args.concurrency)
         .lease(Duration::from_secs(2))
         .start()
         .await?;

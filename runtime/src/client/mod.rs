@@ -10,6 +10,7 @@ mod sending;
 mod starting;
 mod timeline;
 mod verbs;
+mod why;
 
 use std::marker::PhantomData;
 use std::sync::{Arc, LazyLock};
@@ -25,6 +26,7 @@ pub use self::sending::Sending;
 pub use self::starting::Starting;
 pub use self::timeline::{StateSpan, Timeline};
 pub use self::verbs::Replaying;
+pub use self::why::EventReasons;
 
 use crate::error::{Error, Result};
 use crate::event::{Catalog, Event, EventId, UntypedEvent, check_name};

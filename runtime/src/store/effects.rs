@@ -1,6 +1,7 @@
 //! What a batch does beside adding rows: to older ones, to waits, to children, to inboxes.
 
 use super::hints::{Stirred, Work};
+use crate::event::EventId;
 use crate::journal::{CancelKey, Change, Child, MatchKey, MessageId, RunCommit, RunId, Then};
 use crate::payload::Payload;
 use crate::workflow::StepKind;
@@ -9,8 +10,7 @@ use crate::workflow::StepKind;
 pub(super) struct Effects<'a> {
     pub(super) dropped: Vec<DroppedRows>,
     pub(super) waits: Vec<NewWait<'a>>,
-    /// Waits that are over, by run and key.
-    pub(super) waited: Vec<(RunId, &'a str)>,
+    pub(super) waited: Vec<Waited<'a>>,
     /// Children with their parents.
     pub(super) children: Vec<(RunId, &'a Child)>,
     /// The parents among them whose children make no system events.
@@ -42,7 +42,16 @@ pub(super) struct NewWait<'a> {
     pub(super) run: RunId,
     pub(super) key: &'a str,
     pub(super) awaited: MatchKey,
+    pub(super) described: &'a str,
     pub(super) from_trigger: bool,
+}
+
+/// A wait that is over.
+pub(super) struct Waited<'a> {
+    pub(super) run: RunId,
+    pub(super) key: &'a str,
+    /// The event that it has taken, if any.
+    pub(super) event: Option<EventId>,
 }
 
 /// A message that a run is done with.
@@ -74,6 +83,12 @@ pub(super) struct Cancel {
     pub(super) child: RunId,
     pub(super) parent: RunId,
     pub(super) reason: String,
+}
+
+/// The event that a wait has taken, whose id its outcome begins with.
+fn taken_event(change: &Change) -> Option<EventId> {
+    let Change::Succeed { outcome, .. } = change else { return None };
+    outcome.as_str().strip_prefix(r#"{"id":""#)?.get(..36)?.parse().ok()
 }
 
 impl<'a> Effects<'a> {
@@ -120,9 +135,9 @@ impl<'a> Effects<'a> {
         for (entry, seq) in commit.entries.iter().zip(commit.first_seq..) {
             let key = entry.key.as_str();
             match &entry.change {
-                Change::Wait { awaited, from_trigger, .. } if !ends => {
+                Change::Wait { awaited, described, from_trigger, .. } if !ends => {
                     let (awaited, from_trigger) = (*awaited, *from_trigger);
-                    self.waits.push(NewWait { run, key, awaited, from_trigger });
+                    self.waits.push(NewWait { run, key, awaited, described, from_trigger });
                 }
                 Change::Invoke { child, .. } => {
                     self.children.push((run, child));
@@ -151,7 +166,7 @@ impl<'a> Effects<'a> {
                 Change::Abandon { .. } | Change::Succeed { .. } | Change::Fail { .. }
             );
             if over && entry.kind == StepKind::WaitForEvent && !ends {
-                self.waited.push((run, key));
+                self.waited.push(Waited { run, key, event: taken_event(&entry.change) });
             }
         }
         // With a run's end its waits and messages are gone in any case.

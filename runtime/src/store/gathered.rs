@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Gathered, Router};
 use crate::event::EventId;
 use crate::flow::{Gathering, Keep, NewRun, Window};
+use crate::journal::RunId;
 use crate::payload::Payload;
 
 /// A workflow and a key.
@@ -111,6 +112,8 @@ pub(super) fn added(additions: &[Addition]) -> BTreeMap<(&str, &str), Added> {
 /// What becomes of one batch.
 pub(super) struct Completed {
     pub(super) runs: Vec<NewRun>,
+    /// The events of those that were started by several, each with its run.
+    pub(super) reached: Vec<(EventId, RunId)>,
     /// The last event that they have.
     pub(super) last: i64,
     /// The events that are left.
@@ -149,9 +152,12 @@ pub(super) fn full(
     router: Router<'_>,
 ) -> Option<Completed> {
     let (mut runs, mut last, mut rest) = (Vec::new(), None, events);
+    let mut reached = Vec::new();
     while let Some(first) = added.first(rest) {
         let (batch, others) = rest.split_at(first);
-        runs.push(router.gathered(workflow, batch));
+        let run = router.gathered(workflow, batch);
+        reached.extend(reach(&run, batch));
+        runs.push(run);
         (last, rest) = (batch.last(), others);
     }
     let left = rest.first().zip(rest.last()).map(|(first, last)| {
@@ -159,13 +165,22 @@ pub(super) fn full(
         let bytes = rest.iter().map(|event| room(&event.data)).sum();
         Rest { events: rest.len() as i64, bytes, due, latest }
     });
-    Some(Completed { runs, last: last?.seq, rest: left })
+    Some(Completed { runs, reached, last: last?.seq, rest: left })
 }
 
 /// Starts a run for all that was gathered.
 pub(super) fn due(workflow: &str, events: &[Gathered], router: Router<'_>) -> Option<Completed> {
     let last = events.last()?.seq;
-    Some(Completed { runs: vec![router.gathered(workflow, events)], last, rest: None })
+    let run = router.gathered(workflow, events);
+    let reached = reach(&run, events).collect();
+    Some(Completed { runs: vec![run], reached, last, rest: None })
+}
+
+/// The events of a run that does not name the one that has started it.
+fn reach(run: &NewRun, events: &[Gathered]) -> impl Iterator<Item = (EventId, RunId)> {
+    let id = run.id;
+    let events = if run.event.is_none() { events } else { &[] };
+    events.iter().map(move |event| (event.id, id))
 }
 
 /// Why an event starts nothing that another one has come after.

@@ -215,7 +215,7 @@ pub struct RunQuery {
     pub over: Option<bool>,
     /// Only runs that this run invoked.
     pub parent: Option<RunId>,
-    /// Only runs that this event started.
+    /// Only runs that this event started, alone or with the other events of a batch.
     pub event: Option<EventId>,
     /// Only runs that have this [attribute](crate::step::Step::attribute), a key and a value.
     #[doc(alias("search attribute", "tag", "label"))]

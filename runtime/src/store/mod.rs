@@ -11,6 +11,7 @@
 //! | [`Operators`] | cancel, pause, retry, fork and replay, set limits |
 //! | [`Blockages`] | who looks after events that are blocked |
 //! | [`History`] | who asks about runs and limits |
+//! | [`Reasons`] | who asks why a run does not go on, and what an event did |
 //! | [`Hearing`] | who waits for what others commit |
 //!
 //! `postgres` and `sqlite` implement each room in a file of its name. All SQL of the crate is below this
@@ -55,6 +56,7 @@ mod sqlite;
 mod tables;
 mod unheard;
 mod upkeep;
+mod why;
 
 pub(crate) use self::blocked::{Blockages, Resent};
 pub use self::blocked::{BlockedEvent, BlockedFor, BlockedQuery};
@@ -79,13 +81,28 @@ pub(crate) use self::registry::{
     NewSchema, Recorded, Registration, Registry, Schedule, Stranded, Subscription,
 };
 pub(crate) use self::upkeep::{DueSchedule, Readied, SETTLED, Timetable, Upkeep};
+pub(crate) use self::why::Reasons;
+pub use self::why::{
+    BlockedWorkflow, EventRecord, GatheredEvent, RunReason, RunReasons, SkippedEvent, StartedRun,
+    UnmetCondition, UnroutedEvent, WokenWait,
+};
 
 /// Durable storage of runs.
 ///
 /// Every method is one transaction, or several where the documentation says so. What a method
 /// returned `Ok` for survives a crash.
 pub(crate) trait Store:
-    Ingress + Registry + Leases + Commits + Upkeep + Operators + Blockages + History + Hearing + 'static
+    Ingress
+    + Registry
+    + Leases
+    + Commits
+    + Upkeep
+    + Operators
+    + Blockages
+    + History
+    + Reasons
+    + Hearing
+    + 'static
 {
     /// A word for the log: `postgres`, `sqlite`.
     fn name(&self) -> &'static str;

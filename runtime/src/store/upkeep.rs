@@ -10,6 +10,13 @@ use super::registry::Schedule;
 use super::{Deliveries, Router, StoreError, Terms};
 use crate::flow::Firing;
 
+/// How many rows of each table a sweep removes at once.
+pub(super) const SWEPT: i64 = 1_000;
+/// For how much longer than needed rows are kept: clocks may differ.
+pub(super) const SLACK: Duration = Duration::from_secs(60);
+/// For how long it is known which events started no run, and why.
+pub(super) const SKIPPED_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// What somebody has to do as time passes.
 #[async_trait]
 pub(crate) trait Upkeep: Send + Sync {
@@ -58,6 +65,11 @@ pub(crate) trait Upkeep: Send + Sync {
         deliveries: Deliveries<'_>,
         router: Router<'_>,
     ) -> Result<Readied, StoreError>;
+
+    /// Removes what says nothing any more, up to a thousand rows of each kind: windows and paces of an app
+    /// that are over, what it skipped long ago, and idempotency keys that are remembered no more. Gives
+    /// whether there may be more.
+    async fn sweep(&self, app: &str) -> Result<bool, StoreError>;
 }
 
 /// How many runs are settled in one commit.

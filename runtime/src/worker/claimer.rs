@@ -27,7 +27,7 @@ pub(crate) async fn claim(driver: Driver, worker: WorkerId, runs: Runs) {
     let claimer = Claimer {
         worker,
         workflows: env.program.drives.clone(),
-        slots: Arc::new(Semaphore::new(env.config.concurrency)),
+        slots: Arc::new(Semaphore::new(env.config.max_active_runs)),
         quarantine: Quarantine::new(env.store.clone()),
         // One that died may have left some.
         has_suspects: AtomicBool::new(true),

@@ -13,7 +13,7 @@ use crate::store::hints::Hints;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WorkerConfig {
     /// How many runs it drives at once.
-    pub(crate) concurrency: usize,
+    pub(crate) max_active_runs: usize,
     /// How long its runs stay its own without a sign of life; see [`Store::join`].
     pub(crate) lease: Duration,
     /// How long work may go unnoticed when no hint of it arrives.
@@ -24,7 +24,7 @@ pub(crate) struct WorkerConfig {
 
 impl WorkerConfig {
     pub(crate) const DEFAULT: Self = Self {
-        concurrency: 500,
+        max_active_runs: 500,
         lease: Duration::from_secs(10),
         poll_interval: Duration::from_secs(1),
         grace: Duration::from_secs(20),

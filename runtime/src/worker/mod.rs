@@ -20,6 +20,7 @@ mod pauses;
 mod quarantine;
 mod router;
 mod schedules;
+mod sweeper;
 mod timers;
 mod transactions;
 mod unsettled;
@@ -119,6 +120,7 @@ async fn live_once(env: &Arc<Env>, lease: Lease) -> Over {
     services.spawn(timers::wake(env.clone()));
     services.spawn(gates::open(env.clone()));
     services.spawn(unsettled::settle(env.clone()));
+    services.spawn(sweeper::sweep(env.clone()));
     services.spawn(schedules::fire(env.clone()));
     services.spawn(batches::complete(env.clone(), worker));
     services.spawn(lease::take_over(env.clone()));

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = Runtime::builder(Fleet)
         .database(url)
         .resource(ground)
-        .concurrency(50)
+        .max_active_runs(50)
         .lease(lease)
         .poll_interval(Duration::from_millis(100))
         .grace(GRACE)

@@ -54,10 +54,11 @@ fn a_wait_asks_for_its_event_and_then_idles() {
     let mut bench = Bench::new(until_paid());
     let Poll::Ready(Turn::Commit(commit)) = bench.poll() else { panic!("no commit") };
     let entries = commit.entries;
-    let Change::Wait { awaited, from_trigger, timeout } = &entries[0].change else {
+    let Change::Wait { awaited, described, from_trigger, timeout } = &entries[0].change else {
         panic!("not a wait: {entries:?}")
     };
     assert_eq!(*awaited, MatchKey::new("order/paid", &[("order", json!(7))]));
+    assert_eq!(described, r#"{"event":"order/paid","fields":[["order",7]],"more":0}"#);
     assert!(from_trigger);
     assert_eq!(*timeout, Some(Duration::from_secs(60)));
 

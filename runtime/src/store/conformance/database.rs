@@ -34,6 +34,9 @@ const COLUMNS_OF_SQLITE: &str = "
     SELECT rel.name || '.' || col.name, col.type, coalesce(col.dflt_value, '')
     FROM sqlite_schema rel, pragma_table_xinfo(rel.name) col WHERE rel.type = 'table'";
 
+/// What no test may leave behind, as questions.
+const LEFT_BEHIND: &str = include_str!("left_behind.sql");
+
 /// A new and empty database.
 #[derive(Debug)]
 pub(crate) struct TestDatabase(Kind);
@@ -226,24 +229,56 @@ impl TestDatabase {
     ///
     /// When there is no such table.
     pub(crate) async fn rows(&self, table: &str) -> i64 {
-        let counted = match &self.0 {
+        self.ask(&format!("SELECT count(*) FROM {}", self.table(table))).await
+    }
+
+    /// A number.
+    async fn ask(&self, question: &str) -> i64 {
+        let number = match &self.0 {
             Kind::Postgres { server, name, .. } => {
                 let options = server.as_ref().clone().database(name);
                 let mut connection =
                     PgConnection::connect_with(&options).await.expect("it is there");
-                let count = format!("SELECT count(*) FROM indelible.{table}");
-                sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut connection).await
+                sqlx::query_scalar(AssertSqlSafe(question.to_owned()))
+                    .fetch_one(&mut connection)
+                    .await
             }
             Kind::Sqlite { .. } => {
                 let options: SqliteConnectOptions =
                     self.url().parse().expect("it is the URL of a file");
                 let mut connection =
                     SqliteConnection::connect_with(&options).await.expect("the file can be opened");
-                let count = format!("SELECT count(*) FROM indelible_{table}");
-                sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut connection).await
+                sqlx::query_scalar(AssertSqlSafe(question.to_owned()))
+                    .fetch_one(&mut connection)
+                    .await
             }
         };
-        counted.unwrap_or_else(|error| panic!("{table}: {error}"))
+        number.unwrap_or_else(|error| panic!("{question}: {error}"))
+    }
+
+    /// What is left behind in it that no one will look at again, whatever else goes on: how many rows of
+    /// what. The end-to-end tests ask the same questions, and more.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer.
+    pub(in crate::store) async fn left_behind(&self) -> Vec<(String, i64)> {
+        let (always, _) = LEFT_BEHIND.split_once("-- at rest").expect("it has two parts");
+        let mut left = Vec::new();
+        for question in always.split(';').filter(|text| text.contains("SELECT")) {
+            let (said, asked): (Vec<&str>, Vec<&str>) =
+                question.lines().partition(|line| line.starts_with("--"));
+            let mut asked = asked.join(" ");
+            while let Some((before, rest)) = asked.split_once('{') {
+                let (table, after) = rest.split_once('}').expect("the bracket is closed");
+                asked = format!("{before}{}{after}", self.table(table));
+            }
+            let rows = self.ask(&asked).await;
+            if rows > 0 {
+                left.push((said.last().copied().unwrap_or_default().to_owned(), rows));
+            }
+        }
+        left
     }
 
     /// Removes it with all that is in it, whoever is still connected.

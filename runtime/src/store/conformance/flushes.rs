@@ -58,7 +58,15 @@ pub(super) async fn a_flush_reads_back_as_the_machine_saw_it(world: World) {
         entry("g", Change::Fail { attempt: 4, of: 4, error: error("never"), cancelled: None }),
         done_with("h", r#"{"a": [1, 2.50]}"#),
         wait_for("i", numbered("order/paid", 7), true),
-        entry("j", Change::Wait { awaited, from_trigger: false, timeout: Some(wait) }),
+        entry(
+            "j",
+            Change::Wait {
+                awaited,
+                described: String::new(),
+                from_trigger: false,
+                timeout: Some(wait),
+            },
+        ),
         entry("k", Change::Invoke { child, timeout: Some(Duration::MAX) }),
         entry("l", Change::Abandon { cancelled: None }),
         entry(

@@ -23,12 +23,14 @@ mod operators;
 mod pauses;
 mod restarts;
 mod schedules;
+mod sweeps;
 mod system_events;
 mod texts;
 mod timers;
 mod transactions;
 mod unsettled;
 mod waits;
+mod why;
 mod world;
 
 pub(crate) use self::clock::StoppedClock;
@@ -48,7 +50,8 @@ macro_rules! behaviours {
             $(mod $module {
                 $(#[tokio::test]
                 async fn $name() {
-                    super::super::world::on_sqlite(super::super::$module::$name).await;
+                    let behaviour = super::super::world::tidy(super::super::$module::$name);
+                    super::super::world::on_sqlite(behaviour).await;
                 })*
             })*
         }
@@ -57,7 +60,8 @@ macro_rules! behaviours {
             $(mod $module {
                 $(#[tokio::test]
                 async fn $name() {
-                    super::super::world::on_postgres(super::super::$module::$name).await;
+                    let behaviour = super::super::world::tidy(super::super::$module::$name);
+                    super::super::world::on_postgres(behaviour).await;
                 })*
             })*
         }
@@ -66,7 +70,7 @@ macro_rules! behaviours {
             $(mod $module {
                 $(#[tokio::test]
                 async fn $name() {
-                    let behaviour = super::super::$module::$name;
+                    let behaviour = super::super::world::tidy(super::super::$module::$name);
                     super::super::world::on_pooled(super::super::POOLER, behaviour).await;
                 })*
             })*
@@ -217,6 +221,22 @@ behaviours! {
         a_pace_or_a_window_that_is_set_holds_at_once,
         what_the_clock_has_counted_changes_with_its_limit,
         only_a_limit_of_its_kind_is_set,
+    ],
+    sweeps: [
+        what_says_nothing_any_more_is_removed,
+        what_is_removed_at_once_is_bounded,
+    ],
+    why: [
+        a_run_that_is_ready_says_what_is_before_it,
+        a_run_says_which_runs_hold_the_slots_of_its_key,
+        a_throttled_run_says_when_the_next_may_start,
+        a_parked_run_says_what_it_waits_for,
+        a_run_says_what_operators_and_programs_did,
+        an_end_says_how_and_when,
+        a_long_list_of_states_is_cut,
+        an_event_says_which_runs_it_started_and_which_waits_took_it,
+        an_event_says_into_which_batch_it_went,
+        an_event_says_what_kept_it_from_starting_runs,
     ],
     schedules: [
         a_schedule_fires_when_it_is_due_and_never_early,

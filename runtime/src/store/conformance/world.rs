@@ -3,6 +3,7 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::database::TestDatabase;
@@ -59,6 +60,23 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     on(TestDatabase::pooled(pooler).await, test).await;
+}
+
+/// The test, and then whether it has left anything behind.
+pub(super) fn tidy<F>(
+    test: impl FnOnce(World) -> F + Send + 'static,
+) -> impl FnOnce(World) -> BoxFuture<'static, ()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    move |world| {
+        let database = Arc::clone(&world.database);
+        Box::pin(async move {
+            test(world).await;
+            let left = database.left_behind().await;
+            assert!(left.is_empty(), "something is left behind: {left:?}");
+        })
+    }
 }
 
 /// Runs a test and removes its database, also when the test failed.
@@ -302,7 +320,8 @@ pub(in crate::store) fn wait(key: &str, no: u32) -> Entry {
 }
 
 pub(in crate::store) fn wait_for(key: &str, awaited: MatchKey, from_trigger: bool) -> Entry {
-    let change = Change::Wait { awaited, from_trigger, timeout: None };
+    let described = r#"{"event":"order/paid","fields":[["no",7]],"more":0}"#.to_owned();
+    let change = Change::Wait { awaited, described, from_trigger, timeout: None };
     Entry { key: key.into(), kind: StepKind::WaitForEvent, change, started_at: None }
 }
 

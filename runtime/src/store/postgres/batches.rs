@@ -87,6 +87,12 @@ pub(super) const CLOSE: &str = "
     USING unnest($2::text[], $3::text[]) AS closed (workflow, key)
     WHERE batch.app = $1 AND batch.workflow = closed.workflow AND batch.key = closed.key";
 
+/// The events that runs begin with.
+pub(super) const REACH: &str = "
+    INSERT INTO indelible.reached (event_id, run_id, key)
+    SELECT event_id, run_id, '' FROM unnest($1::uuid[], $2::uuid[]) AS began (event_id, run_id)
+    ON CONFLICT DO NOTHING";
+
 /// Served by the primary key.
 pub(super) const KEEP: &str = "
     UPDATE indelible.batches batch SET
@@ -210,12 +216,13 @@ async fn start(
         return Ok((0, Stirred::nothing()));
     }
     let at = Time(sqlx::query_scalar::<_, Time>("SELECT now()").fetch_one(&mut *tx).await?.0);
-    let mut started = Vec::new();
+    let (mut started, mut reached) = (Vec::new(), Vec::new());
     let (mut taken, mut last, mut closed, mut kept) =
         (Ids::default(), vec![], Ids::default(), Kept::default());
     for (batch, events) in events(tx, app, batches).await? {
         let Some(completed) = become_runs(&batch, &events) else { continue };
         started.extend(completed.runs.into_iter().map(|run| (run, at)));
+        reached.extend(completed.reached);
         last.push(completed.last);
         match completed.rest {
             Some(Rest { events, bytes, due, latest }) => {
@@ -230,6 +237,13 @@ async fn start(
         taken.push(&batch);
     }
     let stirred = runs::insert(tx, app, &started).await?;
+    if !reached.is_empty() {
+        sqlx::query(REACH)
+            .bind(reached.iter().map(|(event, _)| event.as_uuid()).collect::<Vec<_>>())
+            .bind(reached.iter().map(|(_, run)| run.as_uuid()).collect::<Vec<_>>())
+            .execute(&mut *tx)
+            .await?;
+    }
     taken.bind(app, TAKE).bind(last).execute(&mut *tx).await?;
     closed.bind(app, CLOSE).execute(&mut *tx).await?;
     kept.ids

@@ -123,15 +123,6 @@ pub(super) const DUE: &str = "
     WHERE app = $1 AND due_at <= now()
     RETURNING gate";
 
-/// Removes what says nothing any more. Served by `counters_over`.
-pub(super) const SWEEP: &str = "
-    DELETE FROM indelible.counters WHERE gate IN (
-        SELECT gate FROM indelible.counters
-        WHERE app = $1 AND until < now() - interval '1 minute' AND due_at IS NULL
-        ORDER BY until LIMIT 1000
-        FOR UPDATE SKIP LOCKED
-    )";
-
 /// How gates stand. Served by `slots_of_gate`, and the primary keys of limits and counters.
 pub(super) const STATES: &str = "
     SELECT gate.id, coalesce(limits.kind, '') AS kind,
@@ -255,7 +246,6 @@ pub(super) async fn open(database: &Database, app: &str) -> Result<Readied, Stor
     let mut tx = database.begin().await?;
     sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
     let (runs, again) = open_once(&mut tx, app).await?;
-    sqlx::query(SWEEP).bind(app).execute(&mut *tx).await?;
     let (_, next) = look(&mut tx, app).await?;
     tx.commit(Stirred::of(app, Work::READY).if_any(runs as u64)).await?;
     // The others are told of what this one has not finished if it does not.

@@ -44,7 +44,10 @@ macro_rules! page {
             "
     WHERE run.app = $1 AND run.id > $2 AND ($3::text IS NULL OR run.workflow = $3)
       AND run.status = ANY ($4) AND ($6::uuid IS NULL OR run.parent = $6)
-      AND ($7::uuid IS NULL OR run.event_id = $7)
+      AND ($7::uuid IS NULL OR run.event_id = $7 OR EXISTS (
+          SELECT 1 FROM indelible.reached reached
+          WHERE reached.event_id = $7 AND reached.run_id = run.id AND reached.key = ''
+      ))
       AND ($8::text IS NULL OR EXISTS (
           SELECT 1 FROM indelible.attributes attribute
           WHERE attribute.run_id = run.id AND attribute.key = $8 AND attribute.value = $9
@@ -88,8 +91,15 @@ pub(super) const RUNS: &str = page!(
 /// Among the children of one run. Served by `runs_of_parent`.
 pub(super) const CHILDREN: &str = page!("", "indelible.runs run", "run.parent = $6");
 
-/// Among what one event has started. Served by `runs_of_event`.
-pub(super) const OF_EVENT: &str = page!("", "indelible.runs run", "run.event_id = $7");
+/// Among what one event has started, alone or with others. Served by `runs_of_event` and the primary keys.
+pub(super) const OF_EVENT: &str = page!(
+    "",
+    "(
+        SELECT id FROM indelible.runs WHERE event_id = $7
+        UNION SELECT run_id FROM indelible.reached WHERE event_id = $7 AND key = ''
+    ) began JOIN indelible.runs run ON run.id = began.id",
+    "true"
+);
 
 /// Among the runs with an attribute. Served by `attributes_by_value` and the primary key of runs.
 pub(super) const WITH_ATTRIBUTE: &str = page!(

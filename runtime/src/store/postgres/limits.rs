@@ -45,7 +45,7 @@ const KEYS: &str = "
     FROM busiest WHERE place <= $2 ORDER BY name, place";
 
 /// Who has held a slot for longest. Served by `slots_of_gate`.
-const HOLDERS: &str = "
+pub(super) const HOLDERS: &str = "
     SELECT gate.id AS gate, first.run_id, first.since
     FROM unnest($1::uuid[]) AS gate (id), LATERAL (
         SELECT slot.run_id, slot.since FROM indelible.slots slot

@@ -46,11 +46,13 @@ mod route;
 mod runs;
 #[cfg(test)]
 mod statements;
+mod sweep;
 mod transaction;
 mod unsettled;
 mod upkeep;
 mod value;
 mod waits;
+mod why;
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::pool::SETTINGS;
 use super::{
     batches, checks, children, claim, flush, gates, history, inbox, ingress, leases, operators,
-    route, runs, unsettled, upkeep, waits,
+    route, runs, sweep, unsettled, upkeep, waits, why,
 };
 use crate::store::conformance::{World, on_postgres};
 
@@ -22,7 +22,7 @@ const FLUSHED: &str = "uuid, uuid, text, uuid[], uuid[], integer[], text[], text
      text[], uuid[], text[], timestamptz[], boolean[], text[], text[], text[], text[]";
 
 /// Name, statement, types of its parameters.
-pub(super) const STATEMENTS: [(&str, &str, &str); 76] = [
+pub(super) const STATEMENTS: [(&str, &str, &str); 81] = [
     ("flush", flush::FLUSH, FLUSHED),
     ("flush ends", flush::FLUSH_ENDS, FLUSHED),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
@@ -47,6 +47,9 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 76] = [
         "text, text, text[], uuid[], text[], text[], boolean[], uuid[], text[], uuid[], text[], uuid[], \
          timestamptz[]",
     ),
+    ("open states of a run", why::OPEN, "uuid, bigint"),
+    ("the gate of a run", why::GATE, "uuid, bigint"),
+    ("runs that an event has reached", why::REACHED, "uuid, bigint"),
     ("counts", history::COUNTS, "text"),
     ("children", history::CHILDREN, LISTED),
     ("runs", history::RUNS, LISTED),
@@ -74,8 +77,8 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 76] = [
     ("remove deliveries", route::REMOVE, "text, bigint[]"),
     ("name runs", flush::NAME, "uuid[], text[], text[]"),
     ("drop rows", flush::DROP, "uuid[], integer[], integer[], text"),
-    ("begin waits", waits::BEGIN, "uuid[], text[], uuid[], boolean[], bigint"),
-    ("end waits", waits::END, "uuid[], text[]"),
+    ("begin waits", waits::BEGIN, "uuid[], text[], uuid[], boolean[], bigint, text[]"),
+    ("end waits", waits::END, "uuid[], text[], uuid[]"),
     ("look for events", waits::LOOK, "uuid[], text[], text, text, boolean"),
     ("begin waits with runs", waits::BEGIN_WITH_RUNS, "uuid[], text[], uuid[], text[], boolean"),
     ("begin waits of settled runs", waits::BEGIN_UNSETTLED, "uuid[], text[], uuid[], text[]"),
@@ -117,7 +120,9 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 76] = [
     ("ask at gates", gates::ASK, "text, bigint, bigint, text"),
     ("take openings", gates::TAKE, "text, bigint"),
     ("due gates", gates::DUE, "text"),
-    ("sweep counters", gates::SWEEP, "text"),
+    ("sweep counters", sweep::COUNTERS, "text, bigint, float8"),
+    ("sweep what was skipped", sweep::SKIPPED, "text, bigint, float8"),
+    ("sweep idempotency keys", sweep::KEYS, "bigint, float8"),
     ("how gates stand", gates::STATES, "uuid[]"),
     ("who waits at gates", gates::WAITERS, "uuid[], bigint[]"),
     ("pass gates", gates::PASS, "uuid[]"),

@@ -8,7 +8,7 @@ use super::queue::released;
 use super::registry::columns;
 use super::value::Time;
 use super::waits::{self, OVERDUE};
-use super::{PostgresStore, batches, gates, runs, unsettled};
+use super::{PostgresStore, batches, gates, runs, sweep, unsettled};
 use crate::flow::Firing;
 use crate::store::hints::{Stirred, Work};
 use crate::store::read::Columns as _;
@@ -189,6 +189,10 @@ impl Upkeep for PostgresStore {
         router: Router<'_>,
     ) -> Result<Readied, StoreError> {
         again(|| batches::complete(&self.database, deliveries, router)).await
+    }
+
+    async fn sweep(&self, app: &str) -> Result<bool, StoreError> {
+        again(|| sweep::sweep(&self.database, app)).await
     }
 }
 

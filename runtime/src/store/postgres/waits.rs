@@ -13,7 +13,7 @@ use super::inbox;
 use crate::event::EventId;
 use crate::journal::{CancelKey, MatchKey, RunId};
 use crate::store::StoreError;
-use crate::store::effects::NewWait;
+use crate::store::effects::{NewWait, Waited};
 use crate::store::message::{CANCEL, EVENT, cancel_key};
 
 /// How long the look that follows a commit may take before another process makes it good.
@@ -33,18 +33,26 @@ pub(super) use last_event;
 
 /// Served by the primary key of runs.
 pub(super) const BEGIN: &str = "
-    INSERT INTO indelible.waits (run_id, key, app, hash, since, trigger_id, made_at)
+    INSERT INTO indelible.waits (run_id, key, app, hash, since, trigger_id, made_at, awaited)
     SELECT run.id, wait.key, run.app, wait.hash,
            CASE WHEN wait.from_trigger THEN run.since ELSE $5 END,
-           run.event_id, clock_timestamp()
-    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::boolean[])
-        AS wait (run_id, key, hash, from_trigger)
+           run.event_id, clock_timestamp(), wait.awaited
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::boolean[], $6::text[])
+        AS wait (run_id, key, hash, from_trigger, awaited)
     JOIN indelible.runs run ON run.id = wait.run_id";
 
-/// Served by the primary key.
+/// Waits that are over, with the events that they have taken. Served by the primary keys.
 pub(super) const END: &str = "
-    DELETE FROM indelible.waits wait
-    USING unnest($1::uuid[], $2::text[]) AS over (run_id, key)
+    WITH over AS MATERIALIZED (
+        SELECT run_id, key, event_id
+        FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS over (run_id, key, event_id)
+    ),
+    reached AS (
+        INSERT INTO indelible.reached (event_id, run_id, key)
+        SELECT event_id, run_id, key FROM over WHERE event_id IS NOT NULL
+        ON CONFLICT DO NOTHING
+    )
+    DELETE FROM indelible.waits wait USING over
     WHERE wait.run_id = over.run_id AND wait.key = over.key";
 
 /// Waits that are made with their runs: an event cancels them, if it was accepted after their trigger
@@ -155,18 +163,22 @@ pub(super) async fn begin(
         .bind(waits.iter().map(|wait| wait.awaited.as_uuid()).collect::<Vec<_>>())
         .bind(waits.iter().map(|wait| wait.from_trigger).collect::<Vec<_>>())
         .bind(since)
+        .bind(waits.iter().map(|wait| wait.described).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())
 }
 
-pub(super) async fn end(connection: &mut Link, waits: &[(RunId, &str)]) -> Result<(), StoreError> {
+pub(super) async fn end(connection: &mut Link, waits: &[Waited<'_>]) -> Result<(), StoreError> {
     if waits.is_empty() {
         return Ok(());
     }
-    let (runs, keys): (Vec<Uuid>, Vec<&str>) =
-        waits.iter().map(|(run, key)| (run.as_uuid(), *key)).unzip();
-    sqlx::query(END).bind(runs).bind(keys).execute(connection).await?;
+    sqlx::query(END)
+        .bind(waits.iter().map(|wait| wait.run.as_uuid()).collect::<Vec<_>>())
+        .bind(waits.iter().map(|wait| wait.key).collect::<Vec<_>>())
+        .bind(waits.iter().map(|wait| wait.event.map(EventId::as_uuid)).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -86,6 +86,12 @@ pub(super) const CLOSE: &str = "
         SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2)
     )";
 
+/// The events that runs begin with.
+const REACH: &str = "
+    INSERT INTO indelible_reached (event_id, run_id, key)
+    SELECT value ->> 0, value ->> 1, '' FROM json_each(?2) WHERE true
+    ON CONFLICT DO NOTHING";
+
 /// Served by the primary key.
 const KEEP: &str = "
     UPDATE indelible_batches AS batch SET
@@ -191,13 +197,14 @@ async fn start(
     if batches.is_empty() {
         return Ok((0, Stirred::nothing()));
     }
-    let mut started = Vec::new();
+    let (mut started, mut reached) = (Vec::new(), Vec::new());
     let (mut taken, mut closed, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     for ((workflow, key), events) in events(tx, app, batches).await? {
         let id = (workflow, key);
         let Some(completed) = become_runs(&id, &events) else { continue };
         let (workflow, key) = id;
         started.extend(completed.runs);
+        reached.extend(completed.reached);
         taken.push((workflow.clone(), key.clone(), completed.last));
         match completed.rest {
             Some(Rest { events, bytes, due, latest }) => {
@@ -208,7 +215,8 @@ async fn start(
         }
     }
     let stirred = runs::insert(tx, app, started.iter().map(|run| (run, at))).await?;
-    for (statement, rows) in [(TAKE, batch(taken)), (CLOSE, batch(closed)), (KEEP, batch(kept))] {
+    let rest = [(CLOSE, batch(closed)), (KEEP, batch(kept)), (REACH, batch(reached))];
+    for (statement, rows) in [(TAKE, batch(taken))].into_iter().chain(rest) {
         sqlx::query(statement).bind(app).bind(rows).execute(&mut *tx).await?;
     }
     Ok((started.len(), stirred))

@@ -42,7 +42,10 @@ macro_rules! page {
             "
     WHERE run.app = ?1 AND run.id > ?2 AND (?3 IS NULL OR run.workflow = ?3)
       AND run.status IN (SELECT value FROM json_each(?4)) AND (?6 IS NULL OR run.parent = ?6)
-      AND (?7 IS NULL OR run.event_id = ?7)
+      AND (?7 IS NULL OR run.event_id = ?7 OR EXISTS (
+          SELECT 1 FROM indelible_reached reached
+          WHERE reached.event_id = ?7 AND reached.run_id = run.id AND reached.key = ''
+      ))
       AND (?8 IS NULL OR EXISTS (
           SELECT 1 FROM indelible_attributes a
           WHERE a.run_id = run.id AND a.key = ?8 AND a.value = ?9
@@ -62,8 +65,15 @@ const RUNS: &str = page!("indelible_runs run", "true");
 /// Among the children of one run. Served by `indelible_runs_of_parent`.
 pub(super) const CHILDREN: &str = page!("indelible_runs run", "run.parent = ?6");
 
-/// Among what one event has started. Served by `indelible_runs_of_event`.
-pub(super) const OF_EVENT: &str = page!("indelible_runs run", "run.event_id = ?7");
+/// Among what one event has started, alone or with others. Served by `indelible_runs_of_event` and the
+/// primary keys.
+pub(super) const OF_EVENT: &str = page!(
+    "(
+        SELECT id FROM indelible_runs WHERE event_id = ?7
+        UNION SELECT run_id FROM indelible_reached WHERE event_id = ?7 AND key = ''
+    ) began CROSS JOIN indelible_runs run ON run.id = began.id",
+    "true"
+);
 
 /// Among the runs with an attribute. Served by `indelible_attributes_by_value` and the primary key of
 /// runs.

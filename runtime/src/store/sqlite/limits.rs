@@ -46,7 +46,7 @@ const KEYS: &str = "
     FROM busiest WHERE place <= ?2 ORDER BY name, place";
 
 /// Who has held a slot for longest. Served by `indelible_slots_of_gate`.
-const HOLDERS: &str = "
+pub(super) const HOLDERS: &str = "
     SELECT gate, run_id, since FROM (
         SELECT slot.gate, slot.run_id, slot.since, row_number() OVER (
             PARTITION BY slot.gate ORDER BY slot.since, slot.run_id

@@ -33,11 +33,13 @@ mod reports;
 mod restart;
 mod route;
 mod runs;
+mod sweep;
 mod transaction;
 mod unsettled;
 mod upkeep;
 mod value;
 mod waits;
+mod why;
 mod workers;
 
 pub(super) use self::database::SqliteStore;

@@ -74,13 +74,6 @@ const TAKE: &str = "
 const DUE: &str = "
     UPDATE indelible_counters SET due_at = NULL WHERE app = ?1 AND due_at <= ?2 RETURNING gate";
 
-/// Removes what says nothing any more. Served by `indelible_counters_over`.
-const SWEEP: &str = "
-    DELETE FROM indelible_counters WHERE gate IN (
-        SELECT gate FROM indelible_counters
-        WHERE app = ?1 AND until < ?2 AND due_at IS NULL ORDER BY until LIMIT 1000
-    )";
-
 /// How gates stand. Served by `indelible_slots_of_gate`, and the primary keys of limits and counters.
 const STATES: &str = "
     SELECT gate.value AS id, coalesce(limits.kind, '') AS kind,
@@ -175,8 +168,6 @@ pub(super) async fn open(store: &SqliteStore, app: &str) -> Result<Readied, Stor
 
 /// Lets runs through. Gives how many, and whether there is more to do.
 async fn open_once(tx: &mut SqliteConnection, app: &str) -> Result<(usize, bool), StoreError> {
-    /// How long a counter is kept that says nothing any more.
-    const KEPT: i64 = 60 * 1_000_000;
     let at = now();
     let asking: Vec<String> =
         sqlx::query_scalar(ASKING_RUNS).bind(app).bind(ASKING as i64).fetch_all(&mut *tx).await?;
@@ -192,7 +183,6 @@ async fn open_once(tx: &mut SqliteConnection, app: &str) -> Result<(usize, bool)
         sqlx::query_scalar(TAKE).bind(app).bind(ASKING as i64).fetch_all(&mut *tx).await?;
     let due: Vec<String> =
         sqlx::query_scalar(DUE).bind(app).bind(micros(at)).fetch_all(&mut *tx).await?;
-    sqlx::query(SWEEP).bind(app).bind(micros(at) - KEPT).execute(&mut *tx).await?;
     let more = asking.len() >= ASKING || taken.len() >= ASKING;
     let gates = first.iter().map(|(_, gate)| gate).chain(&taken).chain(&due);
     let gates = gates.map(|gate| uuid(gate)).collect::<Result<HashSet<_>, _>>()?;

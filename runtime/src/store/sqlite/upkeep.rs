@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::database::SqliteStore;
 use super::value::{batch, micros, now};
-use super::{batches, opener, runs, unsettled};
+use super::{batches, opener, runs, sweep, unsettled};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{
     Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Terms, Timetable,
@@ -153,5 +153,9 @@ impl Upkeep for SqliteStore {
         router: Router<'_>,
     ) -> Result<Readied, StoreError> {
         batches::complete(self, deliveries, router).await
+    }
+
+    async fn sweep(&self, app: &str) -> Result<bool, StoreError> {
+        sweep::sweep(self, app).await
     }
 }

@@ -5,11 +5,11 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::value::batch;
+use super::value::{batch, micros, now};
 use crate::event::EventId;
 use crate::journal::{CancelKey, MatchKey, RunId};
 use crate::store::StoreError;
-use crate::store::effects::NewWait;
+use crate::store::effects::{NewWait, Waited};
 use crate::store::message::{CANCEL, EVENT, cancel_key};
 
 /// Served by the primary key.
@@ -17,9 +17,10 @@ const LAST_EVENT: &str = "SELECT coalesce(max(position), 0) FROM indelible_event
 
 /// Served by the primary key of runs.
 pub(super) const BEGIN: &str = "
-    INSERT INTO indelible_waits (run_id, key, app, hash, since, trigger_id)
+    INSERT INTO indelible_waits (run_id, key, app, hash, since, trigger_id, awaited, made_at)
     SELECT r.id, w.value ->> 'key', r.app, w.value ->> 'hash',
-           CASE WHEN w.value ->> 'from_trigger' THEN r.since ELSE ?2 END, r.event_id
+           CASE WHEN w.value ->> 'from_trigger' THEN r.since ELSE ?2 END, r.event_id,
+           w.value ->> 'described', ?3
     FROM json_each(?1) w JOIN indelible_runs r ON r.id = w.value ->> 'run'";
 
 /// Served by the primary key.
@@ -28,24 +29,31 @@ pub(super) const END: &str = "
         SELECT value ->> 0, value ->> 1 FROM json_each(?1)
     )";
 
+/// The events that waits have taken.
+const REACH: &str = "
+    INSERT INTO indelible_reached (event_id, run_id, key)
+    SELECT value ->> 2, value ->> 0, value ->> 1 FROM json_each(?1)
+    WHERE value ->> 2 IS NOT NULL
+    ON CONFLICT DO NOTHING";
+
 /// Waits that are made with their runs: an event cancels them, if it was accepted after their trigger
 /// or, where an operator begins them, after that. A run that was there before has its waits, or is
 /// over. Served by the primary key of runs.
 const BEGIN_WITH_RUNS: &str = "
-    INSERT INTO indelible_waits (run_id, key, app, hash, since, trigger_id, cancels)
+    INSERT INTO indelible_waits (run_id, key, app, hash, since, trigger_id, cancels, made_at)
     SELECT r.id, w.value ->> 'key', r.app, w.value ->> 'hash',
            CASE WHEN ?2 THEN r.since
                 ELSE (SELECT coalesce(max(position), 0) FROM indelible_events) END,
-           r.event_id, w.value ->> 'cancels'
+           r.event_id, w.value ->> 'cancels', ?3
     FROM json_each(?1) w JOIN indelible_runs r ON r.id = w.value ->> 'run'
     WHERE r.ended_at IS NULL
     ON CONFLICT DO NOTHING";
 
 /// The same of runs that are settled after they were begun. Served by the primary keys.
 const BEGIN_UNSETTLED: &str = "
-    INSERT INTO indelible_waits (run_id, key, app, hash, since, trigger_id, cancels)
+    INSERT INTO indelible_waits (run_id, key, app, hash, since, trigger_id, cancels, made_at)
     SELECT r.id, w.value ->> 'key', r.app, w.value ->> 'hash', u.since, r.event_id,
-           w.value ->> 'cancels'
+           w.value ->> 'cancels', ?2
     FROM json_each(?1) w
     CROSS JOIN indelible_runs r ON r.id = w.value ->> 'run'
     CROSS JOIN indelible_unsettled u
@@ -98,6 +106,7 @@ struct WaitRow<'a> {
     key: &'a str,
     hash: Uuid,
     from_trigger: bool,
+    described: &'a str,
 }
 
 /// The position of the last event that there is. What comes behind it is accepted later, or in the same
@@ -112,17 +121,17 @@ pub(super) async fn begin(
     since: i64,
 ) -> Result<(), StoreError> {
     if !waits.is_empty() {
-        sqlx::query(BEGIN).bind(rows(waits)).bind(since).execute(tx).await?;
+        let begin = sqlx::query(BEGIN).bind(rows(waits)).bind(since).bind(micros(now()));
+        begin.execute(tx).await?;
     }
     Ok(())
 }
 
-pub(super) async fn end(
-    tx: &mut SqliteConnection,
-    waits: &[(RunId, &str)],
-) -> Result<(), StoreError> {
+pub(super) async fn end(tx: &mut SqliteConnection, waits: &[Waited<'_>]) -> Result<(), StoreError> {
     if !waits.is_empty() {
-        sqlx::query(END).bind(batch(waits)).execute(tx).await?;
+        let waits = batch(waits.iter().map(|Waited { run, key, event }| (run, key, event)));
+        sqlx::query(REACH).bind(&waits).execute(&mut *tx).await?;
+        sqlx::query(END).bind(waits).execute(tx).await?;
     }
     Ok(())
 }
@@ -155,7 +164,8 @@ pub(super) async fn begin_with_runs<'a>(
     from_trigger: bool,
 ) -> Result<(), StoreError> {
     let Some(rows) = run_waits(runs) else { return Ok(()) };
-    sqlx::query(BEGIN_WITH_RUNS).bind(&rows).bind(from_trigger).execute(&mut *tx).await?;
+    let begin = sqlx::query(BEGIN_WITH_RUNS).bind(&rows).bind(from_trigger).bind(micros(now()));
+    begin.execute(&mut *tx).await?;
     look_with_runs(tx, &rows).await
 }
 
@@ -165,7 +175,7 @@ pub(super) async fn begin_unsettled<'a>(
     runs: impl IntoIterator<Item = (RunId, &'a [CancelKey])>,
 ) -> Result<(), StoreError> {
     let Some(rows) = run_waits(runs) else { return Ok(()) };
-    sqlx::query(BEGIN_UNSETTLED).bind(&rows).execute(&mut *tx).await?;
+    sqlx::query(BEGIN_UNSETTLED).bind(&rows).bind(micros(now())).execute(&mut *tx).await?;
     look_with_runs(tx, &rows).await
 }
 
@@ -196,6 +206,7 @@ fn rows(waits: &[NewWait<'_>]) -> String {
         key: wait.key,
         hash: wait.awaited.as_uuid(),
         from_trigger: wait.from_trigger,
+        described: wait.described,
     }))
 }
 

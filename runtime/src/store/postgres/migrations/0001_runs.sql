@@ -91,6 +91,7 @@ CREATE TABLE indelible.dedupe (
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (event_name, key)
 );
+CREATE INDEX dedupe_by_time ON indelible.dedupe (expires_at);
 
 -- The workflows that an app has registered.
 CREATE TABLE indelible.workflows (
@@ -307,7 +308,7 @@ CREATE TABLE indelible.counters (
 CREATE INDEX counters_due ON indelible.counters (app, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX counters_over ON indelible.counters (app, until);
 
--- Events that started no run of a workflow that they trigger, as its limits say.
+-- Events that started no run of a workflow that they trigger, as its limits say. Kept for 30 days.
 CREATE TABLE indelible.skipped (
     app      text        NOT NULL,
     event_id uuid        NOT NULL,
@@ -316,6 +317,7 @@ CREATE TABLE indelible.skipped (
     at       timestamptz NOT NULL,
     PRIMARY KEY (event_id, app, workflow)
 );
+CREATE INDEX skipped_by_time ON indelible.skipped (app, at);
 
 -- When each parked run is due, if it is due at a time.
 CREATE TABLE indelible.timers (
@@ -367,6 +369,8 @@ CREATE TABLE indelible.waits (
     since      bigint      NOT NULL,
     trigger_id uuid,
     made_at    timestamptz NOT NULL,
+    -- The event and the fields, for whoever asks what the run waits for.
+    awaited    text,
     -- Of a wait that was made with its run: why the event cancels it.
     cancels    text,
     -- Whether it has looked for events that were routed before its commit.
@@ -375,6 +379,17 @@ CREATE TABLE indelible.waits (
 );
 CREATE INDEX waits_by_hash ON indelible.waits (app, hash);
 CREATE INDEX waits_unlooked ON indelible.waits (made_at) WHERE NOT looked;
+
+-- The runs that an event has reached and that do not name it: one that began with several events, and one
+-- that waited for it.
+CREATE TABLE indelible.reached (
+    event_id uuid NOT NULL,
+    run_id   uuid NOT NULL,
+    -- The wait that has taken it; empty where the run began with it.
+    key      text NOT NULL,
+    PRIMARY KEY (event_id, run_id, key)
+);
+CREATE INDEX reached_by_run ON indelible.reached (run_id, key);
 
 -- The same hashes of the events that an app has routed.
 CREATE TABLE indelible.event_keys (

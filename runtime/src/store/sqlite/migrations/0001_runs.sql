@@ -88,6 +88,7 @@ CREATE TABLE indelible_dedupe (
     expires_at INTEGER NOT NULL,
     PRIMARY KEY (event_name, key)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_dedupe_by_time ON indelible_dedupe (expires_at);
 
 -- The workflows that an app has registered.
 CREATE TABLE indelible_workflows (
@@ -299,7 +300,7 @@ CREATE TABLE indelible_counters (
 CREATE INDEX indelible_counters_due ON indelible_counters (app, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX indelible_counters_over ON indelible_counters (app, until);
 
--- Events that started no run of a workflow that they trigger, as its limits say.
+-- Events that started no run of a workflow that they trigger, as its limits say. Kept for 30 days.
 CREATE TABLE indelible_skipped (
     app      TEXT    NOT NULL,
     event_id TEXT    NOT NULL,
@@ -308,6 +309,7 @@ CREATE TABLE indelible_skipped (
     at       INTEGER NOT NULL,
     PRIMARY KEY (event_id, app, workflow)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_skipped_by_time ON indelible_skipped (app, at);
 
 -- When each parked run is due, if it is due at a time.
 CREATE TABLE indelible_timers (
@@ -358,11 +360,25 @@ CREATE TABLE indelible_waits (
     -- Events count that are behind it, but for the run's trigger.
     since  INTEGER NOT NULL,
     trigger_id TEXT,
+    -- The event and the fields, for whoever asks what the run waits for, and since when it does.
+    awaited TEXT,
+    made_at INTEGER NOT NULL,
     -- Of a wait that was made with its run: why the event cancels it.
     cancels TEXT,
     PRIMARY KEY (run_id, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX indelible_waits_by_hash ON indelible_waits (app, hash);
+
+-- The runs that an event has reached and that do not name it: one that began with several events, and one
+-- that waited for it.
+CREATE TABLE indelible_reached (
+    event_id TEXT NOT NULL,
+    run_id   TEXT NOT NULL,
+    -- The wait that has taken it; empty where the run began with it.
+    key      TEXT NOT NULL,
+    PRIMARY KEY (event_id, run_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX indelible_reached_by_run ON indelible_reached (run_id, key);
 
 -- The same hashes of the events that an app has routed.
 CREATE TABLE indelible_event_keys (
