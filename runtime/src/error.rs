@@ -58,6 +58,16 @@ pub enum Error {
         /// Why not.
         cause: TextError,
     },
+    /// A text that says how long something takes cannot be read.
+    #[error(
+        "`{text}` is not a duration: {reason}; write numbers with units, such as `250ms`, `30s`, `1h 30m` or `3 days`"
+    )]
+    NotADuration {
+        /// The text.
+        text: String,
+        /// Why not.
+        reason: String,
+    },
     /// No run has this id.
     #[error("there is no run {0}")]
     NoSuchRun(RunId),

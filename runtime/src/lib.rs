@@ -144,7 +144,7 @@ macro_rules! race {
 
 pub use self::app::App;
 pub use self::client::{
-    Client, Replaying, RunHandle, Sending, StateSpan, Timeline, WorkflowSchedule,
+    Client, Delay, Replaying, RunHandle, Sending, StateSpan, Timeline, WorkflowSchedule,
 };
 pub use self::error::{Error, Result};
 pub use self::given::TextError;
@@ -155,6 +155,7 @@ pub use self::store::{
     Holder, Intervention, LimitKey, LimitRecord, OpenError, Paused, RunCount, RunQuery, RunRecord,
     RunStatus, StoreError, StrandedRuns, Verb,
 };
+pub use self::transaction::Transactional;
 #[doc(no_inline)]
 pub use self::workflow::{Workflow, WorkflowFn};
 

@@ -125,12 +125,12 @@ impl Program {
         Ok(())
     }
 
-    /// An event to be accepted by this process, with the runs that it starts here.
+    /// An event to be accepted, by whichever process.
     ///
     /// # Errors
     ///
     /// When its idempotency key is not fit to be stored.
-    pub(crate) fn accept(
+    pub(crate) fn event(
         &self,
         name: &'static str,
         data: Payload,
@@ -141,16 +141,28 @@ impl Program {
             return Err(Error::UnfitText { what, cause });
         }
         let id = EventId::new();
+        let (name, due, hosted) = (name.to_owned(), None, None);
+        Ok(NewEvent { id, name, data, idempotency_key, due, hosted })
+    }
+
+    /// The same of one that is accepted by this process at once, with the runs that it starts here.
+    pub(crate) fn accept(
+        &self,
+        name: &'static str,
+        data: Payload,
+        idempotency_key: Option<String>,
+    ) -> Result<NewEvent, Error> {
+        let event = self.event(name, data, idempotency_key)?;
         // An event that may be waited for is looked at behind its commit, so that neither it nor a
         // wait can miss the other.
         let awaited = self.awaited_on.contains_key(name);
-        let event = Arrival { id, name, data: &data };
-        let admissions = (!awaited).then(|| self.admissions(event, name));
+        let arrival = Arrival { id: event.id, name, data: &event.data };
+        let admissions = (!awaited).then(|| self.admissions(arrival, name));
         let hosted = admissions.and_then(at_once).map(|runs| {
             let parts = self.parts.get(name).cloned();
             Hosted { runs, parts: parts.unwrap_or_else(|| [name.to_owned()].into()) }
         });
-        Ok(NewEvent { id, name: name.to_owned(), data, idempotency_key, hosted })
+        Ok(NewEvent { hosted, ..event })
     }
 
     /// What the app makes of an event.

@@ -1,6 +1,7 @@
 //! How programs speak with the store: starting and sending, asking and awaiting. A client drives
 //! nothing; that is the [`worker`](crate::worker)'s part.
 
+mod delay;
 mod handle;
 mod limits;
 mod schedules;
@@ -12,6 +13,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::delay::Delay;
 pub use self::handle::RunHandle;
 pub use self::schedules::WorkflowSchedule;
 pub use self::sending::Sending;
@@ -26,6 +28,7 @@ use crate::journal::{CancelKey, Row, RunId};
 use crate::payload::Payload;
 use crate::program::Program;
 use crate::store::{RunCount, RunQuery, RunRecord, Store};
+use crate::transaction::Transactional;
 use crate::workflow::{Input, Workflow, WorkflowFn};
 
 /// How many events are accepted, or runs started, in one commit.
@@ -117,6 +120,55 @@ impl Client {
     #[doc(alias = "signal")]
     pub fn send<E: Event>(&self, event: E) -> Sending<'_> {
         Sending::new(self, E::NAME, Payload::encode(&event, self.program.limits.event))
+    }
+
+    /// Sends an event in a transaction of yours: the event exists if and only if your change does. The
+    /// transaction is one of sqlx's, on the database that stores the runs: `sqlx::Transaction<'_, Postgres>`
+    /// or `sqlx::Transaction<'_, Sqlite>`. In a [`Step::transaction`](crate::step::Step::transaction) it is
+    /// the [`Tx`](crate::Tx), and the event exists exactly once.
+    ///
+    /// The event is accepted after the commit. Its place among the other events, and the time at which it
+    /// was accepted, are those of the commit or of a moment later, however long the transaction takes.
+    /// So a wait that began before the commit sees the event.
+    ///
+    /// - On Postgres nothing is added to your transaction but an `INSERT`. While the transaction is open,
+    ///   this process looks for the event in growing pauses, and tells the workers when it is there. A worker
+    ///   finds by polling what nobody told of: the process died, or the transaction took over ten minutes.
+    ///   The transaction's user has to be allowed to write the tables `later` and `dedupe` in the schema
+    ///   `indelible`.
+    /// - On SQLite the transaction has to be on the same file. A transaction that has written keeps all
+    ///   others from writing, also the workers, so keep it short. Begin it with `BEGIN IMMEDIATE`: SQLite
+    ///   refuses to write in one that began with reading and was overtaken by another.
+    /// - With an idempotency key, a second transaction that sends an event with the same key waits for the
+    ///   end of the first one.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "ticket/created")]
+    /// # struct TicketCreated { ticket: i64 }
+    /// # async fn create(client: &indelible::Client, pool: &sqlx::PgPool) -> Result<(), Failure> {
+    /// let mut tx = pool.begin().await?;
+    /// let insert = sqlx::query_scalar("INSERT INTO tickets DEFAULT VALUES RETURNING id");
+    /// let ticket = insert.fetch_one(&mut *tx).await?;
+    /// client.send_in(&mut tx, TicketCreated { ticket }).await?;
+    /// tx.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send). [`StoreError::OtherDatabase`](crate::StoreError::OtherDatabase) if the
+    /// transaction is on another database than the runs; it can go on then. After any other error of a
+    /// Postgres database, Postgres refuses to commit the transaction.
+    #[doc(alias("outbox", "transactional", "enqueue_in"))]
+    pub fn send_in<'t, E: Event>(
+        &'t self,
+        tx: &'t mut impl Transactional,
+        event: E,
+    ) -> Sending<'t> {
+        self.send(event).within(tx)
     }
 
     /// Sends many events, in order. The [catalog](Self::catalog) checks and makes them. Each can have an

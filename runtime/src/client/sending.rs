@@ -1,10 +1,15 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use super::Client;
+use jiff::Timestamp;
+
+use super::{Client, Delay};
 use crate::error::{Error, Result};
 use crate::event::EventId;
+use crate::journal::Due;
 use crate::payload::{EncodeError, Payload};
+use crate::store::NewEvent;
+use crate::transaction::{Borrowed, Transactional};
 
 /// An event to send; await it. See [`Client::send`].
 #[must_use = "an event is sent when this is awaited"]
@@ -13,6 +18,14 @@ pub struct Sending<'c> {
     name: &'static str,
     data: Result<Payload, EncodeError>,
     idempotency_key: Option<String>,
+    due: Option<Result<Due>>,
+    door: Door<'c>,
+}
+
+/// On whose transaction an event is sent.
+enum Door<'c> {
+    Own,
+    Theirs(Borrowed<'c>),
 }
 
 impl<'c> Sending<'c> {
@@ -21,7 +34,11 @@ impl<'c> Sending<'c> {
         name: &'static str,
         data: Result<Payload, EncodeError>,
     ) -> Self {
-        Self { client, name, data, idempotency_key: None }
+        Self { client, name, data, idempotency_key: None, due: None, door: Door::Own }
+    }
+
+    pub(super) fn within(self, tx: &'c mut impl Transactional) -> Self {
+        Self { door: Door::Theirs(tx.borrow()), ..self }
     }
 
     /// Sends the event only once, even if the sender tries again with the same key.
@@ -33,14 +50,62 @@ impl<'c> Sending<'c> {
         self
     }
 
+    /// Sends the event later: at this time, by the database's clock, and never earlier. A time that has
+    /// passed is now.
+    ///
+    /// The event is durable when the `.await` is over, and its id is the one that the `.await` gives. It is
+    /// accepted when its time has come, by any worker of this database: its place among the other events,
+    /// and the time at which it was accepted, are those of that moment. Its idempotency key is remembered
+    /// from now on. If no worker is there then, the first one that starts accepts it.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "trial/ended")]
+    /// # struct TrialEnded { user: u32 }
+    /// # async fn send(client: &indelible::Client, end: Timestamp) -> indelible::Result<()> {
+    /// client.send(TrialEnded { user: 7 }).at(end).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias("schedule", "delay", "deliver_at", "ts"))]
+    pub fn at(mut self, time: Timestamp) -> Self {
+        self.due = Some(Ok(Due::At(time)));
+        self
+    }
+
+    /// Sends the event so long after it was stored, as [`at`](Self::at) does. Give a `Duration`, or a text
+    /// such as `"1h"`, `"3 days"` or `"1h 30m"`. A text that is no duration is an error of the `.await`.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "cart/abandoned")]
+    /// # struct CartAbandoned { cart: u32 }
+    /// # async fn send(client: &indelible::Client) -> indelible::Result<()> {
+    /// client.send(CartAbandoned { cart: 7 }).after("1h").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn after(mut self, delay: impl Delay) -> Self {
+        self.due = Some(delay.read().map(Due::After));
+        self
+    }
+
     async fn send(self) -> Result<EventId> {
-        let Self { client, name, data, idempotency_key } = self;
+        let Self { client, name, data, idempotency_key, due, door } = self;
         let data = data
             .map_err(|cause| Error::NotStorable { what: format!("the event `{name}`"), cause })?;
-        let event = client.program.accept(name, data, idempotency_key)?;
-        let id = event.id;
-        let ids = client.store.accept_events(Some(client.program.app), &[event]).await?;
-        Ok(ids.first().copied().unwrap_or(id))
+        let (program, store, due) = (&client.program, &client.store, due.transpose()?);
+        if let (None, Door::Own) = (due, &door) {
+            let event = program.accept(name, data, idempotency_key)?;
+            return Ok(store.accept_events(Some(program.app), &[event]).await?[0]);
+        }
+        let event = NewEvent { due, ..program.event(name, data, idempotency_key)? };
+        match door {
+            Door::Own => Ok(store.accept_events(None, &[event]).await?[0]),
+            Door::Theirs(tx) => Ok(store.send_in(tx, &event).await?),
+        }
     }
 }
 

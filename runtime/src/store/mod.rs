@@ -7,7 +7,7 @@
 //! | [`Registry`] | a program that starts or is deployed |
 //! | [`Leases`] | a worker's life, and its claims |
 //! | [`Commits`] | what a worker commits, and reads of its inboxes |
-//! | [`Upkeep`] | timers, schedules and batches |
+//! | [`Upkeep`] | timers, schedules, batches and events that are due |
 //! | [`Operators`] | cancel, pause, retry, fork and replay, set limits |
 //! | [`History`] | who asks about runs and limits |
 //! | [`Hearing`] | who waits for what others commit |
@@ -71,7 +71,7 @@ pub use self::registry::StrandedRuns;
 pub(crate) use self::registry::{
     Recorded, Registration, Registry, Schedule, Stranded, Subscription,
 };
-pub(crate) use self::upkeep::{DueSchedule, Readied, Timetable, Upkeep};
+pub(crate) use self::upkeep::{Accepted, DueSchedule, Readied, Timetable, Upkeep};
 
 /// Durable storage of runs.
 ///

@@ -1,6 +1,6 @@
 //! What starts runs.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indelible::RunQuery;
 use indelible::prelude::*;
@@ -41,6 +41,14 @@ pub(crate) async fn an_event(scene: &Scene) -> Took {
     let event = scene.client.send(Knocked { n: scene.number() }).await?;
     scene.ends_of(event, 1).await?;
     Ok(begun.elapsed())
+}
+
+pub(crate) async fn an_event_that_is_due_later(scene: &Scene) -> Took {
+    const LATER: Duration = Duration::from_millis(300);
+    let begun = Instant::now();
+    let event = scene.client.send(Knocked { n: scene.number() }).after(LATER).await?;
+    scene.ends_of(event, 1).await?;
+    begun.elapsed().checked_sub(LATER).ok_or_else(|| "it came too early".into())
 }
 
 pub(crate) async fn an_untyped_event(scene: &Scene) -> Took {

@@ -64,6 +64,8 @@ pub(crate) struct Hints {
     pub(crate) batches: Notify,
     /// Runs may pass their gates.
     pub(crate) gates: Notify,
+    /// A kept event may be due earlier than was known.
+    pub(crate) later: Notify,
     /// Who waits here for the ends of runs.
     waiting: Waiting,
     /// What other processes are to be told.
@@ -91,7 +93,7 @@ impl Hints {
     }
 
     /// What wakes whom.
-    fn bells(&self) -> [(Work, &Notify); 7] {
+    fn bells(&self) -> [(Work, &Notify); 8] {
         [
             (Work::READY, &self.ready),
             (Work::DELIVERIES, &self.deliveries),
@@ -101,6 +103,7 @@ impl Hints {
             (Work::BATCHES, &self.batches),
             // A run that is ready may have to pass them first.
             (Work::GATES | Work::READY, &self.gates),
+            (Work::LATER, &self.later),
         ]
     }
 
@@ -136,12 +139,12 @@ impl Hints {
         self.outgoing.take()
     }
 
-    /// Another process has said something; work counts if it is for this app.
+    /// Another process has said something; work counts if it is for this app, or for any.
     pub(in crate::store) fn hear(&self, hint: &Hint, app: &str) {
         if self.outgoing.is_own(hint) {
             return;
         }
-        if hint.app.as_deref() == Some(app) {
+        if hint.app.as_deref().is_none_or(|whose| whose == app) {
             self.ring(hint.work);
         }
         self.waiting.ended(&hint.ended);

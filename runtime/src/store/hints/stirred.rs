@@ -8,7 +8,7 @@ use crate::id::RunId;
 bitflags! {
     /// Kinds of work. For each kind there is a service that acts on it.
     #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-    pub(crate) struct Work: u8 {
+    pub(crate) struct Work: u16 {
         /// Runs can be claimed.
         const READY = 1;
         /// Events wait to be routed.
@@ -25,12 +25,14 @@ bitflags! {
         const GONE = 1 << 6;
         /// Slots are free.
         const GATES = 1 << 7;
+        /// An event is kept until it is due.
+        const LATER = 1 << 8;
 
         /// What a worker looks after that others know nothing of.
         const LOOKED_AFTER = Self::TIMERS.bits() | Self::BATCHES.bits() | Self::DELIVERIES.bits();
         /// What other processes are told of.
         const TOLD = Self::READY.bits() | Self::DELIVERIES.bits() | Self::MESSAGES.bits()
-            | Self::PAUSES.bits() | Self::GONE.bits() | Self::GATES.bits();
+            | Self::PAUSES.bits() | Self::GONE.bits() | Self::GATES.bits() | Self::LATER.bits();
     }
 }
 
@@ -43,7 +45,7 @@ impl Serialize for Work {
 impl<'de> Deserialize<'de> for Work {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Kinds that only a newer program knows are left out.
-        u8::deserialize(deserializer).map(Self::from_bits_truncate)
+        u16::deserialize(deserializer).map(Self::from_bits_truncate)
     }
 }
 
@@ -70,8 +72,8 @@ impl Stirred {
         stirred
     }
 
-    /// There is such work, whosever it is: for a store where each process sees for itself what others
-    /// have committed.
+    /// There is such work, and it is no app's own; or each process sees for itself what others have
+    /// committed.
     pub(in crate::store) fn here(work: Work) -> Self {
         Self::of("", work)
     }

@@ -2,14 +2,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::Row as _;
+use sqlx::{Executor, Postgres, Row as _};
 use uuid::Uuid;
 
 use super::database::{Database, Link, again};
 use super::queue::started;
 use super::runs::RunArrays;
 use super::waits::{RunWaits, last_event};
-use super::{PostgresStore, checks, gates, inbox, route};
+use super::{PostgresStore, checks, gates, inbox, later, route};
 use crate::event::EventId;
 use crate::flow::NewRun;
 use crate::id::RunId;
@@ -17,6 +17,7 @@ use crate::store::dedupe::{self, REMEMBERED};
 use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Deliveries, Ingress, NewEvent, Router, RunStatus, StoreError};
+use crate::transaction::Borrowed;
 
 /// Served by the table's primary key. A key that was forgotten by the time this transaction began is
 /// taken anew; one that another transaction is about to write is waited for.
@@ -103,6 +104,11 @@ impl Ingress for PostgresStore {
         .await
     }
 
+    async fn send_in(&self, tx: Borrowed<'_>, event: &NewEvent) -> Result<EventId, StoreError> {
+        let tx = tx.into_postgres().ok_or_else(|| StoreError::other_kind("Postgres"))?;
+        self.sent.send(&self.database, tx, event).await
+    }
+
     async fn start_runs(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
         again(|| async {
             let waits = run_waits(runs);
@@ -158,15 +164,21 @@ async fn attempt(
     let waits = run_waits(
         events.iter().flat_map(|event| event.hosted.iter().flat_map(|hosted| &hosted.runs)),
     );
-    if keys.is_empty() && waits.are_none() {
+    let is_due = events.iter().all(|event| event.due.is_none());
+    if keys.is_empty() && waits.are_none() && is_due {
         let mut connection = database.acquire().await?;
         database.committed(insert(&mut connection, hosted_by, events.iter()).await?);
         return Ok(events.iter().map(|event| event.id).collect());
     }
     let mut tx = database.begin().await?;
-    let known = remember(&mut tx, keys).await?;
+    let known = remember(&mut *tx, keys).await?;
     let (fresh, ids) = dedupe::settle(events, &known);
-    let stirred = insert(&mut tx, hosted_by, fresh.iter()).await?;
+    let (later, now): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|event| event.due.is_some());
+    let mut stirred = insert(&mut tx, hosted_by, now.iter()).await?;
+    if !later.is_empty() {
+        later::keep(&later).execute(&mut *tx).await?;
+        stirred = stirred.and(Stirred::here(Work::LATER));
+    }
     // Those of events that were known have no runs.
     waits.begin(&mut tx, true).await?;
     tx.commit(stirred).await?;
@@ -178,7 +190,7 @@ fn run_waits<'a>(runs: impl IntoIterator<Item = &'a NewRun>) -> RunWaits {
     RunWaits::of(runs.into_iter().map(|run| (run.id, &*run.cancels)))
 }
 
-async fn insert<'a>(
+pub(super) async fn insert<'a>(
     connection: &mut Link,
     hosted_by: Option<&str>,
     events: impl Iterator<Item = &'a NewEvent> + Clone,
@@ -246,8 +258,8 @@ impl<'a> FromIterator<&'a NewEvent> for EventArrays<'a> {
 }
 
 /// Which event each idempotency key of the batch names.
-async fn remember(
-    connection: &mut Link,
+pub(super) async fn remember<'e>(
+    executor: impl Executor<'e, Database = Postgres>,
     keys: BTreeMap<(&str, &str), EventId>,
 ) -> Result<HashMap<(String, String), EventId>, StoreError> {
     let (names, texts): (Vec<&str>, Vec<&str>) = keys.keys().copied().unzip();
@@ -257,7 +269,7 @@ async fn remember(
         .bind(texts)
         .bind(ids)
         .bind(REMEMBERED.as_secs_f64())
-        .fetch_all(connection)
+        .fetch_all(executor)
         .await?;
     Ok(rows.into_iter().map(|(name, key, id)| ((name, key), id.into())).collect())
 }

@@ -22,6 +22,7 @@ mod hints;
 mod history;
 mod inbox;
 mod ingress;
+mod later;
 mod leases;
 mod limits;
 #[cfg(test)]
@@ -40,6 +41,7 @@ mod registry;
 mod restart;
 mod route;
 mod runs;
+mod sent;
 #[cfg(test)]
 mod statements;
 mod transaction;
@@ -56,6 +58,7 @@ use self::connect::Connected;
 use self::database::Database;
 use self::inbox::Broom;
 use self::notify::Telling;
+use self::sent::Sent;
 use super::Store;
 use super::problem::Problem;
 
@@ -67,6 +70,7 @@ pub(super) struct PostgresStore {
     floors: Floors,
     broom: Broom,
     telling: Telling,
+    sent: Sent,
 }
 
 impl PostgresStore {
@@ -74,7 +78,8 @@ impl PostgresStore {
         let connected = connect::connect(url, hints_url, Arc::default()).await?;
         let Connected { database, lent, listening } = connected;
         let telling = Telling::begin(&database, listening);
-        Ok(Self { database, lent, floors: Floors::default(), broom: Broom::default(), telling })
+        let (floors, broom, sent) = (Floors::default(), Broom::default(), Sent::default());
+        Ok(Self { database, lent, floors, broom, telling, sent })
     }
 }
 

@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::pool::SETTINGS;
 use super::{
-    batches, checks, children, claim, flush, gates, history, inbox, ingress, leases, operators,
-    route, runs, upkeep, waits,
+    batches, checks, children, claim, flush, gates, history, inbox, ingress, later, leases,
+    operators, route, runs, sent, upkeep, waits,
 };
 use crate::store::conformance::{World, on_postgres};
 
@@ -22,7 +22,7 @@ const FLUSHED: &str = "uuid, uuid, text, uuid[], uuid[], integer[], text[], text
      text[], uuid[], text[], timestamptz[], boolean[], text[], text[], text[], text[]";
 
 /// Name, statement, types of its parameters.
-pub(super) const STATEMENTS: [(&str, &str, &str); 71] = [
+pub(super) const STATEMENTS: [(&str, &str, &str); 74] = [
     ("flush", flush::FLUSH, FLUSHED),
     ("flush ends", flush::FLUSH_ENDS, FLUSHED),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
@@ -47,6 +47,9 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 71] = [
         "text, text, text[], uuid[], text[], text[], boolean[], uuid[], text[], uuid[], text[], uuid[], \
          timestamptz[]",
     ),
+    ("keep events", later::KEEP, "uuid[], text[], text[], timestamptz[], float8[]"),
+    ("take kept events", later::TAKE, "bigint"),
+    ("events that are there", sent::SEEN, "uuid[]"),
     ("counts", history::COUNTS, "text"),
     ("children", history::CHILDREN, LISTED),
     ("runs", history::RUNS, LISTED),

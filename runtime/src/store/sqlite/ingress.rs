@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -7,12 +8,13 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::database::SqliteStore;
 use super::value::{batch, micros, now, uuid};
-use super::{checks, inbox, route, runs, waits};
+use super::{checks, inbox, later, route, runs, waits};
 use crate::event::EventId;
 use crate::flow::NewRun;
 use crate::store::dedupe::{self, REMEMBERED};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Deliveries, Ingress, NewEvent, Router, StoreError};
+use crate::transaction::Borrowed;
 
 /// Served by the table's primary key. A key that is remembered no longer is taken anew.
 const REMEMBER: &str = "
@@ -42,6 +44,9 @@ const INSERT_DELIVERIES: &str = "
         THEN s.part NOT IN (SELECT value FROM json_each(?3)) ELSE s.part = s.event_name END
     ORDER BY e.key";
 
+/// The file of a connection; empty for a database in memory.
+const FILE: &str = "SELECT file FROM pragma_database_list WHERE name = 'main'";
+
 /// An event as a row of a batch.
 #[derive(Serialize)]
 pub(super) struct EventRow<'a> {
@@ -63,13 +68,7 @@ impl Ingress for SqliteStore {
         let (now, since) = (now(), waits::last_event(&mut tx).await?);
         let known = remember(&mut tx, events, now).await?;
         let (fresh, ids) = dedupe::settle(events, &known);
-        let rows = fresh.iter().map(|event| EventRow {
-            id: event.id,
-            name: &event.name,
-            data: event.data.as_str(),
-            hosted: event.hosted.as_ref().map(|hosted| &*hosted.parts),
-        });
-        let mut stirred = insert(&mut tx, hosted_by, rows.collect(), now, since).await?;
+        let mut stirred = write(&mut tx, hosted_by, &fresh, now, since).await?;
         if let Some(app) = hosted_by {
             let hosted = fresh.iter().filter_map(|event| event.hosted.as_ref());
             let runs = hosted.flat_map(|hosted| &hosted.runs).map(|run| (run, now));
@@ -77,6 +76,20 @@ impl Ingress for SqliteStore {
         }
         tx.commit(stirred).await?;
         Ok(ids)
+    }
+
+    async fn send_in(&self, tx: Borrowed<'_>, event: &NewEvent) -> Result<EventId, StoreError> {
+        let tx = tx.into_sqlite().ok_or_else(|| StoreError::other_kind("SQLite"))?;
+        self.is_theirs(tx).await?;
+        // Who writes to the file has it for himself until the commit: the event's place is that of the
+        // commit.
+        let events = std::slice::from_ref(event);
+        let known = remember(tx, events, now()).await?;
+        let (fresh, ids) = dedupe::settle(events, &known);
+        let (now, since) = (now(), waits::last_event(tx).await?);
+        // Whoever listens notices that the file has changed.
+        let _ = write(tx, None, &fresh, now, since).await?;
+        Ok(ids.first().copied().unwrap_or(event.id))
     }
 
     async fn start_runs(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
@@ -97,6 +110,40 @@ impl Ingress for SqliteStore {
         router: Router<'_>,
     ) -> Result<usize, StoreError> {
         route::route(self, deliveries, router).await
+    }
+}
+
+/// Accepts the events that are due, and keeps the others until they are.
+async fn write(
+    tx: &mut SqliteConnection,
+    hosted_by: Option<&str>,
+    events: &[NewEvent],
+    now: Timestamp,
+    since: i64,
+) -> Result<Stirred, StoreError> {
+    let kept = later::keep(tx, events, now).await?;
+    let rows = events.iter().filter(|event| event.due.is_none()).map(|event| EventRow {
+        id: event.id,
+        name: &event.name,
+        data: event.data.as_str(),
+        hosted: event.hosted.as_ref().map(|hosted| &*hosted.parts),
+    });
+    Ok(insert(tx, hosted_by, rows.collect(), now, since).await?.and(kept))
+}
+
+impl SqliteStore {
+    /// Fails if a connection of the user's is to another file.
+    async fn is_theirs(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        self.file.check()?;
+        let theirs: String = sqlx::query_scalar(FILE).fetch_one(connection).await?;
+        if self.file.is_at(Path::new(&theirs)) {
+            return Ok(());
+        }
+        let theirs = if theirs.is_empty() { "a database in memory" } else { &theirs };
+        let ours = self.file.path().display();
+        Err(StoreError::OtherDatabase(format!(
+            "it is on {theirs}, but the program stores its runs in {ours}"
+        )))
     }
 }
 

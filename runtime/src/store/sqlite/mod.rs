@@ -19,6 +19,7 @@ mod hints;
 mod history;
 mod inbox;
 mod ingress;
+mod later;
 mod leases;
 mod life;
 mod limits;

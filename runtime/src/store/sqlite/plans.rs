@@ -6,10 +6,10 @@ use std::str::FromStr;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection};
 
-use super::{batches, flush, history, inbox, leases, route, waits};
+use super::{batches, flush, history, inbox, later, leases, route, waits};
 use crate::store::conformance::{World, on_sqlite};
 
-const STATEMENTS: [(&str, &str); 20] = [
+const STATEMENTS: [(&str, &str); 23] = [
     ("begin waits", waits::BEGIN),
     ("end waits", waits::END),
     ("look for events", waits::LOOK),
@@ -27,6 +27,9 @@ const STATEMENTS: [(&str, &str); 20] = [
     ("events of batches", batches::EVENTS),
     ("take from batches", batches::TAKE),
     ("close batches", batches::CLOSE),
+    ("keep events", later::KEEP),
+    ("kept events that are due", later::DUE),
+    ("remove kept events", later::REMOVE),
     ("route", route::OLDEST),
     ("try blocked events again", leases::UNBLOCK),
     ("try held runs again", leases::TRY_HELD),

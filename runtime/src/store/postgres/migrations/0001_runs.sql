@@ -12,6 +12,18 @@ CREATE TABLE indelible.events (
 );
 CREATE UNIQUE INDEX events_in_order ON indelible.events (position);
 
+-- Events that are accepted later: when they are due, or as soon as the transaction is committed in which they
+-- were sent. Only then have they a place among the others. A queue, as `ready` is.
+CREATE TABLE indelible.later (
+    id     uuid        PRIMARY KEY,
+    name   text        NOT NULL,
+    data   json        NOT NULL,
+    -- `-infinity`: as soon as it is there.
+    due_at timestamptz NOT NULL,
+    seq    bigint      GENERATED ALWAYS AS IDENTITY
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX later_by_time ON indelible.later (due_at, seq);
+
 -- Which app wants the events of which name, and what for: a row whose part is the name itself, and one
 -- for each workflow that it starts and each set of fields by which it is awaited. A process that knows
 -- nothing of a part leaves it to one that does.

@@ -1,0 +1,99 @@
+//! Events that are accepted later: when they are due, or once the transaction is committed in which they
+//! were sent. They wait in a table of their own, and get their place among the other events when they are
+//! accepted. So a wait that has seen later events misses none that only waited, or whose transaction was
+//! slow.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{Postgres, Row as _};
+
+use super::database::{Database, Link};
+use super::ingress;
+use super::value::Time;
+use crate::journal::{Due, round_up};
+use crate::payload::Payload;
+use crate::store::read::Columns as _;
+use crate::store::{Accepted, NewEvent, StoreError};
+
+/// Events without a time are due at once. What was kept or accepted by an earlier attempt is left alone.
+/// Served by the primary keys of this table and of events.
+pub(super) const KEEP: &str = "
+    INSERT INTO indelible.later (id, name, data, due_at)
+    SELECT id, name, data::json,
+           coalesce(due_at, clock_timestamp() + wait * interval '1 microsecond', '-infinity')
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::float8[])
+        WITH ORDINALITY AS event (id, name, data, due_at, wait, place)
+    WHERE NOT EXISTS (SELECT 1 FROM indelible.events known WHERE known.id = event.id)
+    ORDER BY place
+    ON CONFLICT (id) DO NOTHING";
+
+/// In how many seconds the next is due. Served by `later_by_time`.
+const NEXT: &str = "
+    SELECT extract(epoch FROM greatest(due_at, now()) - now())::float8
+    FROM indelible.later ORDER BY due_at, seq LIMIT 1";
+
+/// What is due and nobody else accepts at this moment. Who looks after events that have a time knew of
+/// them a second ago. Served by `later_by_time` and the primary key.
+pub(super) const TAKE: &str = "
+    WITH due AS MATERIALIZED (
+        SELECT id, due_at, seq FROM indelible.later
+        WHERE due_at <= now() ORDER BY due_at, seq LIMIT $1
+        FOR UPDATE SKIP LOCKED
+    ),
+    taken AS (
+        DELETE FROM indelible.later kept USING due WHERE kept.id = due.id
+        RETURNING kept.id, kept.name, kept.data::text AS data, due.due_at, due.seq
+    )
+    SELECT id, name, data, due_at < now() - interval '1 second' AS overlooked
+    FROM taken ORDER BY due_at, seq";
+
+/// Keeps events until they are due.
+pub(super) fn keep(events: &[NewEvent]) -> Query<'_, Postgres, PgArguments> {
+    let due = |event: &NewEvent| event.due.map(Due::bounded);
+    let at = |event| match due(event) {
+        Some(Due::At(at)) => Some(Time(round_up(at))),
+        _ => None,
+    };
+    let wait = |event| match due(event) {
+        Some(Due::After(wait)) => Some(wait.as_micros() as f64),
+        _ => None,
+    };
+    sqlx::query(KEEP)
+        .bind(events.iter().map(|event| event.id.as_uuid()).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| &*event.name).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.data.as_str()).collect::<Vec<_>>())
+        .bind(events.iter().map(at).collect::<Vec<_>>())
+        .bind(events.iter().map(wait).collect::<Vec<_>>())
+}
+
+pub(super) async fn accept_due(database: &Database, limit: usize) -> Result<Accepted, StoreError> {
+    let next = next(&mut database.acquire().await?).await?;
+    if next != Some(Duration::ZERO) {
+        return Ok(Accepted { events: 0, overlooked: 0, next });
+    }
+    let mut tx = database.begin().await?;
+    let rows = sqlx::query(TAKE).bind(limit as i64).fetch_all(&mut *tx).await?;
+    let (mut events, mut overlooked) = (Vec::new(), 0);
+    for row in &rows {
+        events.push(NewEvent {
+            id: row.uuid("id")?,
+            name: row.text("name")?,
+            data: Payload::stored(row.try_get::<&str, _>("data")?),
+            idempotency_key: None,
+            due: None,
+            hosted: None,
+        });
+        overlooked += usize::from(row.flag("overlooked")?);
+    }
+    let stirred = ingress::insert(&mut tx, None, events.iter()).await?;
+    let next = self::next(&mut tx).await?;
+    tx.commit(stirred).await?;
+    Ok(Accepted { events: events.len(), overlooked, next })
+}
+
+async fn next(connection: &mut Link) -> Result<Option<Duration>, StoreError> {
+    let next: Option<f64> = sqlx::query_scalar(NEXT).fetch_optional(connection).await?;
+    Ok(next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
+}
