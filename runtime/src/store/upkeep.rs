@@ -19,7 +19,8 @@ pub(crate) trait Upkeep: Send + Sync {
     async fn wake_due(&self, limit: usize) -> Result<Readied, StoreError>;
 
     /// Accepts up to `limit` events that are due, oldest first: from now on they are as if they had just
-    /// been sent, under the ids that they were given then. Whoever does so takes them all for himself.
+    /// been sent, under the ids that they were given then. One process does so at a time, so that they keep
+    /// their order; the others are told that the next is due.
     async fn accept_due(&self, limit: usize) -> Result<Accepted, StoreError>;
 
     /// Lets runs of an app pass their gates, as far as its limits allow: they can be claimed then. The

@@ -8,7 +8,7 @@ use crate::store::StoreError;
 /// How many events are accepted in one transaction.
 const BATCH: usize = 100;
 
-/// How soon it is looked again for what somebody else is accepting.
+/// How soon it is looked again whether somebody else has accepted what is due.
 const TAKEN: Duration = Duration::from_millis(5);
 
 /// Accepts events whose time has come, of whatever app, and those that a transaction of the user's has

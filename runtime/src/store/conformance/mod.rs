@@ -109,7 +109,7 @@ behaviours! {
         an_event_that_is_due_starts_no_run_before,
         a_key_is_remembered_when_its_event_is_sent,
         an_event_that_is_sent_again_as_it_was_is_accepted_once,
-        two_workers_accept_each_event_once,
+        two_workers_accept_each_event_once_and_in_order,
         an_event_that_was_kept_is_behind_the_triggers_of_its_time,
         whoever_keeps_an_event_says_so,
     ],

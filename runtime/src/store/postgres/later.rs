@@ -34,13 +34,15 @@ const NEXT: &str = "
     SELECT extract(epoch FROM greatest(due_at, now()) - now())::float8
     FROM indelible.later ORDER BY due_at, seq LIMIT 1";
 
-/// What is due and nobody else accepts at this moment. Who looks after events that have a time knew of
-/// them a second ago. Served by `later_by_time` and the primary key.
+/// Makes those who accept take turns, until the end of the transaction, so that events keep their order.
+const TAKE_TURN: &str = "SELECT pg_try_advisory_xact_lock(hashtext('indelible.later'))";
+
+/// What is due, oldest first. Who looks after events that have a time knew of them a second ago. Served by
+/// `later_by_time` and the primary key.
 pub(super) const TAKE: &str = "
     WITH due AS MATERIALIZED (
         SELECT id, due_at, seq FROM indelible.later
         WHERE due_at <= now() ORDER BY due_at, seq LIMIT $1
-        FOR UPDATE SKIP LOCKED
     ),
     taken AS (
         DELETE FROM indelible.later kept USING due WHERE kept.id = due.id
@@ -74,6 +76,9 @@ pub(super) async fn accept_due(database: &Database, limit: usize) -> Result<Acce
         return Ok(Accepted { events: 0, overlooked: 0, next });
     }
     let mut tx = database.begin().await?;
+    if !sqlx::query_scalar::<_, bool>(TAKE_TURN).fetch_one(&mut *tx).await? {
+        return Ok(Accepted { events: 0, overlooked: 0, next });
+    }
     let rows = sqlx::query(TAKE).bind(limit as i64).fetch_all(&mut *tx).await?;
     let (mut events, mut overlooked) = (Vec::new(), 0);
     for row in &rows {
