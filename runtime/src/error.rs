@@ -58,6 +58,14 @@ pub enum Error {
         /// Why not.
         cause: TextError,
     },
+    /// Only Indelible itself sends events of this name.
+    #[error(
+        "the event `{name}` cannot be sent: events named `indelible/..` are sent by Indelible alone"
+    )]
+    ReservedName {
+        /// The event's name.
+        name: String,
+    },
     /// A text that says how long something takes cannot be read.
     #[error(
         "`{text}` is not a duration: {reason}; write numbers with units, such as `250ms`, `30s`, `1h 30m` or `3 days`"

@@ -34,6 +34,7 @@ use indelible_core::{app, flow, given, id, machine, panic, payload};
 
 /// Events: typed facts with a name, and the catalog in which a program's events are checked.
 pub mod event {
+    pub(crate) use indelible_core::event::is_reserved;
     pub use indelible_core::event::{
         Catalog, Event, EventDef, EventField, EventId, InvalidEvent, Matches, Received,
         UntypedEvent,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::event::{Catalog, EventId};
+use crate::event::{Catalog, EventId, is_reserved};
 use crate::flow::{Admission, Arrival, Firing, NewRun, at_once, gathered};
 use crate::given::{LONGEST_KEY, check};
 use crate::journal::{CancelKey, Child, End, MatchKey, RunId};
@@ -129,13 +129,16 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// When its idempotency key is not fit to be stored.
+    /// When its name is reserved, or its idempotency key is not fit to be stored.
     pub(crate) fn event(
         &self,
         name: &'static str,
         data: Payload,
         idempotency_key: Option<String>,
     ) -> Result<NewEvent, Error> {
+        if is_reserved(name) {
+            return Err(Error::ReservedName { name: name.to_owned() });
+        }
         if let Some(Err(cause)) = idempotency_key.as_deref().map(|key| check(key, LONGEST_KEY)) {
             let what = format!("the idempotency key of an event `{name}`");
             return Err(Error::UnfitText { what, cause });

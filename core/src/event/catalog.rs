@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::Event;
+use super::{Event, is_reserved};
 use crate::payload::{EncodeError, Payload};
 
 /// One event type of an app, without its Rust type.
@@ -96,6 +96,14 @@ pub enum InvalidEvent {
         /// The declared name that it resembles most, if one does.
         suggestion: Option<&'static str>,
     },
+    /// Only Indelible itself sends events of this name.
+    #[error(
+        "the name `{name}` is reserved: events named `indelible/..` are sent by Indelible alone"
+    )]
+    Reserved {
+        /// The name that was given.
+        name: String,
+    },
     /// The data does not fit the event's type.
     #[error("at `{pointer}`: {reason}")]
     Mismatch {
@@ -129,7 +137,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// When no event has the name, the data does not fit its type, or it is longer than `limit`
+    /// When no event has the name, the name is reserved, the data does not fit its type, or it is longer than `limit`
     /// bytes.
     pub fn check(
         &self,
@@ -137,6 +145,9 @@ impl Catalog {
         data: &RawValue,
         limit: usize,
     ) -> Result<UntypedEvent, InvalidEvent> {
+        if is_reserved(name) {
+            return Err(InvalidEvent::Reserved { name: name.to_owned() });
+        }
         let Some(event) = self.0.get(name) else {
             return Err(InvalidEvent::UnknownName {
                 name: name.to_owned(),

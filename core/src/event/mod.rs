@@ -2,6 +2,7 @@
 //! nothing here knows how they are stored or routed.
 
 mod catalog;
+mod name;
 
 use std::marker::PhantomData;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::catalog::{Catalog, EventDef, InvalidEvent, UntypedEvent};
+pub use self::name::is_reserved;
 pub use crate::id::EventId;
 
 /// A named, typed fact, made with `#[derive(Event)]`.
