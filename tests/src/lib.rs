@@ -11,6 +11,7 @@ pub mod postgres;
 pub mod process;
 pub mod tables;
 pub mod tripwire;
+pub mod user;
 pub mod wakeups;
 
 use std::time::{Duration, Instant};

@@ -25,9 +25,9 @@ use crate::event::{Catalog, Event, EventId, UntypedEvent};
 use crate::flow::NewRun;
 use crate::given::{LONGEST_KEY, LONGEST_REASON, check};
 use crate::journal::{CancelKey, Row, RunId};
-use crate::payload::Payload;
+use crate::payload::{EncodeError, Payload};
 use crate::program::Program;
-use crate::store::{RunCount, RunQuery, RunRecord, Store};
+use crate::store::{NewEvent, RunCount, RunQuery, RunRecord, Store};
 use crate::transaction::Transactional;
 use crate::workflow::{Input, Workflow, WorkflowFn};
 
@@ -171,24 +171,66 @@ impl Client {
         self.send(event).within(tx)
     }
 
-    /// Sends many events, in order. The [catalog](Self::catalog) checks and makes them. Each can have an
-    /// idempotency key. Each batch of 500 is one commit.
+    /// Sends many events of one type, in order. Each batch of 500 is one commit.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "ticket/created")]
+    /// # struct TicketCreated { ticket: u32 }
+    /// # async fn send(client: &indelible::Client) -> indelible::Result<()> {
+    /// client.send_all((1..=3).map(|ticket| TicketCreated { ticket })).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send). If one event is too large, no event is sent. If the database does not answer,
+    /// the batches before have been sent.
+    pub async fn send_all<E: Event>(
+        &self,
+        events: impl IntoIterator<Item = E>,
+    ) -> Result<Vec<EventId>> {
+        let limit = self.program.limits.event;
+        let events = events.into_iter().map(|event| {
+            let data =
+                Payload::encode(&event, limit).map_err(|cause| not_storable(E::NAME, cause))?;
+            self.program.accept(E::NAME, data, None)
+        });
+        self.accept_all(events.collect::<Result<_>>()?).await
+    }
+
+    /// Sends many events of any types, in order. The [catalog](Self::catalog) checks and makes them from
+    /// JSON. Each can have an [idempotency key](Sending::idempotency_key). Each batch of 500 is one commit.
+    ///
+    /// ```
+    /// # use indelible::Client;
+    /// # use serde_json::value::to_raw_value;
+    /// # async fn send(client: &Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let data = to_raw_value(&serde_json::json!({ "ticket": 7 }))?;
+    /// let event = client.catalog().check("ticket/created", &data, client.event_limit())?;
+    /// client.send_all_untyped([(event, Some("ticket-7".to_owned()))]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// [`Error::UnfitText`] if a key is longer than 1 KiB or has a NUL character (U+0000); then no event
     /// is sent. If the database does not answer, the batches before have been sent.
-    pub async fn send_all(
+    pub async fn send_all_untyped(
         &self,
         events: impl IntoIterator<Item = (UntypedEvent, Option<String>)>,
     ) -> Result<Vec<EventId>> {
-        let events = events
-            .into_iter()
-            .map(|(event, key)| {
-                let (name, data) = event.into_parts();
-                self.program.accept(name, data, key)
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let events = events.into_iter().map(|(event, key)| {
+            let (name, data) = event.into_parts();
+            self.program.accept(name, data, key)
+        });
+        self.accept_all(events.collect::<Result<_>>()?).await
+    }
+
+    async fn accept_all(&self, events: Vec<NewEvent>) -> Result<Vec<EventId>> {
         let mut ids = Vec::with_capacity(events.len());
         for batch in events.chunks(BATCH) {
             ids.extend(self.store.accept_events(Some(self.program.app), batch).await?);
@@ -312,6 +354,10 @@ impl Client {
     pub async fn counts(&self) -> Result<Vec<RunCount>> {
         Ok(self.store.run_counts(self.program.app).await?)
     }
+}
+
+fn not_storable(event: &str, cause: EncodeError) -> Error {
+    Error::NotStorable { what: format!("the event `{event}`"), cause }
 }
 
 fn check_reason(reason: &str) -> Result<()> {

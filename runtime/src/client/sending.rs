@@ -3,8 +3,8 @@ use std::pin::Pin;
 
 use jiff::Timestamp;
 
-use super::{Client, Delay};
-use crate::error::{Error, Result};
+use super::{Client, Delay, not_storable};
+use crate::error::Result;
 use crate::event::EventId;
 use crate::journal::Due;
 use crate::payload::{EncodeError, Payload};
@@ -94,8 +94,7 @@ impl<'c> Sending<'c> {
 
     async fn send(self) -> Result<EventId> {
         let Self { client, name, data, idempotency_key, due, door } = self;
-        let data = data
-            .map_err(|cause| Error::NotStorable { what: format!("the event `{name}`"), cause })?;
+        let data = data.map_err(|cause| not_storable(name, cause))?;
         let (program, store, due) = (&client.program, &client.store, due.transpose()?);
         if let (None, Door::Own) = (due, &door) {
             let event = program.accept(name, data, idempotency_key)?;

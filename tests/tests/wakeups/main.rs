@@ -56,6 +56,7 @@ async fn late_operations(scene: &Scene) -> Vec<String> {
         starts::an_event_that_is_due_later,
         starts::an_event_in_a_transaction,
         starts::an_event_in_a_transaction_that_is_due_later,
+        starts::an_event_in_sql,
         starts::an_untyped_event,
         starts::an_event_of_a_step,
         starts::a_full_batch,
@@ -115,7 +116,7 @@ fn assert_none_was_late(late: &[String]) {
 async fn one_process_hears_of_everything_at_once(database: Fresh) {
     let runtime = Runtime::builder(Wakeups).database(database.url()).poll_interval(POLL);
     let runtime = runtime.start().await.expect("it starts");
-    let scene = Scene::of(runtime.client());
+    let scene = Scene::of(runtime.client(), &database).await;
     let mut late = late_operations(&scene).await;
     let crowd = starts::more_runs_than_slots(&scene);
     late.extend(scene.time("more_runs_than_slots", crowd, LONG, LONG).await);
@@ -136,7 +137,7 @@ async fn workers_hear_of_everything_at_once(database: Fresh, workers: usize) {
     let client = Runtime::builder(Wakeups).database(database.url()).poll_interval(POLL);
     let client = client.connect().await.expect("a client");
     let workers = Workers::start(&database, &client, workers).await;
-    let scene = Scene::of(client.clone());
+    let scene = Scene::of(client.clone(), &database).await;
     assert_none_was_late(&late_operations(&scene).await);
     assert_nothing_was_polled(&client);
     workers.stop_and_assert_nothing_was_polled();

@@ -13,6 +13,7 @@ use indelible_tests::databases::Fresh;
 use indelible_tests::eventually;
 use indelible_tests::process::Process;
 use indelible_tests::tables::Tables;
+use indelible_tests::user::User;
 use indelible_tests::wakeups::echo;
 use tokio::time::timeout;
 
@@ -31,12 +32,14 @@ pub(crate) type Took = Outcome<Duration>;
 /// A client of workers that are there.
 pub(crate) struct Scene {
     pub(crate) client: Client,
+    /// Connections of the application's to the same database.
+    pub(crate) user: User,
     last: Cell<u32>,
 }
 
 impl Scene {
-    pub(crate) fn of(client: Client) -> Self {
-        Self { client, last: Cell::new(0) }
+    pub(crate) async fn of(client: Client, database: &Fresh) -> Self {
+        Self { client, user: User::of(database).await, last: Cell::new(0) }
     }
 
     /// A number that no other operation has.
