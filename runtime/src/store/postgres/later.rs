@@ -5,29 +5,13 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::PgArguments;
-use sqlx::query::Query;
-use sqlx::{Postgres, Row as _};
+use sqlx::Row as _;
 
+use super::accept;
 use super::database::{Database, Link};
-use super::ingress;
-use super::value::Time;
-use crate::journal::{Due, round_up};
 use crate::payload::Payload;
 use crate::store::read::Columns as _;
 use crate::store::{Accepted, NewEvent, StoreError};
-
-/// Events without a time are due at once. What was kept or accepted by an earlier attempt is left alone.
-/// Served by the primary keys of this table and of events.
-pub(super) const KEEP: &str = "
-    INSERT INTO indelible.later (id, name, data, due_at)
-    SELECT id, name, data::json,
-           coalesce(due_at, clock_timestamp() + wait * interval '1 microsecond', '-infinity')
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::float8[])
-        WITH ORDINALITY AS event (id, name, data, due_at, wait, place)
-    WHERE NOT EXISTS (SELECT 1 FROM indelible.events known WHERE known.id = event.id)
-    ORDER BY place
-    ON CONFLICT (id) DO NOTHING";
 
 /// In how many seconds the next is due. Served by `later_by_time`.
 const NEXT: &str = "
@@ -51,25 +35,6 @@ pub(super) const TAKE: &str = "
     SELECT id, name, data, due_at < now() - interval '1 second' AS overlooked
     FROM taken ORDER BY due_at, seq";
 
-/// Keeps events until they are due.
-pub(super) fn keep(events: &[NewEvent]) -> Query<'_, Postgres, PgArguments> {
-    let due = |event: &NewEvent| event.due.map(Due::bounded);
-    let at = |event| match due(event) {
-        Some(Due::At(at)) => Some(Time(round_up(at))),
-        _ => None,
-    };
-    let wait = |event| match due(event) {
-        Some(Due::After(wait)) => Some(wait.as_micros() as f64),
-        _ => None,
-    };
-    sqlx::query(KEEP)
-        .bind(events.iter().map(|event| event.id.as_uuid()).collect::<Vec<_>>())
-        .bind(events.iter().map(|event| &*event.name).collect::<Vec<_>>())
-        .bind(events.iter().map(|event| event.data.as_str()).collect::<Vec<_>>())
-        .bind(events.iter().map(at).collect::<Vec<_>>())
-        .bind(events.iter().map(wait).collect::<Vec<_>>())
-}
-
 pub(super) async fn accept_due(database: &Database, limit: usize) -> Result<Accepted, StoreError> {
     let next = next(&mut database.acquire().await?).await?;
     if next != Some(Duration::ZERO) {
@@ -92,7 +57,7 @@ pub(super) async fn accept_due(database: &Database, limit: usize) -> Result<Acce
         });
         overlooked += usize::from(row.flag("overlooked")?);
     }
-    let stirred = ingress::insert(&mut tx, None, events.iter()).await?;
+    let stirred = accept::insert(&mut tx, None, events.iter()).await?;
     let next = self::next(&mut tx).await?;
     tx.commit(stirred).await?;
     Ok(Accepted { events: events.len(), overlooked, next })

@@ -8,6 +8,7 @@
 //! [`again`](database::again) is one attempt; there, and nowhere below, an attempt is made again that was
 //! in another transaction's way.
 
+mod accept;
 mod batch;
 mod batches;
 mod checks;

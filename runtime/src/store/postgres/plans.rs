@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::pool::SETTINGS;
 use super::{
-    batches, checks, children, claim, flush, gates, history, inbox, ingress, later, leases,
+    accept, batches, checks, children, claim, flush, gates, history, inbox, later, leases,
     operators, route, runs, sent, upkeep, waits,
 };
 use crate::store::conformance::{World, on_postgres};
@@ -43,11 +43,11 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 74] = [
     ("route", route::TAKE, "text, bigint, float8, text[]"),
     (
         "accept",
-        ingress::ACCEPT,
+        accept::ACCEPT,
         "text, text, text[], uuid[], text[], text[], boolean[], uuid[], text[], uuid[], text[], uuid[], \
          timestamptz[]",
     ),
-    ("keep events", later::KEEP, "uuid[], text[], text[], timestamptz[], float8[]"),
+    ("keep events", accept::KEEP, "uuid[], text[], text[], timestamptz[], float8[]"),
     ("take kept events", later::TAKE, "bigint"),
     ("events that are there", sent::SEEN, "uuid[]"),
     ("counts", history::COUNTS, "text"),

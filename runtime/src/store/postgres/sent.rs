@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::debug;
 use uuid::Uuid;
 
+use super::accept;
 use super::connect::which;
 use super::database::Database;
-use super::{ingress, later};
 use crate::event::EventId;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{NewEvent, StoreError, dedupe};
@@ -76,11 +76,11 @@ impl Sent {
         let keys = dedupe::keys(events);
         let known = match keys.is_empty() {
             true => HashMap::new(),
-            false => ingress::remember(&mut *tx, keys).await?,
+            false => accept::remember(&mut *tx, keys).await?,
         };
         let (fresh, ids) = dedupe::settle(events, &known);
         if !fresh.is_empty() {
-            later::keep(&fresh).execute(tx).await?;
+            accept::keep(&fresh).execute(tx).await?;
             self.unseen.add(event.id);
             self.watching.get_or_init(|| {
                 let watching = watch(database.with_own_connection(), self.unseen.clone());

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
+use super::accept::{self, EventRow};
 use super::database::SqliteStore;
-use super::ingress::{self, EventRow};
 use super::value::{batch, micros, now, uuid};
 use super::waits;
 use crate::event::EventId;
@@ -79,7 +79,7 @@ pub(super) async fn accept_due(store: &SqliteStore, limit: usize) -> Result<Acce
         .map(|(id, name, data, _)| Ok(EventRow { id: uuid(id)?.into(), name, data, hosted: None }));
     let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
     let since = waits::last_event(&mut tx).await?;
-    let stirred = ingress::insert(&mut tx, None, rows, now, since).await?;
+    let stirred = accept::insert(&mut tx, None, rows, now, since).await?;
     let next: Option<i64> = sqlx::query_scalar(NEXT).fetch_one(&mut *tx).await?;
     tx.commit(stirred).await?;
     let overlooked = due.iter().filter(|due| due.3 < micros(now) - OVERLOOKED).count();

@@ -6,6 +6,7 @@
 //!
 //! Each room of the store is implemented in the file of its name.
 
+mod accept;
 mod batches;
 mod checks;
 mod claim;
