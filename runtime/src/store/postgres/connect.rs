@@ -23,7 +23,8 @@ const OLDEST_SERVER: i32 = 130_000;
 /// Tells databases apart: a server is known by when it was started.
 macro_rules! which {
     () => {
-        "extract(epoch FROM pg_postmaster_start_time())::text || ' ' || oid"
+        "extract(epoch FROM pg_postmaster_start_time())::text || ' ' || oid
+    FROM pg_database WHERE datname = current_database()"
     };
 }
 pub(super) use which;
@@ -32,8 +33,7 @@ const SERVER: &str = concat!(
     "
     SELECT current_setting('server_version_num'), current_setting('server_version'),
            current_setting('synchronous_commit'), ",
-    which!(),
-    " FROM pg_database WHERE datname = current_database()"
+    which!()
 );
 
 /// The connections of a store.

@@ -38,8 +38,7 @@ const BATCH: usize = 1000;
 const RETRY: Duration = Duration::from_millis(200);
 
 /// Which database a connection is to. No setting of its session changes what this says.
-const WHICH: &str =
-    concat!("SELECT ", which!(), " FROM pg_database WHERE datname = current_database()");
+const WHICH: &str = concat!("SELECT ", which!());
 
 /// Which of some events are there. Served by the primary keys.
 pub(super) const SEEN: &str = "
