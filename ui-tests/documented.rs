@@ -93,6 +93,7 @@ const RULES: &[(&str, &str)] = &[
         "determinism::is_kept",
         "`SystemTime::now` reads the clock, which shows another time when the run resumes",
     ),
+    ("event::name_is_not_reserved", "the name `indelible/run.failed` is reserved"),
     (
         "event::name_is_well_formed",
         "`TicketCreated` cannot name an event: it has upper-case letters",

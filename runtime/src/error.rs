@@ -85,6 +85,24 @@ pub enum Error {
     /// No workflow of the app is blocked by this event, or somebody else has just taken care of it.
     #[error("the event {0} is not blocked for any workflow of the app")]
     NotBlocked(EventId),
+    /// Only Indelible itself sends events of this name.
+    #[error(
+        "the event `{name}` cannot be sent: events named `indelible/..` are sent by Indelible alone"
+    )]
+    ReservedName {
+        /// The event's name.
+        name: String,
+    },
+    /// A text that says how long something takes cannot be read.
+    #[error(
+        "`{text}` is not a duration: {reason}; write numbers with units, such as `250ms`, `30s`, `1h 30m` or `3 days`"
+    )]
+    NotADuration {
+        /// The text.
+        text: String,
+        /// Why not.
+        reason: String,
+    },
     /// No run has this id.
     #[error("there is no run {0}")]
     NoSuchRun(RunId),

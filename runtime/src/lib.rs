@@ -34,11 +34,11 @@ use indelible_core::{app, flow, given, id, machine, panic, payload};
 
 /// Events: typed facts with a name, and the catalog in which a program's events are checked.
 pub mod event {
-    pub(crate) use indelible_core::event::check_name;
     pub use indelible_core::event::{
         Catalog, Event, EventDef, EventField, EventId, InvalidEvent, Matches, Received,
         UntypedEvent,
     };
+    pub(crate) use indelible_core::event::{check_name, is_reserved};
 }
 
 /// What is persisted of a run, as types: where a step stands ([`StateKey`](journal::StateKey)), what
@@ -147,8 +147,8 @@ macro_rules! race {
 
 pub use self::app::App;
 pub use self::client::{
-    Client, Connecting, EventReasons, Replaying, RunHandle, Sending, Starting, StateSpan, Timeline,
-    WorkflowSchedule,
+    Client, Connecting, Delay, EventReasons, Replaying, RunHandle, Sending, Starting, StateSpan,
+    Timeline, WorkflowSchedule,
 };
 pub use self::error::{Error, Result};
 pub use self::given::TextError;
@@ -161,6 +161,7 @@ pub use self::store::{
     RunQuery, RunReason, RunReasons, RunRecord, RunStatus, SkippedEvent, StartedRun, StoreError,
     StrandedRuns, UnmetCondition, UnroutedEvent, Verb, WokenWait,
 };
+pub use self::transaction::Transactional;
 #[doc(no_inline)]
 pub use self::workflow::{Workflow, WorkflowFn};
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::event::{Catalog, Event, EventId, InvalidEvent, UntypedEvent};
+use crate::event::{Catalog, Event, EventId, InvalidEvent, UntypedEvent, is_reserved};
 use crate::flow::{Admission, Arrival, Draw, Firing, NewRun, Skip, at_once, gathered};
 use crate::given::{LONGEST_KEY, check};
 use crate::journal::{CancelKey, Child, End, MatchKey, OutgoingEvent, RunId};
@@ -153,7 +153,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// When its idempotency key is not fit to be stored.
+    /// When its name is reserved, or its idempotency key is not fit to be stored.
     pub(crate) fn accept(
         &self,
         name: &str,
@@ -229,6 +229,7 @@ impl Program {
             name: EventBlocked::NAME.to_owned(),
             data: Payload::stored(data),
             idempotency_key: None,
+            due: None,
             hosted: None,
         })
     }
@@ -399,17 +400,21 @@ impl Program {
 ///
 /// # Errors
 ///
-/// When its idempotency key is not fit to be stored.
+/// When its name is reserved, or its idempotency key is not fit to be stored.
 pub(crate) fn to_be_delivered(
     name: &str,
     data: Payload,
     idempotency_key: Option<String>,
 ) -> Result<NewEvent, Error> {
+    if is_reserved(name) {
+        return Err(Error::ReservedName { name: name.to_owned() });
+    }
     if let Some(Err(cause)) = idempotency_key.as_deref().map(|key| check(key, LONGEST_KEY)) {
         let what = format!("the idempotency key of an event `{name}`");
         return Err(Error::UnfitText { what, cause });
     }
-    Ok(NewEvent { id: EventId::new(), name: name.to_owned(), data, idempotency_key, hosted: None })
+    let (id, name) = (EventId::new(), name.to_owned());
+    Ok(NewEvent { id, name, data, idempotency_key, due: None, hosted: None })
 }
 
 /// What workflows say of limits, each limit once: workflows that share one agree on it.

@@ -22,6 +22,16 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
+    /// What an event can be sent in.
+    pub(crate) fn borrow(&mut self) -> Borrowed<'_> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(transaction) => Borrowed::Postgres(transaction),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(transaction, _) => Borrowed::Sqlite(transaction),
+        }
+    }
+
     /// The one to Postgres, if it is one.
     #[cfg(feature = "postgres")]
     pub(crate) fn into_postgres(self) -> Option<Transaction<'static, Postgres>> {
@@ -42,6 +52,69 @@ impl Connection {
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => None,
         }
+    }
+}
+
+/// The connection of a transaction that somebody else ends.
+#[doc(hidden)]
+pub enum Borrowed<'t> {
+    #[cfg(feature = "postgres")]
+    Postgres(&'t mut PgConnection),
+    #[cfg(feature = "sqlite")]
+    Sqlite(&'t mut SqliteConnection),
+    /// The transaction is over.
+    None,
+}
+
+impl<'t> Borrowed<'t> {
+    /// The one to Postgres, if it is one.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn into_postgres(self) -> Option<&'t mut PgConnection> {
+        match self {
+            Self::Postgres(connection) => Some(connection),
+            _ => None,
+        }
+    }
+
+    /// The one to SQLite, if it is one.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn into_sqlite(self) -> Option<&'t mut SqliteConnection> {
+        match self {
+            Self::Sqlite(connection) => Some(connection),
+            _ => None,
+        }
+    }
+}
+
+/// A transaction in which [`Client::send_in`](crate::Client::send_in) can send an event: one of sqlx's on
+/// Postgres or SQLite, or that of a step.
+#[diagnostic::on_unimplemented(
+    message = "an event cannot be sent in `{Self}`",
+    label = "this is not a transaction on Postgres or SQLite",
+    note = "give a `&mut` of what `pool.begin().await?` gave: a `sqlx::Transaction`; in a step's transaction give its `tx`"
+)]
+pub trait Transactional: Send {
+    #[doc(hidden)]
+    fn borrow(&mut self) -> Borrowed<'_>;
+}
+
+#[cfg(feature = "postgres")]
+impl Transactional for Transaction<'_, Postgres> {
+    fn borrow(&mut self) -> Borrowed<'_> {
+        Borrowed::Postgres(self)
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Transactional for Transaction<'_, Sqlite> {
+    fn borrow(&mut self) -> Borrowed<'_> {
+        Borrowed::Sqlite(self)
+    }
+}
+
+impl Transactional for Tx {
+    fn borrow(&mut self) -> Borrowed<'_> {
+        self.transaction.get_mut().map_or(Borrowed::None, Connection::borrow)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod process;
 pub mod split;
 pub mod tables;
 pub mod tripwire;
+pub mod user;
 pub mod wakeups;
 
 use std::time::{Duration, Instant};

@@ -156,7 +156,7 @@ impl Before {
         let known = to_raw_value(&Opened { door: 2, time: 1 }).expect("it is JSON");
         let known = client.catalog().check("moves/opened", &known, client.event_limit());
         let known = (known.expect("it is an event"), None);
-        client.send_all([known.clone(), known]).await.expect("they are accepted");
+        client.send_all_untyped([known.clone(), known]).await.expect("they are accepted");
         opened(&client, 3, &[1, 2]).await;
         for (run, outcomes) in [(twice, 1), (from_now, 1), (in_a_loop, 2), (dozing, 1)] {
             rests_with(&client, run, outcomes).await;

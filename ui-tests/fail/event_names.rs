@@ -28,6 +28,10 @@ struct Unnamed;
 struct Misspelt;
 
 #[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "indelible/run.failed")]
+struct Reserved;
+
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
 #[event(name = "ticket/generic")]
 struct Generic<T> {
     value: T,

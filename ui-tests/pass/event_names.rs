@@ -12,4 +12,8 @@ struct Dotted;
 #[event(name = "product/out_of_stock")]
 struct Underscored;
 
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "indelible-ink/spilt")]
+struct NotReserved;
+
 fn main() {}

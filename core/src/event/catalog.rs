@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::Event;
+use super::{Event, is_reserved};
 use crate::given::closest;
 use crate::payload::{EncodeError, Payload};
 
@@ -122,6 +122,14 @@ pub enum InvalidEvent {
         /// What is wrong with it.
         flaw: &'static str,
     },
+    /// Only Indelible itself sends events of this name.
+    #[error(
+        "the name `{name}` is reserved: events named `indelible/..` are sent by Indelible alone"
+    )]
+    Reserved {
+        /// The name that was given.
+        name: String,
+    },
     /// The data does not fit the event's type.
     #[error("at `{pointer}`: {reason}")]
     Mismatch {
@@ -155,7 +163,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// When no event has the name, the data does not fit its type, or it is longer than `limit`
+    /// When no event has the name, the name is reserved, the data does not fit its type, or it is longer than `limit`
     /// bytes.
     pub fn check(
         &self,
@@ -164,9 +172,13 @@ impl Catalog {
         limit: usize,
     ) -> Result<UntypedEvent, InvalidEvent> {
         let Some(event) = self.0.get(name) else {
-            return Err(InvalidEvent::UnknownName {
-                name: name.to_owned(),
-                suggestion: closest(name, self.0.keys().copied()),
+            let name = name.to_owned();
+            return Err(match is_reserved(&name) {
+                true => InvalidEvent::Reserved { name },
+                false => {
+                    let suggestion = closest(&name, self.0.keys().copied());
+                    InvalidEvent::UnknownName { name, suggestion }
+                }
             });
         };
         let text = data.get();

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub(crate) use self::catalog::pointer;
 pub use self::catalog::{Catalog, EventDef, InvalidEvent, UntypedEvent};
-pub use self::name::check_name;
+pub use self::name::{check_name, is_reserved};
 pub use crate::id::EventId;
 
 /// A named, typed fact, made with `#[derive(Event)]`.

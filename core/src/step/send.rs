@@ -7,7 +7,7 @@ use super::durable::{Durable, StepFuture};
 use super::error::StepError;
 use super::held::Held;
 use super::operations::Instruction;
-use crate::event::{Event, EventId};
+use crate::event::{Event, EventId, is_reserved};
 use crate::journal::{Change, ErrorKind, ErrorRecord, OutgoingEvent};
 use crate::payload::{EncodeError, Outcome, Payload};
 use crate::workflow::{State, StepKind};
@@ -55,6 +55,12 @@ impl Step {
         events: impl IntoIterator<Item = E>,
     ) -> SendEvent<Ids> {
         let held = Held::claim(self, state, StepKind::SendEvent);
+        const {
+            assert!(
+                !is_reserved(E::NAME),
+                "an event named `indelible/..` is sent by Indelible alone; send one of your application"
+            );
+        }
         let limit = self.operations.lock().terms.limits.event;
         let data = events.into_iter().map(|event| Payload::encode(&event, limit)).collect();
         SendEvent { held, name: E::NAME, data, ids: PhantomData }

@@ -83,7 +83,7 @@ async fn send(
     batch: Vec<(UntypedEvent, String)>,
 ) -> Result<(), Failure> {
     let events = || batch.iter().map(|(event, key)| (event.clone(), Some(key.clone())));
-    patiently(|| runtime.send_all(events())).await?;
+    patiently(|| runtime.send_all_untyped(events())).await?;
     let keys: Vec<String> = batch.iter().map(|(_, key)| key.clone()).collect();
     Ok(desk.note_fed(&keys).await?)
 }

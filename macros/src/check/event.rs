@@ -13,6 +13,22 @@ pub(crate) fn name_is_well_formed(model: &EventModel, problems: &Problems) {
     );
 }
 
+/// Events of the area `indelible` are Indelible's own.
+pub(crate) fn name_is_not_reserved(model: &EventModel, problems: &Problems) {
+    let Some(name) = &model.name else { return };
+    if !name.value().starts_with("indelible/") {
+        return;
+    }
+    problems.report(
+        Problem::at(name, format!("the name `{}` is reserved", name.value()))
+            .note(
+                "Indelible itself sends the events named `indelible/..`; a workflow that one of them \
+                 starts has to be able to rely on it",
+            )
+            .help("name the area of your application: \"ticket/created\", \"app/comment.posted\""),
+    );
+}
+
 /// An event is one type: its name stands for one schema.
 pub(crate) fn is_not_generic(model: &EventModel, problems: &Problems) {
     let generics = &model.item.generics;

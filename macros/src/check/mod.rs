@@ -112,6 +112,7 @@ fn body(model: &WorkflowModel, problems: &Problems) -> Vec<Ident> {
 /// Every rule for events.
 pub(crate) fn event(model: &EventModel, problems: &Problems) {
     event::name_is_well_formed(model, problems);
+    event::name_is_not_reserved(model, problems);
     event::is_not_generic(model, problems);
 }
 

@@ -2,6 +2,7 @@
 //! nothing; that is the [`worker`](crate::worker)'s part.
 
 mod connecting;
+mod delay;
 mod events;
 mod handle;
 mod limits;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 pub use self::connecting::Connecting;
+pub use self::delay::Delay;
 pub use self::handle::RunHandle;
 pub use self::schedules::WorkflowSchedule;
 pub use self::sending::Sending;
@@ -35,6 +37,7 @@ use crate::journal::{CancelKey, Row, RunId};
 use crate::payload::{EncodeError, Payload};
 use crate::program::{Program, to_be_delivered};
 use crate::store::{NewEvent, RunCount, RunQuery, RunRecord, Store, Terms};
+use crate::transaction::Transactional;
 
 /// How many events are accepted, or runs started, in one commit.
 const BATCH: usize = 500;
@@ -157,27 +160,117 @@ impl Client {
         Payload::encode(&json, self.event_limit).map_err(|cause| not_storable(what(), cause))
     }
 
-    /// Sends many events, in order. The [catalog](Self::catalog) checks and makes them. Each can have an
-    /// idempotency key. Each batch of 500 is one commit.
+    /// Sends an event in a transaction of yours: the event exists if and only if your change does. The
+    /// transaction is one of sqlx's, on the database that stores the runs: `sqlx::Transaction<'_, Postgres>`
+    /// or `sqlx::Transaction<'_, Sqlite>`. In a [`Step::transaction`](crate::step::Step::transaction) it is
+    /// the [`Tx`](crate::Tx), and the event exists exactly once.
+    ///
+    /// The event is accepted after the commit. Its place among the other events, and the time at which it
+    /// was accepted, are those of the commit or of a moment later, however long the transaction takes.
+    /// So a wait that began before the commit sees the event.
+    ///
+    /// - On Postgres nothing is added to your transaction but an `INSERT`. While the transaction is open,
+    ///   this process looks for the event in growing pauses, and tells the workers when it is there. A worker
+    ///   finds by polling what nobody told of: the process died, or the transaction took over ten minutes.
+    ///   The transaction's user has to be allowed to write the tables `later` and `dedupe` in the schema
+    ///   `indelible`.
+    /// - On SQLite the transaction has to be on the same file. A transaction that has written keeps all
+    ///   others from writing, also the workers, so keep it short. Begin it with `BEGIN IMMEDIATE`: SQLite
+    ///   refuses to write in one that began with reading and was overtaken by another.
+    /// - With an idempotency key, a second transaction that sends an event with the same key waits for the
+    ///   end of the first one.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "ticket/created")]
+    /// # struct TicketCreated { ticket: i64 }
+    /// # async fn create(client: &indelible::Client, pool: &sqlx::PgPool) -> Result<(), Failure> {
+    /// let mut tx = pool.begin().await?;
+    /// let insert = sqlx::query_scalar("INSERT INTO tickets DEFAULT VALUES RETURNING id");
+    /// let ticket = insert.fetch_one(&mut *tx).await?;
+    /// client.send_in(&mut tx, TicketCreated { ticket }).await?;
+    /// tx.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send). [`StoreError::OtherDatabase`](crate::StoreError::OtherDatabase) if the
+    /// transaction is on another database than the runs; it can go on then. After any other error of a
+    /// Postgres database, Postgres refuses to commit the transaction.
+    #[doc(alias("outbox", "transactional", "enqueue_in"))]
+    pub fn send_in<'t, E: Event>(
+        &'t self,
+        tx: &'t mut impl Transactional,
+        event: E,
+    ) -> Sending<'t> {
+        self.send(event).within(tx)
+    }
+
+    /// Sends many events of one type, in order. Each batch of 500 is one commit.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "ticket/created")]
+    /// # struct TicketCreated { ticket: u32 }
+    /// # async fn send(client: &indelible::Client) -> indelible::Result<()> {
+    /// client.send_all((1..=3).map(|ticket| TicketCreated { ticket })).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send). If one event is too large, no event is sent. If the database does not answer,
+    /// the batches before have been sent.
+    pub async fn send_all<E: Event>(
+        &self,
+        events: impl IntoIterator<Item = E>,
+    ) -> Result<Vec<EventId>> {
+        let events = events.into_iter().map(|event| {
+            let data = Payload::encode(&event, self.event_limit)
+                .map_err(|cause| not_storable(format!("the event `{}`", E::NAME), cause))?;
+            self.accept(E::NAME, data, None)
+        });
+        self.accept_all(events.collect::<Result<_>>()?).await
+    }
+
+    /// Sends many events of any types, in order. The [catalog](Self::catalog) checks and makes them from
+    /// JSON. Each can have an [idempotency key](Sending::idempotency_key). Each batch of 500 is one commit.
+    ///
+    /// ```
+    /// # use indelible::Client;
+    /// # use serde_json::value::to_raw_value;
+    /// # async fn send(client: &Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let data = to_raw_value(&serde_json::json!({ "ticket": 7 }))?;
+    /// let event = client.catalog().check("ticket/created", &data, client.event_limit())?;
+    /// client.send_all_untyped([(event, Some("ticket-7".to_owned()))]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// [`Error::UnfitText`] if a key is longer than 1 KiB or has a NUL character (U+0000); then no event
     /// is sent. If the database does not answer, the batches before have been sent.
-    pub async fn send_all(
+    pub async fn send_all_untyped(
         &self,
         events: impl IntoIterator<Item = (UntypedEvent, Option<String>)>,
     ) -> Result<Vec<EventId>> {
-        let events = events
-            .into_iter()
-            .map(|(event, key)| {
-                let (name, data) = event.into_parts();
-                self.accept(name, data, key)
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let events = events.into_iter().map(|(event, key)| {
+            let (name, data) = event.into_parts();
+            self.accept(name, data, key)
+        });
+        self.accept_all(events.collect::<Result<_>>()?).await
+    }
+
+    async fn accept_all(&self, events: Vec<NewEvent>) -> Result<Vec<EventId>> {
         let mut ids = Vec::with_capacity(events.len());
         for batch in events.chunks(BATCH) {
-            ids.extend(self.accept_all(batch).await?);
+            ids.extend(self.accept_batch(batch).await?);
         }
         Ok(ids)
     }
@@ -190,7 +283,7 @@ impl Client {
         }
     }
 
-    async fn accept_all(&self, events: &[NewEvent]) -> Result<Vec<EventId>> {
+    async fn accept_batch(&self, events: &[NewEvent]) -> Result<Vec<EventId>> {
         let hosted_by = self.program().map(|program| program.app);
         Ok(self.store.accept_events(hosted_by, events).await?)
     }

@@ -2,10 +2,16 @@ use std::borrow::Cow;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use super::Client;
+use jiff::Timestamp;
+
+use super::{Client, Delay};
 use crate::error::Result;
 use crate::event::EventId;
+use crate::journal::Due;
 use crate::payload::Payload;
+use crate::program::to_be_delivered;
+use crate::store::NewEvent;
+use crate::transaction::{Borrowed, Transactional};
 
 /// An event to send; await it. See [`Client::send`].
 #[must_use = "an event is sent when this is awaited"]
@@ -14,6 +20,14 @@ pub struct Sending<'c> {
     name: Cow<'static, str>,
     data: Result<Payload>,
     idempotency_key: Option<String>,
+    due: Option<Result<Due>>,
+    door: Door<'c>,
+}
+
+/// On whose transaction an event is sent.
+enum Door<'c> {
+    Own,
+    Theirs(Borrowed<'c>),
 }
 
 impl<'c> Sending<'c> {
@@ -22,7 +36,12 @@ impl<'c> Sending<'c> {
         name: impl Into<Cow<'static, str>>,
         data: Result<Payload>,
     ) -> Self {
-        Self { client, name: name.into(), data, idempotency_key: None }
+        let (name, door) = (name.into(), Door::Own);
+        Self { client, name, data, idempotency_key: None, due: None, door }
+    }
+
+    pub(super) fn within(self, tx: &'c mut impl Transactional) -> Self {
+        Self { door: Door::Theirs(tx.borrow()), ..self }
     }
 
     /// Sends the event only once, even if the sender tries again with the same key.
@@ -34,12 +53,60 @@ impl<'c> Sending<'c> {
         self
     }
 
+    /// Sends the event later: at this time, by the database's clock, and never earlier. A time that has
+    /// passed is now.
+    ///
+    /// The event is durable when the `.await` is over, and its id is the one that the `.await` gives. It is
+    /// accepted when its time has come, by any worker of this database: its place among the other events,
+    /// and the time at which it was accepted, are those of that moment. Its idempotency key is remembered
+    /// from now on. If no worker is there then, the first one that starts accepts it.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "trial/ended")]
+    /// # struct TrialEnded { user: u32 }
+    /// # async fn send(client: &indelible::Client, end: Timestamp) -> indelible::Result<()> {
+    /// client.send(TrialEnded { user: 7 }).at(end).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias("schedule", "delay", "deliver_at", "ts"))]
+    pub fn at(mut self, time: Timestamp) -> Self {
+        self.due = Some(Ok(Due::At(time)));
+        self
+    }
+
+    /// Sends the event so long after it was stored, as [`at`](Self::at) does. Give a `Duration`, or a text
+    /// such as `"1h"`, `"3 days"` or `"1h 30m"`. A text that is no duration is an error of the `.await`.
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "cart/abandoned")]
+    /// # struct CartAbandoned { cart: u32 }
+    /// # async fn send(client: &indelible::Client) -> indelible::Result<()> {
+    /// client.send(CartAbandoned { cart: 7 }).after("1h").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn after(mut self, delay: impl Delay) -> Self {
+        self.due = Some(delay.read().map(Due::After));
+        self
+    }
+
     async fn send(self) -> Result<EventId> {
-        let Self { client, name, data, idempotency_key } = self;
-        let event = client.accept(&name, data?, idempotency_key)?;
-        let id = event.id;
-        let ids = client.accept_all(&[event]).await?;
-        Ok(ids.first().copied().unwrap_or(id))
+        let Self { client, name, data, idempotency_key, due, door } = self;
+        let (data, due) = (data?, due.transpose()?);
+        if let (None, Door::Own) = (due, &door) {
+            let event = client.accept(&name, data, idempotency_key)?;
+            return Ok(client.accept_batch(&[event]).await?[0]);
+        }
+        let event = NewEvent { due, ..to_be_delivered(&name, data, idempotency_key)? };
+        match door {
+            Door::Own => Ok(client.store.accept_events(None, &[event]).await?[0]),
+            Door::Theirs(tx) => Ok(client.store.send_in(tx, &event).await?),
+        }
     }
 }
 

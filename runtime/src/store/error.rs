@@ -28,6 +28,10 @@ pub enum StoreError {
     /// reads and writes nothing more until it is started again. The message says what to do.
     #[error("{0}")]
     Gone(String),
+    /// An event was to be sent in a transaction on another database than the one that stores the runs.
+    /// Nothing was sent, and the transaction can go on.
+    #[error("no event can be sent in this transaction: {0}")]
+    OtherDatabase(String),
     /// The store holds something that no program of this version writes.
     #[error("the store holds something that this program does not understand: {0}")]
     Corrupt(String),
@@ -37,6 +41,15 @@ impl StoreError {
     /// Whether a row with this key is there already.
     pub(super) fn is_duplicate(&self) -> bool {
         matches!(self, Self::Refused(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+}
+
+impl StoreError {
+    /// The transaction is on a database of another kind.
+    pub(super) fn other_kind(ours: &str) -> Self {
+        Self::OtherDatabase(format!(
+            "it is over, or on a database of another kind, but the program stores its runs on {ours}"
+        ))
     }
 }
 

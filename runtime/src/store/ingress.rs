@@ -10,8 +10,9 @@ use super::read::Columns;
 use crate::event::EventId;
 use crate::flow::{Admission, NewRun};
 use crate::id::WorkerId;
-use crate::journal::MatchKey;
+use crate::journal::{Due, MatchKey};
 use crate::payload::Payload;
+use crate::transaction::Borrowed;
 use crate::workflow::listed;
 
 /// What clients send, and what the router makes of it.
@@ -22,12 +23,19 @@ pub(crate) trait Ingress: Send + Sync {
     /// that were not asked).
     /// Gives the ids, in order; for one whose idempotency key was seen before, the first one's, and
     /// nothing is written for it. A batch that is sent again as it was, because its reply was lost, is
-    /// accepted once. Each name that nobody subscribes to is told of in the log, once in a process.
+    /// accepted once. Each name that nobody subscribes to is told of in the log, once in a process. Those that
+    /// are due later are kept until [`Upkeep::accept_due`](super::Upkeep::accept_due) accepts them; their keys
+    /// are remembered from now on.
     async fn accept_events(
         &self,
         hosted_by: Option<&str>,
         events: &[NewEvent],
     ) -> Result<Vec<EventId>, StoreError>;
+
+    /// Sends an event in a transaction of the user's: it is there if and only if that is committed. Gives
+    /// its id, or that of an earlier event with its idempotency key. The event is accepted by a delivery,
+    /// in the order of commits.
+    async fn send_in(&self, tx: Borrowed<'_>, event: &NewEvent) -> Result<EventId, StoreError>;
 
     /// Starts runs directly; those that are there already are left alone. One that is not settled yet is not
     /// ready until it is: see [`settle_runs`](super::Upkeep::settle_runs).
@@ -56,6 +64,8 @@ pub(crate) struct NewEvent {
     pub(crate) data: Payload,
     /// A second event of this name with the same key is the same event.
     pub(crate) idempotency_key: Option<String>,
+    /// When it is accepted, if not at once.
+    pub(crate) due: Option<Due>,
     /// What the accepting process makes of it in the same commit. `None` leaves it to a delivery to the
     /// app: the event may be waited for.
     pub(crate) hosted: Option<Hosted>,

@@ -7,7 +7,7 @@
 //! | [`Registry`] | a program that starts or is deployed |
 //! | [`Leases`] | a worker's life, and its claims |
 //! | [`Commits`] | what a worker commits, and reads of its inboxes |
-//! | [`Upkeep`] | timers, schedules and batches |
+//! | [`Upkeep`] | timers, schedules, batches and events that are due |
 //! | [`Operators`] | cancel, pause, retry, fork and replay, set limits |
 //! | [`Blockages`] | who looks after events that are blocked |
 //! | [`History`] | who asks about runs and limits |
@@ -80,7 +80,7 @@ pub use self::registry::{EventSchema, StrandedRuns};
 pub(crate) use self::registry::{
     NewSchema, Recorded, Registration, Registry, Schedule, Stranded, Subscription,
 };
-pub(crate) use self::upkeep::{DueSchedule, Readied, SETTLED, Timetable, Upkeep};
+pub(crate) use self::upkeep::{Accepted, DueSchedule, Readied, SETTLED, Timetable, Upkeep};
 pub(crate) use self::why::Reasons;
 pub use self::why::{
     BlockedWorkflow, EventRecord, GatheredEvent, RunReason, RunReasons, SkippedEvent, StartedRun,

@@ -25,6 +25,11 @@ pub(crate) trait Upkeep: Send + Sync {
     /// parked runs with messages.
     async fn wake_due(&self, limit: usize) -> Result<Readied, StoreError>;
 
+    /// Accepts up to `limit` events that are due, oldest first: from now on they are as if they had just
+    /// been sent, under the ids that they were given then. One process does so at a time, so that they keep
+    /// their order; the others are told that the next is due.
+    async fn accept_due(&self, limit: usize) -> Result<Accepted, StoreError>;
+
     /// Lets runs of an app pass their gates, as far as its limits allow: they can be claimed then. The
     /// limits are those of the program that registered last, and what operators have set over them.
     /// `Readied::runs` is how many have passed; `Readied::next` is when a gate opens by itself.
@@ -84,6 +89,17 @@ pub(crate) struct Readied {
     pub(crate) next: Option<Duration>,
     /// How long the first of them has been due.
     pub(crate) late: Option<Duration>,
+}
+
+/// What was due has been accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// How many events.
+    pub(crate) events: usize,
+    /// How many of them nobody has looked after who knew when they are due.
+    pub(crate) overlooked: usize,
+    /// How long until the next is due, by the database's clock.
+    pub(crate) next: Option<Duration>,
 }
 
 /// A schedule as it stands.

@@ -186,7 +186,9 @@ impl Flusher {
                     }
                 }
                 Err(StoreError::Refused(error)) => return Ok(Err(error.to_string())),
-                Err(StoreError::Corrupt(reason)) => return Ok(Err(reason)),
+                Err(StoreError::Corrupt(reason) | StoreError::OtherDatabase(reason)) => {
+                    return Ok(Err(reason));
+                }
                 // Without a store there is nothing to be done under the lease either.
                 Err(StoreError::LeaseLost | StoreError::Closed) => return Err(LeaseLost),
                 // If the database is gone, the worker ends.

@@ -12,6 +12,7 @@ mod driver;
 mod env;
 mod gates;
 mod inbox;
+mod later;
 mod lease;
 mod log;
 mod lookout;
@@ -118,6 +119,7 @@ async fn live_once(env: &Arc<Env>, lease: Lease) -> Over {
     let mut committing = Box::pin(committing);
     services.spawn(router::route(env.clone(), worker));
     services.spawn(timers::wake(env.clone()));
+    services.spawn(later::accept(env.clone()));
     services.spawn(gates::open(env.clone()));
     services.spawn(unsettled::settle(env.clone()));
     services.spawn(sweeper::sweep(env.clone()));

@@ -85,7 +85,9 @@ impl Transactions {
             }
             Ok(Concluded::RolledBack(rollback)) => Some(Commitment::RolledBack(rollback)),
             Err(StoreError::Refused(error)) => Some(Commitment::Refused(error.to_string())),
-            Err(StoreError::Corrupt(reason)) => Some(Commitment::Refused(reason)),
+            Err(StoreError::Corrupt(reason) | StoreError::OtherDatabase(reason)) => {
+                Some(Commitment::Refused(reason))
+            }
             Err(
                 StoreError::LeaseLost
                 | StoreError::Closed

@@ -13,6 +13,7 @@ use indelible_tests::databases::Fresh;
 use indelible_tests::eventually;
 use indelible_tests::process::Process;
 use indelible_tests::tables::Tables;
+use indelible_tests::user::User;
 use indelible_tests::wakeups::echo;
 use tokio::time::timeout;
 
@@ -33,6 +34,8 @@ pub(crate) struct Scene {
     pub(crate) client: Client,
     /// A client that was connected without the app's code.
     pub(crate) sender: Client,
+    /// Connections of the application's to the same database.
+    pub(crate) user: User,
     last: Cell<u32>,
 }
 
@@ -40,7 +43,7 @@ impl Scene {
     pub(crate) async fn of(client: Client, database: &Fresh) -> Self {
         let sender = Client::connect(database.url()).poll_interval(POLL);
         let sender = sender.await.expect("a client").for_app("wakeups");
-        Self { client, sender, last: Cell::new(0) }
+        Self { client, sender, user: User::of(database).await, last: Cell::new(0) }
     }
 
     /// A number that no other operation has.

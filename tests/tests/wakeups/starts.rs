@@ -1,9 +1,10 @@
 //! What starts runs.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indelible::RunQuery;
 use indelible::prelude::*;
+use indelible_tests::user::User;
 use indelible_tests::wakeups::{
     Collected, Knocked, Packed, SETTLED, count_down, delegate, delegate_detached, echo, knock,
     transact, trifle,
@@ -11,6 +12,9 @@ use indelible_tests::wakeups::{
 use serde_json::value::to_raw_value;
 
 use crate::scene::{Outcome, Scene, Took, expect};
+
+/// How much later an event is due.
+const LATER: Duration = Duration::from_millis(300);
 
 pub(crate) async fn a_start(scene: &Scene) -> Took {
     let begun = Instant::now();
@@ -43,12 +47,65 @@ pub(crate) async fn an_event(scene: &Scene) -> Took {
     Ok(begun.elapsed())
 }
 
+pub(crate) async fn an_event_that_is_due_later(scene: &Scene) -> Took {
+    let begun = Instant::now();
+    let event = scene.client.send(Knocked { n: scene.number() }).after(LATER).await?;
+    scene.ends_of(event, 1).await?;
+    begun.elapsed().checked_sub(LATER).ok_or_else(|| "it came too early".into())
+}
+
+/// Sends it, and commits; then nobody does anything.
+async fn in_a_transaction(scene: &Scene, after: Duration) -> Outcome<EventId> {
+    let (client, knocked) = (&scene.client, Knocked { n: scene.number() });
+    Ok(match &scene.user {
+        User::Postgres(pool) => {
+            let mut tx = pool.begin().await?;
+            let sending = client.send_in(&mut tx, knocked);
+            let event = if after.is_zero() { sending.await? } else { sending.after(after).await? };
+            tx.commit().await?;
+            event
+        }
+        User::Sqlite(pool) => {
+            let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+            let sending = client.send_in(&mut tx, knocked);
+            let event = if after.is_zero() { sending.await? } else { sending.after(after).await? };
+            tx.commit().await?;
+            event
+        }
+    })
+}
+
+pub(crate) async fn an_event_in_a_transaction(scene: &Scene) -> Took {
+    let begun = Instant::now();
+    let event = in_a_transaction(scene, Duration::ZERO).await?;
+    scene.ends_of(event, 1).await?;
+    Ok(begun.elapsed())
+}
+
+pub(crate) async fn an_event_in_a_transaction_that_is_due_later(scene: &Scene) -> Took {
+    let begun = Instant::now();
+    let event = in_a_transaction(scene, LATER).await?;
+    scene.ends_of(event, 1).await?;
+    begun.elapsed().checked_sub(LATER).ok_or_else(|| "it came too early".into())
+}
+
+pub(crate) async fn an_event_in_sql(scene: &Scene) -> Took {
+    // There is no such function in SQLite.
+    let User::Postgres(pool) = &scene.user else { return Ok(Duration::ZERO) };
+    let begun = Instant::now();
+    let send = "SELECT indelible.send('wakeups/knocked', $1)";
+    let knocked = serde_json::to_string(&Knocked { n: scene.number() })?;
+    let event: Uuid = sqlx::query_scalar(send).bind(knocked).fetch_one(pool).await?;
+    scene.ends_of(event.into(), 1).await?;
+    Ok(begun.elapsed())
+}
+
 pub(crate) async fn an_untyped_event(scene: &Scene) -> Took {
     let client = &scene.client;
     let knocked = to_raw_value(&Knocked { n: scene.number() })?;
     let knocked = client.catalog().check("wakeups/knocked", &knocked, client.event_limit())?;
     let begun = Instant::now();
-    for event in client.send_all([(knocked, None)]).await? {
+    for event in client.send_all_untyped([(knocked, None)]).await? {
         scene.ends_of(event, 1).await?;
     }
     Ok(begun.elapsed())

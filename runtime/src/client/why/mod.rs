@@ -43,7 +43,7 @@ impl Client {
     ///
     /// A run counts as started by each event of its batch. Of a debounce that gives its run only the last event,
     /// the others are skipped. A wait is listed once its run has taken the event. The conditions (`if = ..`)
-    /// that the event does not pass are those of this client's program.
+    /// that the event does not pass are those of this client's program; a client without the app's code lists none.
     ///
     /// It takes a handful of statements. They go over the deliveries that are still to be routed and over open
     /// batches, so ask it when you look, not all the time.
@@ -53,8 +53,9 @@ impl Client {
     /// When the database does not answer.
     pub async fn event(&self, id: EventId) -> Result<Option<EventRecord>> {
         let Some((mut event, data)) = self.store.event(id).await? else { return Ok(None) };
-        let unmet = self.program.unmet(id, &event.name, &data).into_iter();
+        let unmet = self.program().map(|program| program.unmet(id, &event.name, &data));
         // It may have passed the condition that another version had.
+        let unmet = unmet.into_iter().flatten();
         event.unmet = unmet.filter(|unmet| !event.is_known_to(&unmet.workflow)).collect();
         Ok(Some(event))
     }

@@ -886,7 +886,14 @@ impl Batch {
                     let id = case.id(sent.no, 2).into();
                     let data = data(case, sent.no);
                     let name = SENT.to_owned();
-                    events.push(NewEvent { id, name, data, idempotency_key: None, hosted: None });
+                    events.push(NewEvent {
+                        id,
+                        name,
+                        data,
+                        idempotency_key: None,
+                        due: None,
+                        hosted: None,
+                    });
                     self.unrouted.push_back((place, sent.no, self.now));
                 }
                 Deed::Start(sent) => {

@@ -16,6 +16,7 @@ mod flushes;
 mod gates;
 mod hints;
 mod inboxes;
+mod later;
 mod leases;
 mod limits;
 mod opening;
@@ -31,6 +32,7 @@ mod transactions;
 mod unsettled;
 mod waits;
 mod why;
+mod within;
 mod world;
 
 pub(crate) use self::clock::StoppedClock;
@@ -39,8 +41,9 @@ pub(crate) use self::database::TestDatabase;
 pub(in crate::store) use self::database::{POOLER, SESSION_POOLER};
 pub(in crate::store) use self::gates::{LIMIT, declare, ended, gate, open, slots, start_all};
 pub(in crate::store) use self::world::{
-    APP, HOUR, ORDER, PAID, PLACED, World, claim, commit, counted, done, done_with, ids, json,
-    on_pooled, on_postgres, on_sqlite, only, program, route, step, uncancelled, wait, worker,
+    APP, HOUR, ORDER, PAID, PLACED, World, claim, commit, counted, done, done_with, event, ids,
+    json, numbered, on_pooled, on_postgres, on_sqlite, only, program, route, step, uncancelled,
+    wait, wait_for, waited, worker,
 };
 
 /// Makes the tests: `conformance::sqlite::leases::a_lost_lease_cannot_commit`, …
@@ -121,6 +124,26 @@ behaviours! {
         a_part_is_forgotten_when_no_program_has_it,
         a_panicking_router_leaves_its_deliveries,
         a_condition_that_fails_blocks_only_its_workflow,
+    ],
+    later: [
+        an_event_is_accepted_when_it_is_due_and_never_before,
+        a_time_that_has_passed_is_now,
+        events_that_are_due_are_accepted_oldest_first,
+        an_event_that_is_due_starts_no_run_before,
+        a_key_is_remembered_when_its_event_is_sent,
+        an_event_that_is_sent_again_as_it_was_is_accepted_once,
+        two_workers_accept_each_event_once_and_in_order,
+        an_event_that_was_kept_is_behind_the_triggers_of_its_time,
+        whoever_keeps_an_event_says_so,
+    ],
+    within: [
+        an_event_is_there_exactly_if_its_transaction_is_committed,
+        what_a_savepoint_takes_back_was_not_sent,
+        a_key_is_remembered_exactly_if_its_transaction_is_committed,
+        an_event_of_a_transaction_can_be_due_later,
+        a_transaction_on_another_database_is_refused_and_goes_on,
+        the_commit_of_a_transaction_is_told_to_all_workers,
+        what_was_committed_is_told_before_the_connections_are_closed,
     ],
     claims: [
         runs_are_claimed_in_order_of_acceptance,

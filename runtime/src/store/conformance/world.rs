@@ -277,12 +277,13 @@ pub(in crate::store) fn json(text: &str) -> Payload {
     Payload::stored(text)
 }
 
-pub(super) fn event(name: &str, data: &str) -> NewEvent {
+pub(in crate::store) fn event(name: &str, data: &str) -> NewEvent {
     NewEvent {
         id: EventId::new(),
         name: name.to_owned(),
         data: json(data),
         idempotency_key: None,
+        due: None,
         hosted: None,
     }
 }

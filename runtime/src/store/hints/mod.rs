@@ -66,6 +66,8 @@ pub(crate) struct Hints {
     pub(crate) gates: Notify,
     /// Runs may wait for what their program says of them.
     pub(crate) unsettled: Notify,
+    /// A kept event may be due earlier than was known.
+    pub(crate) later: Notify,
     /// Who waits here for the ends of runs.
     waiting: Waiting,
     /// What other processes are to be told.
@@ -93,7 +95,7 @@ impl Hints {
     }
 
     /// What wakes whom.
-    fn bells(&self) -> [(Work, &Notify); 8] {
+    fn bells(&self) -> [(Work, &Notify); 9] {
         [
             (Work::READY, &self.ready),
             (Work::DELIVERIES, &self.deliveries),
@@ -104,6 +106,7 @@ impl Hints {
             // A run that is ready may have to pass them first.
             (Work::GATES | Work::READY, &self.gates),
             (Work::UNSETTLED, &self.unsettled),
+            (Work::LATER, &self.later),
         ]
     }
 
@@ -139,12 +142,12 @@ impl Hints {
         self.outgoing.take()
     }
 
-    /// Another process has said something; work counts if it is for this app.
+    /// Another process has said something; work counts if it is for this app, or for any.
     pub(in crate::store) fn hear(&self, hint: &Hint, app: &str) {
         if self.outgoing.is_own(hint) {
             return;
         }
-        if hint.app.as_deref() == Some(app) {
+        if hint.app.as_deref().is_none_or(|whose| whose == app) {
             self.ring(hint.work);
         }
         self.waiting.ended(&hint.ended);

@@ -19,7 +19,7 @@ const MOST_ENDS: usize = 150;
 pub(in crate::store) struct Hint {
     /// Who says it: nobody listens to itself.
     pub(in crate::store) by: Uuid,
-    /// The app that has work.
+    /// The app that has work; without one, the work is for whoever is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::store) app: Option<String>,
     #[serde(default, skip_serializing_if = "Work::is_empty")]
@@ -144,8 +144,9 @@ impl Outgoing {
         let by = self.by;
         let hint = |app, work, ended| Hint { by, app, work, ended, waits: false, asks: false };
         let work = std::mem::take(&mut pending.work).into_iter();
-        let mut hints: Vec<Hint> =
-            work.map(|(app, work)| hint(Some(app), work, Vec::new())).collect();
+        let mut hints: Vec<Hint> = work
+            .map(|(app, work)| hint(Some(app).filter(|app| !app.is_empty()), work, Vec::new()))
+            .collect();
         let ended = std::mem::take(&mut pending.ended);
         hints
             .extend(ended.chunks(MOST_ENDS).map(|ended| hint(None, Work::empty(), ended.to_vec())));

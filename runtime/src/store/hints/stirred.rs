@@ -27,13 +27,15 @@ bitflags! {
         const GATES = 1 << 7;
         /// Runs wait for a program that says what they have to pass.
         const UNSETTLED = 1 << 8;
+        /// An event is kept until it is due.
+        const LATER = 1 << 9;
 
         /// What a worker looks after that others know nothing of.
         const LOOKED_AFTER = Self::TIMERS.bits() | Self::BATCHES.bits() | Self::DELIVERIES.bits();
         /// What other processes are told of.
         const TOLD = Self::READY.bits() | Self::DELIVERIES.bits() | Self::MESSAGES.bits()
             | Self::PAUSES.bits() | Self::GONE.bits() | Self::GATES.bits()
-            | Self::UNSETTLED.bits();
+            | Self::UNSETTLED.bits() | Self::LATER.bits();
     }
 }
 
@@ -73,8 +75,8 @@ impl Stirred {
         stirred
     }
 
-    /// There is such work, whosever it is: for a store where each process sees for itself what others
-    /// have committed.
+    /// There is such work, and it is no app's own; or each process sees for itself what others have
+    /// committed.
     pub(in crate::store) fn here(work: Work) -> Self {
         Self::of("", work)
     }

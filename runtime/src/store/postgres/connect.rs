@@ -21,11 +21,21 @@ use crate::store::tables::Tables;
 /// 13 brought what is used here, and is the oldest that its makers supported when this was written.
 const OLDEST_SERVER: i32 = 130_000;
 
-/// The last column tells databases apart: a server is known by when it was started.
-const SERVER: &str = "
+/// Tells databases apart: a server is known by when it was started.
+macro_rules! which {
+    () => {
+        "extract(epoch FROM pg_postmaster_start_time())::text || ' ' || oid
+    FROM pg_database WHERE datname = current_database()"
+    };
+}
+pub(super) use which;
+
+const SERVER: &str = concat!(
+    "
     SELECT current_setting('server_version_num'), current_setting('server_version'),
-           current_setting('synchronous_commit'), pg_postmaster_start_time()::text || ' ' || oid
-    FROM pg_database WHERE datname = current_database()";
+           current_setting('synchronous_commit'), ",
+    which!()
+);
 
 /// The connections of a store.
 pub(super) struct Connected {

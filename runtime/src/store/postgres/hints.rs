@@ -18,6 +18,7 @@ impl Hearing for PostgresStore {
     }
 
     async fn close(&self) {
+        self.sent.end(&self.database).await;
         self.telling.end().await;
         self.lent.close().await;
         self.database.close().await;

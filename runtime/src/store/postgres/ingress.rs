@@ -1,93 +1,17 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::Row as _;
-use uuid::Uuid;
 
-use super::database::{Database, Link, again};
-use super::queue::started;
-use super::runs::RunArrays;
-use super::waits::{RunWaits, last_event};
+use super::accept::{self, EventArrays, Written, insert, remember};
+use super::database::{Database, again};
+use super::waits::RunWaits;
 use super::{PostgresStore, checks, gates, inbox, route, unsettled};
 use crate::event::EventId;
 use crate::flow::NewRun;
-use crate::id::RunId;
-use crate::store::dedupe::{self, REMEMBERED};
+use crate::store::dedupe;
 use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
-use crate::store::{Deliveries, Ingress, NewEvent, Router, RunStatus, StoreError};
-
-/// Served by the table's primary key. A key that was forgotten by the time this transaction began is
-/// taken anew; one that another transaction is about to write is waited for.
-const REMEMBER: &str = "
-    INSERT INTO indelible.dedupe AS known (event_name, key, event_id, expires_at)
-    SELECT event_name, key, event_id, clock_timestamp() + $4 * interval '1 second'
-    FROM unnest($1::text[], $2::text[], $3::uuid[]) AS new (event_name, key, event_id)
-    ON CONFLICT (event_name, key) DO UPDATE SET
-        event_id = CASE WHEN known.expires_at <= now()
-            THEN excluded.event_id ELSE known.event_id END,
-        expires_at = CASE WHEN known.expires_at <= now()
-            THEN excluded.expires_at ELSE known.expires_at END
-    RETURNING event_name, key, event_id";
-
-/// Events, one delivery for each app that subscribes to their names, and the runs that come with
-/// them. `$1` has started the runs of `$7`, hosted events, and is told of those only for parts that are
-/// not in `$3`: another version of its program has them. From `$8` on it has [`RunArrays`].
-///
-/// What is there already was committed by an earlier attempt, and is left alone. What another
-/// transaction is about to write is a duplicate: then this statement fails, to be run again. Gives the
-/// apps that have deliveries, the runs that were started, and the names that nobody subscribes to.
-/// Served by the primary keys of events, subscriptions and runs.
-pub(super) const ACCEPT: &str = concat!(
-    "
-    WITH clock AS MATERIALIZED (
-        SELECT clock_timestamp() AS at, ",
-    last_event!(),
-    " AS since
-    ),
-    event AS MATERIALIZED (
-        SELECT id, name, data, hosted, place
-        FROM unnest($4::uuid[], $5::text[], $6::text[], $7::boolean[]) WITH ORDINALITY
-            AS event (id, name, data, hosted, place)
-        WHERE NOT EXISTS (SELECT 1 FROM indelible.events known WHERE known.id = event.id)
-    ),
-    new AS (
-        SELECT id, $1 AS app, workflow, $2 AS status, event_id, input::json AS input, seed,
-               (extract(epoch FROM at) * 1000000)::bigint AS rank, at AS accepted_at,
-               scheduled_at, since
-        FROM clock,
-             unnest($8::uuid[], $9::text[], $10::uuid[], $11::text[], $12::uuid[],
-                    $13::timestamptz[])
-                 AS run (id, workflow, event_id, input, seed, scheduled_at)
-        WHERE NOT EXISTS (SELECT 1 FROM indelible.runs known WHERE known.id = run.id)
-    ),
-    accepted AS (
-        INSERT INTO indelible.events (id, name, data, accepted_at, since)
-        SELECT id, name, data::json, at, since FROM clock, event ORDER BY place
-    ),
-    delivered AS (
-        INSERT INTO indelible.deliveries (app, event_id, part)
-        SELECT subscription.app, event.id, subscription.part
-        FROM event
-        JOIN indelible.subscriptions subscription ON subscription.event_name = event.name
-        WHERE CASE WHEN event.hosted AND subscription.app = $1 THEN subscription.part <> ALL ($3)
-            ELSE subscription.part = event.name END
-        ORDER BY event.place
-        RETURNING app
-    ),
-    ",
-    started!("new", "event_id, scheduled_at"),
-    "
-    SELECT DISTINCT app, NULL::uuid, NULL::text FROM delivered
-    UNION ALL
-    SELECT NULL, id, NULL FROM started
-    UNION ALL
-    SELECT NULL, NULL, event.name FROM event
-    WHERE NOT event.hosted AND NOT EXISTS (
-        SELECT 1 FROM indelible.subscriptions known WHERE known.event_name = event.name
-    )"
-);
+use crate::store::{Deliveries, Ingress, NewEvent, Router, StoreError};
+use crate::transaction::Borrowed;
 
 #[async_trait]
 impl Ingress for PostgresStore {
@@ -105,9 +29,14 @@ impl Ingress for PostgresStore {
                 }
             }
         });
-        let Accepted { ids, unheard } = accepted.await?;
+        let Arrived { ids, unheard } = accepted.await?;
         self.unheard.say(unheard);
         Ok(ids)
+    }
+
+    async fn send_in(&self, tx: Borrowed<'_>, event: &NewEvent) -> Result<EventId, StoreError> {
+        let tx = tx.into_postgres().ok_or_else(|| StoreError::other_kind("Postgres"))?;
+        self.sent.send(&self.database, tx, event).await
     }
 
     async fn start_runs(&self, app: &str, runs: &[NewRun]) -> Result<(), StoreError> {
@@ -117,7 +46,8 @@ impl Ingress for PostgresStore {
             let unsettled = runs.iter().any(|run| run.unsettled);
             if waits.are_none() && Subject::among(runs).is_empty() && !unsettled {
                 let mut connection = self.database.acquire().await?;
-                let written = write(&mut connection, Some(app), no_events, runs.iter()).await?;
+                let written =
+                    accept::write(&mut connection, Some(app), no_events, runs.iter()).await?;
                 self.database.committed(written.stirred);
                 return Ok(());
             }
@@ -130,7 +60,7 @@ impl Ingress for PostgresStore {
             }
             let checked = checks::check(&mut tx, app, asked).await?;
             let Written { mut stirred, started, .. } =
-                write(&mut tx, Some(app), no_events, runs.iter()).await?;
+                accept::write(&mut tx, Some(app), no_events, runs.iter()).await?;
             let started = || runs.iter().filter(|run| started.contains(&run.id));
             gates::admit(&mut tx, app, &Subject::among(started())).await?;
             if unsettled {
@@ -166,128 +96,41 @@ async fn attempt(
     database: &Database,
     hosted_by: Option<&str>,
     events: &[NewEvent],
-) -> Result<Accepted, StoreError> {
+) -> Result<Arrived, StoreError> {
     let keys = dedupe::keys(events);
     let waits = run_waits(
         events.iter().flat_map(|event| event.hosted.iter().flat_map(|hosted| &hosted.runs)),
     );
-    if keys.is_empty() && waits.are_none() {
+    let is_due = events.iter().all(|event| event.due.is_none());
+    if keys.is_empty() && waits.are_none() && is_due {
         let mut connection = database.acquire().await?;
         let Written { stirred, unheard, .. } =
             insert(&mut connection, hosted_by, events.iter()).await?;
         database.committed(stirred);
-        return Ok(Accepted { ids: events.iter().map(|event| event.id).collect(), unheard });
+        return Ok(Arrived { ids: events.iter().map(|event| event.id).collect(), unheard });
     }
     let mut tx = database.begin().await?;
-    let known = remember(&mut tx, keys).await?;
+    let known = remember(&mut *tx, keys).await?;
     let (fresh, ids) = dedupe::settle(events, &known);
-    let Written { stirred, unheard, .. } = insert(&mut tx, hosted_by, fresh.iter()).await?;
+    let (later, now): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|event| event.due.is_some());
+    let Written { mut stirred, unheard, .. } = insert(&mut tx, hosted_by, now.iter()).await?;
+    if !later.is_empty() {
+        accept::keep(&later).execute(&mut *tx).await?;
+        stirred = stirred.and(Stirred::here(Work::LATER));
+    }
     // Those of events that were known have no runs.
     waits.begin(&mut tx, true).await?;
     tx.commit(stirred).await?;
     waits.look_behind(database).await?;
-    Ok(Accepted { ids, unheard })
+    Ok(Arrived { ids, unheard })
 }
 
 /// Events that were accepted, and which of their names nobody subscribes to.
-struct Accepted {
+struct Arrived {
     ids: Vec<EventId>,
     unheard: Vec<String>,
 }
 
 fn run_waits<'a>(runs: impl IntoIterator<Item = &'a NewRun>) -> RunWaits {
     RunWaits::of(runs.into_iter().map(|run| (run.id, &*run.cancels)))
-}
-
-async fn insert<'a>(
-    connection: &mut Link,
-    hosted_by: Option<&str>,
-    events: impl Iterator<Item = &'a NewEvent> + Clone,
-) -> Result<Written, StoreError> {
-    // Without a host there is no app to file the runs under.
-    let hosted = events.clone().filter(|_| hosted_by.is_some());
-    let runs = hosted.filter_map(|event| event.hosted.as_ref()).flat_map(|hosted| &hosted.runs);
-    write(connection, hosted_by, events.collect(), runs).await
-}
-
-/// What a statement of [`ACCEPT`] has written.
-struct Written {
-    stirred: Stirred,
-    /// The runs that were not there before.
-    started: HashSet<RunId>,
-    /// The names of events that nobody subscribes to.
-    unheard: Vec<String>,
-}
-
-async fn write<'a>(
-    connection: &mut Link,
-    app: Option<&str>,
-    events: EventArrays<'_>,
-    runs: impl Iterator<Item = &'a NewRun>,
-) -> Result<Written, StoreError> {
-    let runs: RunArrays<'_> = runs.collect();
-    let parts: Vec<&str> = events.parts.into_iter().collect();
-    let starts = app.filter(|_| !runs.are_none());
-    let accept = sqlx::query(ACCEPT)
-        .bind(app)
-        .bind(RunStatus::Queued.name())
-        .bind(parts)
-        .bind(events.ids)
-        .bind(events.names)
-        .bind(events.data)
-        .bind(events.hosted);
-    let rows = runs.bind(accept).fetch_all(connection).await?;
-    let (mut stirred, mut started, mut unheard) = (Stirred::nothing(), HashSet::new(), Vec::new());
-    for row in &rows {
-        if let Some(app) = row.try_get(0)? {
-            stirred.add(app, Work::DELIVERIES);
-        }
-        started.extend(row.try_get::<Option<Uuid>, _>(1)?.map(RunId::from));
-        unheard.extend(row.try_get::<Option<String>, _>(2)?);
-    }
-    if let Some(app) = starts {
-        stirred.add(app, Work::READY);
-    }
-    Ok(Written { stirred, started, unheard })
-}
-
-#[derive(Default)]
-struct EventArrays<'a> {
-    ids: Vec<Uuid>,
-    names: Vec<&'a str>,
-    data: Vec<&'a str>,
-    hosted: Vec<bool>,
-    parts: BTreeSet<&'a str>,
-}
-
-impl<'a> FromIterator<&'a NewEvent> for EventArrays<'a> {
-    fn from_iter<I: IntoIterator<Item = &'a NewEvent>>(events: I) -> Self {
-        let mut arrays = Self::default();
-        for event in events {
-            arrays.ids.push(event.id.as_uuid());
-            arrays.names.push(&event.name);
-            arrays.data.push(event.data.as_str());
-            arrays.hosted.push(event.hosted.is_some());
-            let parts = event.hosted.iter().flat_map(|hosted| &*hosted.parts);
-            arrays.parts.extend(parts.map(String::as_str));
-        }
-        arrays
-    }
-}
-
-/// Which event each idempotency key of the batch names.
-async fn remember(
-    connection: &mut Link,
-    keys: BTreeMap<(&str, &str), EventId>,
-) -> Result<HashMap<(String, String), EventId>, StoreError> {
-    let (names, texts): (Vec<&str>, Vec<&str>) = keys.keys().copied().unzip();
-    let ids: Vec<Uuid> = keys.values().map(|id| id.as_uuid()).collect();
-    let rows: Vec<(String, String, Uuid)> = sqlx::query_as(REMEMBER)
-        .bind(names)
-        .bind(texts)
-        .bind(ids)
-        .bind(REMEMBERED.as_secs_f64())
-        .fetch_all(connection)
-        .await?;
-    Ok(rows.into_iter().map(|(name, key, id)| ((name, key), id.into())).collect())
 }

@@ -27,11 +27,13 @@ const IS_BEHIND: &str = "
     FROM indelible.events";
 
 /// Has new rows numbered behind those that are there.
-const CATCH_UP: [&str; 2] = [
+const CATCH_UP: [&str; 3] = [
     "SELECT setval(pg_get_serial_sequence('indelible.events', 'position'), max(position))
      FROM indelible.events",
     "SELECT setval(pg_get_serial_sequence('indelible.deliveries', 'seq'), max(seq))
      FROM indelible.deliveries HAVING max(seq) IS NOT NULL",
+    "SELECT setval(pg_get_serial_sequence('indelible.later', 'seq'), max(seq))
+     FROM indelible.later HAVING max(seq) IS NOT NULL",
 ];
 
 const READ: &str = "SELECT version, oldest_program FROM indelible.schema";

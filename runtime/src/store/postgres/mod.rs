@@ -8,6 +8,7 @@
 //! [`again`](database::again) is one attempt; there, and nowhere below, an attempt is made again that was
 //! in another transaction's way.
 
+mod accept;
 mod batch;
 mod batches;
 mod blocked;
@@ -25,6 +26,7 @@ mod hints;
 mod history;
 mod inbox;
 mod ingress;
+mod later;
 mod leases;
 mod limits;
 #[cfg(test)]
@@ -44,6 +46,7 @@ mod reports;
 mod restart;
 mod route;
 mod runs;
+mod sent;
 #[cfg(test)]
 mod statements;
 mod sweep;
@@ -63,6 +66,7 @@ use self::connect::Connected;
 use self::database::Database;
 use self::inbox::Broom;
 use self::notify::Telling;
+use self::sent::Sent;
 use super::Store;
 use super::problem::Problem;
 use super::tables::Tables;
@@ -77,6 +81,7 @@ pub(super) struct PostgresStore {
     broom: Broom,
     telling: Telling,
     unheard: Unheard,
+    sent: Sent,
 }
 
 impl PostgresStore {
@@ -88,8 +93,9 @@ impl PostgresStore {
         let connected = connect::connect(url, hints_url, tables, Arc::default()).await?;
         let Connected { database, lent, listening } = connected;
         let telling = Telling::begin(&database, listening);
-        let (floors, broom, unheard) = (Floors::default(), Broom::default(), Unheard::default());
-        Ok(Self { database, lent, floors, broom, telling, unheard })
+        let (floors, broom) = (Floors::default(), Broom::default());
+        let (unheard, sent) = (Unheard::default(), Sent::default());
+        Ok(Self { database, lent, floors, broom, telling, unheard, sent })
     }
 }
 

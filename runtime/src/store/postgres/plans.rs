@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::pool::SETTINGS;
 use super::{
-    batches, checks, children, claim, flush, gates, history, inbox, ingress, leases, operators,
-    route, runs, sweep, unsettled, upkeep, waits, why,
+    accept, batches, checks, children, claim, flush, gates, history, inbox, later, leases,
+    operators, route, runs, sent, sweep, unsettled, upkeep, waits, why,
 };
 use crate::store::conformance::{World, on_postgres};
 
@@ -22,7 +22,7 @@ const FLUSHED: &str = "uuid, uuid, text, uuid[], uuid[], integer[], text[], text
      text[], uuid[], text[], timestamptz[], boolean[], text[], text[], text[], text[]";
 
 /// Name, statement, types of its parameters.
-pub(super) const STATEMENTS: [(&str, &str, &str); 81] = [
+pub(super) const STATEMENTS: [(&str, &str, &str); 84] = [
     ("flush", flush::FLUSH, FLUSHED),
     ("flush ends", flush::FLUSH_ENDS, FLUSHED),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
@@ -43,13 +43,16 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 81] = [
     ("route", route::TAKE, "text, bigint, float8, text[]"),
     (
         "accept",
-        ingress::ACCEPT,
+        accept::ACCEPT,
         "text, text, text[], uuid[], text[], text[], boolean[], uuid[], text[], uuid[], text[], uuid[], \
          timestamptz[]",
     ),
     ("open states of a run", why::OPEN, "uuid, bigint"),
     ("the gate of a run", why::GATE, "uuid, bigint"),
     ("runs that an event has reached", why::REACHED, "uuid, bigint"),
+    ("keep events", accept::KEEP, "uuid[], text[], text[], timestamptz[], float8[]"),
+    ("take kept events", later::TAKE, "bigint"),
+    ("events that are there", sent::SEEN, "uuid[]"),
     ("counts", history::COUNTS, "text"),
     ("children", history::CHILDREN, LISTED),
     ("runs", history::RUNS, LISTED),

@@ -8,13 +8,13 @@ use super::queue::released;
 use super::registry::columns;
 use super::value::Time;
 use super::waits::{self, OVERDUE};
-use super::{PostgresStore, batches, gates, runs, sweep, unsettled};
+use super::{PostgresStore, batches, gates, later, runs, sweep, unsettled};
 use crate::flow::Firing;
 use crate::store::hints::{Stirred, Work};
 use crate::store::read::Columns as _;
 use crate::store::{
-    Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Terms, Timetable,
-    Upkeep,
+    Accepted, Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Terms,
+    Timetable, Upkeep,
 };
 
 /// Served by `timers_by_time` and the primary key of runs, and `waits_unlooked`. Nobody holds a
@@ -115,6 +115,10 @@ impl Upkeep for PostgresStore {
             Ok(Readied { runs, next, late })
         })
         .await
+    }
+
+    async fn accept_due(&self, limit: usize) -> Result<Accepted, StoreError> {
+        again(|| later::accept_due(&self.database, &self.unheard, limit)).await
     }
 
     async fn open_gates(&self, app: &str) -> Result<Readied, StoreError> {

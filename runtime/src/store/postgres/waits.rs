@@ -23,7 +23,8 @@ pub(super) const OVERDUE: Duration = Duration::from_secs(2);
 /// at the same time. Served by `events_in_order`.
 ///
 /// Positions are taken before their commit, so one that is lower may become visible later. Then the two
-/// were under way at the same time, and either order is true.
+/// were under way at the same time, and either order is true. A transaction of the user's may take long,
+/// so its events get their positions [behind its commit](super::later).
 macro_rules! last_event {
     () => {
         "(SELECT coalesce(max(position), 0) FROM indelible.events)"

@@ -25,6 +25,11 @@ impl DatabaseFile {
         Ok(Self { path, identity, gone: OnceLock::new() })
     }
 
+    /// Whether a path leads to it.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        path.canonicalize().is_ok_and(|path| path == self.path)
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

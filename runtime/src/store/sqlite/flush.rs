@@ -5,8 +5,8 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
+use super::accept::{self, EventRow};
 use super::database::SqliteStore;
-use super::ingress::{self, EventRow};
 use super::value::{batch, micros, now, uuid};
 use super::{gates, inbox, restart, runs, waits, workers};
 use crate::id::WorkerId;
@@ -198,7 +198,7 @@ async fn write(
         sqlx::query(BEGINNING).bind(batch(&effects.beginning)).execute(&mut *tx).await?;
     }
     let sent = ours.iter().flat_map(|commit| events(commit)).collect();
-    let (delivered, _) = ingress::insert(tx, Some(app), sent, at, since).await?;
+    let (delivered, _) = accept::insert(tx, Some(app), sent, at, since).await?;
     let mut gated = HashSet::new();
     let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
     if !leaving.is_empty() {

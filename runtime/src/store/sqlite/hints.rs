@@ -27,13 +27,14 @@ const INTERVAL: Duration = Duration::from_millis(5);
 const VERSION: &str = "PRAGMA data_version";
 
 /// What there is to do for an app, and who is there to do it. Served by `indelible_ready_by_rank`,
-/// `indelible_deliveries_in_order`, `indelible_inbox_untaken` and the primary keys.
+/// `indelible_deliveries_in_order`, `indelible_inbox_untaken`, `indelible_later_by_time` and the primary keys.
 pub(super) const TO_DO: &str = "
     SELECT EXISTS (SELECT 1 FROM indelible_ready WHERE app = ?1) AS ready,
            EXISTS (SELECT 1 FROM indelible_openings WHERE app = ?1) AS gates,
            EXISTS (SELECT 1 FROM indelible_unsettled WHERE app = ?1) AS unsettled,
            EXISTS (SELECT 1 FROM indelible_deliveries WHERE app = ?1) AS deliveries,
            EXISTS (SELECT 1 FROM indelible_inbox WHERE NOT taken) AS messages,
+           (SELECT min(due_at) FROM indelible_later) AS later,
            (SELECT json_group_array(workflow) FROM indelible_paused WHERE app = ?1) AS paused,
            (SELECT json_group_array(id) FROM indelible_workers) AS workers";
 
@@ -49,6 +50,8 @@ struct ToDo {
     unsettled: bool,
     deliveries: bool,
     messages: bool,
+    /// When the first of the kept events is due.
+    later: Option<i64>,
     paused: String,
     workers: String,
 }
@@ -62,6 +65,7 @@ impl ToDo {
             (self.unsettled, Work::UNSETTLED),
             (self.deliveries, Work::DELIVERIES),
             (self.messages, Work::MESSAGES),
+            (self.later != before.later, Work::LATER),
             // What is ready may be there for longer than it can be claimed.
             (self.paused != before.paused, Work::PAUSES | Work::READY),
             (self.workers != before.workers, Work::GONE),
@@ -183,6 +187,7 @@ impl Changes {
             unsettled: row.try_get("unsettled")?,
             deliveries: row.try_get("deliveries")?,
             messages: row.try_get("messages")?,
+            later: row.try_get("later")?,
             paused: row.try_get("paused")?,
             workers: row.try_get("workers")?,
         };

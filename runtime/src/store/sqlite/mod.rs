@@ -6,6 +6,7 @@
 //!
 //! Each room of the store is implemented in the file of its name.
 
+mod accept;
 mod batches;
 mod blocked;
 mod checks;
@@ -20,6 +21,7 @@ mod hints;
 mod history;
 mod inbox;
 mod ingress;
+mod later;
 mod leases;
 mod life;
 mod limits;

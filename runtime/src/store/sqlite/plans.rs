@@ -6,10 +6,10 @@ use std::str::FromStr;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection};
 
-use super::{batches, flush, history, inbox, leases, route, unsettled, waits};
+use super::{batches, flush, history, inbox, later, leases, route, unsettled, waits};
 use crate::store::conformance::{World, on_sqlite};
 
-const STATEMENTS: [(&str, &str); 22] = [
+const STATEMENTS: [(&str, &str); 25] = [
     ("begin waits", waits::BEGIN),
     ("end waits", waits::END),
     ("look for events", waits::LOOK),
@@ -29,6 +29,9 @@ const STATEMENTS: [(&str, &str); 22] = [
     ("close batches", batches::CLOSE),
     ("take unsettled runs", unsettled::TAKE),
     ("forget unsettled runs", unsettled::FORGET),
+    ("keep events", later::KEEP),
+    ("kept events that are due", later::DUE),
+    ("remove kept events", later::REMOVE),
     ("route", route::OLDEST),
     ("try blocked events again", leases::UNBLOCK),
     ("try held runs again", leases::TRY_HELD),

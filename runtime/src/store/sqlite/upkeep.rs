@@ -4,11 +4,11 @@ use async_trait::async_trait;
 
 use super::database::SqliteStore;
 use super::value::{batch, micros, now};
-use super::{batches, opener, runs, sweep, unsettled};
+use super::{batches, later, opener, runs, sweep, unsettled};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{
-    Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Terms, Timetable,
-    Upkeep,
+    Accepted, Deliveries, DueSchedule, Readied, Router, RunStatus, Schedule, StoreError, Terms,
+    Timetable, Upkeep,
 };
 
 /// Served by `indelible_timers_by_time`.
@@ -87,6 +87,10 @@ impl Upkeep for SqliteStore {
         let late = due.first().map(|(_, due)| between(*due, now));
         let next = next.map(|next| between(now, next));
         Ok(Readied { runs: queued.len(), next, late })
+    }
+
+    async fn accept_due(&self, limit: usize) -> Result<Accepted, StoreError> {
+        later::accept_due(self, limit).await
     }
 
     async fn open_gates(&self, app: &str) -> Result<Readied, StoreError> {

@@ -12,6 +12,18 @@ CREATE TABLE indelible.events (
 );
 CREATE UNIQUE INDEX events_in_order ON indelible.events (position);
 
+-- Events that are accepted later: when they are due, or as soon as the transaction is committed in which they
+-- were sent. Only then have they a place among the others. A queue, as `ready` is.
+CREATE TABLE indelible.later (
+    id     uuid        PRIMARY KEY,
+    name   text        NOT NULL,
+    data   json        NOT NULL,
+    -- `-infinity`: as soon as it is there.
+    due_at timestamptz NOT NULL,
+    seq    bigint      GENERATED ALWAYS AS IDENTITY
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX later_by_time ON indelible.later (due_at, seq);
+
 -- Which app wants the events of which name, and what for: a row whose part is the name itself, and one
 -- for each workflow that it starts and each set of fields by which it is awaited. A process that knows
 -- nothing of a part leaves it to one that does.
@@ -413,3 +425,128 @@ CREATE TABLE indelible.inbox (
     PRIMARY KEY (run_id, id)
 );
 CREATE INDEX inbox_untaken ON indelible.inbox (run_id) WHERE NOT taken;
+
+-- Sends an event from any SQL client: in its transaction, with the checks that every sender passes. Whoever may
+-- execute it needs no right to the tables, and cannot go past the checks. The client cannot tell anybody of
+-- its commit, so the server does.
+CREATE FUNCTION indelible.send(
+    name            text,
+    data            text,
+    idempotency_key text        DEFAULT NULL,
+    at              timestamptz DEFAULT NULL
+) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $send$
+DECLARE
+    flaw     text;
+    sent_id  uuid;
+    known_id uuid;
+    now_here timestamptz := clock_timestamp();
+BEGIN
+    IF send.name IS NULL OR send.data IS NULL THEN
+        RAISE EXCEPTION 'an event needs a name and data'
+            USING ERRCODE = 'null_value_not_allowed',
+                  HINT = 'An event without fields has the data ''{}'' or ''null''.';
+    END IF;
+    flaw := CASE
+        WHEN send.name = '' THEN 'it is empty'
+        WHEN octet_length(send.name) > 128 THEN 'it is longer than 128 bytes'
+        WHEN send.name ~ '[A-Z]' THEN 'it has upper-case letters'
+        WHEN send.name ~ '[^-a-z0-9_./]'
+            THEN 'it has characters other than `a-z`, `0-9`, `-`, `_`, `.` and `/`'
+        WHEN send.name !~ '^[^/]*/[^/]*$'
+            THEN 'it needs exactly one `/` between an area and what happened there'
+        WHEN send.name ~ '^/|/$' THEN 'nothing stands on one side of the `/`'
+        WHEN send.name !~ '^[a-z0-9]([^/]*[a-z0-9])?/[a-z0-9]([^/]*[a-z0-9])?$' OR send.name ~ '\.\.'
+            THEN 'each side of the `/` has to begin and end with a letter or a digit, without `..`'
+    END;
+    IF flaw IS NOT NULL THEN
+        RAISE EXCEPTION '`%` cannot name an event: %', send.name, flaw
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Write `area/what-happened`: ''ticket/created'', ''app/comment.posted''.';
+    END IF;
+    IF starts_with(send.name, 'indelible/') THEN
+        RAISE EXCEPTION 'the name `%` is reserved', send.name
+            USING ERRCODE = 'reserved_name',
+                  DETAIL = 'Events named `indelible/..` are sent by Indelible alone.',
+                  HINT = 'Name the area of your application: ''ticket/created''.';
+    END IF;
+    IF octet_length(send.data) > 512 * 1024 THEN
+        RAISE EXCEPTION 'the event `%` is not accepted: its data has % bytes, over the limit of % bytes',
+                send.name, octet_length(send.data), 512 * 1024
+            USING ERRCODE = 'program_limit_exceeded',
+                  HINT = 'Store large data elsewhere, and send where it is.';
+    END IF;
+    IF octet_length(send.idempotency_key) > 1024 THEN
+        RAISE EXCEPTION
+                'the idempotency key of an event `%` is not accepted: it has % bytes, over the limit of 1024 bytes',
+                send.name, octet_length(send.idempotency_key)
+            USING ERRCODE = 'program_limit_exceeded',
+                  HINT = 'Use a hash of it.';
+    END IF;
+    IF NOT isfinite(send.at) THEN
+        RAISE EXCEPTION 'the event `%` cannot be sent at %: that is no time', send.name, send.at
+            USING ERRCODE = 'datetime_field_overflow',
+                  HINT = 'Leave `at` out to send the event now.';
+    END IF;
+    BEGIN
+        PERFORM send.data::json;
+    EXCEPTION WHEN invalid_text_representation THEN
+        GET STACKED DIAGNOSTICS flaw = PG_EXCEPTION_DETAIL;
+        RAISE EXCEPTION 'the data of the event `%` is not JSON', send.name
+            USING ERRCODE = 'invalid_text_representation',
+                  DETAIL = flaw,
+                  HINT = 'Write ''{"ticket_id": 7}'', or give json_build_object(..).';
+    END;
+
+    -- Version 7 of RFC 9562: the time in milliseconds, then what is random. A version 4 has only to have its
+    -- first six bytes and two bits changed.
+    sent_id := encode(set_bit(set_bit(overlay(
+        uuid_send(gen_random_uuid())
+        PLACING substring(int8send((extract(epoch FROM now_here) * 1000)::bigint) FROM 3)
+        FROM 1 FOR 6
+    ), 52, 1), 53, 1), 'hex')::uuid;
+
+    IF send.idempotency_key IS NOT NULL THEN
+        INSERT INTO indelible.dedupe AS known (event_name, key, event_id, expires_at)
+        VALUES (send.name, send.idempotency_key, sent_id, now_here + interval '24 hours')
+        ON CONFLICT ON CONSTRAINT dedupe_pkey DO UPDATE SET
+            event_id = CASE WHEN known.expires_at <= now()
+                THEN excluded.event_id ELSE known.event_id END,
+            expires_at = CASE WHEN known.expires_at <= now()
+                THEN excluded.expires_at ELSE known.expires_at END
+        RETURNING event_id INTO known_id;
+        IF known_id <> sent_id THEN
+            RETURN known_id;
+        END IF;
+    END IF;
+    INSERT INTO indelible.later (id, name, data, due_at)
+    VALUES (sent_id, send.name, send.data::json, coalesce(send.at, '-infinity'));
+    -- As a process says that there are events to be accepted. The server says the same once a transaction.
+    PERFORM pg_notify('indelible', '{"by":"00000000-0000-0000-0000-000000000000","work":256}');
+    RETURN sent_id;
+END
+$send$;
+
+-- The same for data that is JSON already.
+CREATE FUNCTION indelible.send(
+    name            text,
+    data            json,
+    idempotency_key text        DEFAULT NULL,
+    at              timestamptz DEFAULT NULL
+) RETURNS uuid
+    LANGUAGE sql VOLATILE
+AS $send$ SELECT indelible.send(name, data::text, idempotency_key, at) $send$;
+
+CREATE FUNCTION indelible.send(
+    name            text,
+    data            jsonb,
+    idempotency_key text        DEFAULT NULL,
+    at              timestamptz DEFAULT NULL
+) RETURNS uuid
+    LANGUAGE sql VOLATILE
+AS $send$ SELECT indelible.send(name, data::text, idempotency_key, at) $send$;
+
+-- Who may send is for the owner to say.
+REVOKE ALL ON FUNCTION indelible.send(text, text, text, timestamptz) FROM PUBLIC;

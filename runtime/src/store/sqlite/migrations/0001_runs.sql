@@ -11,6 +11,16 @@ CREATE TABLE indelible_events (
     since       INTEGER NOT NULL
 ) STRICT;
 
+-- Events that are accepted when they are due. Only then have they a place among the others.
+CREATE TABLE indelible_later (
+    seq    INTEGER PRIMARY KEY,
+    id     TEXT    NOT NULL UNIQUE,
+    name   TEXT    NOT NULL,
+    data   TEXT    NOT NULL,
+    due_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX indelible_later_by_time ON indelible_later (due_at, seq);
+
 -- Which app wants the events of which name, and what for: a row whose part is the name itself, and one
 -- for each workflow that it starts and each set of fields by which it is awaited. A process that knows
 -- nothing of a part leaves it to one that does.
