@@ -49,7 +49,7 @@ pub async fn whole(
 #[workflow(
     on(Load, if = event.to == "ranked"),
     concurrency(limit = 1, hold = run),
-    priority = if event.no % 2 == 0 { 3600 } else { 0 },
+    priority = if event.no.is_multiple_of(2) { 3600 } else { 0 },
 )]
 pub async fn ranked(
     event: Load,

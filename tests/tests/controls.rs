@@ -173,7 +173,7 @@ async fn send(client: &Client, workflows: &[&str]) {
         for (place, to) in workflows.iter().enumerate() {
             let no = place as u32 * LOADS + no;
             // One key has most of the loads.
-            let key = if no % 2 == 0 { 0 } else { no / 2 % KEYS };
+            let key = if no.is_multiple_of(2) { 0 } else { no / 2 % KEYS };
             let load = Load { to: (*to).to_owned(), key, no };
             client.send(load).await.expect("it is accepted");
         }

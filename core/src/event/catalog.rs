@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::{Event, is_reserved};
+use super::Event;
+use super::name::{flaw, is_reserved};
 use crate::given::closest;
 use crate::payload::{EncodeError, Payload};
 
@@ -105,6 +106,7 @@ impl UntypedEvent {
 
 /// Why a name and JSON do not fit the catalog.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidEvent {
     /// No event of the app has this name.
     #[error("no event is named `{name}`{}", suggestion.map(|s| format!("; did you mean `{s}`?")).unwrap_or_default())]
@@ -146,6 +148,16 @@ pub enum InvalidEvent {
         /// What is wrong with it.
         source: EncodeError,
     },
+}
+
+/// Checks that an event can have a name that comes as text. `#[derive(Event)]` keeps to the same rules.
+///
+/// # Errors
+///
+/// [`InvalidEvent::MalformedName`], with the rule that it breaks.
+pub fn check_name(name: &str) -> Result<(), InvalidEvent> {
+    flaw(name)
+        .map_or(Ok(()), |flaw| Err(InvalidEvent::MalformedName { name: name.to_owned(), flaw }))
 }
 
 impl Catalog {

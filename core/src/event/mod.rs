@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::catalog::pointer;
-pub use self::catalog::{Catalog, EventDef, InvalidEvent, UntypedEvent};
-pub use self::name::{check_name, is_reserved};
+pub use self::catalog::{Catalog, EventDef, InvalidEvent, UntypedEvent, check_name};
+pub use self::name::is_reserved;
 pub use crate::id::EventId;
 
 /// A named, typed fact, made with `#[derive(Event)]`.

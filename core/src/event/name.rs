@@ -1,19 +1,8 @@
-use super::InvalidEvent;
-
 /// The longest name of an event, in bytes.
 const LONGEST: usize = 128;
 
-/// Checks that an event can have a name that comes as text. `#[derive(Event)]` keeps to the same rules.
-///
-/// # Errors
-///
-/// [`InvalidEvent::MalformedName`], with the rule that it breaks.
-pub fn check_name(name: &str) -> Result<(), InvalidEvent> {
-    flaw(name)
-        .map_or(Ok(()), |flaw| Err(InvalidEvent::MalformedName { name: name.to_owned(), flaw }))
-}
-
-fn flaw(name: &str) -> Option<&'static str> {
+/// What is wrong with a name that comes as text. `#[derive(Event)]` keeps to the same rules.
+pub(super) fn flaw(name: &str) -> Option<&'static str> {
     let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_./".contains(c);
     let begins_or_ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let sides: Vec<_> = name.split('/').collect();

@@ -82,11 +82,11 @@ impl<'a, R: BufRead> Feed<'a, R> {
             (String::new(), without_place(&error.to_string()) + &place)
         })?;
         self.catalog.check(&envelope.name, envelope.data, self.limit).map_err(|error| match error {
-            InvalidEvent::UnknownName { .. } => ("/name".to_owned(), error.to_string()),
             InvalidEvent::Mismatch { pointer, reason } => {
                 (format!("/data{pointer}"), without_place(&reason))
             }
             InvalidEvent::Data { .. } => ("/data".to_owned(), error.to_string()),
+            _ => ("/name".to_owned(), error.to_string()),
         })
     }
 }

@@ -126,7 +126,7 @@ async fn feed(bank: &Bank, runtime: &Runtime, file: &str, text: &str) -> Result<
             let event = runtime.catalog().check(name, data, runtime.event_limit())?;
             events.push((event, Some(format!("{file}:{number}"))));
         }
-        runtime.send_all(events).await?;
+        runtime.send_all_untyped(events).await?;
         bank.note_fed(file).await?;
     }
     Ok(of(AwardRequested::NAME).count() as u64)
