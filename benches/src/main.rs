@@ -3,6 +3,7 @@
 //! `cargo run --release -p indelible-benches -- sleeping 10000`
 
 mod latency;
+mod limits;
 mod memory;
 mod seeding;
 mod waking;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, Subcommand};
 use indelible::prelude::*;
 
+use self::limits::{churned, limited, unlimited};
 use self::seeding::Database;
 
 #[derive(Parser)]
@@ -41,6 +43,13 @@ enum Bench {
     /// How soon so many runs, one after the other, give their results: to a client in the worker's
     /// process and to one apart, and through a chain of ten events
     Latency { runs: usize },
+    /// How fast runs of many keys are, where half of so many runs have one key: with a limit of one a key, and
+    /// without
+    Keys { runs: usize },
+    /// How fast the first runs are driven where so many are queued
+    Queued { runs: usize },
+    /// How large the tables of queues and limits get in so many seconds
+    Churn { seconds: u64 },
     /// Drives runs until it is killed, for what is measured from another process
     #[command(hide = true)]
     Worker,
@@ -150,7 +159,7 @@ async fn chain(hops: u32, step: Step) -> Result<u32, Failure> {
 indelible::app! {
     Benches = "benches";
     events: [Paid, Hop, Arrived],
-    workflows: [sleeper, walker, early_bird, patient, wanderer, counting, relay, chain],
+    workflows: [sleeper, walker, early_bird, patient, wanderer, counting, relay, chain, limited, unlimited, churned],
 }
 
 #[tokio::main]
@@ -163,6 +172,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Bench::Latency { runs } = args.bench {
         return latency::latency(&url, runs).await;
     }
+    if let Bench::Queued { runs } = args.bench {
+        return limits::queued(&url, runs).await;
+    }
     let runtime = Runtime::builder(Benches).database(&*url).start().await?;
     let database = Database::open(&url).await?;
     match args.bench {
@@ -172,7 +184,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Bench::Waiting { runs } => waking::waiting(&runtime, &database, runs).await?,
         Bench::Resuming { steps } => waking::resuming(&runtime, steps).await?,
         Bench::Carried { iteration } => waking::carried(&runtime, &database, iteration).await?,
-        Bench::Latency { .. } => {}
+        Bench::Keys { runs } => limits::keys(&runtime, runs).await?,
+        Bench::Churn { seconds } => limits::churn(&runtime, &database, seconds).await?,
+        Bench::Latency { .. } | Bench::Queued { .. } => {}
         Bench::Worker => return Ok(runtime.until_signal().await?),
     }
     runtime.shutdown().await;

@@ -31,16 +31,17 @@ impl Database {
         })
     }
 
-    /// Copies a run that waits for an event.
+    /// Copies a run, with its rows of these tables.
     pub(crate) async fn copy(
         &self,
+        tables: &[&str],
         template: RunId,
         copies: &[Copy],
     ) -> Result<(), Box<dyn Error>> {
-        for table in ["runs", "journal", "waits"] {
+        for table in tables {
             let columns = self.columns(table).await?;
             let listed = columns.join(", ");
-            let of = if table == "runs" { "id" } else { "run_id" };
+            let of = if *table == "runs" { "id" } else { "run_id" };
             for copies in copies.chunks(10_000) {
                 self.insert(table, &columns, &listed, of, template, copies).await?;
             }
@@ -151,5 +152,25 @@ impl Database {
             }
         }
         Ok(())
+    }
+
+    /// How large the tables are in which rows come and go, with their indexes, in bytes. Of a SQLite file only the
+    /// whole is known.
+    pub(crate) async fn sizes(&self) -> Result<Vec<(String, i64)>, sqlx::Error> {
+        const SIZES: &str = "
+            SELECT relname, pg_total_relation_size(oid) FROM pg_class
+            WHERE relnamespace = 'indelible'::regnamespace AND relname IN (
+                'ready', 'slots', 'openings', 'counters', 'timers', 'inbox', 'waits', 'deliveries'
+            )
+            ORDER BY relname";
+        match self {
+            Self::Postgres(pool) => sqlx::query_as(SIZES).fetch_all(pool).await,
+            Self::Sqlite(pool) => {
+                const SIZE: &str =
+                    "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+                let size = sqlx::query_scalar(SIZE).fetch_one(pool).await?;
+                Ok(vec![("all tables".to_owned(), size)])
+            }
+        }
     }
 }

@@ -62,7 +62,7 @@ pub(crate) async fn waiting(
                 hash: MatchKey::new(Paid::NAME, &[("order", order.into())]).as_uuid(),
             })
             .collect();
-        database.copy(template.id(), &copies).await?;
+        database.copy(&["runs", "journal", "waits"], template.id(), &copies).await?;
         let seeded = begun.elapsed();
         waiting = size;
         let mut times = Vec::new();
