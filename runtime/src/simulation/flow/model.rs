@@ -40,8 +40,6 @@ pub(super) struct Run {
     begun: bool,
     /// Whether it has, or had, something to pass.
     gated: bool,
-    /// Whether it has asked in vain.
-    refused: bool,
     stands: Vec<Stand>,
     parent: Option<RunId>,
     detached: bool,
@@ -364,7 +362,6 @@ impl Model {
             place: Place::Free,
             begun: false,
             gated: !stands.is_empty(),
-            refused: false,
             stands,
             parent: parent.map(|(parent, _)| parent),
             detached: parent.is_some_and(|(_, detached)| detached),
@@ -386,7 +383,6 @@ impl Model {
         for (_, id) in asking {
             let outside: Vec<Counted> = self.runs[&id].outside().cloned().collect();
             if !outside.iter().all(|counted| self.has_room(counted, now)) {
-                self.runs.get_mut(&id).expect("it is there").refused = true;
                 continue;
             }
             for counted in outside {
@@ -497,13 +493,8 @@ impl Model {
             return;
         }
         if !run.begun {
-            // It ends before it begins, and waits for nobody.
-            run.stands.clear();
-            run.gated = false;
-            // Whoever lets runs pass has still to look at one that has just come.
-            if run.place != Place::Asks || run.refused {
-                run.place = Place::Free;
-            }
+            // It ends before it begins, and waits for nobody. What it has passed for, it keeps until then.
+            run.stands.retain(|stand| stand.side != Side::Outside);
         } else if matches!(run.place, Place::Parked(_)) {
             run.ready();
         }
@@ -554,7 +545,6 @@ impl Model {
 impl Run {
     fn ready(&mut self) {
         self.place = if self.gated { Place::Asks } else { Place::Free };
-        self.refused = false;
     }
 
     fn outside(&self) -> impl Iterator<Item = &Counted> {

@@ -114,6 +114,7 @@ pub(super) async fn a_run_is_cancelled_before_it_is_settled(world: World) {
     let run = start(&world, 1).await;
     world.store.cancel_run(run, "no longer needed").await.expect("the store answers");
     let worker = world.worker(HOUR).await;
+    open(&world).await;
     let claimed = world.claim(worker, 10).await;
     assert_eq!(ids(&claimed), [run]);
     assert_eq!(reasons(&claimed[0].inbox), ["no longer needed"]);

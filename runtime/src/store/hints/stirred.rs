@@ -25,10 +25,10 @@ bitflags! {
         const GONE = 1 << 6;
         /// Slots are free.
         const GATES = 1 << 7;
+        /// An event is kept until it is due. On Postgres the function `indelible.send` says so, too.
+        const LATER = 1 << 8;
         /// Runs wait for a program that says what they have to pass.
-        const UNSETTLED = 1 << 8;
-        /// An event is kept until it is due.
-        const LATER = 1 << 9;
+        const UNSETTLED = 1 << 9;
 
         /// What a worker looks after that others know nothing of.
         const LOOKED_AFTER = Self::TIMERS.bits() | Self::BATCHES.bits() | Self::DELIVERIES.bits();

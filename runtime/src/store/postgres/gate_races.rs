@@ -63,7 +63,7 @@ async fn a_run_that_is_cancelled_while_it_asks_is_not_forgotten() {
         let runs = start_all(&world, 2, &[gate(LIMIT, "1", Hold::Run)]).await;
         ask_to_cancel(&world, runs[1]).await;
         let mut tx = transaction_beside(&world).await;
-        const LOCK: &str = "SELECT FROM indelible.slots WHERE run_id = $1 FOR UPDATE";
+        const LOCK: &str = "SELECT 1 FROM indelible.slots WHERE run_id = $1 FOR UPDATE";
         sqlx::query(LOCK).bind(runs[1].as_uuid()).execute(&mut tx).await.expect("it is free");
         let opening = tokio::spawn({
             let world = world.clone();

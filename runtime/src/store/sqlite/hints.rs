@@ -128,9 +128,9 @@ struct Log {
 }
 
 impl Log {
-    /// The time of a file is as exact as the clock that the system keeps for it: what was written within
-    /// so much time may have the same time.
-    const TICK: Duration = Duration::from_millis(50);
+    /// How long to go on asking after a write. Others see a commit only once the disk has it, and the file's time
+    /// does not change then. That time is also no more exact than the clock that the system keeps for it.
+    const TAIL: Duration = Duration::from_secs(1);
 
     fn of(database: &Path) -> Self {
         let mut path = database.to_owned().into_os_string();
@@ -142,7 +142,7 @@ impl Log {
     fn may_have_grown(&mut self) -> bool {
         let file = std::fs::metadata(&self.path);
         let seen = file.and_then(|file| Ok((file.modified()?, file.len()))).ok();
-        let is_fresh = |(at, _): &(SystemTime, u64)| at.elapsed().is_ok_and(|age| age < Self::TICK);
+        let is_fresh = |(at, _): &(SystemTime, u64)| at.elapsed().is_ok_and(|age| age < Self::TAIL);
         let same = seen.is_some() && seen == self.seen && !seen.as_ref().is_some_and(is_fresh);
         self.seen = seen;
         !same

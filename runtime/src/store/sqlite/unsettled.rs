@@ -23,12 +23,11 @@ const LOOK: &str = "
 /// The oldest of them. Served by the primary keys.
 pub(super) const TAKE: &str = "
     SELECT run.id, run.workflow, run.input, run.unsettled AND run.status = ?4 AS waits
-    FROM (
+    FROM indelible_runs run WHERE run.id IN (
         SELECT u.run_id FROM json_each(?2) known
         CROSS JOIN indelible_unsettled u ON u.app = ?1 AND u.workflow = known.value
         ORDER BY u.run_id LIMIT ?3
-    ) oldest
-    CROSS JOIN indelible_runs run ON run.id = oldest.run_id
+    )
     ORDER BY run.id";
 
 /// Served by the primary key.
