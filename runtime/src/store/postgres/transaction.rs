@@ -141,13 +141,19 @@ pub(super) async fn end(database: &Database, run: RunId) -> Result<(), StoreErro
 /// Nothing is committed of a transaction that fails before its commit.
 fn before_the_commit(error: &sqlx::Error) -> Rollback {
     const IN_FAILED_TRANSACTION: &str = "25P02";
-    let code = error.as_database_error().and_then(|error| error.code());
-    if code.as_deref() == Some(IN_FAILED_TRANSACTION) {
-        let message = "a statement of the transaction failed, and its error was passed over: \
-                       Postgres commits nothing after that";
-        return Rollback::Deserved(ErrorRecord::new(ErrorKind::Permanent, message));
+    // A pooler keeps the session of a transaction. Without one, the messages of a single statement may come to two
+    // sessions, of which the second has not prepared the statement, or has prepared another.
+    const UNKNOWN_STATEMENT: &str = "26000";
+    const PROTOCOL_VIOLATION: &str = "08P01";
+    match error.as_database_error().and_then(|error| error.code()).as_deref() {
+        Some(IN_FAILED_TRANSACTION) => {
+            let message = "a statement of the transaction failed, and its error was passed over: \
+                           Postgres commits nothing after that";
+            Rollback::Deserved(ErrorRecord::new(ErrorKind::Permanent, message))
+        }
+        Some(UNKNOWN_STATEMENT | PROTOCOL_VIOLATION) => ended_by_itself(),
+        _ => undeserved(error),
     }
-    undeserved(error)
 }
 
 fn undeserved(error: &sqlx::Error) -> Rollback {
