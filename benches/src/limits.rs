@@ -76,7 +76,7 @@ pub(crate) async fn keys(runtime: &Runtime, runs: usize) -> indelible::Result<()
 /// How many of the others made their step a second, of so many runs.
 async fn rate<W: Workflow<Input = Direct<u32>>>(
     runtime: &Runtime,
-    workflow: impl WorkflowFn<W> + Copy,
+    workflow: impl WorkflowFn<W>,
     runs: usize,
 ) -> indelible::Result<f64> {
     let (begun, before) = (Instant::now(), OTHERS.load(Ordering::Relaxed));
