@@ -200,17 +200,39 @@ impl StandRow {
     }
 }
 
-/// The runs that wait, with all that they have to pass.
+/// The runs that wait, with all that they have to pass. A run's rank is the one with which it waits: at its other gates
+/// it may not have that of a run that is undone.
 pub(super) fn waiters(rows: impl IntoIterator<Item = StandRow>) -> Vec<Waiter> {
-    let mut waiters = HashMap::<RunId, (i64, Option<Uuid>, Vec<Uuid>)>::new();
+    let mut waiters = HashMap::<RunId, (Option<(i64, Uuid)>, Vec<Uuid>)>::new();
     for StandRow { run, rank, gate, waits } in rows {
-        let (_, at, others) = waiters.entry(run).or_insert((rank, None, Vec::new()));
+        let (place, others) = waiters.entry(run).or_default();
         match waits {
-            true => *at = Some(gate),
+            true => *place = Some((rank, gate)),
             false => others.push(gate),
         }
     }
-    let all = waiters.into_iter();
-    all.filter_map(|(run, (rank, at, others))| Some(Waiter { run, rank, at: at?, others }))
-        .collect()
+    let waiters = waiters.into_iter().filter_map(|(run, (place, others))| {
+        let (rank, at) = place?;
+        Some(Waiter { run, rank, at, others })
+    });
+    waiters.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_has_the_rank_with_which_it_waits() {
+        let run = RunId::new();
+        let [here, there] = [1, 2].map(Uuid::from_u128);
+        let stand = |gate, rank, waits| StandRow { run, rank, gate, waits };
+        for rows in [
+            [stand(here, i64::MIN, true), stand(there, 7, false)],
+            [stand(there, 7, false), stand(here, i64::MIN, true)],
+        ] {
+            let expected = Waiter { run, rank: i64::MIN, at: here, others: vec![there] };
+            assert_eq!(waiters(rows), [expected]);
+        }
+    }
 }
