@@ -26,38 +26,53 @@ use crate::store::{Readied, StoreError};
 /// Makes the openers of an app take turns, until the end of the transaction.
 const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(hashtext('indelible.gates'), hashtext($1))";
 
+/// The rank of `run`, which is so many seconds ahead.
+macro_rules! rank {
+    ($ahead:literal) => {
+        concat!(
+            "CASE WHEN ",
+            $ahead,
+            " = 0 THEN run.rank ELSE (extract(epoch FROM run.accepted_at) * 1000000)::bigint - ",
+            $ahead,
+            "::bigint * 1000000 END"
+        )
+    };
+}
+
 /// Says what runs have to pass that this transaction has made, and how much they are ahead. A run
 /// whose parent holds a slot of the same gate until it ends runs under that one, and a run that is invoked
 /// queues where its parent would.
 ///
 /// Served by the primary keys.
-pub(super) const ADMIT: &str = "
+pub(super) const ADMIT: &str = concat!(
+    "
     WITH subject AS (
-        UPDATE indelible.runs run SET
-            gated = asked.gated,
-            rank = CASE WHEN asked.ahead = 0 THEN run.rank
-                ELSE (extract(epoch FROM run.accepted_at) * 1000000)::bigint
-                     - asked.ahead::bigint * 1000000 END
+        UPDATE indelible.runs run SET gated = asked.gated, rank = ",
+    rank!("asked.ahead"),
+    "
         FROM unnest($1::uuid[], $2::boolean[], $3::integer[]) AS asked (run_id, gated, ahead)
         WHERE run.id = asked.run_id
-        RETURNING run.id, run.app, run.rank, run.suspects, run.gated, run.detached, run.parent
+        RETURNING run.id, run.rank, run.suspects, run.gated
     ),
     entered AS (
         INSERT INTO indelible.slots
             (run_id, gate, app, name, key, hold, place, state, rank, since)
-        SELECT subject.id, entry.gate, subject.app, entry.name, entry.key, entry.hold, entry.place,
-               CASE WHEN entry.hold = 'run' AND NOT subject.detached AND above.run_id IS NOT NULL
+        SELECT run.id, entry.gate, run.app, entry.name, entry.key, entry.hold, entry.place,
+               CASE WHEN entry.hold = 'run' AND NOT run.detached AND above.run_id IS NOT NULL
                    THEN 'lent' ELSE 'rests' END,
-               subject.rank, clock_timestamp()
-        FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::smallint[])
-            AS entry (run_id, gate, name, key, hold, place)
-        JOIN subject ON subject.id = entry.run_id
+               ",
+    rank!("entry.ahead"),
+    ", clock_timestamp()
+        FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::smallint[],
+                    $10::integer[]) AS entry (run_id, gate, name, key, hold, place, ahead)
+        JOIN indelible.runs run ON run.id = entry.run_id
         LEFT JOIN indelible.slots above
-            ON above.run_id = subject.parent AND above.gate = entry.gate
+            ON above.run_id = run.parent AND above.gate = entry.gate
     )
     UPDATE indelible.ready SET
         rank = subject.rank, suspects = CASE WHEN subject.gated THEN -1 ELSE subject.suspects END
-    FROM subject WHERE ready.run_id = subject.id";
+    FROM subject WHERE ready.run_id = subject.id"
+);
 
 /// Whether there is anything to open, and when a gate opens by itself. Served by `ready_by_rank`, the
 /// primary key of openings and `counters_due`.
@@ -103,7 +118,8 @@ pub(super) const ASK: &str = "
         UPDATE indelible.ready SET suspects = run.suspects
         FROM asking JOIN indelible.runs run ON run.id = asking.run_id
         WHERE ready.run_id = asking.run_id
-          AND NOT EXISTS (SELECT 1 FROM stand WHERE stand.run_id = asking.run_id)
+          -- Looked up in a hash table: an anti-join would go over all of them for each.
+          AND asking.run_id NOT IN (SELECT run_id FROM stand)
         RETURNING ready.run_id
     )
     SELECT gate, FALSE AS through FROM first
@@ -158,27 +174,25 @@ pub(super) const WAITERS: &str = "
 /// more, and asks. Served by the primary keys.
 pub(super) const PASS: &str = concat!(
     "
-    WITH passed AS MATERIALIZED (
-        SELECT run.id, run.app, run.workflow, run.rank, run.suspects, FALSE AS gated
-        FROM unnest($1::uuid[]) AS passed (run_id)
-        JOIN indelible.runs run ON run.id = passed.run_id
-    ),
-    held AS (
+    WITH held AS (
         UPDATE indelible.slots slot SET state = 'holds', since = now()
-        FROM passed
-        WHERE slot.run_id = passed.id AND slot.hold <> 'pass' AND slot.state IN ('waits', 'rests')
+        FROM unnest($1::uuid[]) AS passed (run_id)
+        WHERE slot.run_id = passed.run_id AND slot.hold <> 'pass'
+          AND slot.state IN ('waits', 'rests')
         RETURNING slot.run_id
     ),
     gone AS (
-        DELETE FROM indelible.slots slot USING passed
-        WHERE slot.run_id = passed.id AND slot.hold = 'pass'
+        DELETE FROM indelible.slots slot USING unnest($1::uuid[]) AS passed (run_id)
+        WHERE slot.run_id = passed.run_id AND slot.hold = 'pass'
         RETURNING slot.run_id
     ),
-    ",
-    released!(
-        "passed WHERE id IN (SELECT run_id FROM held UNION ALL SELECT run_id FROM gone)",
-        "ON CONFLICT (run_id) DO NOTHING"
+    through AS (
+        SELECT run.id, run.app, run.workflow, run.rank, run.suspects, FALSE AS gated
+        FROM (SELECT run_id FROM held UNION SELECT run_id FROM gone) passed
+        JOIN indelible.runs run ON run.id = passed.run_id
     ),
+    ",
+    released!("through", "ON CONFLICT (run_id) DO NOTHING"),
     "
     SELECT count(*) FROM released"
 );
@@ -218,19 +232,20 @@ pub(super) async fn admit(
     }
     let gates = || {
         subjects.iter().flat_map(|subject| {
-            subject.gates.iter().zip(0_i16..).map(|(gate, place)| (subject.run, gate, place))
+            subject.gates.iter().zip(0_i16..).map(move |(gate, place)| (subject, gate, place))
         })
     };
     sqlx::query(ADMIT)
         .bind(subjects.iter().map(|subject| subject.run.as_uuid()).collect::<Vec<_>>())
         .bind(subjects.iter().map(|subject| !subject.gates.is_empty()).collect::<Vec<_>>())
         .bind(subjects.iter().map(|subject| subject.ahead).collect::<Vec<_>>())
-        .bind(gates().map(|(run, _, _)| run.as_uuid()).collect::<Vec<_>>())
+        .bind(gates().map(|(subject, ..)| subject.run.as_uuid()).collect::<Vec<_>>())
         .bind(gates().map(|(_, gate, _)| gate.id(app)).collect::<Vec<_>>())
         .bind(gates().map(|(_, gate, _)| &*gate.limit).collect::<Vec<_>>())
         .bind(gates().map(|(_, gate, _)| &*gate.key).collect::<Vec<_>>())
         .bind(gates().map(|(_, gate, _)| hold_name(gate.hold)).collect::<Vec<_>>())
         .bind(gates().map(|(_, _, place)| place).collect::<Vec<_>>())
+        .bind(gates().map(|(subject, ..)| subject.ahead).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

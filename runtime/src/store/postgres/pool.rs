@@ -13,10 +13,12 @@ const TRUSTED: Duration = Duration::from_secs(5);
 /// The tables grow from nothing while statements that were planned early stay in use, so the plans
 /// are held to the indexes: a plan that scans or hashes an empty table is the best there is, and a
 /// disaster an hour later. Every statement is written to be served by indexes.
-pub(super) const SETTINGS: [(&str, &str); 9] = [
+pub(super) const SETTINGS: [(&str, &str); 10] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    // Keeps a whole table for the join with each row of a batch, if the table was small once.
+    ("enable_material", "off"),
     // A look-up for each row of a batch is always better than going over a table once.
     ("random_page_cost", "0.1"),
     // Where there is no way around a scan, it counts as so expensive that the server would compile the

@@ -23,7 +23,7 @@ pub(super) const SKIPPED: &str = "
         FOR UPDATE SKIP LOCKED
     )";
 
-/// Idempotency keys that are remembered no more, of all apps. Served by `dedupe_by_time`.
+/// Expired idempotency keys of all apps. Served by `dedupe_by_time`.
 pub(super) const KEYS: &str = "
     DELETE FROM indelible.dedupe WHERE (event_name, key) IN (
         SELECT event_name, key FROM indelible.dedupe

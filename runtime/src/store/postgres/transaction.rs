@@ -141,8 +141,8 @@ pub(super) async fn end(database: &Database, run: RunId) -> Result<(), StoreErro
 /// Nothing is committed of a transaction that fails before its commit.
 fn before_the_commit(error: &sqlx::Error) -> Rollback {
     const IN_FAILED_TRANSACTION: &str = "25P02";
-    // A pooler keeps the session of a transaction. Without one, the messages of a single statement may come to two
-    // sessions, of which the second has not prepared the statement, or has prepared another.
+    // Behind a pooler, only a transaction keeps its session. Outside of one, a statement may be prepared in one session
+    // and run in another. That one does not know the statement, or has prepared a different one.
     const UNKNOWN_STATEMENT: &str = "26000";
     const PROTOCOL_VIOLATION: &str = "08P01";
     match error.as_database_error().and_then(|error| error.code()).as_deref() {
@@ -164,4 +164,26 @@ fn ended_by_itself() -> Rollback {
     let message = "the transaction was committed or rolled back within its closure, so it is not \
                    known what of it is left";
     Rollback::Deserved(ErrorRecord::new(ErrorKind::Permanent, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection as _, PgConnection};
+
+    use super::*;
+    use crate::store::conformance::{World, on_postgres};
+
+    /// As behind a pooler, if the closure has ended its transaction.
+    #[tokio::test]
+    async fn a_session_that_does_not_know_the_statement_is_another_one() {
+        on_postgres(|world: World| async move {
+            let connection = PgConnection::connect(&world.database.url()).await;
+            let mut connection = connection.expect("the server answers");
+            let error = sqlx::raw_sql("EXECUTE prepared_elsewhere").execute(&mut connection).await;
+            let error = error.expect_err("nobody has prepared that");
+            let Rollback::Deserved(error) = before_the_commit(&error) else { panic!("{error}") };
+            assert!(error.message.contains("within its closure"), "{error}");
+        })
+        .await;
+    }
 }

@@ -1,5 +1,5 @@
-//! Runs that were begun where nobody knew what cancels them and what they have to pass: by a client that
-//! does not have the code of their workflow.
+//! Runs that were begun by a client without the code of their workflow. Such a client does not know which events
+//! cancel them, nor which limits they are subject to.
 //!
 //! Such a run is gated, so that whoever cancels it has it step out, but it waits at no gate. A program of its
 //! app says what is known of it, and lets it go on as it would have begun there.
@@ -54,7 +54,7 @@ pub(super) const TAKE: &str = "
     ORDER BY run.id
     FOR NO KEY UPDATE OF run SKIP LOCKED";
 
-/// Runs of which everything is known are ready. Served by the primary keys.
+/// Makes settled runs ready. Served by the primary keys.
 pub(super) const SETTLE: &str = concat!(
     "
     WITH settled AS (
