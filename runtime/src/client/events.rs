@@ -46,7 +46,7 @@ impl Client {
     }
 
     /// Sends a blocked event again with changed data, for the workflows that it is blocked for and for no
-    /// others. In the same transaction the old event is blocked no more. The new event has an id of its
+    /// others. In the same transaction the old event stops being blocked. The new event has an id of its
     /// own, which this gives; the old one stays as it is.
     ///
     /// The data is what the event's type serialises to, or JSON. A client that does not have the app's code cannot

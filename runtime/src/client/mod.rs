@@ -18,7 +18,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
 pub use self::connecting::Connecting;
 pub use self::delay::Delay;
@@ -144,13 +144,17 @@ impl Client {
     }
 
     fn event_data(&self, name: &str, data: &impl Serialize) -> Result<Payload> {
-        let data = self.json(data, || format!("the event `{name}`"))?;
+        let what = || format!("the event `{name}`");
         match self.program() {
             Some(program) => {
-                let json: &RawValue = serde_json::from_str(data.as_str()).expect("it is JSON");
-                Ok(program.catalog.check(name, json, self.event_limit)?.into_parts().1)
+                let json =
+                    to_raw_value(data).map_err(|error| not_storable(what(), error.into()))?;
+                Ok(program.catalog.check(name, &json, self.event_limit)?.into_parts().1)
             }
-            None => Ok(check_name(name).map(|()| data)?),
+            None => {
+                check_name(name)?;
+                self.json(data, what)
+            }
         }
     }
 

@@ -26,12 +26,12 @@ pub(crate) trait Blockages: Send + Sync {
     ) -> Result<Option<BlockedEvent>, StoreError>;
 
     /// Accepts an event of the same name for the workflows of the app that the old one is blocked for, which
-    /// is blocked no more; `false` if it is blocked for none. A transaction of two that do so at the same
+    /// is no longer blocked; `false` if it is blocked for none. A transaction of two that do so at the same
     /// time finds nothing.
     async fn resend_event(&self, app: &str, old: EventId, new: &Resent)
     -> Result<bool, StoreError>;
 
-    /// Blocks an event no more, and delivers it to nobody; `false` if it is blocked for no workflow.
+    /// Gives up an event that is blocked, and delivers it to nobody; `false` if it is blocked for no workflow.
     async fn discard_event(&self, app: &str, event: EventId) -> Result<bool, StoreError>;
 }
 

@@ -98,7 +98,7 @@ impl<'a> Effects<'a> {
         effects
     }
 
-    /// Whether nothing is to be written beside the rows and what becomes of the runs.
+    /// Whether the batch writes only entries, and how its runs go on.
     pub(super) fn are_none(&self) -> bool {
         let Self {
             dropped,

@@ -1,4 +1,4 @@
-//! Runs that are settled: their program says what cancels them and what they have to pass.
+//! Runs that are settled: their program says which events cancel them and what limits they have.
 
 use super::read::Columns;
 use super::{StoreError, Terms};
@@ -8,7 +8,7 @@ use crate::id::RunId;
 /// Runs that were not settled.
 #[derive(Default)]
 pub(super) struct Settling {
-    /// All of them, also those that need it no more: they were cancelled before, or are over.
+    /// All of them, also those that no longer need it: they were cancelled before, or are over.
     pub(super) taken: Vec<RunId>,
     /// What is known of the others now.
     pub(super) runs: Vec<NewRun>,

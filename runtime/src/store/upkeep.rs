@@ -72,7 +72,7 @@ pub(crate) trait Upkeep: Send + Sync {
     ) -> Result<Readied, StoreError>;
 
     /// Removes what says nothing any more, up to a thousand rows of each kind: windows and paces of an app
-    /// that are over, what it skipped long ago, and idempotency keys that are remembered no more. Gives
+    /// that are over, what it skipped long ago, and expired idempotency keys. Gives
     /// whether there may be more.
     async fn sweep(&self, app: &str) -> Result<bool, StoreError>;
 }

@@ -572,7 +572,7 @@ impl AboutEvent {
 }
 
 impl EventRecord {
-    /// An event of which nothing more is known yet.
+    /// An event, before anything that it did was added.
     pub(super) fn read(row: &impl Columns, at: Timestamp) -> Result<(Self, Payload), StoreError> {
         let record = Self {
             id: row.uuid("id")?,

@@ -4,7 +4,8 @@ use super::Env;
 use super::lookout::{Looked, Lookout, Next};
 use crate::store::{SETTLED, StoreError};
 
-/// Says of runs that were begun where nobody could, what cancels them and what they have to pass.
+/// Works out which events cancel the runs that were begun by clients without the code, and what limits these runs
+/// have.
 pub(crate) async fn settle(env: Arc<Env>) {
     let what = "a run whose limits were not known where it was begun";
     let mut lookout = Lookout::new(&env, &env.hints().unsettled, what);

@@ -297,7 +297,7 @@ impl Maker<'_> {
             0 => {
                 let gates = flows[flow].gates.len() as u64;
                 let (gate, key) = (self.random.below(gates) as usize, self.key());
-                // The gate of a singleton is found under its key by what is asked about events.
+                // The check of events looks for the gate of a singleton under the key of that gate.
                 let single = flows[flow].single.as_ref().map(|(limit, _)| &limit.name);
                 let plain = flows[flow].gates.get(gate)?;
                 (Some(&plain.name) != single).then_some(Deed::Rekey { flow, gate, key })

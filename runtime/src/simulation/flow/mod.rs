@@ -1,10 +1,10 @@
 //! Random events, limits, deploys, operators and crashes, against a plain model of each limit.
 //!
-//! A case is some workflows with limits, and what the world does to them ([`case`]). A batch of cases is
-//! driven on one database, by what a store does and by workers without tasks ([`batch`]), whose flushes are
-//! lost, doubled and overtaken. The database's clock stands still until there is nothing left to do. After
-//! each thing that is done, what the store has made of it is held against a model of the case
-//! ([`model`]), which says what each limit means and shares no code with what carries it out.
+//! A case is some workflows with limits, and what the world does to them ([`case`]). A batch of cases shares
+//! one database ([`batch`]). Workers without tasks drive its runs. Their flushes are lost, doubled and overtaken.
+//! The database's clock stands still until there is nothing left to do. After each act, the batch compares the
+//! store with a model of the case ([`model`]). The model says what each limit means, and shares no code with the
+//! product.
 //!
 //! The variables are those of the other [simulation](super), though only some of the cases are done. A failure
 //! prints the seed of its batch, and a case that is as small as could be found, with what happened in it.

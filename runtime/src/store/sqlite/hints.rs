@@ -217,3 +217,28 @@ impl Changes {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn a_slow_disk_is_asked_for_as_long_as_a_commit_may_take() {
+        let name = format!("indelible-log-{}.db", uuid::Uuid::now_v7());
+        let mut log = Log::of(&std::env::temp_dir().join(name));
+        let file = File::create(&log.path).expect("it is made");
+        let mut asked_after = |age: u64| {
+            let written = SystemTime::now() - Duration::from_millis(age);
+            file.set_modified(written).expect("it is ours");
+            // Once because its time has changed.
+            assert!(log.may_have_grown());
+            log.may_have_grown()
+        };
+        assert!(asked_after(10));
+        assert!(asked_after(500), "the disk may have the commit only now");
+        assert!(!asked_after(5_000));
+        std::fs::remove_file(&log.path).expect("it is there");
+    }
+}

@@ -20,7 +20,7 @@ const SKIPPED: &str = "
         WHERE app = ?1 AND at < ?3 ORDER BY at LIMIT ?2
     )";
 
-/// Idempotency keys that are remembered no more, of all apps. Served by `indelible_dedupe_by_time`.
+/// Expired idempotency keys of all apps. Served by `indelible_dedupe_by_time`.
 const KEYS: &str = "
     DELETE FROM indelible_dedupe WHERE (event_name, key) IN (
         SELECT event_name, key FROM indelible_dedupe

@@ -1,4 +1,4 @@
-//! Runs that were begun where nobody knew what cancels them and what they have to pass: by a client that
+//! Runs that were begun where nobody knew which events cancel them and which limits they have: by a client that
 //! does not have the code of their workflow.
 //!
 //! Such a run is gated, so that whoever cancels it has it step out, but it waits at no gate. A program of its
