@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer, ser};
+use serde_json::value::RawValue;
 
 /// A JSON text as it is stored: an event's data, a run's input, a step's outcome.
 ///
@@ -139,6 +140,14 @@ impl Payload {
 /// Why stored data does not fit a type, and at which place in it.
 #[doc(hidden)]
 pub type Undecodable = serde_path_to_error::Error<serde_json::Error>;
+
+/// As the JSON that it is, not as a string.
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json: &RawValue = serde_json::from_str(&self.0).map_err(ser::Error::custom)?;
+        json.serialize(serializer)
+    }
+}
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -156,10 +156,12 @@ pub use self::payload::{EncodeError, Payload};
 pub use self::runtime::{Runtime, RuntimeBuilder};
 pub use self::step::Tx;
 pub use self::store::{
-    BlockedEvent, BlockedFor, BlockedQuery, BlockedWorkflow, EventRecord, EventSchema,
-    GatheredEvent, Holder, Intervention, LimitKey, LimitRecord, OpenError, Paused, RunCount,
-    RunQuery, RunReason, RunReasons, RunRecord, RunStatus, SkippedEvent, StartedRun, StoreError,
-    StrandedRuns, UnmetCondition, UnroutedEvent, Verb, WokenWait,
+    BlockedEvent, BlockedFor, BlockedQuery, BlockedWorkflow, BoundedCount, DatabaseHealth,
+    EventQuery, EventRecord, EventSchema, EventSummary, GatheredEvent, Holder, Horizon,
+    Intervention, LimitKey, LimitRecord, OpenError, Page, Paused, RunCount, RunQuery, RunReason,
+    RunReasons, RunRecord, RunStatus, RunSummary, Setting, SkippedEvent, StartedRun, StoreError,
+    StrandedRuns, TableHealth, UnmetCondition, UnroutedEvent, Verb, WokenWait, WorkerRecord,
+    WorkflowSummary,
 };
 pub use self::transaction::Transactional;
 #[doc(no_inline)]

@@ -477,3 +477,9 @@ fn json<T: Serialize + ?Sized>(value: &T) -> String {
 
 /// What a process lends its runs: shared by all machines.
 pub(crate) type Lent = Arc<Resources>;
+/// Where an app's runs are kept, if nobody says otherwise.
+pub(crate) fn database_url(given: Option<String>, app: &str) -> String {
+    given
+        .or_else(|| std::env::var("INDELIBLE_DATABASE_URL").ok())
+        .unwrap_or_else(|| format!("sqlite://{app}.db"))
+}

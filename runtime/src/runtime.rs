@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::client::{Client, Speaker};
 use crate::deploy;
 use crate::error::Result;
-use crate::program::Program;
+use crate::program::{Program, database_url};
 use crate::step::{Limits, Resources};
 use crate::store;
 use crate::worker::{Env, Outages, StoreTransactions, Worker, WorkerConfig};
@@ -309,9 +309,7 @@ async fn connect(
     hints_database: Option<String>,
     poll_interval: Duration,
 ) -> Result<Client> {
-    let url = database
-        .or_else(|| std::env::var("INDELIBLE_DATABASE_URL").ok())
-        .unwrap_or_else(|| format!("sqlite://{}.db", program.app));
+    let url = database_url(database, program.app);
     let store = store::open(&url, hints_database.as_deref()).await?;
     let event_limit = program.limits.event;
     Ok(Client { store, speaker: Speaker::Program(program), event_limit, poll_interval })

@@ -26,7 +26,8 @@ pub struct Row {
 }
 
 /// What happened to a step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "transition", rename_all = "snake_case")]
 pub enum Transition {
     /// It waits until a time.
     Sleeping {

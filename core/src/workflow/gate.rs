@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 /// One key of a limit. Runs pass it in order of rank, as far as the limit allows.
@@ -41,7 +42,8 @@ pub struct Declared {
 }
 
 /// What one key of a limit allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Allowance {
     /// So many runs hold a slot at the same time.
     Slots(u32),
@@ -50,6 +52,7 @@ pub enum Allowance {
         /// How many.
         limit: u32,
         /// In which time.
+        #[serde(rename = "seconds", serialize_with = "seconds")]
         per: Duration,
         /// How many may start at once, besides.
         burst: u32,
@@ -59,8 +62,13 @@ pub enum Allowance {
         /// How many.
         limit: u32,
         /// How long a window lasts.
+        #[serde(rename = "seconds", serialize_with = "seconds")]
         per: Duration,
     },
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
 }
 
 impl fmt::Display for Allowance {

@@ -12,6 +12,16 @@ impl Answer {
         Self { code, text: String::new() }
     }
 
+    /// Adds a text that has its own ends of lines.
+    #[must_use]
+    pub(super) fn text(mut self, text: impl std::fmt::Display) -> Self {
+        let _ = write!(self.text, "{text}");
+        if !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+        self
+    }
+
     /// Adds a line.
     #[must_use]
     pub(super) fn line(mut self, line: impl std::fmt::Display) -> Self {

@@ -123,10 +123,20 @@
 
 mod answer;
 mod check;
+mod database;
+mod doctor;
 mod draw;
+mod events;
+mod limits;
+mod runs;
 mod schema;
+mod starting;
 #[cfg(all(test, feature = "testing"))]
 mod survival;
+mod table;
+mod verbs;
+mod workers;
+mod workflows;
 
 use std::env;
 use std::ffi::OsString;
@@ -136,6 +146,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Subcommand};
 
+pub use self::database::DatabaseCommand;
 pub use self::draw::Format;
 pub use self::schema::{Schema, SchemaFormat};
 use crate::app::App;
@@ -161,6 +172,9 @@ pub enum Command {
     /// Tell programs in other languages what the app's events look like
     #[command(subcommand)]
     Schema(Schema),
+    /// A command on the database
+    #[command(flatten)]
+    Database(DatabaseCommand),
 }
 
 /// The file that records the shapes of events and workflows.
@@ -198,6 +212,7 @@ impl Command {
             }
             Self::Lock(file) => check::lock(&file.path(), &Shapes::of::<A>()),
             Self::Schema(Schema::Export { format }) => exported(app, *format),
+            Self::Database(command) => command.run::<A>(),
         };
         // Whoever closes the pipe has read enough.
         let _ = match answer.code {
@@ -284,8 +299,8 @@ mod tests {
     fn an_unknown_word_is_answered_with_the_nearest_command() {
         let text = refused(&["chek"]);
         assert!(text.contains("'chek'") && text.contains("'check'"), "{text}");
-        let text = refused(&["runs"]);
-        assert!(text.contains("'runs'") && text.contains("--help"), "{text}");
+        let text = refused(&["bake"]);
+        assert!(text.contains("'bake'") && text.contains("--help"), "{text}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod sending;
 mod starting;
 mod timeline;
 mod verbs;
+mod views;
 mod why;
 
 use std::marker::PhantomData;
@@ -438,9 +439,10 @@ fn check_reason(reason: &str) -> Result<()> {
 
 fn check_query(query: &RunQuery) -> Result<()> {
     let workflow = query.workflow.as_deref().map(|workflow| ("workflow", workflow));
+    let error = query.error.as_deref().map(|text| ("text", text));
     let attribute = query.attribute.iter();
     let attribute = attribute.flat_map(|(key, value)| [("key", &**key), ("value", &**value)]);
-    for (what, text) in workflow.into_iter().chain(attribute) {
+    for (what, text) in workflow.into_iter().chain(error).chain(attribute) {
         check(text, LONGEST_KEY)
             .map_err(|cause| Error::UnfitText { what: format!("the {what} of a query"), cause })?;
     }

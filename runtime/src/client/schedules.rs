@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::program::Program;
 use crate::store::DueSchedule;
@@ -45,5 +46,22 @@ impl WorkflowSchedule {
     /// ```
     pub fn upcoming(&self) -> impl Iterator<Item = Timestamp> + use<> {
         self.cron.upcoming(self.since)
+    }
+}
+
+/// How many of the next ticks are written.
+const NEXT: usize = 5;
+
+impl Serialize for WorkflowSchedule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { workflow, cron, delay, last, .. } = self;
+        let mut fields = serializer.serialize_struct("WorkflowSchedule", 6)?;
+        fields.serialize_field("workflow", workflow)?;
+        fields.serialize_field("cron", cron.expression())?;
+        fields.serialize_field("tz", cron.zone())?;
+        fields.serialize_field("delay_seconds", &delay.as_secs_f64())?;
+        fields.serialize_field("last", last)?;
+        fields.serialize_field("next", &self.upcoming().take(NEXT).collect::<Vec<_>>())?;
+        fields.end()
     }
 }

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp, Unit};
+use serde::Serialize;
 
 use crate::journal::{Attempt, Row, RunId, StateKey, Transition};
 use crate::store::{Intervention, RunRecord};
@@ -22,7 +23,7 @@ use crate::workflow::StepKind;
 ///   2026-03-01T09:00:00.010Z  charge    run    succeeded after 1s 120ms, in attempt 2
 ///   2026-03-01T09:00:01.140Z  cool-off  sleep  waits until 2026-03-02T09:00:01.140Z
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Timeline {
     /// The run itself.
@@ -35,7 +36,7 @@ pub struct Timeline {
 }
 
 /// A state that a run was in, or is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct StateSpan {
     /// Where it stands in the run.

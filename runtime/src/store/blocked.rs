@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::StoreError;
 use super::read::Columns;
@@ -58,7 +59,7 @@ impl BlockedQuery {
 }
 
 /// An event that some workflows of the app could not tell what to make of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 #[doc(alias("dead letter", "poison message"))]
 #[non_exhaustive]
 pub struct BlockedEvent {
@@ -75,7 +76,7 @@ pub struct BlockedEvent {
 }
 
 /// A workflow that could not tell what to make of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BlockedFor {
     /// The workflow's id.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::error_column::error_record;
@@ -38,7 +39,8 @@ pub(crate) trait History: Send + Sync {
 }
 
 /// The status of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunStatus {
     /// It waits for a worker.
@@ -76,6 +78,11 @@ impl RunStatus {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
 
+    /// Their names.
+    pub(super) fn all() -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().map(|(_, name)| *name)
+    }
+
     /// The names of those in which a run is not over.
     pub(super) fn unfinished() -> impl Iterator<Item = &'static str> {
         Self::NAMES.iter().filter(|(status, _)| !status.is_over()).map(|(_, name)| *name)
@@ -109,7 +116,7 @@ impl FromStr for RunStatus {
 }
 
 /// A run, as it is stored now.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 #[doc(alias("workflow execution", "instance"))]
 #[non_exhaustive]
 pub struct RunRecord {
@@ -148,19 +155,17 @@ pub struct RunRecord {
         not(any(test, feature = "testing")),
         expect(dead_code, reason = "only replays need it")
     )]
+    #[serde(skip)]
     pub(crate) began_at: Option<Timestamp>,
     /// What its derived values rest on.
     #[cfg_attr(
         not(any(test, feature = "testing")),
         expect(dead_code, reason = "only replays need it")
     )]
+    #[serde(skip)]
     pub(crate) seed: Uuid,
     /// How often it was taken up again after it had failed.
-    #[cfg_attr(
-        not(any(test, feature = "testing")),
-        expect(dead_code, reason = "only replays need it")
-    )]
-    pub(crate) retries: u32,
+    pub retries: u32,
 }
 
 impl RunRecord {
@@ -224,19 +229,23 @@ pub struct RunQuery {
     pub since: Option<Timestamp>,
     /// Only runs whose trigger was accepted before this time.
     pub before: Option<Timestamp>,
-    /// Only runs with a greater id. For the next page, give the id of the last run of this page.
+    /// Only failed, cancelled and held runs whose error or reason has this text, in capitals or not.
+    pub error: Option<String>,
+    /// Only runs behind this one in the list. For the next page, give the id of the last run of this page.
     pub after: Option<RunId>,
-    /// At most this many runs, in the order of their ids. [`Client::runs`](crate::Client::runs) gives 100
-    /// without it.
+    /// At most this many runs: 100 without it.
     pub limit: Option<u32>,
 }
 
 impl RunQuery {
     /// The names of the statuses that it asks for.
     pub(super) fn statuses(&self) -> Vec<&'static str> {
+        let has_reason =
+            |status| matches!(status, RunStatus::Failed | RunStatus::Cancelled | RunStatus::Held);
         let asked = |status: RunStatus| {
             self.status.is_none_or(|only| only == status)
                 && self.over.is_none_or(|over| over == status.is_over())
+                && (self.error.is_none() || has_reason(status))
         };
         RunStatus::NAMES
             .iter()
@@ -245,15 +254,29 @@ impl RunQuery {
             .collect()
     }
 
-    /// A lower bound of the ids: no run's id is older than the run by more than the clocks of the
+    /// Between which ids its runs are, in a list that begins with the oldest.
+    pub(super) fn upwards(&self) -> (Uuid, Uuid) {
+        let (above, below) = self.bounds();
+        (above.max(self.after.map(RunId::as_uuid).unwrap_or_default()), below)
+    }
+
+    /// The same, in a list that begins with the newest.
+    pub(super) fn downwards(&self) -> (Uuid, Uuid) {
+        let (above, below) = self.bounds();
+        (above, below.min(self.after.map_or(Uuid::max(), RunId::as_uuid)))
+    }
+
+    /// Bounds of the ids: no run's id is older or younger than the run by more than the clocks of the
     /// programs that start runs differ.
-    pub(super) fn first(&self) -> Uuid {
+    fn bounds(&self) -> (Uuid, Uuid) {
         const SKEW: SignedDuration = SignedDuration::from_hours(24);
-        let after = self.after.map(RunId::as_uuid).unwrap_or_default();
+        let first = |time: Timestamp| {
+            let millis = u64::try_from(time.as_millisecond()).ok()?;
+            Some(Uuid::from_u128(u128::from(millis) << 80))
+        };
         let since = self.since.and_then(|since| since.checked_sub(SKEW).ok());
-        let since = since.and_then(|since| u64::try_from(since.as_millisecond()).ok());
-        let lowest = since.map(|millis| Uuid::from_u128(u128::from(millis) << 80));
-        lowest.unwrap_or_default().max(after)
+        let before = self.before.and_then(|before| before.checked_add(SKEW).ok());
+        (since.and_then(first).unwrap_or_default(), before.and_then(first).unwrap_or(Uuid::max()))
     }
 
     pub(super) fn page(&self) -> i64 {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::StoreError;
@@ -18,7 +19,7 @@ pub(super) const KEYS: u32 = 20;
 pub(super) const HOLDERS: u32 = 5;
 
 /// A limit of the app, as it stands. See [`Client::limits`](crate::Client::limits).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LimitRecord {
     /// Its name: `on-ticket-created/concurrency`.
@@ -37,7 +38,7 @@ pub struct LimitRecord {
 }
 
 /// A key of a limit that is in use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LimitKey {
     /// The key, as JSON; empty if the limit has none.
@@ -58,7 +59,7 @@ pub struct LimitKey {
 }
 
 /// A run that holds a slot.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Holder {
     /// The run.

@@ -11,6 +11,8 @@
 //! | [`Operators`] | cancel, pause, retry, fork and replay, set limits |
 //! | [`Blockages`] | who looks after events that are blocked |
 //! | [`History`] | who asks about runs and limits |
+//! | [`Views`] | who shows runs, events, workflows and workers |
+//! | [`Health`] | who looks after the database |
 //! | [`Reasons`] | who asks why a run does not go on, and what an event did |
 //! | [`Hearing`] | who waits for what others commit |
 //!
@@ -35,6 +37,7 @@ mod error_column;
 mod flush_cost;
 mod gated;
 mod gathered;
+mod health;
 pub(crate) mod hints;
 mod history;
 mod ingress;
@@ -56,12 +59,15 @@ mod sqlite;
 mod tables;
 mod unheard;
 mod upkeep;
+mod views;
 mod why;
 
 pub(crate) use self::blocked::{Blockages, Resent};
 pub use self::blocked::{BlockedEvent, BlockedFor, BlockedQuery};
 pub(crate) use self::commits::{Commits, Concluded, Flushed};
 pub use self::error::{OpenError, StoreError};
+pub(crate) use self::health::Health;
+pub use self::health::{DatabaseHealth, Horizon, Setting, TableHealth};
 pub(crate) use self::hints::Hearing;
 pub(crate) use self::history::History;
 pub use self::history::{RunCount, RunQuery, RunRecord, RunStatus};
@@ -81,6 +87,10 @@ pub(crate) use self::registry::{
     NewSchema, Recorded, Registration, Registry, Schedule, Stranded, Subscription,
 };
 pub(crate) use self::upkeep::{Accepted, DueSchedule, Readied, SETTLED, Timetable, Upkeep};
+pub(crate) use self::views::Views;
+pub use self::views::{
+    BoundedCount, EventQuery, EventSummary, Page, RunSummary, WorkerRecord, WorkflowSummary,
+};
 pub(crate) use self::why::Reasons;
 pub use self::why::{
     BlockedWorkflow, EventRecord, GatheredEvent, RunReason, RunReasons, SkippedEvent, StartedRun,
@@ -100,6 +110,8 @@ pub(crate) trait Store:
     + Operators
     + Blockages
     + History
+    + Views
+    + Health
     + Reasons
     + Hearing
     + 'static

@@ -4,6 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::read::Columns;
@@ -75,17 +76,19 @@ pub(crate) trait Operators: Send + Sync {
 }
 
 /// What an operator did to a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Intervention {
     /// When, by the database's clock.
     pub at: Timestamp,
     /// What was done.
+    #[serde(flatten)]
     pub verb: Verb,
 }
 
 /// The kinds of [`Intervention`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Verb {
     /// It failed before and was resumed with [`Client::retry`](crate::Client::retry).
@@ -183,7 +186,7 @@ impl<T: Fn(&str, &Payload) -> Vec<CancelKey> + Send + Sync> Terms for T {
 }
 
 /// A workflow that is paused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Paused {
     /// The workflow's id.

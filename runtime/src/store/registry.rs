@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::StoreError;
@@ -74,7 +75,7 @@ impl NewSchema {
 }
 
 /// A version of an event's schema. See [`Client::event_schemas`](crate::Client::event_schemas).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct EventSchema {
     /// The event's name.
@@ -170,7 +171,7 @@ impl Recorded {
 }
 
 /// Unfinished runs of a workflow that no running worker can drive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StrandedRuns {
     /// The workflow's id.

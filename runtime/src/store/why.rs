@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::error_column::error_record;
@@ -35,7 +37,7 @@ pub(crate) trait Reasons: Send + Sync {
 /// Why a run stands where it stands. See [`Client::why`](crate::Client::why).
 ///
 /// Print it with `{}`: it says so in sentences.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RunReasons {
     /// The run.
@@ -53,7 +55,8 @@ pub struct RunReasons {
 }
 
 /// A reason why a run stands where it stands. Times are by the database's clock.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunReason {
     /// It is over.
@@ -92,6 +95,7 @@ pub enum RunReason {
         /// The worker.
         worker: Uuid,
         /// Its host and the id of its process, if its lease is there.
+        #[serde(serialize_with = "named_process")]
         process: Option<(String, u32)>,
         /// When a worker first took the run up.
         since: Timestamp,
@@ -123,6 +127,7 @@ pub enum RunReason {
         /// The other run.
         run: RunId,
         /// The other run's workflow and status, if the run is there.
+        #[serde(serialize_with = "named_standing")]
         standing: Option<(String, RunStatus)>,
         /// When it gives up.
         until: Option<Timestamp>,
@@ -189,6 +194,23 @@ pub enum RunReason {
         /// The workflow's shape in the program that drove it last.
         shape: Option<Uuid>,
     },
+}
+
+fn named_process<S: Serializer>(
+    process: &Option<(String, u32)>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let named = process.as_ref().map(|(host, pid)| json!({ "host": host, "pid": pid }));
+    named.serialize(serializer)
+}
+
+fn named_standing<S: Serializer>(
+    standing: &Option<(String, RunStatus)>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let named = standing.as_ref();
+    let named = named.map(|(workflow, status)| json!({ "workflow": workflow, "status": status }));
+    named.serialize(serializer)
 }
 
 /// A run with what is about it, in one row.
@@ -384,7 +406,7 @@ impl RunReasons {
 /// What an event did. See [`Client::event`](crate::Client::event).
 ///
 /// Each list has its first ten entries. Print it with `{}`: it says so in sentences.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EventRecord {
     /// The event's id.
@@ -418,7 +440,7 @@ pub struct EventRecord {
 }
 
 /// A run that an event started.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StartedRun {
     /// The run.
@@ -434,7 +456,7 @@ pub struct StartedRun {
 }
 
 /// A wait that an event has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WokenWait {
     /// The run that waited.
@@ -448,7 +470,7 @@ pub struct WokenWait {
 }
 
 /// A batch or a debounce that an event is in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct GatheredEvent {
     /// The app.
@@ -464,7 +486,7 @@ pub struct GatheredEvent {
 }
 
 /// A workflow that started no run for an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SkippedEvent {
     /// The app.
@@ -478,7 +500,7 @@ pub struct SkippedEvent {
 }
 
 /// A workflow whose condition an event does not pass.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UnmetCondition {
     /// The workflow.
@@ -488,7 +510,7 @@ pub struct UnmetCondition {
 }
 
 /// A workflow that cannot tell what to make of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BlockedWorkflow {
     /// The app.
@@ -500,7 +522,7 @@ pub struct BlockedWorkflow {
 }
 
 /// An app in which an event is still to be routed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UnroutedEvent {
     /// The app.

@@ -30,6 +30,7 @@ mod texts;
 mod timers;
 mod transactions;
 mod unsettled;
+mod views;
 mod waits;
 mod why;
 mod within;
@@ -248,6 +249,15 @@ behaviours! {
     sweeps: [
         what_says_nothing_any_more_is_removed,
         what_is_removed_at_once_is_bounded,
+    ],
+    views: [
+        runs_are_listed_from_the_newest_page_by_page,
+        lists_of_runs_are_narrowed_down,
+        runs_are_found_by_the_text_of_their_errors,
+        events_are_listed_from_the_newest_page_by_page,
+        workflows_show_how_many_runs_they_have,
+        workers_show_what_they_drive,
+        a_database_says_how_it_is_doing,
     ],
     why: [
         a_run_that_is_ready_says_what_is_before_it,

@@ -1,4 +1,6 @@
 use async_trait::async_trait;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
 use super::value::Time;
 use super::{PostgresStore, limits};
@@ -31,18 +33,44 @@ const JOURNAL: &str = "
            error::text AS error, started_at, first_seq, at
     FROM indelible.journal WHERE run_id = $1 ORDER BY seq";
 
+/// What [`RunSummary::read`] reads.
+macro_rules! summary {
+    () => {
+        "
+    SELECT run.id, run.workflow, run.status, run.event_id, run.parent, run.accepted_at, run.scheduled_at,
+           run.started_at, run.ended_at, run.error::text AS error, run.cancelled, run.held, run.generation,
+           run.retries"
+    };
+}
+
+/// Whether a run's error or reason has a text.
+macro_rules! says {
+    ($run:literal) => {
+        concat!(
+            "($13::text IS NULL OR strpos(lower(concat_ws(' ', ",
+            $run,
+            ".error ->> 'message', ",
+            $run,
+            ".error ->> 'causes', ",
+            $run,
+            ".cancelled, ",
+            $run,
+            ".held)), lower($13)) > 0)"
+        )
+    };
+}
+
 /// A page of runs in order of id, out of those that a query is narrowed down to; the other conditions
 /// are looked at on the way.
 macro_rules! page {
-    ($with:literal, $from:literal, $narrowed:literal) => {
+    ($columns:ident, $order:literal, $from:literal, $narrowed:literal) => {
         concat!(
-            $with,
-            select!(),
+            $columns!(),
             "
     FROM ",
             $from,
             "
-    WHERE run.app = $1 AND run.id > $2 AND ($3::text IS NULL OR run.workflow = $3)
+    WHERE run.app = $1 AND run.id > $2 AND run.id < $12 AND ($3::text IS NULL OR run.workflow = $3)
       AND run.status = ANY ($4) AND ($6::uuid IS NULL OR run.parent = $6)
       AND ($7::uuid IS NULL OR run.event_id = $7 OR EXISTS (
           SELECT 1 FROM indelible.reached reached
@@ -55,17 +83,24 @@ macro_rules! page {
       AND run.accepted_at >= coalesce($10, '-infinity')
       AND run.accepted_at < coalesce($11, 'infinity')
       AND ",
+            says!("run"),
+            "
+      AND ",
             $narrowed,
             "
-    ORDER BY run.id LIMIT $5"
+    ORDER BY run.id",
+            $order,
+            " LIMIT $5"
         )
     };
 }
 
 /// First come the pages of each workflow and status, then that of all. Which workflows there are is
 /// found by leaps through `runs_by_status`, which serves the rest as well.
-pub(super) const RUNS: &str = page!(
-    "
+macro_rules! among_all {
+    ($columns:ident, $order:literal) => {
+        concat!(
+            "
     WITH RECURSIVE part (status, workflow) AS (
         SELECT status, (
             SELECT min(workflow) FROM indelible.runs
@@ -78,35 +113,71 @@ pub(super) const RUNS: &str = page!(
             WHERE app = $1 AND runs.status = part.status AND runs.workflow > part.workflow
         )
         FROM part WHERE part.workflow IS NOT NULL AND $3 IS NULL
+    ), run AS (
+        SELECT listed.* FROM part, LATERAL (
+            SELECT * FROM indelible.runs
+            WHERE app = $1 AND runs.status = part.status AND runs.workflow = part.workflow
+              AND id > $2 AND id < $12
+              AND accepted_at >= coalesce($10, '-infinity') AND accepted_at < coalesce($11, 'infinity')
+              AND ",
+            says!("runs"),
+            "
+            ORDER BY id",
+            $order,
+            " LIMIT $5
+        ) listed
     )",
-    "part, LATERAL (
-        SELECT * FROM indelible.runs
-        WHERE app = $1 AND runs.status = part.status AND runs.workflow = part.workflow AND id > $2
-          AND accepted_at >= coalesce($10, '-infinity') AND accepted_at < coalesce($11, 'infinity')
-        ORDER BY id LIMIT $5
-    ) run",
-    "true"
-);
+            page!($columns, $order, "run", "true")
+        )
+    };
+}
+
+pub(super) const RUNS: &str = among_all!(select, "");
+pub(super) const NEWEST: &str = among_all!(summary, " DESC");
 
 /// Among the children of one run. Served by `runs_of_parent`.
-pub(super) const CHILDREN: &str = page!("", "indelible.runs run", "run.parent = $6");
+macro_rules! among_children {
+    ($columns:ident, $order:literal) => {
+        page!($columns, $order, "indelible.runs run", "run.parent = $6")
+    };
+}
+
+pub(super) const CHILDREN: &str = among_children!(select, "");
+pub(super) const NEWEST_CHILDREN: &str = among_children!(summary, " DESC");
 
 /// Among what one event has started, alone or with others. Served by `runs_of_event` and the primary keys.
-pub(super) const OF_EVENT: &str = page!(
-    "",
-    "(
+macro_rules! among_those_of_event {
+    ($columns:ident, $order:literal) => {
+        page!(
+            $columns,
+            $order,
+            "(
         SELECT id FROM indelible.runs WHERE event_id = $7
         UNION SELECT run_id FROM indelible.reached WHERE event_id = $7 AND key = ''
     ) began JOIN indelible.runs run ON run.id = began.id",
-    "true"
-);
+            "true"
+        )
+    };
+}
+
+pub(super) const OF_EVENT: &str = among_those_of_event!(select, "");
+pub(super) const NEWEST_OF_EVENT: &str = among_those_of_event!(summary, " DESC");
 
 /// Among the runs with an attribute. Served by `attributes_by_value` and the primary key of runs.
-pub(super) const WITH_ATTRIBUTE: &str = page!(
-    "",
-    "indelible.attributes named JOIN indelible.runs run ON run.id = named.run_id",
-    "named.app = $1 AND named.key = $8 AND named.value = $9 AND named.run_id > $2"
-);
+macro_rules! among_those_with_attribute {
+    ($columns:ident, $order:literal) => {
+        page!(
+            $columns,
+            $order,
+            "indelible.attributes named JOIN indelible.runs run ON run.id = named.run_id",
+            "named.app = $1 AND named.key = $8 AND named.value = $9 AND named.run_id > $2
+      AND named.run_id < $12"
+        )
+    };
+}
+
+pub(super) const WITH_ATTRIBUTE: &str = among_those_with_attribute!(select, "");
+pub(super) const NEWEST_WITH_ATTRIBUTE: &str = among_those_with_attribute!(summary, " DESC");
 
 /// Served by `runs_by_status` alone.
 pub(super) const COUNTS: &str = "
@@ -138,20 +209,7 @@ impl History for PostgresStore {
             RunQuery { attribute: Some(_), .. } => WITH_ATTRIBUTE,
             _ => RUNS,
         };
-        let attribute = query.attribute.as_ref();
-        let listed = sqlx::query(page)
-            .bind(app)
-            .bind(query.first())
-            .bind(query.workflow.as_deref())
-            .bind(query.statuses())
-            .bind(query.page())
-            .bind(query.parent.map(RunId::as_uuid))
-            .bind(query.event.map(EventId::as_uuid))
-            .bind(attribute.map(|(key, _)| key))
-            .bind(attribute.map(|(_, value)| value))
-            .bind(query.since.map(Time))
-            .bind(query.before.map(Time));
-        let rows = listed.fetch_all(&mut self.database.acquire().await?).await?;
+        let rows = self.list(page, app, query, query.upwards()).await?;
         rows.iter().map(RunRecord::read).collect()
     }
 
@@ -163,5 +221,33 @@ impl History for PostgresStore {
 
     async fn limits(&self, app: &str) -> Result<Vec<LimitRecord>, StoreError> {
         limits::all(&self.database, app).await
+    }
+}
+
+impl PostgresStore {
+    /// A page of the runs whose ids are between two others.
+    pub(super) async fn list(
+        &self,
+        page: &'static str,
+        app: &str,
+        query: &RunQuery,
+        (above, below): (Uuid, Uuid),
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let attribute = query.attribute.as_ref();
+        let listed = sqlx::query(page)
+            .bind(app)
+            .bind(above)
+            .bind(query.workflow.as_deref())
+            .bind(query.statuses())
+            .bind(query.page())
+            .bind(query.parent.map(RunId::as_uuid))
+            .bind(query.event.map(EventId::as_uuid))
+            .bind(attribute.map(|(key, _)| key))
+            .bind(attribute.map(|(_, value)| value))
+            .bind(query.since.map(Time))
+            .bind(query.before.map(Time))
+            .bind(below)
+            .bind(query.error.as_deref());
+        Ok(listed.fetch_all(&mut self.database.acquire().await?).await?)
     }
 }

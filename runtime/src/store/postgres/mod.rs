@@ -22,6 +22,7 @@ mod flush;
 #[cfg(test)]
 mod gate_races;
 mod gates;
+mod health;
 mod hints;
 mod history;
 mod inbox;
@@ -54,6 +55,7 @@ mod transaction;
 mod unsettled;
 mod upkeep;
 mod value;
+mod views;
 mod waits;
 mod why;
 

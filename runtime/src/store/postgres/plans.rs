@@ -10,19 +10,18 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use super::pool::SETTINGS;
 use super::{
     accept, batches, checks, children, claim, flush, gates, history, inbox, later, leases,
-    operators, route, runs, sent, sweep, unsettled, upkeep, waits, why,
+    operators, route, runs, sent, sweep, unsettled, upkeep, views, waits, why,
 };
 use crate::store::conformance::{World, on_postgres};
 
-const LISTED: &str =
-    "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz";
+const LISTED: &str = "text, uuid, text, text[], bigint, uuid, uuid, text, text, timestamptz, timestamptz, uuid, text";
 
 const FLUSHED: &str = "uuid, uuid, text, uuid[], uuid[], integer[], text[], text[], text[], bigint[], \
      timestamptz[], float8[], uuid[], text[], text[], integer[], timestamptz[], uuid[], uuid[], text[], \
      text[], uuid[], text[], timestamptz[], boolean[], text[], text[], text[], text[]";
 
 /// Name, statement, types of its parameters.
-pub(super) const STATEMENTS: [(&str, &str, &str); 84] = [
+pub(super) const STATEMENTS: [(&str, &str, &str); 91] = [
     ("flush", flush::FLUSH, FLUSHED),
     ("flush ends", flush::FLUSH_ENDS, FLUSHED),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
@@ -58,6 +57,13 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 84] = [
     ("runs", history::RUNS, LISTED),
     ("runs of an event", history::OF_EVENT, LISTED),
     ("runs with an attribute", history::WITH_ATTRIBUTE, LISTED),
+    ("newest children", history::NEWEST_CHILDREN, LISTED),
+    ("newest runs", history::NEWEST, LISTED),
+    ("newest runs of an event", history::NEWEST_OF_EVENT, LISTED),
+    ("newest runs with an attribute", history::NEWEST_WITH_ATTRIBUTE, LISTED),
+    ("newest events", views::EVENTS, "uuid, text, bigint, bigint"),
+    ("workflows", views::WORKFLOWS, "text, text[], bigint"),
+    ("attributes", views::ATTRIBUTES, "uuid"),
     ("lock runs", operators::LOCK, "uuid[]"),
     ("rows", operators::ROWS, "uuid[]"),
     ("cut rows", operators::CUT, "uuid[], integer[]"),

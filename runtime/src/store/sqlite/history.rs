@@ -1,4 +1,6 @@
 use async_trait::async_trait;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
 
 use super::database::SqliteStore;
 use super::limits;
@@ -30,17 +32,26 @@ const JOURNAL: &str = "
            first_seq
     FROM indelible_journal WHERE run_id = ?1 ORDER BY seq";
 
+/// What [`RunSummary::read`] reads.
+macro_rules! summary {
+    () => {
+        "
+    SELECT run.id, run.workflow, run.status, run.event_id, run.parent, run.accepted_at, run.scheduled_at,
+           run.started_at, run.ended_at, run.error, run.cancelled, run.held, run.generation, run.retries"
+    };
+}
+
 /// A page of runs in order of id, out of those that a query is narrowed down to; the other conditions
 /// are looked at on the way.
 macro_rules! page {
-    ($from:literal, $narrowed:literal) => {
+    ($columns:ident, $order:literal, $from:literal, $narrowed:literal) => {
         concat!(
-            select!(),
+            $columns!(),
             "
     FROM ",
             $from,
             "
-    WHERE run.app = ?1 AND run.id > ?2 AND (?3 IS NULL OR run.workflow = ?3)
+    WHERE run.app = ?1 AND run.id > ?2 AND run.id < ?12 AND (?3 IS NULL OR run.workflow = ?3)
       AND run.status IN (SELECT value FROM json_each(?4)) AND (?6 IS NULL OR run.parent = ?6)
       AND (?7 IS NULL OR run.event_id = ?7 OR EXISTS (
           SELECT 1 FROM indelible_reached reached
@@ -51,36 +62,75 @@ macro_rules! page {
           WHERE a.run_id = run.id AND a.key = ?8 AND a.value = ?9
       ))
       AND (?10 IS NULL OR run.accepted_at >= ?10) AND (?11 IS NULL OR run.accepted_at < ?11)
+      AND (?13 IS NULL OR instr(lower(
+          coalesce(run.error ->> '$.message', '') || ' ' || coalesce(run.error ->> '$.causes', '')
+          || ' ' || coalesce(run.cancelled, '') || ' ' || coalesce(run.held, '')
+      ), lower(?13)) > 0)
       AND ",
             $narrowed,
             "
-    ORDER BY run.id LIMIT ?5"
+    ORDER BY run.id",
+            $order,
+            " LIMIT ?5"
         )
     };
 }
 
 /// Served by the primary key, from which it goes on in order until the page is full.
-const RUNS: &str = page!("indelible_runs run", "true");
+macro_rules! among_all {
+    ($columns:ident, $order:literal) => {
+        page!($columns, $order, "indelible_runs run", "true")
+    };
+}
+
+const RUNS: &str = among_all!(select, "");
+pub(super) const NEWEST: &str = among_all!(summary, " DESC");
 
 /// Among the children of one run. Served by `indelible_runs_of_parent`.
-pub(super) const CHILDREN: &str = page!("indelible_runs run", "run.parent = ?6");
+macro_rules! among_children {
+    ($columns:ident, $order:literal) => {
+        page!($columns, $order, "indelible_runs run", "run.parent = ?6")
+    };
+}
+
+pub(super) const CHILDREN: &str = among_children!(select, "");
+pub(super) const NEWEST_CHILDREN: &str = among_children!(summary, " DESC");
 
 /// Among what one event has started, alone or with others. Served by `indelible_runs_of_event` and the
 /// primary keys.
-pub(super) const OF_EVENT: &str = page!(
-    "(
+macro_rules! among_those_of_event {
+    ($columns:ident, $order:literal) => {
+        page!(
+            $columns,
+            $order,
+            "(
         SELECT id FROM indelible_runs WHERE event_id = ?7
         UNION SELECT run_id FROM indelible_reached WHERE event_id = ?7 AND key = ''
     ) began CROSS JOIN indelible_runs run ON run.id = began.id",
-    "true"
-);
+            "true"
+        )
+    };
+}
+
+pub(super) const OF_EVENT: &str = among_those_of_event!(select, "");
+pub(super) const NEWEST_OF_EVENT: &str = among_those_of_event!(summary, " DESC");
 
 /// Among the runs with an attribute. Served by `indelible_attributes_by_value` and the primary key of
 /// runs.
-pub(super) const WITH_ATTRIBUTE: &str = page!(
-    "indelible_attributes named CROSS JOIN indelible_runs run ON run.id = named.run_id",
-    "named.app = ?1 AND named.key = ?8 AND named.value = ?9 AND named.run_id > ?2"
-);
+macro_rules! among_those_with_attribute {
+    ($columns:ident, $order:literal) => {
+        page!(
+            $columns,
+            $order,
+            "indelible_attributes named CROSS JOIN indelible_runs run ON run.id = named.run_id",
+            "named.app = ?1 AND named.key = ?8 AND named.value = ?9 AND named.run_id > ?2
+      AND named.run_id < ?12"
+        )
+    };
+}
+
+pub(super) const WITH_ATTRIBUTE: &str = among_those_with_attribute!(select, "");
+pub(super) const NEWEST_WITH_ATTRIBUTE: &str = among_those_with_attribute!(summary, " DESC");
 
 /// Served by `indelible_runs_by_status` alone.
 const COUNTS: &str = "
@@ -106,20 +156,7 @@ impl History for SqliteStore {
             RunQuery { attribute: Some(_), .. } => WITH_ATTRIBUTE,
             _ => RUNS,
         };
-        let attribute = query.attribute.as_ref();
-        let listed = sqlx::query(page)
-            .bind(app)
-            .bind(query.first().to_string())
-            .bind(query.workflow.as_deref())
-            .bind(batch(query.statuses()))
-            .bind(query.page())
-            .bind(query.parent.map(|run| run.to_string()))
-            .bind(query.event.map(|event| event.to_string()))
-            .bind(attribute.map(|(key, _)| key))
-            .bind(attribute.map(|(_, value)| value))
-            .bind(query.since.map(micros))
-            .bind(query.before.map(micros));
-        let rows = listed.fetch_all(self.readers()?).await?;
+        let rows = self.list(page, app, query, query.upwards()).await?;
         rows.iter().map(RunRecord::read).collect()
     }
 
@@ -130,5 +167,33 @@ impl History for SqliteStore {
 
     async fn limits(&self, app: &str) -> Result<Vec<LimitRecord>, StoreError> {
         limits::all(self, app).await
+    }
+}
+
+impl SqliteStore {
+    /// A page of the runs whose ids are between two others.
+    pub(super) async fn list(
+        &self,
+        page: &'static str,
+        app: &str,
+        query: &RunQuery,
+        (above, below): (Uuid, Uuid),
+    ) -> Result<Vec<SqliteRow>, StoreError> {
+        let attribute = query.attribute.as_ref();
+        let listed = sqlx::query(page)
+            .bind(app)
+            .bind(above.to_string())
+            .bind(query.workflow.as_deref())
+            .bind(batch(query.statuses()))
+            .bind(query.page())
+            .bind(query.parent.map(|run| run.to_string()))
+            .bind(query.event.map(|event| event.to_string()))
+            .bind(attribute.map(|(key, _)| key))
+            .bind(attribute.map(|(_, value)| value))
+            .bind(query.since.map(micros))
+            .bind(query.before.map(micros))
+            .bind(below.to_string())
+            .bind(query.error.as_deref());
+        Ok(listed.fetch_all(self.readers()?).await?)
     }
 }
