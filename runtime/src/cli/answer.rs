@@ -1,15 +1,17 @@
 use std::fmt::Write as _;
 
-/// What a command has to say; to standard error unless the code is 0.
+/// What a command has to say.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) code: u8,
     pub(super) text: String,
+    /// Whether it goes to standard error.
+    pub(super) is_error: bool,
 }
 
 impl Answer {
     pub(super) fn failed(code: u8) -> Self {
-        Self { code, text: String::new() }
+        Self { code, text: String::new(), is_error: true }
     }
 
     /// Adds a text that has its own ends of lines.

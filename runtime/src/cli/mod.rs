@@ -22,6 +22,8 @@
 //! $ cargo run -- check                      # will unfinished runs survive what I changed?
 //! $ cargo run -- lock                       # record what the program is now
 //! $ cargo run -- schema export              # what do my events look like?
+//! $ cargo run -- runs --status failed       # which runs have failed?
+//! $ cargo run -- doctor                     # is all well?
 //! $ cargo run -- --help                     # what can I ask?
 //! $ cargo run                               # start the program
 //! ```
@@ -57,6 +59,13 @@
 //! ```
 //!
 //! If you read arguments in another way, call [`run`] only if none of them is your own.
+//!
+//! # The database
+//!
+//! Most commands ask the database, or change what is in it: `runs`, `show`, `why`, `send`, `cancel`, `retry`,
+//! `pause`, `limits`, `doctor` and others. The database is the one in the environment variable
+//! `INDELIBLE_DATABASE_URL`, or the one that `--database-url` names; without both, the file `<app>.db` in the
+//! current folder. They drive no runs. Each has `--json`, and `--help` says what else it takes.
 //!
 //! # Schemas of events
 //!
@@ -198,8 +207,9 @@ impl LockFile {
 impl Command {
     /// Runs the command for an app, and prints its answer.
     ///
-    /// The exit code is 0 if all is well, 1 if `check` finds a change that unfinished runs may not survive or
-    /// finds no lock file, and 2 if the command cannot run.
+    /// The exit code is 0 if all is well. It is 1 if the answer is no: there is no such run, the request was
+    /// refused, `doctor` found a problem, or `check` found a change that unfinished runs may not survive. It is 2
+    /// if the command cannot run: there is no database, an argument is wrong, or nobody can be asked.
     pub fn run<A: App>(&self, app: A) -> ExitCode {
         let answer = match self {
             Self::Graph { workflow, format } => {
@@ -215,9 +225,9 @@ impl Command {
             Self::Database(command) => command.run::<A>(),
         };
         // Whoever closes the pipe has read enough.
-        let _ = match answer.code {
-            0 => write!(io::stdout(), "{}", answer.text),
-            _ => write!(io::stderr(), "{}", answer.text),
+        let _ = match answer.is_error {
+            false => write!(io::stdout(), "{}", answer.text),
+            true => write!(io::stderr(), "{}", answer.text),
         };
         ExitCode::from(answer.code)
     }
