@@ -1,18 +1,17 @@
 //! Commands on the database: who asks it, and in which form the answer is printed.
 
-use std::fmt;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use clap::Subcommand;
-use serde::Serialize;
 
 use super::answer::Answer;
+use super::operation::Operation;
 use super::{doctor, events, limits, runs, starting, verbs, workers, workflows};
 use crate::app::App;
 use crate::client::{Client, Speaker};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::program::{Program, database_url};
 use crate::step::Limits;
 use crate::store;
@@ -69,41 +68,6 @@ pub enum DatabaseCommand {
     Migrate(doctor::Migrate),
     /// Look for what is wrong with the database, its workers and its runs
     Doctor(doctor::Doctor),
-}
-
-/// Where to ask, and how to answer.
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct Asked {
-    /// The database [default: INDELIBLE_DATABASE_URL, or the file `<app>.db` in the current folder]
-    #[arg(long, value_name = "URL")]
-    database_url: Option<String>,
-    /// Answer in JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl Asked {
-    /// The answer, for people or in JSON.
-    pub(super) fn answer(
-        &self,
-        what: &(impl Serialize + ?Sized),
-        text: impl fmt::Display,
-    ) -> Answer {
-        match self.json {
-            true => {
-                let json = serde_json::to_string_pretty(what);
-                Answer::default().line(json.unwrap_or_else(|error| error.to_string()))
-            }
-            false => Answer::default().text(text),
-        }
-    }
-}
-
-/// A command on the database.
-pub(super) trait Operation {
-    fn asked(&self) -> &Asked;
-
-    async fn run(&self, client: &Client) -> Result<Answer>;
 }
 
 impl DatabaseCommand {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::answer::Answer;
-use super::database::{Asked, Operation};
+use super::operation::{Asked, Operation};
 use crate::client::Client;
 use crate::error::Result;
 use crate::store::{BlockedQuery, DatabaseHealth, RunStatus};

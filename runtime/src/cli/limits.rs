@@ -3,7 +3,7 @@ use std::env;
 use serde_json::json;
 
 use super::answer::Answer;
-use super::database::{Asked, Operation};
+use super::operation::{Asked, Operation};
 use super::table::{Maybe, Table};
 use crate::client::{Client, Delay};
 use crate::error::{Error, Result};

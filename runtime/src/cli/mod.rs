@@ -137,6 +137,7 @@ mod doctor;
 mod draw;
 mod events;
 mod limits;
+mod operation;
 mod runs;
 mod schema;
 mod starting;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::answer::Answer;
-use super::database::{Asked, Operation};
+use super::operation::{Asked, Operation};
 use super::table::{Maybe, Table};
 use crate::client::{Client, Delay, Timeline};
 use crate::error::{Error, Result};

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::answer::Answer;
-use super::database::{Asked, Operation};
 use super::events::given;
+use super::operation::{Asked, Operation};
 use crate::client::Client;
 use crate::error::Result;
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::answer::Answer;
-use super::database::{Asked, Operation};
+use super::operation::{Asked, Operation};
 use super::runs::Filter;
 use crate::client::Client;
 use crate::error::Result;

@@ -1,5 +1,5 @@
 use super::answer::Answer;
-use super::database::{Asked, Operation};
+use super::operation::{Asked, Operation};
 use super::table::Table;
 use crate::client::Client;
 use crate::error::Result;

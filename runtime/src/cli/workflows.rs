@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::answer::Answer;
-use super::database::{Asked, Operation};
+use super::operation::{Asked, Operation};
 use super::table::{Maybe, Table};
 use crate::client::Client;
 use crate::error::Result;
