@@ -30,7 +30,7 @@ pub mod testing;
 mod transaction;
 mod worker;
 
-use indelible_core::{app, flow, given, id, machine, panic, payload};
+use indelible_core::{app, flow, given, id, machine, panic, payload, trace};
 
 /// Events: typed facts with a name, and the catalog in which a program's events are checked.
 pub mod event {
@@ -161,6 +161,7 @@ pub use self::store::{
     RunQuery, RunReason, RunReasons, RunRecord, RunStatus, SkippedEvent, StartedRun, StoreError,
     StrandedRuns, UnmetCondition, UnroutedEvent, Verb, WokenWait,
 };
+pub use self::trace::{InvalidTraceContext, TraceContext};
 pub use self::transaction::Transactional;
 #[doc(no_inline)]
 pub use self::workflow::{Workflow, WorkflowFn};
