@@ -56,11 +56,10 @@ async fn on_handed_in(event: HandedIn, step: Step) -> Result<Seen, Failure> {
             Ok(step.trace_context().map(ToString::to_string))
         })
         .await?;
-    let weighed = step.wait_for_event::<Weighed>("await-weight");
-    weighed.matching(parcel = event.parcel).await;
+    step.wait_for_event::<Weighed>("await-weight").matching(parcel = event.parcel).await;
     let of_a_child = step.invoke("address", address, event.parcel).await?;
     tracing::info!("sending it");
-    step.send_event("send", Sent { parcel: event.parcel }).await;
+    step.send_event("send", Sent { parcel: event.parcel }).await?;
     Ok((text(&step), in_a_step, of_a_child))
 }
 
@@ -183,7 +182,9 @@ async fn what_follows_an_event_belongs_to_its_trace(database: Fresh) {
         log.one(run.id, &[words[0], words[1], said]).await;
         log.one(without.id, &[said]).await;
     }
-    assert_eq!(log.of(without.id, &["trace"]), [""; 0]);
+    for field in ["trace_id", "traceparent"] {
+        assert_eq!(log.of(without.id, &[field]), [""; 0]);
+    }
     shut_down(Post, Bench::new(), runtime).await;
 }
 
