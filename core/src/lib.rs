@@ -24,6 +24,7 @@ pub mod panic;
 pub mod payload;
 pub mod step;
 mod text;
+pub mod trace;
 pub mod workflow;
 
 /// What the examples and the tests here need in scope, as those of `indelible` do.

@@ -30,7 +30,7 @@ pub mod testing;
 mod transaction;
 mod worker;
 
-use indelible_core::{app, flow, given, id, machine, panic, payload};
+use indelible_core::{app, flow, given, id, machine, panic, payload, trace};
 
 /// Events: typed facts with a name, and the catalog in which a program's events are checked.
 pub mod event {
@@ -163,6 +163,7 @@ pub use self::store::{
     StrandedRuns, TableHealth, UnmetCondition, UnroutedEvent, Verb, WokenWait, WorkerRecord,
     WorkflowSummary,
 };
+pub use self::trace::{InvalidTraceContext, TraceContext};
 pub use self::transaction::Transactional;
 #[doc(no_inline)]
 pub use self::workflow::{Workflow, WorkflowFn};

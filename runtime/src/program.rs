@@ -17,12 +17,13 @@ use crate::payload::Payload;
 use crate::step::{Definition, Limits, Resources};
 use crate::store::{
     Driven, DueSchedule, Gathered, Hosted, NewEvent, NewSchema, Registration, Routes, Routing,
-    Schedule, StoredEvent, Subscription, Terms, UnmetCondition,
+    Schedule, StoredEvent, Subscription, Terms, UnmetCondition, listed_run,
 };
+use crate::trace::TraceContext;
 use crate::workflow::shape::Shapes;
 use crate::workflow::{
     Awaits, Declared, EventBlocked, Handlers, Passage, RunCancelled, RunCompleted, RunFailed,
-    Trigger, TriggerData, is_system_event, listed,
+    Trigger, TriggerData, is_system_event,
 };
 
 /// An app as a running process knows it: its workflows without their types, its events by name.
@@ -159,16 +160,18 @@ impl Program {
         name: &str,
         data: Payload,
         idempotency_key: Option<String>,
+        trace: Option<TraceContext>,
     ) -> Result<NewEvent, Error> {
-        let event = to_be_delivered(name, data, idempotency_key)?;
-        let (id, data) = (event.id, &event.data);
+        let event = to_be_delivered(name, data, idempotency_key, trace)?;
+        let arrival =
+            Arrival { id: event.id, name, data: &event.data, trace: event.trace.as_ref() };
         // An event that may be waited for is looked at behind its commit, so that neither it nor a
         // wait can miss the other.
         let awaited = self.awaited_on.contains_key(name);
         // What the app does not subscribe to is for others, if for anybody.
         let parts = self.parts.get(name).filter(|_| !awaited).cloned();
         let hosted = parts.and_then(|parts| {
-            let runs = at_once(self.admissions(Arrival { id, name, data }, name, Admission::of))?;
+            let runs = at_once(self.admissions(arrival, name, Admission::of))?;
             Some(Hosted { runs, parts })
         });
         Ok(NewEvent { hosted, ..event })
@@ -182,8 +185,8 @@ impl Program {
 
     /// What the app makes of an event.
     fn routing(&self, event: &StoredEvent) -> Routing {
-        let StoredEvent { id, name, data, part, .. } = event;
-        let arrival = Arrival { id: *id, name, data };
+        let StoredEvent { id, name, data, trace, part, .. } = event;
+        let arrival = Arrival { id: *id, name, data, trace: trace.as_ref() };
         let admissions = self.admissions(arrival, part, Admission::of_stored);
         let mut reports = Vec::new();
         for admission in &admissions {
@@ -211,7 +214,7 @@ impl Program {
     /// The system event of an event that is blocked for a workflow, if somebody wants it. However often
     /// programs try the event again, it has the same id.
     fn blocked(&self, event: &StoredEvent, workflow: &str, reason: &str) -> Option<NewEvent> {
-        let StoredEvent { id, name, data, accepted_at, .. } = event;
+        let StoredEvent { id, name, data, accepted_at, trace, .. } = event;
         if !self.wants(EventBlocked::NAME) || is_system_event(name) {
             return None;
         }
@@ -230,6 +233,7 @@ impl Program {
             data: Payload::stored(data),
             idempotency_key: None,
             due: None,
+            trace: trace.clone(),
             hosted: None,
         })
     }
@@ -318,7 +322,7 @@ impl Program {
             End::Failed(error) => ("error", json(error)),
             End::Cancelled(reason) => ("reason", json(reason)),
         };
-        let TriggerData { run, event, accepted_at, data: input } = trigger;
+        let TriggerData { run, event, accepted_at, data: input, trace: _ } = trigger;
         Payload::stored(format!(
             r#"{{"run":"{run}","workflow":{},"app":{},"event":{},"accepted_at":"{accepted_at}","input":{},"{key}":{how}}}"#,
             json(workflow),
@@ -349,7 +353,7 @@ impl Program {
     pub(crate) fn unmet(&self, id: EventId, name: &str, data: &Payload) -> Vec<UnmetCondition> {
         let admissions = self.started_by.get(name).into_iter().flatten().filter_map(|workflow| {
             let definition = self.workflows.get(workflow)?;
-            let event = Arrival { id, name, data };
+            let event = Arrival { id, name, data, trace: None };
             match Admission::of(definition, event, self.limits.event, NewRun::new) {
                 Admission::Skip(Skip::Condition(condition)) => {
                     Some(UnmetCondition { workflow: (*workflow).to_owned(), condition })
@@ -405,6 +409,7 @@ pub(crate) fn to_be_delivered(
     name: &str,
     data: Payload,
     idempotency_key: Option<String>,
+    trace: Option<TraceContext>,
 ) -> Result<NewEvent, Error> {
     if is_reserved(name) {
         return Err(Error::ReservedName { name: name.to_owned() });
@@ -414,7 +419,7 @@ pub(crate) fn to_be_delivered(
         return Err(Error::UnfitText { what, cause });
     }
     let (id, name) = (EventId::new(), name.to_owned());
-    Ok(NewEvent { id, name, data, idempotency_key, due: None, hosted: None })
+    Ok(NewEvent { id, name, data, idempotency_key, due: None, trace, hosted: None })
 }
 
 /// What workflows say of limits, each limit once: workflows that share one agree on it.
@@ -432,10 +437,14 @@ impl Routes for Program {
     fn gathered(&self, workflow: &str, events: &[Gathered]) -> NewRun {
         let Some(definition) = self.workflow(workflow) else {
             // Another version's, which left them: it takes lists, or this would be its own.
-            return NewRun::new(workflow, None, listed(events.iter().map(|event| &event.data)));
+            return listed_run(workflow, events);
         };
-        let arrivals =
-            events.iter().map(|Gathered { id, name, data, .. }| Arrival { id: *id, name, data });
+        let arrivals = events.iter().map(|Gathered { id, name, data, trace, .. }| Arrival {
+            id: *id,
+            name,
+            data,
+            trace: trace.as_ref(),
+        });
         let (run, unlimited) = gathered(definition, &arrivals.collect::<Vec<_>>(), NewRun::new);
         if let Some(reason) = unlimited {
             error!(workflow, run = %run.id, "{reason}; the run of these events has no limit");

@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::app::App;
-use crate::client::{Client, Speaker};
+use crate::client::{Client, Speaker, TraceSource};
 use crate::deploy;
 use crate::error::Result;
 use crate::program::{Program, database_url};
 use crate::step::{Limits, Resources};
 use crate::store;
+use crate::trace::TraceContext;
 use crate::worker::{Env, Outages, StoreTransactions, Worker, WorkerConfig};
 use crate::workflow::shape::Shapes;
 use crate::workflow::{Workflow, WorkflowFn};
@@ -57,6 +58,7 @@ pub struct RuntimeBuilder<A> {
     resources: Resources,
     limits: Limits,
     worker: WorkerConfig,
+    traces: Option<TraceSource>,
     /// The ids of the workflows that it drives; none: all.
     only: Vec<&'static str>,
 }
@@ -71,6 +73,7 @@ impl Runtime {
             resources: Resources::default(),
             limits: Limits::DEFAULT,
             worker: WorkerConfig::DEFAULT,
+            traces: None,
             only: Vec::new(),
         }
     }
@@ -242,6 +245,31 @@ impl<A: App> RuntimeBuilder<A> {
         self
     }
 
+    /// Who knows the trace that the program works in. The runtime and its clients ask at each event that is sent and
+    /// each run that is started without a [trace of its own](crate::Sending::trace_context), in the task that does so.
+    /// Many events or runs that are sent or started in one call get the same trace.
+    ///
+    /// Workflows need none of this: what a run invokes and what its steps send belongs to the run's trace.
+    ///
+    /// ```no_run
+    /// # use indelible::prelude::*;
+    /// # use indelible::TraceContext;
+    /// # indelible::app! { pub Videos = "videos"; events: [], workflows: [], }
+    /// # mod tracing_setup { pub fn current_traceparent() -> Option<String> { None } }
+    /// # async fn main_() -> indelible::Result<()> {
+    /// let runtime = Runtime::builder(Videos)
+    ///     .trace_context_from(|| tracing_setup::current_traceparent()?.parse().ok())
+    ///     .start()
+    ///     .await?;
+    /// # runtime.until_signal().await
+    /// # }
+    /// ```
+    #[doc(alias("OpenTelemetry", "propagator", "traceparent"))]
+    pub fn trace_context_from(mut self, traces: fn() -> Option<TraceContext>) -> Self {
+        self.traces = Some(traces);
+        self
+    }
+
     /// Opens the database but drives no runs: for programs that only send events and ask about runs.
     ///
     /// It does not register the app. An event that is sent before the app's first runtime has
@@ -252,7 +280,8 @@ impl<A: App> RuntimeBuilder<A> {
     /// When the database cannot be opened.
     pub async fn connect(self) -> Result<Client> {
         let program = Arc::new(Program::new::<A>(self.limits));
-        connect(program, self.database, self.hints_database, self.worker.poll_interval).await
+        let Self { database, hints_database, worker, traces, .. } = self;
+        connect(program, database, hints_database, worker.poll_interval, traces).await
     }
 
     /// Opens the database, registers the app and starts its worker.
@@ -268,8 +297,10 @@ impl<A: App> RuntimeBuilder<A> {
         let program = Arc::new(program);
         program.check_resources(&self.resources)?;
         let poll_interval = self.worker.poll_interval;
-        let client =
-            connect(program.clone(), self.database, self.hints_database, poll_interval).await?;
+        let (database, hints_database) = (self.database, self.hints_database);
+        let connect =
+            connect(program.clone(), database, hints_database, poll_interval, self.traces);
+        let client = connect.await?;
         for stranded in client.store.register_app(&program.registration).await? {
             warn!(
                 workflow = stranded.workflow,
@@ -308,11 +339,13 @@ async fn connect(
     database: Option<String>,
     hints_database: Option<String>,
     poll_interval: Duration,
+    traces: Option<TraceSource>,
 ) -> Result<Client> {
     let url = database_url(database, program.app);
     let store = store::open(&url, hints_database.as_deref()).await?;
     let event_limit = program.limits.event;
-    Ok(Client { store, speaker: Speaker::Program(program), event_limit, poll_interval })
+    let speaker = Speaker::Program(program);
+    Ok(Client { store, speaker, event_limit, poll_interval, traces })
 }
 
 /// Ctrl-C and, on Unix, SIGTERM. One that comes while nobody waits is not lost.

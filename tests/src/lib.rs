@@ -7,6 +7,7 @@ pub mod databases;
 pub mod dump;
 pub mod fleet;
 pub mod left_behind;
+pub mod log;
 pub mod moves;
 pub mod operations;
 pub mod postgres;

@@ -1,15 +1,14 @@
 //! What a running program shows in its log, on both databases.
 
-use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use indelible::App;
 use indelible::prelude::*;
 use indelible_tests::databases::Fresh;
+use indelible_tests::log::Log;
 use indelible_tests::{eventually, on_both_databases};
-use tracing_subscriber::fmt::MakeWriter;
 
 on_both_databases!(
     what_a_user_logs_says_where_it_comes_from,
@@ -24,62 +23,6 @@ on_both_databases!(
     nothing_stays_muted_after_a_panic,
     a_name_that_nobody_subscribes_to_is_told_of_once,
 );
-
-/// All that is logged in this process.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Begins to listen, if nobody does yet.
-    fn begin() -> Self {
-        static LOG: OnceLock<Log> = OnceLock::new();
-        let begin = || {
-            let log = Self::default();
-            tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).init();
-            log
-        };
-        LOG.get_or_init(begin).clone()
-    }
-
-    fn lines(&self) -> Vec<String> {
-        let text = self.0.lock().expect("no writer panics").clone();
-        String::from_utf8(text).expect("it is text").lines().map(str::to_owned).collect()
-    }
-
-    /// The lines of a run in which all of these words stand.
-    fn of(&self, run: RunId, words: &[&str]) -> Vec<String> {
-        let run = format!("run={run}");
-        let is_asked =
-            |line: &String| line.contains(&run) && words.iter().all(|word| line.contains(word));
-        self.lines().into_iter().filter(is_asked).collect()
-    }
-
-    /// The one line of a run in which all of these words stand. What is said of a commit is said soon
-    /// after it.
-    async fn one(&self, run: RunId, words: &[&str]) -> String {
-        eventually(&format!("{words:?}"), async || !self.of(run, words).is_empty()).await;
-        let [line] = self.of(run, words).try_into().expect("it is told once");
-        line
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no writer panics").write(text)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
 
 /// A bank that does not answer the first time, and which can be told what to do.
 #[derive(Clone, Default)]

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use indelible::event::InvalidEvent;
 use indelible::prelude::*;
 use indelible::testing::Bench;
-use indelible::{Client, Error, RunQuery};
+use indelible::{Client, Error, RunQuery, TraceContext};
 use indelible_tests::databases::Fresh;
 use indelible_tests::{eventually, on_both_databases, shut_down};
 
@@ -212,6 +212,41 @@ mod in_sql {
         shut_down(House, Bench::new(), runtime).await;
     }
 
+    /// It is read as every other sender's is.
+    #[tokio::test]
+    async fn an_event_is_sent_in_a_trace() {
+        let (_database, runtime, mut sql) = scene().await;
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let later = format!("{}-more", parent.replace("00-4", "cc-4"));
+        let too_long = format!("{parent} a={}", "b".repeat(511));
+        for given in [
+            parent,
+            &later,
+            &parent.replace("-01", "-ff"),
+            &format!("{parent} a=b, c='' "),
+            &format!("{parent} a=\u{e9}"),
+            &format!("{parent} a=b\nc=d"),
+            &too_long[..too_long.len() - 1],
+            &too_long,
+        ] {
+            let quoted = given.replace('\'', "''");
+            for data in ["'{\"n\": 1}'", "json_build_object('n', 1)", "jsonb_build_object('n', 1)"]
+            {
+                let arguments = format!("'house/knocked', {data}, trace_context => '{quoted}'");
+                let event = send(&mut sql, &arguments).await.expect("it is sent");
+                noted(&runtime, event).await;
+                let record = runtime.event(event).await.expect("it answers").expect("it is there");
+                let read: TraceContext = given.parse().expect("it is one");
+                assert_eq!(record.trace_context, Some(read), "{given}");
+            }
+        }
+        let event = send(&mut sql, "'house/knocked', '{\"n\": 1}'").await.expect("it is sent");
+        noted(&runtime, event).await;
+        let record = runtime.event(event).await.expect("it answers").expect("it is there");
+        assert_eq!(record.trace_context, None);
+        shut_down(House, Bench::new(), runtime).await;
+    }
+
     #[tokio::test]
     async fn what_no_other_door_accepts_is_refused() {
         let (_database, runtime, mut sql) = scene().await;
@@ -237,6 +272,32 @@ mod in_sql {
             ),
             ("'house/knocked', '{}', repeat('a', 1025)", "54000", "over the limit of 1024"),
             ("'house/knocked', '{}', at => 'infinity'", "22008", "is no time"),
+            ("'house/knocked', '{}', trace_context => ''", "22023", "32, 16 and 2"),
+            (
+                "'house/knocked', '{}', trace_context => '00-' || repeat('1', 32) || '-' || repeat('A', 16) || '-01'",
+                "22023",
+                "lower case",
+            ),
+            (
+                "'house/knocked', '{}', trace_context => '00-' || repeat('1', 32) || '-' || repeat('1', 16) || '-01-x'",
+                "22023",
+                "32, 16 and 2",
+            ),
+            (
+                "'house/knocked', '{}', trace_context => 'ff-' || repeat('1', 32) || '-' || repeat('1', 16) || '-01'",
+                "22023",
+                "version is `ff`",
+            ),
+            (
+                "'house/knocked', '{}', trace_context => '00-' || repeat('0', 32) || '-' || repeat('1', 16) || '-01'",
+                "22023",
+                "trace id is all zeros",
+            ),
+            (
+                "'house/knocked', '{}', trace_context => '00-' || repeat('1', 32) || '-' || repeat('0', 16) || '-01'",
+                "22023",
+                "parent id is all zeros",
+            ),
         ] {
             let (found, said, helps) = refusal(&mut sql, arguments).await;
             assert_eq!(found, code, "{arguments}: {said}");
@@ -268,7 +329,7 @@ mod in_sql {
         assert_eq!(code, "42501", "only whom the owner lets");
         for statement in [
             "RESET ROLE",
-            "GRANT EXECUTE ON FUNCTION indelible.send(text, text, text, timestamptz) TO {role}",
+            "GRANT EXECUTE ON FUNCTION indelible.send(text, text, text, timestamptz, text) TO {role}",
             "CREATE SCHEMA theirs AUTHORIZATION {role}",
             "SET ROLE {role}",
             "CREATE FUNCTION theirs.gen_random_uuid() RETURNS uuid LANGUAGE sql AS 'SELECT NULL::uuid'",

@@ -11,6 +11,8 @@ async fn on_ticket(
 ) -> Result<(), Failure> {
     let began = step.now();
     let id = step.uuid("mail-id");
+    let trace = step.trace_context();
+    step.run("trace", async { Ok(trace == step.trace_context()) }).await?;
     let home = step.run("read-home", async { std::env::var("HOME") }).await?;
     let mut recipients = BTreeSet::new();
     recipients.insert(event.ticket);

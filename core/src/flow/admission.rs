@@ -5,6 +5,7 @@ use crate::event::{EventId, pointer};
 use crate::journal::CancelKey;
 use crate::payload::Payload;
 use crate::step::Definition;
+use crate::trace::TraceContext;
 use crate::workflow::{Debounce, Form, listed};
 
 /// What one workflow makes of one event that is among its triggers.
@@ -84,6 +85,8 @@ pub struct Arrival<'a> {
     pub name: &'a str,
     /// Its data.
     pub data: &'a Payload,
+    /// The trace that it belongs to.
+    pub trace: Option<&'a TraceContext>,
 }
 
 impl Admission {
@@ -111,7 +114,7 @@ impl Admission {
         limit: usize,
         draw: Draw,
     ) -> Result<Self, String> {
-        let Arrival { id, name, data } = event;
+        let Arrival { id, name, data, trace } = event;
         let flow = workflow.config.flow;
         for filter in flow.filters.iter().filter(|filter| filter.event == name) {
             if !filter.passes(data)? {
@@ -140,7 +143,8 @@ impl Admission {
         }
         let passage = flow.passage_of_event(workflow.id, &input)?;
         let cancels = CancelKey::all(workflow.cancels, &input);
-        let run = NewRun { cancels, ..draw(workflow.id, Some(id), input) };
+        let trace = trace.cloned();
+        let run = NewRun { cancels, trace, ..draw(workflow.id, Some(id), input) };
         Ok(Self::Start(run.passing(passage)))
     }
 }
@@ -156,8 +160,9 @@ pub fn misfit(workflow: &Definition, name: &str, data: &Payload) -> Option<Strin
     Some(format!("its data does not fit the event: at `{place}`: {}", error.inner()))
 }
 
-/// The run that a workflow starts with events that it has gathered, in order. Gives also why it has no
-/// gates, if a key or the priority fails: a run of several events is never kept back by one of them.
+/// The run that a workflow starts with events that it has gathered, in order. It goes on with the trace of the
+/// last one. Gives also why it has no gates, if a key or the priority fails: a run of several events is never
+/// kept back by one of them.
 pub fn gathered(
     workflow: &Definition,
     events: &[Arrival<'_>],
@@ -172,7 +177,8 @@ pub fn gathered(
     };
     let passage = flow.passage(workflow.id, &input);
     let cancels = CancelKey::all(workflow.cancels, &input);
-    let run = NewRun { cancels, ..draw(workflow.id, event, input) };
+    let trace = events.last().and_then(|event| event.trace).cloned();
+    let run = NewRun { cancels, trace, ..draw(workflow.id, event, input) };
     match passage {
         Ok(passage) => (run.passing(passage), None),
         Err(reason) => (run, Some(reason)),
@@ -277,7 +283,7 @@ mod tests {
 
     fn admitted<W: crate::step::Body>(name: &str, data: &str) -> Admission {
         let data = Payload::stored(data);
-        let event = Arrival { id: id(), name, data: &data };
+        let event = Arrival { id: id(), name, data: &data, trace: None };
         Admission::of(&Definition::of::<W>(), event, LIMIT, drawn)
     }
 
@@ -353,6 +359,25 @@ mod tests {
     }
 
     #[test]
+    fn a_run_goes_on_with_the_trace_of_its_last_event() {
+        let [first, last] = [1, 2].map(|no| {
+            let parent = format!("00-{no:032x}-{no:016x}-01");
+            TraceContext::new(&parent).expect("it is a traceparent")
+        });
+        let data = Payload::stored(r#"{"order":7,"cents":50}"#);
+        let arrival = |trace| Arrival { id: id(), name: Paid::NAME, data: &data, trace };
+        let ship = Definition::of::<ship>();
+        let run = started(Admission::of(&ship, arrival(Some(&first)), LIMIT, drawn));
+        assert_eq!(run.trace.as_ref(), Some(&first));
+        for workflow in [Definition::of::<book>(), Definition::of::<settle>()] {
+            let events = [arrival(Some(&first)), arrival(Some(&last))];
+            assert_eq!(gathered(&workflow, &events, drawn).0.trace.as_ref(), Some(&last));
+            let events = [arrival(Some(&first)), arrival(None)];
+            assert_eq!(gathered(&workflow, &events, drawn).0.trace, None);
+        }
+    }
+
+    #[test]
     fn an_event_without_a_key_is_not_debounced() {
         let data = r#"{"order":0,"cents":100}"#;
         let run = started(admitted::<settle>(Paid::NAME, data));
@@ -393,7 +418,7 @@ mod tests {
     fn a_stored_event_that_does_not_fit_blocks_its_workflow() {
         fn stored<W: crate::step::Body>(data: &str) -> Admission {
             let data = Payload::stored(data);
-            let event = Arrival { id: id(), name: Paid::NAME, data: &data };
+            let event = Arrival { id: id(), name: Paid::NAME, data: &data, trace: None };
             Admission::of_stored(&Definition::of::<W>(), event, LIMIT, drawn)
         }
         let fits = r#"{"order":7,"cents":50}"#;

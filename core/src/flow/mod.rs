@@ -18,6 +18,7 @@ pub use self::opening::{GateState, Opened, Waiter};
 use crate::event::EventId;
 use crate::journal::{CancelKey, RunId};
 use crate::payload::Payload;
+use crate::trace::TraceContext;
 use crate::workflow::{Checks, Gate, Passage};
 
 /// A run to be started.
@@ -35,6 +36,8 @@ pub struct NewRun {
     pub seed: Uuid,
     /// When it was due, if a schedule starts it.
     pub scheduled_at: Option<Timestamp>,
+    /// The trace that it belongs to: that of its event, the last one if there are several.
+    pub trace: Option<TraceContext>,
     /// The events that cancel it, if they were accepted after its trigger.
     pub cancels: Vec<CancelKey>,
     /// What it has to pass before it begins.
@@ -58,6 +61,7 @@ impl NewRun {
             input,
             seed,
             scheduled_at: None,
+            trace: None,
             cancels: Vec::new(),
             gates: Vec::new(),
             ahead: 0,

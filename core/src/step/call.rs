@@ -126,7 +126,7 @@ impl Step {
     pub fn enter(&self, helper: &str) -> Self {
         let call = self.operations.lock().keys.claim(&self.path.get(), helper);
         let path = Path::of_call(&self.path, helper, &call);
-        Self { operations: self.operations.clone(), path }
+        Self { operations: self.operations.clone(), path, trace: self.trace.clone() }
     }
 
     /// Takes a name of the user's in place of the call's occurrence. The body of a helper begins only

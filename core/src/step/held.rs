@@ -28,7 +28,7 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn claim(step: &Step, state: impl State, kind: StepKind) -> Self {
-        let Step { operations, path } = step;
+        let Step { operations, path, .. } = step;
         let (path, id) = (path.get(), state.id());
         let key = operations.lock().keys.claim(&path, id);
         let entering = Entering::new(kind);
@@ -37,7 +37,7 @@ impl Held {
 
     /// Claims the head of a carried loop.
     pub(crate) fn claim_loop(step: &Step, state: impl State) -> Self {
-        let Step { operations, path } = step;
+        let Step { operations, path, .. } = step;
         let (path, id) = (path.get(), state.id());
         let key = operations.lock().keys.claim_loop(&path, id);
         Self {

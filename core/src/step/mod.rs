@@ -58,6 +58,7 @@ pub(crate) use self::undoing::{UndoingFuture, undoing};
 use self::operations::unit_interval;
 use self::path::Path;
 use crate::given::{LONGEST_ATTRIBUTE, LONGEST_KEY, must_be_fit};
+use crate::trace::TraceContext;
 use crate::workflow::State;
 
 /// The handle with which a workflow's body runs its steps: the parameter `step: Step`.
@@ -69,6 +70,7 @@ use crate::workflow::State;
 pub struct Step {
     operations: Shared,
     path: Path,
+    trace: Option<TraceContext>,
 }
 
 impl Step {
@@ -124,11 +126,33 @@ impl Step {
     pub fn random<S: State>(&self, state: S) -> f64 {
         unit_interval(self.uuid(state))
     }
+
+    /// The trace that the run belongs to, the same on every resume: that of the event that started it, or the one
+    /// that it was started with. Pass it on in the headers `traceparent` and `tracestate` of your requests.
+    ///
+    /// Runs that this one invokes and events that it sends belong to the same trace.
+    ///
+    /// ```
+    /// # extern crate indelible_core as indelible;
+    /// # use indelible::prelude::*;
+    /// # async fn book(order: u32, traceparent: Option<&str>) -> Result<(), Failure> { Ok(()) }
+    /// #[workflow(input)]
+    /// async fn ship(order: u32, step: Step) -> Result<(), Failure> {
+    ///     let traceparent = step.trace_context().map(|trace| trace.traceparent());
+    ///     step.run("book", book(order, traceparent)).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    #[doc(alias("traceparent", "tracestate"))]
+    pub fn trace_context(&self) -> Option<&TraceContext> {
+        self.trace.as_ref()
+    }
 }
 
 #[diagnostic::do_not_recommend]
 impl FromContext for Step {
     fn from_context(context: &Context) -> Self {
-        Self { operations: context.operations.clone(), path: Path::root() }
+        let (operations, trace) = (context.operations.clone(), context.trigger.trace.clone());
+        Self { operations, path: Path::root(), trace }
     }
 }

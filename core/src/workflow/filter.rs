@@ -162,6 +162,7 @@ pub fn read_input<W: Workflow, T>(
         event: None,
         accepted_at: Timestamp::UNIX_EPOCH,
         data: input.clone(),
+        trace: None,
     };
     Ok(question(<W::Input as Input>::decode(&data)?.subject()))
 }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use crate::event::{Event, EventId, Received};
 use crate::id::RunId;
 use crate::payload::{EncodeError, Payload, Undecodable};
+use crate::trace::TraceContext;
 
 /// An event or a schedule that starts a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +141,8 @@ pub struct TriggerData {
     /// The event's data, or the input. If the workflow has several triggers, the data stands under the
     /// trigger's name: `{"ticket/created": {..}}`.
     pub data: Payload,
+    /// The trace that the run belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// The events of one batch as a list.

@@ -49,7 +49,7 @@ pub(super) fn is_operation(value: &Expr, handle: &Handle) -> bool {
 }
 
 fn gives_a_value(call: &ExprMethodCall, handle: &Handle) -> bool {
-    let values = ["now", "uuid", "random", "attribute", "restart"];
+    let values = ["now", "uuid", "random", "attribute", "trace_context", "restart"];
     values.iter().any(|value| call.method == value) && handle.is(&call.receiver)
 }
 

@@ -2,10 +2,11 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::{Client, Speaker};
+use super::{Client, Speaker, TraceSource};
 use crate::error::Result;
 use crate::step::Limits;
 use crate::store;
+use crate::trace::TraceContext;
 
 /// A connection to be made; await it. See [`Client::connect`].
 #[must_use = "nothing is connected before this is awaited"]
@@ -14,6 +15,7 @@ pub struct Connecting {
     hints_database: Option<String>,
     poll_interval: Duration,
     event_limit: usize,
+    traces: Option<TraceSource>,
 }
 
 impl Client {
@@ -50,6 +52,7 @@ impl Client {
             hints_database: None,
             poll_interval: Duration::from_secs(1),
             event_limit: Limits::DEFAULT.event,
+            traces: None,
         }
     }
 }
@@ -76,10 +79,17 @@ impl Connecting {
         self
     }
 
+    /// Who knows the trace that the program works in. See
+    /// [`RuntimeBuilder::trace_context_from`](crate::RuntimeBuilder::trace_context_from).
+    pub fn trace_context_from(mut self, traces: fn() -> Option<TraceContext>) -> Self {
+        self.traces = Some(traces);
+        self
+    }
+
     async fn connect(self) -> Result<Client> {
-        let Self { url, hints_database, poll_interval, event_limit } = self;
+        let Self { url, hints_database, poll_interval, event_limit, traces } = self;
         let store = store::open_existing(&url, hints_database.as_deref()).await?;
-        Ok(Client { store, speaker: Speaker::Anyone, event_limit, poll_interval })
+        Ok(Client { store, speaker: Speaker::Anyone, event_limit, poll_interval, traces })
     }
 }
 

@@ -38,6 +38,7 @@ use crate::journal::{CancelKey, Row, RunId};
 use crate::payload::{EncodeError, Payload};
 use crate::program::{Program, to_be_delivered};
 use crate::store::{NewEvent, RunCount, RunQuery, RunRecord, Store, Terms};
+use crate::trace::TraceContext;
 use crate::transaction::Transactional;
 
 /// How many events are accepted, or runs started, in one commit.
@@ -56,7 +57,12 @@ pub struct Client {
     pub(crate) event_limit: usize,
     /// How long what happens may go unnoticed when no hint of it arrives.
     pub(crate) poll_interval: Duration,
+    /// Who knows the trace of what is sent or started without one.
+    pub(crate) traces: Option<TraceSource>,
 }
+
+/// Gives the trace that the caller belongs to at this moment.
+pub(crate) type TraceSource = fn() -> Option<TraceContext>;
 
 /// For whom a client speaks.
 #[derive(Clone)]
@@ -235,10 +241,11 @@ impl Client {
         &self,
         events: impl IntoIterator<Item = E>,
     ) -> Result<Vec<EventId>> {
+        let trace = self.trace();
         let events = events.into_iter().map(|event| {
             let data = Payload::encode(&event, self.event_limit)
                 .map_err(|cause| not_storable(format!("the event `{}`", E::NAME), cause))?;
-            self.accept(E::NAME, data, None)
+            self.accept(E::NAME, data, None, trace.clone())
         });
         self.accept_all(events.collect::<Result<_>>()?).await
     }
@@ -265,9 +272,10 @@ impl Client {
         &self,
         events: impl IntoIterator<Item = (UntypedEvent, Option<String>)>,
     ) -> Result<Vec<EventId>> {
+        let trace = self.trace();
         let events = events.into_iter().map(|(event, key)| {
             let (name, data) = event.into_parts();
-            self.accept(name, data, key)
+            self.accept(name, data, key, trace.clone())
         });
         self.accept_all(events.collect::<Result<_>>()?).await
     }
@@ -281,11 +289,22 @@ impl Client {
     }
 
     /// An event to be accepted, with what this program makes of it at once.
-    fn accept(&self, name: &str, data: Payload, key: Option<String>) -> Result<NewEvent> {
+    fn accept(
+        &self,
+        name: &str,
+        data: Payload,
+        key: Option<String>,
+        trace: Option<TraceContext>,
+    ) -> Result<NewEvent> {
         match self.program() {
-            Some(program) => program.accept(name, data, key),
-            None => to_be_delivered(name, data, key),
+            Some(program) => program.accept(name, data, key, trace),
+            None => to_be_delivered(name, data, key, trace),
         }
+    }
+
+    /// The trace of what is sent or started now without one.
+    fn trace(&self) -> Option<TraceContext> {
+        self.traces.and_then(|trace| trace())
     }
 
     async fn accept_batch(&self, events: &[NewEvent]) -> Result<Vec<EventId>> {

@@ -11,6 +11,7 @@ use crate::journal::Due;
 use crate::payload::Payload;
 use crate::program::to_be_delivered;
 use crate::store::NewEvent;
+use crate::trace::TraceContext;
 use crate::transaction::{Borrowed, Transactional};
 
 /// An event to send; await it. See [`Client::send`].
@@ -21,6 +22,7 @@ pub struct Sending<'c> {
     data: Result<Payload>,
     idempotency_key: Option<String>,
     due: Option<Result<Due>>,
+    trace: Option<TraceContext>,
     door: Door<'c>,
 }
 
@@ -37,7 +39,7 @@ impl<'c> Sending<'c> {
         data: Result<Payload>,
     ) -> Self {
         let (name, door) = (name.into(), Door::Own);
-        Self { client, name, data, idempotency_key: None, due: None, door }
+        Self { client, name, data, idempotency_key: None, due: None, trace: None, door }
     }
 
     pub(super) fn within(self, tx: &'c mut impl Transactional) -> Self {
@@ -95,14 +97,35 @@ impl<'c> Sending<'c> {
         self
     }
 
+    /// Sends the event with the trace that it belongs to. The runs that it starts go on with it: see
+    /// [`Step::trace_context`](crate::step::Step::trace_context).
+    ///
+    /// ```
+    /// # use indelible::prelude::*;
+    /// # #[derive(Event, Serialize, Deserialize, JsonSchema)]
+    /// # #[event(name = "cart/abandoned")]
+    /// # struct CartAbandoned { cart: u32 }
+    /// # async fn send(client: &indelible::Client, header: &str) -> Result<(), Failure> {
+    /// let trace = header.parse()?;
+    /// client.send(CartAbandoned { cart: 7 }).trace_context(trace).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias("traceparent", "tracestate"))]
+    pub fn trace_context(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
     async fn send(self) -> Result<EventId> {
-        let Self { client, name, data, idempotency_key, due, door } = self;
+        let Self { client, name, data, idempotency_key, due, trace, door } = self;
+        let trace = trace.or_else(|| client.trace());
         let (data, due) = (data?, due.transpose()?);
         if let (None, Door::Own) = (due, &door) {
-            let event = client.accept(&name, data, idempotency_key)?;
+            let event = client.accept(&name, data, idempotency_key, trace)?;
             return Ok(client.accept_batch(&[event]).await?[0]);
         }
-        let event = NewEvent { due, ..to_be_delivered(&name, data, idempotency_key)? };
+        let event = NewEvent { due, ..to_be_delivered(&name, data, idempotency_key, trace)? };
         match door {
             Door::Own => Ok(client.store.accept_events(None, &[event]).await?[0]),
             Door::Theirs(tx) => Ok(client.store.send_in(tx, &event).await?),

@@ -9,6 +9,7 @@ use super::{BATCH, Client, RunHandle, not_storable};
 use crate::error::{Error, Result};
 use crate::flow::NewRun;
 use crate::journal::CancelKey;
+use crate::trace::TraceContext;
 use crate::workflow::{Input, Workflow, WorkflowFn};
 
 /// A run to start; await it to get its handle. See [`Client::start`] and [`Client::start_by_name`].
@@ -60,7 +61,11 @@ impl Client {
         _workflow: impl WorkflowFn<W>,
         inputs: impl IntoIterator<Item = <W::Input as Input>::Start>,
     ) -> Result<Vec<RunHandle<W::Output>>> {
-        let runs = inputs.into_iter().map(|input| self.new_run::<W>(&input));
+        let trace = self.trace();
+        let runs = inputs.into_iter().map(|input| {
+            let run = self.new_run::<W>(&input)?;
+            Ok(NewRun { trace: trace.clone(), ..run })
+        });
         let runs = runs.collect::<Result<Vec<_>>>()?;
         self.start_runs(W::ID, &runs).await?;
         Ok(runs.iter().map(|run| self.handle(run.id)).collect())
@@ -149,8 +154,17 @@ impl Client {
 }
 
 impl<T> Starting<'_, T> {
+    /// Starts the run with the trace that it belongs to: see
+    /// [`Step::trace_context`](crate::step::Step::trace_context).
+    #[doc(alias("traceparent", "tracestate"))]
+    pub fn trace_context(mut self, trace: TraceContext) -> Self {
+        self.run = self.run.map(|run| NewRun { trace: Some(trace), ..run });
+        self
+    }
+
     async fn start(self) -> Result<RunHandle<T>> {
-        let run = self.run?;
+        let mut run = self.run?;
+        run.trace = run.trace.or_else(|| self.client.trace());
         self.client.start_runs(&run.workflow, std::slice::from_ref(&run)).await?;
         Ok(self.client.handle(run.id))
     }

@@ -263,6 +263,7 @@ mod tests {
             parent: Some(run(9)),
             input: Payload::stored("null"),
             scheduled_at: None,
+            trace_context: None,
             accepted_at: at(0),
             started_at: Some(at(4)),
             ended_at: error.as_ref().map(|_| at(90_061_500)),

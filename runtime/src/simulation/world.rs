@@ -47,7 +47,7 @@ pub(super) fn signal(case: u64, nth: u64, no: u64, value: u64) -> NewEvent {
 
 pub(super) fn event(parts: &[u64], name: &str, data: Payload) -> NewEvent {
     let (id, name) = (id(parts).into(), name.to_owned());
-    NewEvent { id, name, data, idempotency_key: None, due: None, hosted: None }
+    NewEvent { id, name, data, idempotency_key: None, due: None, trace: None, hosted: None }
 }
 
 /// An event that cancels runs.

@@ -16,6 +16,7 @@ use crate::event::EventId;
 use crate::journal::Origin;
 use crate::journal::{ErrorRecord, Row, RunId};
 use crate::payload::Payload;
+use crate::trace::TraceContext;
 #[cfg(any(test, feature = "testing"))]
 use crate::workflow::TriggerData;
 
@@ -134,6 +135,9 @@ pub struct RunRecord {
     pub input: Payload,
     /// When it was due, if a schedule started it.
     pub scheduled_at: Option<Timestamp>,
+    /// The trace that it belongs to: that of the event that started it, or of the run that invoked it, or the one that
+    /// it was started with.
+    pub trace_context: Option<TraceContext>,
     /// When its trigger was accepted.
     pub accepted_at: Timestamp,
     /// When a worker first took it up.
@@ -178,6 +182,7 @@ impl RunRecord {
             parent: row.uuid_or_null("parent")?,
             input: row.payload("input")?,
             scheduled_at: row.time_or_null("scheduled_at")?,
+            trace_context: row.trace()?,
             accepted_at: row.time("accepted_at")?,
             started_at: row.time_or_null("started_at")?,
             ended_at: row.time_or_null("ended_at")?,
@@ -202,6 +207,7 @@ impl RunRecord {
             event: self.event.filter(|_| self.generation == 0),
             accepted_at: self.began_at.unwrap_or(self.accepted_at),
             data: self.input.clone(),
+            trace: self.trace_context.clone(),
         };
         let (seed, retries, generation) = (self.seed, self.retries, self.generation);
         let started_at = self.started_at.unwrap_or(self.accepted_at);

@@ -12,6 +12,7 @@ use crate::flow::{Admission, NewRun};
 use crate::id::WorkerId;
 use crate::journal::{Due, MatchKey};
 use crate::payload::Payload;
+use crate::trace::TraceContext;
 use crate::transaction::Borrowed;
 use crate::workflow::listed;
 
@@ -66,6 +67,8 @@ pub(crate) struct NewEvent {
     pub(crate) idempotency_key: Option<String>,
     /// When it is accepted, if not at once.
     pub(crate) due: Option<Due>,
+    /// The trace that it belongs to.
+    pub(crate) trace: Option<TraceContext>,
     /// What the accepting process makes of it in the same commit. `None` leaves it to a delivery to the
     /// app: the event may be waited for.
     pub(crate) hosted: Option<Hosted>,
@@ -99,6 +102,7 @@ pub(crate) struct StoredEvent {
     pub(crate) name: String,
     pub(crate) data: Payload,
     pub(crate) accepted_at: Timestamp,
+    pub(crate) trace: Option<TraceContext>,
     /// Its name, or the one part of the app that is asked about it.
     pub(crate) part: String,
 }
@@ -110,6 +114,7 @@ impl StoredEvent {
             name: row.text("name")?,
             data: row.payload("data")?,
             accepted_at: row.time("accepted_at")?,
+            trace: row.trace()?,
             part: row.text("part")?,
         })
     }
@@ -122,8 +127,14 @@ pub(crate) trait Routes: Send + Sync {
 
     /// The run that a workflow starts with events that it has gathered, in order.
     fn gathered(&self, workflow: &str, events: &[Gathered]) -> NewRun {
-        NewRun::new(workflow, None, listed(events.iter().map(|event| &event.data)))
+        listed_run(workflow, events)
     }
+}
+
+/// The run of a workflow with a list of events, of which nothing else is known.
+pub(crate) fn listed_run(workflow: &str, events: &[Gathered]) -> NewRun {
+    let trace = events.last().and_then(|event| event.trace.clone());
+    NewRun { trace, ..NewRun::new(workflow, None, listed(events.iter().map(|event| &event.data))) }
 }
 
 /// What makes lists of what it gathers.
@@ -144,6 +155,7 @@ pub(crate) struct Gathered {
     pub(crate) seq: i64,
     pub(crate) data: Payload,
     pub(crate) accepted_at: Timestamp,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Gathered {
@@ -154,6 +166,7 @@ impl Gathered {
             seq: row.number("seq")?,
             data: row.payload("data")?,
             accepted_at: row.time("accepted_at")?,
+            trace: row.trace()?,
         })
     }
 }

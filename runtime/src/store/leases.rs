@@ -142,6 +142,7 @@ impl ClaimedRun {
             event: row.uuid_or_null("event_id")?,
             accepted_at: row.time("accepted_at")?,
             data: row.payload("input")?,
+            trace: row.trace()?,
         };
         let origin = Origin {
             trigger,

@@ -73,6 +73,7 @@ pub(crate) use self::history::History;
 pub use self::history::{RunCount, RunQuery, RunRecord, RunStatus};
 pub(crate) use self::ingress::{
     Deliveries, Gathered, Hosted, Ingress, NewEvent, Router, Routes, Routing, StoredEvent,
+    listed_run,
 };
 pub(crate) use self::leases::{
     Claim, Claimed, ClaimedRun, Driven, Judge, Leases, Orphan, Renewals, Standing, Worker,

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::payload::Payload;
+use crate::trace::TraceContext;
 
 /// A row whose columns are read by their names.
 pub(super) trait Columns {
@@ -41,6 +42,12 @@ pub(super) trait Columns {
     /// On Postgres the statement has to read the column as `::text`.
     fn payload(&self, column: &str) -> Result<Payload, StoreError> {
         self.text(column).map(Payload::stored)
+    }
+
+    /// What is in the column `trace_context`. What is none, somebody has written there by hand: nothing is held up
+    /// by it.
+    fn trace(&self) -> Result<Option<TraceContext>, StoreError> {
+        Ok(self.text_or_null("trace_context")?.and_then(|text| text.parse().ok()))
     }
 }
 

@@ -13,6 +13,7 @@ use super::{Holder, RunStatus, StoreError};
 use crate::event::EventId;
 use crate::journal::{AwaitedEvent, ErrorRecord, RunId, StateKey};
 use crate::payload::Payload;
+use crate::trace::TraceContext;
 use crate::workflow::Allowance;
 
 /// How many entries of each list are given.
@@ -415,6 +416,8 @@ pub struct EventRecord {
     pub name: String,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// The trace that it belongs to: that of its sender.
+    pub trace_context: Option<TraceContext>,
     /// The time of the answer, by the database's clock.
     pub at: Timestamp,
     /// The runs that it started, alone or with other events of a batch.
@@ -600,6 +603,7 @@ impl EventRecord {
             id: row.uuid("id")?,
             name: row.text("name")?,
             accepted_at: row.time("accepted_at")?,
+            trace_context: row.trace()?,
             at,
             started: Vec::new(),
             more_started: 0,

@@ -95,6 +95,7 @@ impl Bench {
             event: None,
             accepted_at: Timestamp::UNIX_EPOCH,
             data,
+            trace: None,
         };
         TestRun::resumed(Arc::new(self.resources), trigger, 0, Vec::new(), Vec::new())
     }
@@ -244,7 +245,8 @@ impl<W: Body> TestRun<W> {
 
     /// The next generation: nothing is left of the last one.
     fn begin_anew(&mut self, input: Payload, at: Timestamp) {
-        let trigger = TriggerData { event: None, accepted_at: at, data: input, ..self.trigger };
+        let trigger =
+            TriggerData { event: None, accepted_at: at, data: input, ..self.trigger.clone() };
         let (resources, generation) = (self.resources.clone(), self.generation + 1);
         *self = Self::resumed(resources, trigger, generation, Vec::new(), Vec::new());
     }

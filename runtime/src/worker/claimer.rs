@@ -129,7 +129,7 @@ impl Claimer {
         let driver = self.driver.clone();
         let id = run.origin.trigger.run;
         let inbox = driver.inboxes.open(id);
-        let span = log::span(id, &run.workflow);
+        let span = log::span(&run);
         let driven = async move {
             driver::drive(driver, run, inbox, trial).await;
             drop(slot);

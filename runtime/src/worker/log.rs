@@ -15,13 +15,19 @@ use tracing::{
 };
 use tracing_core::span::Current;
 
-use crate::journal::{Change, Due, End, Entry, ErrorRecord, RunId, StateKey, Then};
+use crate::journal::{Change, Due, End, Entry, ErrorRecord, StateKey, Then};
 use crate::machine::Machine;
 use crate::step::Fault;
+use crate::store::ClaimedRun;
+use crate::trace::TraceContext;
 
 /// The span in which a run is driven: an error logged at any level is to say which run it comes from.
-pub(super) fn span(run: RunId, workflow: &str) -> Span {
-    error_span!("run", %run, workflow)
+pub(super) fn span(claimed: &ClaimedRun) -> Span {
+    let (trigger, workflow) = (&claimed.origin.trigger, &*claimed.workflow);
+    let (run, trace) = (trigger.run, trigger.trace.as_ref());
+    let (trace_id, traceparent) =
+        (trace.map(TraceContext::trace_id), trace.map(TraceContext::traceparent));
+    error_span!("run", %run, workflow, trace_id, traceparent)
 }
 
 /// A worker takes a run up.

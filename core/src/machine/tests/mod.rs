@@ -212,8 +212,8 @@ impl Bench {
             begin,
         };
         let run = RunId::from(Uuid::from_u128(1));
-        let trigger =
-            TriggerData { run, event: None, accepted_at: ACCEPTED_AT, data: Payload::null() };
+        let data = Payload::null();
+        let trigger = TriggerData { run, event: None, accepted_at: ACCEPTED_AT, data, trace: None };
         let clock = journal.last().map_or(ACCEPTED_AT, |row| row.at);
         let origin = Origin {
             trigger,

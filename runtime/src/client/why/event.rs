@@ -21,8 +21,12 @@ impl EventRecord {
     }
 
     fn say_first(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, name, accepted_at, .. } = self;
-        write!(f, "The event {id}, `{name}`, was accepted at {accepted_at}.")
+        let Self { id, name, accepted_at, trace_context, .. } = self;
+        write!(f, "The event {id}, `{name}`, was accepted at {accepted_at}.")?;
+        match trace_context {
+            Some(trace) => write!(f, " It belongs to the trace {}.", trace.trace_id()),
+            None => Ok(()),
+        }
     }
 
     fn say_what_it_did(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,6 +165,7 @@ mod tests {
             id: Uuid::from_u128(1).into(),
             name: "order/placed".to_owned(),
             accepted_at: time("09:00:00"),
+            trace_context: None,
             at: time("10:00:00"),
             started: Vec::new(),
             more_started: 0,

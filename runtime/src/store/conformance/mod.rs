@@ -28,6 +28,7 @@ mod sweeps;
 mod system_events;
 mod texts;
 mod timers;
+mod traces;
 mod transactions;
 mod unsettled;
 mod views;
@@ -196,6 +197,15 @@ behaviours! {
         a_deferred_constraint_is_the_transactions_fault,
         a_transaction_that_ended_within_its_closure_is_recognised,
         a_transactions_end_is_known_by_its_commit_id,
+    ],
+    traces: [
+        the_run_of_an_event_goes_on_with_its_trace,
+        a_run_is_started_in_a_trace,
+        a_run_of_several_events_goes_on_with_the_trace_of_the_last,
+        what_a_run_starts_and_sends_belongs_to_its_trace,
+        a_run_keeps_its_trace,
+        a_blocked_event_keeps_its_trace,
+        what_is_no_trace_holds_nothing_up,
     ],
     timers: [
         a_parked_run_is_ready_when_it_is_due,

@@ -18,13 +18,13 @@ use crate::transaction::{Borrowed, Connection};
 const SOON: Duration = Duration::from_secs(10);
 
 /// The user's connections to a database.
-enum User {
+pub(super) enum User {
     Postgres(PgPool),
     Sqlite(SqlitePool),
 }
 
 impl User {
-    async fn of(database: &TestDatabase) -> Self {
+    pub(super) async fn of(database: &TestDatabase) -> Self {
         match database.connect_to_postgres().await {
             Some(_) => {
                 let url = database.hints_url().unwrap_or_else(|| database.url());
@@ -38,7 +38,7 @@ impl User {
         }
     }
 
-    async fn begin(&self) -> Connection {
+    pub(super) async fn begin(&self) -> Connection {
         match self {
             Self::Postgres(pool) => Connection::Postgres(pool.begin().await.expect("it begins")),
             Self::Sqlite(pool) => {
@@ -59,11 +59,11 @@ impl Connection {
         .unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    async fn send(&mut self, world: &World, event: &NewEvent) -> EventId {
+    pub(super) async fn send(&mut self, world: &World, event: &NewEvent) -> EventId {
         world.store.send_in(self.borrow(), event).await.expect("it is sent")
     }
 
-    async fn commit(self) {
+    pub(super) async fn commit(self) {
         match self {
             Self::Postgres(tx) => tx.commit().await,
             Self::Sqlite(tx, _) => tx.commit().await,

@@ -259,7 +259,8 @@ pub(in crate::store) async fn claim_for(
 /// Routes all that waits for [`APP`]: orders are started, and every event is found by its `no`.
 pub(in crate::store) async fn route(store: &dyn Store) {
     let router = |event: &StoredEvent| {
-        let start = || NewRun::new(ORDER, Some(event.id), event.data.clone());
+        let run = || NewRun::new(ORDER, Some(event.id), event.data.clone());
+        let start = || NewRun { trace: event.trace.clone(), ..run() };
         let admissions =
             if event.name == PLACED { vec![Admission::Start(start())] } else { Vec::new() };
         let data = event.data.decode().expect("it is JSON");
@@ -284,6 +285,7 @@ pub(in crate::store) fn event(name: &str, data: &str) -> NewEvent {
         data: json(data),
         idempotency_key: None,
         due: None,
+        trace: None,
         hosted: None,
     }
 }

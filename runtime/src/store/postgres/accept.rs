@@ -19,6 +19,7 @@ use crate::journal::{Due, round_up};
 use crate::store::dedupe::REMEMBERED;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{NewEvent, RunStatus, StoreError};
+use crate::trace::TraceContext;
 
 /// Served by the table's primary key. A key that was forgotten by the time this transaction began is
 /// taken anew; one that another transaction is about to write is waited for.
@@ -35,7 +36,7 @@ const REMEMBER: &str = "
 
 /// Events, one delivery for each app that subscribes to their names, and the runs that come with
 /// them. `$1` has started the runs of `$7`, hosted events, and is told of those only for parts that are
-/// not in `$3`: another version of its program has them. From `$8` on it has [`RunArrays`].
+/// not in `$3`: another version of its program has them. From `$9` on it has [`RunArrays`].
 ///
 /// What is there already was committed by an earlier attempt, and is left alone. What another
 /// transaction is about to write is a duplicate: then this statement fails, to be run again. Gives the
@@ -49,24 +50,24 @@ pub(super) const ACCEPT: &str = concat!(
     " AS since
     ),
     event AS MATERIALIZED (
-        SELECT id, name, data, hosted, place
-        FROM unnest($4::uuid[], $5::text[], $6::text[], $7::boolean[]) WITH ORDINALITY
-            AS event (id, name, data, hosted, place)
+        SELECT id, name, data, hosted, trace_context, place
+        FROM unnest($4::uuid[], $5::text[], $6::text[], $7::boolean[], $8::text[])
+            WITH ORDINALITY AS event (id, name, data, hosted, trace_context, place)
         WHERE NOT EXISTS (SELECT 1 FROM indelible.events known WHERE known.id = event.id)
     ),
     new AS (
         SELECT id, $1 AS app, workflow, $2 AS status, event_id, input::json AS input, seed,
                (extract(epoch FROM at) * 1000000)::bigint AS rank, at AS accepted_at,
-               scheduled_at, since
+               scheduled_at, trace_context, since
         FROM clock,
-             unnest($8::uuid[], $9::text[], $10::uuid[], $11::text[], $12::uuid[],
-                    $13::timestamptz[])
-                 AS run (id, workflow, event_id, input, seed, scheduled_at)
+             unnest($9::uuid[], $10::text[], $11::uuid[], $12::text[], $13::uuid[],
+                    $14::timestamptz[], $15::text[])
+                 AS run (id, workflow, event_id, input, seed, scheduled_at, trace_context)
         WHERE NOT EXISTS (SELECT 1 FROM indelible.runs known WHERE known.id = run.id)
     ),
     accepted AS (
-        INSERT INTO indelible.events (id, name, data, accepted_at, since)
-        SELECT id, name, data::json, at, since FROM clock, event ORDER BY place
+        INSERT INTO indelible.events (id, name, data, accepted_at, since, trace_context)
+        SELECT id, name, data::json, at, since, trace_context FROM clock, event ORDER BY place
     ),
     delivered AS (
         INSERT INTO indelible.deliveries (app, event_id, part)
@@ -79,7 +80,7 @@ pub(super) const ACCEPT: &str = concat!(
         RETURNING app
     ),
     ",
-    started!("new", "event_id, scheduled_at"),
+    started!("new", "event_id, scheduled_at, trace_context"),
     "
     SELECT DISTINCT app, NULL::uuid, NULL::text FROM delivered
     UNION ALL
@@ -94,11 +95,12 @@ pub(super) const ACCEPT: &str = concat!(
 /// Events that are accepted later. Those without a time are due at once. What was kept or accepted by an earlier attempt is left alone.
 /// Served by the primary keys of `later` and of events.
 pub(super) const KEEP: &str = "
-    INSERT INTO indelible.later (id, name, data, due_at)
+    INSERT INTO indelible.later (id, name, data, due_at, trace_context)
     SELECT id, name, data::json,
-           coalesce(due_at, clock_timestamp() + wait * interval '1 microsecond', '-infinity')
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::float8[])
-        WITH ORDINALITY AS event (id, name, data, due_at, wait, place)
+           coalesce(due_at, clock_timestamp() + wait * interval '1 microsecond', '-infinity'),
+           trace_context
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::float8[], $6::text[])
+        WITH ORDINALITY AS event (id, name, data, due_at, wait, trace_context, place)
     WHERE NOT EXISTS (SELECT 1 FROM indelible.events known WHERE known.id = event.id)
     ORDER BY place
     ON CONFLICT (id) DO NOTHING";
@@ -139,7 +141,8 @@ pub(super) async fn write<'a>(
         .bind(events.ids)
         .bind(events.names)
         .bind(events.data)
-        .bind(events.hosted);
+        .bind(events.hosted)
+        .bind(events.traces);
     let rows = runs.bind(accept).fetch_all(connection).await?;
     let (mut stirred, mut started, mut unheard) = (Stirred::nothing(), HashSet::new(), Vec::new());
     for row in &rows {
@@ -161,6 +164,7 @@ pub(super) struct EventArrays<'a> {
     names: Vec<&'a str>,
     data: Vec<&'a str>,
     hosted: Vec<bool>,
+    traces: Vec<Option<&'a str>>,
     parts: BTreeSet<&'a str>,
 }
 
@@ -172,6 +176,7 @@ impl<'a> FromIterator<&'a NewEvent> for EventArrays<'a> {
             arrays.names.push(&event.name);
             arrays.data.push(event.data.as_str());
             arrays.hosted.push(event.hosted.is_some());
+            arrays.traces.push(trace(event));
             let parts = event.hosted.iter().flat_map(|hosted| &*hosted.parts);
             arrays.parts.extend(parts.map(String::as_str));
         }
@@ -213,4 +218,10 @@ pub(super) fn keep(events: &[NewEvent]) -> Query<'_, Postgres, PgArguments> {
         .bind(events.iter().map(|event| event.data.as_str()).collect::<Vec<_>>())
         .bind(events.iter().map(at).collect::<Vec<_>>())
         .bind(events.iter().map(wait).collect::<Vec<_>>())
+        .bind(events.iter().map(trace).collect::<Vec<_>>())
+}
+
+/// What is stored of an event's trace.
+pub(super) fn trace(event: &NewEvent) -> Option<&str> {
+    event.trace.as_ref().map(TraceContext::as_str)
 }

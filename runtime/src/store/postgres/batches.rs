@@ -67,7 +67,7 @@ pub(super) const NEXT: &str = "
 /// Served by the primary keys of batched and events.
 pub(super) const EVENTS: &str = "
     SELECT added.workflow, added.key, added.seq, event.id, event.name, event.data::text AS data,
-           event.accepted_at
+           event.accepted_at, event.trace_context
     FROM unnest($2::text[], $3::text[]) AS batch (workflow, key)
     JOIN indelible.batched added
         ON added.app = $1 AND added.workflow = batch.workflow AND added.key = batch.key

@@ -24,7 +24,7 @@ pub(super) const LISTED: &str = "
     JOIN indelible.events event ON event.id = page.event_id
     ORDER BY blocked.event_id, blocked.part";
 
-/// Whoever frees the event accepts the other one for the same parts. Served by the primary keys of blocked
+/// Whoever frees the event accepts the other one for the same parts, in the same trace. Served by the primary keys of blocked
 /// and events.
 pub(super) const RESEND: &str = concat!(
     "
@@ -37,8 +37,8 @@ pub(super) const RESEND: &str = concat!(
         DELETE FROM indelible.blocked WHERE app = $1 AND event_id = $2 RETURNING part
     ),
     accepted AS (
-        INSERT INTO indelible.events (id, name, data, accepted_at, since)
-        SELECT $3, event.name, $4::json, clock.at, clock.since
+        INSERT INTO indelible.events (id, name, data, accepted_at, since, trace_context)
+        SELECT $3, event.name, $4::json, clock.at, clock.since, event.trace_context
         FROM clock, indelible.events event
         WHERE event.id = $2 AND EXISTS (SELECT 1 FROM freed)
     ),

@@ -11,20 +11,21 @@ use crate::journal::{Child, RunId};
 use crate::store::gated::Subject;
 use crate::store::{RunStatus, StoreError};
 
-/// Starts children in the commit of their parents' entries. Those of `$10` are silent. Served by the primary key
-/// of runs.
+/// Starts children in the commit of their parents' entries, in their parents' traces. Those of `$10` are
+/// silent. Served by the primary key of runs.
 pub(super) const START: &str = concat!(
     "
     WITH new AS (
         SELECT child.id, parent.app, child.workflow, $1 AS status, parent.id AS parent,
-               child.detached, parent.id = ANY ($10) AS silent, child.input::json AS input, child.seed,
+               child.detached, parent.id = ANY ($10) AS silent, parent.trace_context,
+               child.input::json AS input, child.seed,
                (extract(epoch FROM $2) * 1000000)::bigint AS rank, $2 AS accepted_at, $3 AS since
         FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::boolean[], $8::text[], $9::uuid[])
             AS child (id, parent, workflow, detached, input, seed)
         JOIN indelible.runs parent ON parent.id = child.parent
     ),
     ",
-    started!("new", "parent, detached, silent"),
+    started!("new", "parent, detached, silent, trace_context"),
     "
     SELECT count(*) FROM started"
 );

@@ -54,7 +54,7 @@ pub(super) const CLAIM: &str = "
         FROM clock, taken
         WHERE run.id = taken.run_id AND run.worker IS NULL AND run.ended_at IS NULL
         RETURNING run.id, run.workflow, run.input, run.seed, run.rank, run.take_overs, run.retries,
-                  run.silent, run.suspects, run.suspected, run.last_seq, run.generation, run.started_at,
+                  run.silent, run.trace_context, run.suspects, run.suspected, run.last_seq, run.generation, run.started_at,
                   -- What a later generation begins with is not what its trigger said.
                   CASE WHEN run.generation = 0 THEN run.event_id END AS event_id,
                   coalesce(run.began_at, run.accepted_at) AS accepted_at
@@ -65,7 +65,7 @@ pub(super) const CLAIM: &str = "
            EXISTS (
                SELECT 1 FROM indelible.ready WHERE app = $2 AND suspects > 0
            ) AS has_suspects, claimed.retries, claimed.generation, claimed.started_at AS begun_at,
-           claimed.silent,
+           claimed.silent, claimed.trace_context,
            NULL::integer AS seq, NULL::text AS key, NULL::text AS kind, NULL::text AS transition,
            NULL::bigint AS attempt, NULL::timestamptz AS due_at, NULL::uuid AS child,
            NULL::text AS outcome, NULL::text AS error, NULL::timestamptz AS started_at,
@@ -74,14 +74,14 @@ pub(super) const CLAIM: &str = "
     FROM clock LEFT JOIN claimed ON true
     UNION ALL
     SELECT written.at, written.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           NULL, NULL, NULL, NULL,
+           NULL, NULL, NULL, NULL, NULL,
            written.seq, written.key, written.kind, written.transition, written.attempt, written.due_at, written.child,
            written.outcome::text, written.error::text, written.started_at, written.first_seq,
            NULL, NULL, NULL, NULL
     FROM claimed JOIN indelible.journal written ON written.run_id = claimed.id
     UNION ALL
     SELECT message.at, message.run_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-           NULL, NULL, NULL, NULL, NULL,
+           NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, NULL, message.kind, NULL, NULL, NULL, NULL,
            message.outcome::text, message.error::text, NULL, NULL,
            message.id, event.name, event.data::text, message.reason

@@ -50,19 +50,20 @@ macro_rules! flush {
              ) AS ours
     ),
     event AS MATERIALIZED (
-        SELECT event.id, event.name, event.data, event.place, clock.app, clock.at, clock.since
+        SELECT event.id, event.name, event.data, event.place, clock.app, clock.at, clock.since,
+               ours.trace_context
         FROM clock,
              ",
             batch::events!(),
             ",
              LATERAL (
-                 SELECT 1 FROM indelible.runs run
+                 SELECT run.trace_context FROM indelible.runs run
                  WHERE run.id = event.run_id AND run.worker IS NOT DISTINCT FROM clock.worker OFFSET 0
              ) AS ours
     ),
     accepted AS (
-        INSERT INTO indelible.events (id, name, data, accepted_at, since)
-        SELECT id, name, data::json, at, since FROM event ORDER BY place
+        INSERT INTO indelible.events (id, name, data, accepted_at, since, trace_context)
+        SELECT id, name, data::json, at, since, trace_context FROM event ORDER BY place
     ),
     delivered AS (
         INSERT INTO indelible.deliveries (app, event_id, part)
@@ -130,7 +131,7 @@ macro_rules! flush {
 }
 
 /// A whole batch: its entries, the events that they send, and what becomes of its runs. The system events of
-/// ends are for their own app.
+/// ends are for their own app. All events belong to the trace of the run that sends them.
 ///
 /// `lease` holds the worker's row until the commit, so that nobody takes over in between; without
 /// that row nothing below finds anything to do. Each part joins the runs that the worker holds, so

@@ -16,7 +16,7 @@ macro_rules! select {
     SELECT run.id, run.workflow, run.status, run.event_id, run.parent, run.input::text AS input,
            run.accepted_at, run.scheduled_at, run.started_at, run.ended_at, run.output::text AS output,
            run.error::text AS error, run.cancelled, run.held, run.generation, run.began_at, run.seed,
-           run.retries"
+           run.retries, run.trace_context"
     };
 }
 

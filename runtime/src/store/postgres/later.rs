@@ -31,9 +31,10 @@ pub(super) const TAKE: &str = "
     ),
     taken AS (
         DELETE FROM indelible.later kept USING due WHERE kept.id = due.id
-        RETURNING kept.id, kept.name, kept.data::text AS data, due.due_at, due.seq
+        RETURNING kept.id, kept.name, kept.data::text AS data, kept.trace_context, due.due_at,
+                  due.seq
     )
-    SELECT id, name, data, due_at < now() - interval '1 second' AS overlooked
+    SELECT id, name, data, trace_context, due_at < now() - interval '1 second' AS overlooked
     FROM taken ORDER BY due_at, seq";
 
 pub(super) async fn accept_due(
@@ -58,6 +59,7 @@ pub(super) async fn accept_due(
             data: Payload::stored(row.try_get::<&str, _>("data")?),
             idempotency_key: None,
             due: None,
+            trace: row.trace()?,
             hosted: None,
         });
         overlooked += usize::from(row.flag("overlooked")?);

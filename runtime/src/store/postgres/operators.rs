@@ -90,11 +90,14 @@ pub(super) const FORK: &str = concat!(
     WITH new AS (
         SELECT $2 AS id, app, workflow, $4 AS status, event_id, input, seed,
                (extract(epoch FROM now()) * 1000000)::bigint AS rank, accepted_at, scheduled_at,
-               since, retries + 1 AS retries, generation, began_at, began, silent
+               since, retries + 1 AS retries, generation, began_at, began, silent, trace_context
         FROM indelible.runs WHERE id = $1
     ),
     ",
-    started!("new", "event_id, scheduled_at, retries, generation, began_at, began, silent"),
+    started!(
+        "new",
+        "event_id, scheduled_at, retries, generation, began_at, began, silent, trace_context"
+    ),
     ",
     kept AS MATERIALIZED (
         SELECT written.* FROM indelible.journal written WHERE written.run_id = $1 AND written.seq = ANY ($3)
@@ -132,17 +135,17 @@ pub(super) const REPLAY: &str = concat!(
                CASE WHEN run.generation = 0 THEN run.event_id END AS event_id,
                CASE WHEN run.generation = 0 THEN run.scheduled_at END AS scheduled_at,
                coalesce(asked.input::json, run.input) AS input, run.since, run.status, run.ended_at,
-               run.silent
+               run.silent, run.trace_context
         FROM asked JOIN indelible.runs run ON run.id = asked.source
     ),
     new AS (
         SELECT id, app, workflow, $1 AS status, event_id, input, seed,
                (extract(epoch FROM now()) * 1000000)::bigint AS rank, now() AS accepted_at,
-               scheduled_at, since, silent
+               scheduled_at, since, silent, trace_context
         FROM found WHERE ended_at IS NOT NULL
     ),
     ",
-    started!("new", "event_id, scheduled_at, silent"),
+    started!("new", "event_id, scheduled_at, silent, trace_context"),
     ",
     named AS (
         INSERT INTO indelible.attributes (run_id, key, app, value)

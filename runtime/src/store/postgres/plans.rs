@@ -43,13 +43,13 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 91] = [
     (
         "accept",
         accept::ACCEPT,
-        "text, text, text[], uuid[], text[], text[], boolean[], uuid[], text[], uuid[], text[], uuid[], \
-         timestamptz[]",
+        "text, text, text[], uuid[], text[], text[], boolean[], text[], uuid[], text[], uuid[], text[], \
+         uuid[], timestamptz[], text[]",
     ),
     ("open states of a run", why::OPEN, "uuid, bigint"),
     ("the gate of a run", why::GATE, "uuid, bigint"),
     ("runs that an event has reached", why::REACHED, "uuid, bigint"),
-    ("keep events", accept::KEEP, "uuid[], text[], text[], timestamptz[], float8[]"),
+    ("keep events", accept::KEEP, "uuid[], text[], text[], timestamptz[], float8[], text[]"),
     ("take kept events", later::TAKE, "bigint"),
     ("events that are there", sent::SEEN, "uuid[]"),
     ("counts", history::COUNTS, "text"),
@@ -75,7 +75,7 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 91] = [
     (
         "start",
         runs::INSERT,
-        "text, text, timestamptz[], uuid[], text[], uuid[], text[], uuid[], timestamptz[]",
+        "text, text, timestamptz[], uuid[], text[], uuid[], text[], uuid[], timestamptz[], text[]",
     ),
     (
         "start children",

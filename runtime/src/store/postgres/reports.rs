@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::accept;
 use super::database::Link;
 use super::waits::last_event;
 use crate::store::hints::{Stirred, Work};
@@ -17,14 +18,14 @@ pub(super) const REPORT: &str = concat!(
     " AS since
     ),
     report AS MATERIALIZED (
-        SELECT id, name, data, place
-        FROM unnest($2::uuid[], $3::text[], $4::text[]) WITH ORDINALITY
-            AS report (id, name, data, place)
+        SELECT id, name, data, trace_context, place
+        FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY
+            AS report (id, name, data, trace_context, place)
         WHERE NOT EXISTS (SELECT 1 FROM indelible.events known WHERE known.id = report.id)
     ),
     accepted AS (
-        INSERT INTO indelible.events (id, name, data, accepted_at, since)
-        SELECT id, name, data::json, at, since FROM clock, report ORDER BY place
+        INSERT INTO indelible.events (id, name, data, accepted_at, since, trace_context)
+        SELECT id, name, data::json, at, since, trace_context FROM clock, report ORDER BY place
     ),
     delivered AS (
         INSERT INTO indelible.deliveries (app, event_id, part)
@@ -52,6 +53,7 @@ pub(super) async fn accept(
         .bind(reports.iter().map(|report| report.id.as_uuid()).collect::<Vec<Uuid>>())
         .bind(reports.iter().map(|report| &*report.name).collect::<Vec<_>>())
         .bind(reports.iter().map(|report| report.data.as_str()).collect::<Vec<_>>())
+        .bind(reports.iter().map(accept::trace).collect::<Vec<_>>())
         .fetch_one(tx)
         .await?;
     Ok(Stirred::of(app, Work::DELIVERIES).if_any(delivered.unsigned_abs()))

@@ -27,7 +27,7 @@ pub(super) const TAKE: &str = "
         FOR UPDATE SKIP LOCKED
     )
     SELECT oldest.seq, oldest.routed_at IS NOT NULL AS routed, oldest.part,
-           event.id, event.name, event.data::text AS data, event.accepted_at,
+           event.id, event.name, event.data::text AS data, event.accepted_at, event.trace_context,
            ARRAY(
                SELECT part FROM indelible.subscriptions
                WHERE event_name = oldest.part AND app = $1 AND part <> ALL ($4)

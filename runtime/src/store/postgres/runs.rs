@@ -14,6 +14,7 @@ use crate::flow::NewRun;
 use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{RunStatus, StoreError};
+use crate::trace::TraceContext;
 
 /// Runs whose triggers were accepted at `$3`, each its own. A run that is there already was
 /// committed by an earlier attempt, and is left alone. From `$4` on it has [`RunArrays`]. Served by the
@@ -24,16 +25,17 @@ pub(super) const INSERT: &str = concat!(
         SELECT run.id, $1 AS app, run.workflow, $2 AS status, run.event_id,
                run.input::json AS input, run.seed,
                (extract(epoch FROM run.accepted_at) * 1000000)::bigint AS rank, run.accepted_at,
-               run.scheduled_at, coalesce(event.since, ",
+               run.scheduled_at, run.trace_context, coalesce(event.since, ",
     last_event!(),
     ") AS since
         FROM unnest($3::timestamptz[],
-                    $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::uuid[], $9::timestamptz[])
-            AS run (accepted_at, id, workflow, event_id, input, seed, scheduled_at)
+                    $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::uuid[], $9::timestamptz[],
+                    $10::text[])
+            AS run (accepted_at, id, workflow, event_id, input, seed, scheduled_at, trace_context)
         LEFT JOIN indelible.events event ON event.id = run.event_id
     ),
     ",
-    started!("new", "event_id, scheduled_at", "ON CONFLICT (id) DO NOTHING"),
+    started!("new", "event_id, scheduled_at, trace_context", "ON CONFLICT (id) DO NOTHING"),
     "
     SELECT count(*) FROM started"
 );
@@ -47,6 +49,7 @@ pub(super) struct RunArrays<'a> {
     inputs: Vec<&'a str>,
     seeds: Vec<Uuid>,
     scheduled: Vec<Option<Time>>,
+    traces: Vec<Option<&'a str>>,
 }
 
 impl<'a> RunArrays<'a> {
@@ -61,9 +64,11 @@ impl<'a> RunArrays<'a> {
         self.inputs.push(run.input.as_str());
         self.seeds.push(run.seed);
         self.scheduled.push(run.scheduled_at.map(Time));
+        self.traces.push(run.trace.as_ref().map(TraceContext::as_str));
     }
 
-    /// Binds what is unnested as `id`, `workflow`, `event_id`, `input`, `seed` and `scheduled_at`.
+    /// Binds what is unnested as `id`, `workflow`, `event_id`, `input`, `seed`, `scheduled_at` and
+    /// `trace_context`.
     pub(super) fn bind(
         self,
         query: Query<'_, Postgres, PgArguments>,
@@ -75,6 +80,7 @@ impl<'a> RunArrays<'a> {
             .bind(self.inputs)
             .bind(self.seeds)
             .bind(self.scheduled)
+            .bind(self.traces)
     }
 }
 

@@ -95,7 +95,7 @@ pub(super) const GATE: &str = "
 
 /// Served by the primary key.
 const EVENT: &str = "
-    SELECT id, name, data::text AS data, accepted_at, now() AS at
+    SELECT id, name, data::text AS data, accepted_at, trace_context, now() AS at
     FROM indelible.events WHERE id = $1";
 
 /// The runs that an event has reached. Served by `runs_of_event` and the primary keys.

@@ -23,8 +23,9 @@ const REMEMBER: &str = "
 
 /// A resend of what was committed before finds its rows there and adds none.
 const INSERT_EVENTS: &str = "
-    INSERT INTO indelible_events (id, name, data, accepted_at, since)
-    SELECT value ->> 'id', value ->> 'name', value ->> 'data', ?2, ?3 FROM json_each(?1)
+    INSERT INTO indelible_events (id, name, data, accepted_at, since, trace_context)
+    SELECT value ->> 'id', value ->> 'name', value ->> 'data', ?2, ?3, value ->> 'trace'
+    FROM json_each(?1)
     WHERE true ORDER BY key
     ON CONFLICT (id) DO NOTHING
     RETURNING id";
@@ -49,6 +50,8 @@ pub(super) struct EventRow<'a> {
     pub(super) id: EventId,
     pub(super) name: &'a str,
     pub(super) data: &'a str,
+    /// What is stored of its trace.
+    pub(super) trace: Option<&'a str>,
     /// The parts that the accepting program has asked.
     pub(super) hosted: Option<&'a [String]>,
 }

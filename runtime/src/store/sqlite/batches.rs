@@ -62,7 +62,7 @@ const NEXT: &str = "SELECT min(due_at) FROM indelible_batches WHERE app = ?1";
 /// Served by the primary key of batched and the unique index of events.
 pub(super) const EVENTS: &str = "
     SELECT added.workflow, added.key, added.seq, event.id, event.name, event.data,
-           event.accepted_at
+           event.accepted_at, event.trace_context
     FROM json_each(?2) batch
     CROSS JOIN indelible_batched added
         ON added.app = ?1 AND added.workflow = batch.value ->> 0

@@ -22,10 +22,10 @@ pub(super) const LISTED: &str = "
     JOIN indelible_events e ON e.id = page.event_id
     ORDER BY b.event_id, b.part";
 
-/// Served by the primary keys of events and blocked.
+/// In the same trace. Served by the primary keys of events and blocked.
 const ACCEPT: &str = "
-    INSERT INTO indelible_events (id, name, data, accepted_at, since)
-    SELECT ?3, name, ?4, ?5, ?6 FROM indelible_events
+    INSERT INTO indelible_events (id, name, data, accepted_at, since, trace_context)
+    SELECT ?3, name, ?4, ?5, ?6, trace_context FROM indelible_events
     WHERE id = ?2 AND EXISTS (
         SELECT 1 FROM indelible_blocked WHERE app = ?1 AND event_id = ?2
     )";

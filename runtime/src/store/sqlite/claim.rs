@@ -50,7 +50,7 @@ const HOLD: &str = "
     RETURNING id AS run_id, workflow, CASE WHEN generation = 0 THEN event_id END AS event_id,
               coalesce(began_at, accepted_at) AS accepted_at, input, seed, generation,
               started_at AS begun_at, rank, take_overs, suspects, suspected, last_seq, retries,
-              silent";
+              silent, trace_context";
 
 /// The timers of runs that a message has made ready. Served by the primary key.
 const UNPARK: &str = "

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::store::{Flushed, RunStatus, StoreError};
 
 /// Served by the primary key of runs.
 const OWNED: &str = "
-    SELECT id FROM indelible_runs
+    SELECT id, trace_context FROM indelible_runs
     WHERE id IN (SELECT value FROM json_each(?1)) AND worker = ?2";
 
 const INSERT_JOURNAL: &str = "
@@ -145,30 +145,32 @@ pub(super) async fn flush_in(
     let at = now();
     let owned = owned(tx, worker, batch).await?;
     let (ours, evicted): (Vec<_>, Vec<_>) =
-        batch.iter().partition(|commit| owned.contains(&commit.run));
-    let stirred = write(tx, &app, commit, &ours, at).await?;
+        batch.iter().partition(|commit| owned.contains_key(&commit.run));
+    let stirred = write(tx, &app, commit, &ours, &owned, at).await?;
     Ok((Flushed { at, evicted: evicted.iter().map(|commit| commit.run).collect() }, stirred))
 }
 
+/// The runs of a batch that are the worker's, with what is stored of their traces.
 async fn owned(
     tx: &mut SqliteConnection,
     worker: WorkerId,
     runs: &[RunCommit],
-) -> Result<HashSet<RunId>, StoreError> {
-    let ids: Vec<String> = sqlx::query_scalar(OWNED)
+) -> Result<HashMap<RunId, Option<String>>, StoreError> {
+    let owned: Vec<(String, Option<String>)> = sqlx::query_as(OWNED)
         .bind(batch(runs.iter().map(|commit| commit.run)))
         .bind(worker.to_string())
         .fetch_all(tx)
         .await?;
-    ids.iter().map(|id| uuid(id).map(RunId::from)).collect()
+    owned.into_iter().map(|(id, trace)| Ok((uuid(&id)?.into(), trace))).collect()
 }
 
-/// Writes the part of a batch that is the worker's.
+/// Writes the part of a batch that is the worker's. The events that it sends belong to the traces of their runs.
 async fn write(
     tx: &mut SqliteConnection,
     app: &str,
     commit: Uuid,
     ours: &[&RunCommit],
+    traces: &HashMap<RunId, Option<String>>,
     at: Timestamp,
 ) -> Result<Stirred, StoreError> {
     let effects = Effects::of(ours.iter().copied());
@@ -197,7 +199,8 @@ async fn write(
     if !effects.beginning.is_empty() {
         sqlx::query(BEGINNING).bind(batch(&effects.beginning)).execute(&mut *tx).await?;
     }
-    let sent = ours.iter().flat_map(|commit| events(commit)).collect();
+    let trace = |run| traces.get(&run).and_then(Option::as_deref);
+    let sent = ours.iter().flat_map(|commit| events(commit, trace(commit.run))).collect();
     let (delivered, _) = accept::insert(tx, Some(app), sent, at, since).await?;
     let mut gated = HashSet::new();
     let leaving: Vec<_> = ours.iter().filter_map(|commit| leave_row(commit)).collect();
@@ -254,11 +257,12 @@ fn journal_rows(commit: &RunCommit, at: Timestamp) -> impl Iterator<Item = Journ
     })
 }
 
-fn events(commit: &RunCommit) -> impl Iterator<Item = EventRow<'_>> {
-    commit.outgoing().map(|event| EventRow {
+fn events<'a>(commit: &'a RunCommit, trace: Option<&'a str>) -> impl Iterator<Item = EventRow<'a>> {
+    commit.outgoing().map(move |event| EventRow {
         id: event.id,
         name: event.name,
         data: event.data.as_str(),
+        trace,
         hosted: None,
     })
 }

@@ -15,7 +15,7 @@ macro_rules! select {
         "
     SELECT run.id, run.workflow, run.status, run.event_id, run.parent, run.input, run.accepted_at,
            run.scheduled_at, run.started_at, run.ended_at, run.output, run.error, run.cancelled, run.held,
-           run.generation, run.began_at, run.seed, run.retries"
+           run.generation, run.began_at, run.seed, run.retries, run.trace_context"
     };
 }
 

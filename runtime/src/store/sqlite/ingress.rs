@@ -13,6 +13,7 @@ use crate::flow::NewRun;
 use crate::store::dedupe;
 use crate::store::hints::Stirred;
 use crate::store::{Deliveries, Ingress, NewEvent, Router, StoreError};
+use crate::trace::TraceContext;
 use crate::transaction::Borrowed;
 
 /// The file of a connection; empty for a database in memory.
@@ -89,6 +90,7 @@ async fn write(
         id: event.id,
         name: &event.name,
         data: event.data.as_str(),
+        trace: event.trace.as_ref().map(TraceContext::as_str),
         hosted: event.hosted.as_ref().map(|hosted| &*hosted.parts),
     });
     let (stirred, unheard) = insert(tx, hosted_by, rows.collect(), now, since).await?;

@@ -14,14 +14,16 @@ use super::waits;
 use crate::event::EventId;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Accepted, NewEvent, StoreError};
+use crate::trace::TraceContext;
 
 /// How long a time may have passed that somebody knew of.
 const OVERLOOKED: i64 = 1_000_000;
 
 /// What was kept or accepted by an earlier attempt is left alone. Served by the unique indexes on the ids.
 pub(super) const KEEP: &str = "
-    INSERT INTO indelible_later (id, name, data, due_at)
-    SELECT value ->> 'id', value ->> 'name', value ->> 'data', value ->> 'due_at' FROM json_each(?1)
+    INSERT INTO indelible_later (id, name, data, due_at, trace_context)
+    SELECT value ->> 'id', value ->> 'name', value ->> 'data', value ->> 'due_at', value ->> 'trace'
+    FROM json_each(?1)
     WHERE NOT EXISTS (SELECT 1 FROM indelible_events known WHERE known.id = value ->> 'id')
     ORDER BY key
     ON CONFLICT (id) DO NOTHING";
@@ -31,7 +33,7 @@ const NEXT: &str = "SELECT min(due_at) FROM indelible_later";
 
 /// Served by `indelible_later_by_time`.
 pub(super) const DUE: &str = "
-    SELECT id, name, data, due_at FROM indelible_later
+    SELECT id, name, data, due_at, trace_context FROM indelible_later
     WHERE due_at <= ?1 ORDER BY due_at, seq LIMIT ?2";
 
 /// Served by the unique index on the ids.
@@ -44,6 +46,7 @@ struct Kept<'a> {
     name: &'a str,
     data: &'a str,
     due_at: i64,
+    trace: Option<&'a str>,
 }
 
 /// Keeps those of the events that have a time, until then.
@@ -54,7 +57,8 @@ pub(super) async fn keep(
 ) -> Result<Stirred, StoreError> {
     let kept = events.iter().filter_map(|event| {
         let due_at = micros(event.due?.from(now));
-        Some(Kept { id: event.id, name: &event.name, data: event.data.as_str(), due_at })
+        let trace = event.trace.as_ref().map(TraceContext::as_str);
+        Some(Kept { id: event.id, name: &event.name, data: event.data.as_str(), due_at, trace })
     });
     let kept: Vec<_> = kept.collect();
     if kept.is_empty() {
@@ -71,12 +75,13 @@ pub(super) async fn accept_due(store: &SqliteStore, limit: usize) -> Result<Acce
     }
     let mut tx = store.write().await?;
     let now = now();
-    let due: Vec<(String, String, String, i64)> =
+    let due: Vec<(String, String, String, i64, Option<String>)> =
         sqlx::query_as(DUE).bind(micros(now)).bind(limit as i64).fetch_all(&mut *tx).await?;
     sqlx::query(REMOVE).bind(batch(due.iter().map(|due| &due.0))).execute(&mut *tx).await?;
-    let rows = due
-        .iter()
-        .map(|(id, name, data, _)| Ok(EventRow { id: uuid(id)?.into(), name, data, hosted: None }));
+    let rows = due.iter().map(|(id, name, data, _, trace)| {
+        let (id, trace) = (uuid(id)?.into(), trace.as_deref());
+        Ok(EventRow { id, name, data, trace, hosted: None })
+    });
     let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
     let since = waits::last_event(&mut tx).await?;
     let (stirred, unheard) = accept::insert(&mut tx, None, rows, now, since).await?;

@@ -73,9 +73,9 @@ const FORK: &str = started!(
     "
         SELECT ?2 AS id, app, workflow, ?3 AS status, event_id, input, seed, ?4 AS rank,
                accepted_at, scheduled_at, since, retries + 1 AS retries, generation, began_at,
-               began, silent
+               began, silent, trace_context
         FROM indelible_runs WHERE id = ?1",
-    "event_id, scheduled_at, retries, generation, began_at, began, silent"
+    "event_id, scheduled_at, retries, generation, began_at, began, silent, trace_context"
 );
 
 /// Served by the primary key.
@@ -105,10 +105,11 @@ const REPLAY: &str = started!(
                CASE WHEN generation = 0 THEN event_id END AS event_id,
                coalesce(asked.value ->> 'input', run.input) AS input,
                asked.value ->> 'seed' AS seed, ?3 AS rank, ?3 AS accepted_at,
-               CASE WHEN generation = 0 THEN scheduled_at END AS scheduled_at, since, silent
+               CASE WHEN generation = 0 THEN scheduled_at END AS scheduled_at, since, silent,
+               trace_context
         FROM json_each(?1) asked JOIN indelible_runs run ON run.id = asked.value ->> 'source'
         WHERE run.ended_at IS NOT NULL",
-    "event_id, scheduled_at, silent"
+    "event_id, scheduled_at, silent, trace_context"
 );
 
 #[derive(Serialize)]

@@ -6,11 +6,13 @@ use super::value::{batch, micros, now};
 use super::waits;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{NewEvent, StoreError};
+use crate::trace::TraceContext;
 
 /// One that is there already was accepted before, and is left alone.
 const ACCEPT: &str = "
-    INSERT INTO indelible_events (id, name, data, accepted_at, since)
-    SELECT value ->> 0, value ->> 1, value ->> 2, ?2, ?3 FROM json_each(?1) WHERE true ORDER BY key
+    INSERT INTO indelible_events (id, name, data, accepted_at, since, trace_context)
+    SELECT value ->> 0, value ->> 1, value ->> 2, ?2, ?3, value ->> 3 FROM json_each(?1)
+    WHERE true ORDER BY key
     ON CONFLICT (id) DO NOTHING
     RETURNING id";
 
@@ -33,7 +35,10 @@ pub(super) async fn accept(
         return Ok(Stirred::nothing());
     }
     let since = waits::last_event(tx).await?;
-    let rows = reports.iter().map(|report| (report.id, &report.name, report.data.as_str()));
+    let rows = reports.iter().map(|report| {
+        let trace = report.trace.as_ref().map(TraceContext::as_str);
+        (report.id, &report.name, report.data.as_str(), trace)
+    });
     let new: Vec<String> = sqlx::query_scalar(ACCEPT)
         .bind(batch(rows))
         .bind(micros(now()))

@@ -12,7 +12,7 @@ use crate::store::{Deliveries, Router, StoreError, StoredEvent};
 /// The oldest deliveries, each with the parts that are not this router's. Served by
 /// `indelible_deliveries_in_order` and the primary keys of events and subscriptions.
 pub(super) const OLDEST: &str = "
-    SELECT d.seq, d.part, e.position AS place, e.id, e.name, e.data, e.accepted_at, (
+    SELECT d.seq, d.part, e.position AS place, e.id, e.name, e.data, e.accepted_at, e.trace_context, (
         SELECT json_group_array(s.part) FROM indelible_subscriptions s
         WHERE s.event_name = d.part AND s.app = ?1
           AND s.part NOT IN (SELECT value FROM json_each(?3))

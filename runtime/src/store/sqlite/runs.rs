@@ -15,6 +15,7 @@ use crate::journal::{Child, RunId};
 use crate::store::gated::Subject;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{RunStatus, StoreError};
+use crate::trace::TraceContext;
 
 /// The columns that every run has as it is made.
 macro_rules! columns {
@@ -63,12 +64,12 @@ const INSERT: &str = started!(
         SELECT value ->> 'id' AS id, ?1 AS app, value ->> 'workflow' AS workflow, ?2 AS status,
                value ->> 'event' AS event_id, value ->> 'input' AS input, value ->> 'seed' AS seed,
                value ->> 'accepted_at' AS rank, value ->> 'accepted_at' AS accepted_at,
-               value ->> 'scheduled_at' AS scheduled_at, coalesce(
+               value ->> 'scheduled_at' AS scheduled_at, value ->> 'trace' AS trace_context, coalesce(
                    (SELECT e.since FROM indelible_events e WHERE e.id = value ->> 'event'),
                    (SELECT max(position) FROM indelible_events), 0
                ) AS since
         FROM json_each(?3)",
-    "event_id, scheduled_at",
+    "event_id, scheduled_at, trace_context",
     "ON CONFLICT (id) DO NOTHING"
 );
 
@@ -77,11 +78,11 @@ const START_CHILDREN: &str = started!(
     "
         SELECT c.value ->> 'id' AS id, parent.app, c.value ->> 'workflow' AS workflow,
                ?2 AS status, parent.id AS parent, c.value ->> 'detached' AS detached,
-               c.value ->> 'silent' AS silent,
+               c.value ->> 'silent' AS silent, parent.trace_context,
                c.value ->> 'input' AS input, c.value ->> 'seed' AS seed, ?3 AS rank,
                ?3 AS accepted_at, ?4 AS since
         FROM json_each(?1) c JOIN indelible_runs parent ON parent.id = c.value ->> 'parent'",
-    "parent, detached, silent"
+    "parent, detached, silent, trace_context"
 );
 
 /// A held one may be ready already, to be tried by another program. Served by the primary key of runs.
@@ -100,6 +101,7 @@ struct RunRow<'a> {
     seed: uuid::Uuid,
     accepted_at: i64,
     scheduled_at: Option<i64>,
+    trace: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -113,7 +115,7 @@ struct ChildRow<'a> {
     seed: uuid::Uuid,
 }
 
-/// Starts runs that other runs invoke.
+/// Starts runs that other runs invoke, in the traces of those.
 pub(super) async fn start_children(
     tx: &mut SqliteConnection,
     app: &str,
@@ -160,6 +162,7 @@ pub(super) async fn insert<'a>(
             seed: run.seed,
             accepted_at: micros(*accepted_at),
             scheduled_at: run.scheduled_at.map(micros),
+            trace: run.trace.as_ref().map(TraceContext::as_str),
         })
         .collect();
     if rows.is_empty() {

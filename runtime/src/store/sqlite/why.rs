@@ -89,7 +89,8 @@ const GATE: &str = "
     ORDER BY slot.place LIMIT 1";
 
 /// Served by the unique index of events.
-const EVENT: &str = "SELECT id, name, data, accepted_at FROM indelible_events WHERE id = ?1";
+const EVENT: &str = "
+    SELECT id, name, data, accepted_at, trace_context FROM indelible_events WHERE id = ?1";
 
 /// The runs that an event has reached. Served by `indelible_runs_of_event` and the primary keys.
 const REACHED: &str = "

@@ -68,6 +68,7 @@ impl Batch {
                         data,
                         idempotency_key: None,
                         due: None,
+                        trace: None,
                         hosted: None,
                     });
                     self.unrouted.push_back((place, sent.no, self.now));

@@ -8,7 +8,10 @@ CREATE TABLE indelible.events (
     -- wherever these rows are copied to.
     position    bigint      GENERATED ALWAYS AS IDENTITY,
     -- The last event that could be seen when this one was accepted.
-    since       bigint      NOT NULL
+    since       bigint      NOT NULL,
+    -- The trace that it belongs to, as W3C Trace Context has it: the traceparent, then a space and the tracestate if
+    -- there is one.
+    trace_context text
 );
 CREATE UNIQUE INDEX events_in_order ON indelible.events (position);
 
@@ -20,6 +23,7 @@ CREATE TABLE indelible.later (
     data   json        NOT NULL,
     -- `-infinity`: as soon as it is there.
     due_at timestamptz NOT NULL,
+    trace_context text,
     seq    bigint      GENERATED ALWAYS AS IDENTITY
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX later_by_time ON indelible.later (due_at, seq);
@@ -175,6 +179,8 @@ CREATE TABLE indelible.runs (
     accepted_at timestamptz NOT NULL,
     -- When it was due, if a schedule has started it.
     scheduled_at timestamptz,
+    -- The trace that it belongs to: that of its event, or of the run that invoked it.
+    trace_context text,
     -- The last event that could be seen when its trigger was accepted, or when the generation before
     -- this one began. Events behind it came later.
     since       bigint      NOT NULL,
@@ -433,13 +439,17 @@ CREATE FUNCTION indelible.send(
     name            text,
     data            text,
     idempotency_key text        DEFAULT NULL,
-    at              timestamptz DEFAULT NULL
+    at              timestamptz DEFAULT NULL,
+    trace_context   text        DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $send$
 DECLARE
     flaw     text;
+    -- The trace as it is stored.
+    parent   text := split_part(send.trace_context, ' ', 1);
+    state    text := btrim(substr(send.trace_context, length(parent) + 1), ' ');
     sent_id  uuid;
     known_id uuid;
     now_here timestamptz := clock_timestamp();
@@ -490,6 +500,24 @@ BEGIN
             USING ERRCODE = 'datetime_field_overflow',
                   HINT = 'Leave `at` out to send the event now.';
     END IF;
+    flaw := CASE
+        WHEN parent !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}($|-)' OR parent ~ '^00.{53}-'
+            THEN 'it is not `00-<trace id>-<parent id>-<flags>` with 32, 16 and 2 hexadecimal digits, in lower case'
+        WHEN parent ~ '^ff' THEN 'its version is `ff`'
+        WHEN parent ~ '^...0{32}' THEN 'its trace id is all zeros'
+        WHEN parent ~ '^.{36}0{16}' THEN 'its parent id is all zeros'
+    END;
+    IF flaw IS NOT NULL THEN
+        RAISE EXCEPTION 'the traceparent of an event `%` is not accepted: %', send.name, flaw
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Leave `trace_context` out to send the event without a trace.';
+    END IF;
+    -- As version `00`, with the flags that are known: sampled, and random trace id.
+    parent := '00' || substr(parent, 3, 51)
+        || lpad(to_hex(('x' || substr(parent, 54, 2))::bit(8)::integer & 3), 2, '0');
+    IF state ~ '^[ -~]+$' AND length(state) <= 512 THEN
+        parent := parent || ' ' || state;
+    END IF;
     BEGIN
         PERFORM send.data::json;
     EXCEPTION WHEN invalid_text_representation THEN
@@ -521,8 +549,8 @@ BEGIN
             RETURN known_id;
         END IF;
     END IF;
-    INSERT INTO indelible.later (id, name, data, due_at)
-    VALUES (sent_id, send.name, send.data::json, coalesce(send.at, '-infinity'));
+    INSERT INTO indelible.later (id, name, data, due_at, trace_context)
+    VALUES (sent_id, send.name, send.data::json, coalesce(send.at, '-infinity'), parent);
     -- As a process says that there are events to be accepted. The server says the same once a transaction.
     PERFORM pg_notify('indelible', '{"by":"00000000-0000-0000-0000-000000000000","work":256}');
     RETURN sent_id;
@@ -534,19 +562,21 @@ CREATE FUNCTION indelible.send(
     name            text,
     data            json,
     idempotency_key text        DEFAULT NULL,
-    at              timestamptz DEFAULT NULL
+    at              timestamptz DEFAULT NULL,
+    trace_context   text        DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE sql VOLATILE
-AS $send$ SELECT indelible.send(name, data::text, idempotency_key, at) $send$;
+AS $send$ SELECT indelible.send(name, data::text, idempotency_key, at, trace_context) $send$;
 
 CREATE FUNCTION indelible.send(
     name            text,
     data            jsonb,
     idempotency_key text        DEFAULT NULL,
-    at              timestamptz DEFAULT NULL
+    at              timestamptz DEFAULT NULL,
+    trace_context   text        DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE sql VOLATILE
-AS $send$ SELECT indelible.send(name, data::text, idempotency_key, at) $send$;
+AS $send$ SELECT indelible.send(name, data::text, idempotency_key, at, trace_context) $send$;
 
 -- Who may send is for the owner to say.
-REVOKE ALL ON FUNCTION indelible.send(text, text, text, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION indelible.send(text, text, text, timestamptz, text) FROM PUBLIC;

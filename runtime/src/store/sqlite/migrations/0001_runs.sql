@@ -8,7 +8,10 @@ CREATE TABLE indelible_events (
     data        TEXT    NOT NULL,
     accepted_at INTEGER NOT NULL,
     -- The last event before the commit that accepted it.
-    since       INTEGER NOT NULL
+    since       INTEGER NOT NULL,
+    -- The trace that it belongs to, as W3C Trace Context has it: the traceparent, then a space and the tracestate if
+    -- there is one.
+    trace_context TEXT
 ) STRICT;
 
 -- Events that are accepted when they are due. Only then have they a place among the others.
@@ -17,7 +20,8 @@ CREATE TABLE indelible_later (
     id     TEXT    NOT NULL UNIQUE,
     name   TEXT    NOT NULL,
     data   TEXT    NOT NULL,
-    due_at INTEGER NOT NULL
+    due_at INTEGER NOT NULL,
+    trace_context TEXT
 ) STRICT;
 CREATE INDEX indelible_later_by_time ON indelible_later (due_at, seq);
 
@@ -166,6 +170,8 @@ CREATE TABLE indelible_runs (
     accepted_at INTEGER NOT NULL,
     -- When it was due, if a schedule has started it.
     scheduled_at INTEGER,
+    -- The trace that it belongs to: that of its event, or of the run that invoked it.
+    trace_context TEXT,
     -- The last event before its trigger was accepted, or before the generation before this one began.
     -- Events behind it came later.
     since       INTEGER NOT NULL,
