@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+
 /// The longest `tracestate`, in bytes: what the specification asks everybody to pass on.
 const LONGEST_STATE: usize = 512;
 
@@ -136,6 +138,12 @@ impl FromStr for TraceContext {
             Some((parent, state)) => Ok(Self::new(parent)?.with_state(state)),
             None => Self::new(text),
         }
+    }
+}
+
+impl Serialize for TraceContext {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

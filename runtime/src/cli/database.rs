@@ -136,6 +136,7 @@ async fn ask<A: App>(operation: &impl Operation) -> Answer {
         event_limit: program.limits.event,
         speaker: Speaker::Program(Arc::new(program)),
         poll_interval: Duration::from_secs(1),
+        traces: None,
     };
     let answer = operation.run(&client).await.unwrap_or_else(|error| failed(&error));
     client.close().await;

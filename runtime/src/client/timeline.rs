@@ -143,6 +143,7 @@ impl fmt::Display for Timeline {
         fact("status", &run.status)?;
         run.event.iter().try_for_each(|event| fact("event", event))?;
         run.parent.iter().try_for_each(|parent| fact("invoked by", parent))?;
+        run.trace_context.iter().try_for_each(|trace| fact("trace", &trace.trace_id()))?;
         if run.generation > 0 {
             fact("generation", &run.generation)?;
         }
