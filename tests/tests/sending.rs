@@ -212,7 +212,14 @@ mod in_sql {
         shut_down(House, Bench::new(), runtime).await;
     }
 
-    /// It is read as every other sender's is.
+    /// What is stored of an event's trace.
+    async fn stored(sql: &mut PgConnection, event: EventId) -> Option<String> {
+        let stored = "SELECT trace_context FROM indelible.events WHERE id = $1";
+        let stored = sqlx::query_scalar(stored).bind(event.as_uuid());
+        stored.fetch_one(sql).await.expect("it is there")
+    }
+
+    /// It is stored as what other senders give is.
     #[tokio::test]
     async fn an_event_is_sent_in_a_trace() {
         let (_database, runtime, mut sql) = scene().await;
@@ -235,15 +242,24 @@ mod in_sql {
                 let arguments = format!("'house/knocked', {data}, trace_context => '{quoted}'");
                 let event = send(&mut sql, &arguments).await.expect("it is sent");
                 noted(&runtime, event).await;
-                let record = runtime.event(event).await.expect("it answers").expect("it is there");
                 let read: TraceContext = given.parse().expect("it is one");
-                assert_eq!(record.trace_context, Some(read), "{given}");
+                assert_eq!(stored(&mut sql, event).await, Some(read.to_string()), "{given}");
             }
         }
         let event = send(&mut sql, "'house/knocked', '{\"n\": 1}'").await.expect("it is sent");
         noted(&runtime, event).await;
-        let record = runtime.event(event).await.expect("it answers").expect("it is there");
-        assert_eq!(record.trace_context, None);
+        assert_eq!(stored(&mut sql, event).await, None);
+
+        // What is too long is not stored at all.
+        let mut tx = sql.begin().await.expect("it begins");
+        let endless = format!("{later}{0} a={0}", "b".repeat(10_000));
+        send(&mut tx, &format!("'house/knocked', '{{}}', trace_context => '{endless}'"))
+            .await
+            .expect("it is sent");
+        let kept = sqlx::query_scalar("SELECT trace_context FROM indelible.later");
+        let kept: String = kept.fetch_one(&mut *tx).await.expect("it is there");
+        assert_eq!(kept, later[..55]);
+        tx.rollback().await.expect("it is rolled back");
         shut_down(House, Bench::new(), runtime).await;
     }
 

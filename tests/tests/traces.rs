@@ -12,6 +12,7 @@ use serde_json::json;
 
 on_both_databases!(
     what_follows_an_event_belongs_to_its_trace,
+    what_is_told_of_a_blocked_event_belongs_to_its_trace,
     a_run_is_started_in_a_trace,
     a_program_says_in_which_trace_it_works,
 );
@@ -37,6 +38,13 @@ struct Weighed {
 #[derive(Event, Serialize, Deserialize, JsonSchema)]
 #[event(name = "post/sent")]
 struct Sent {
+    parcel: u32,
+}
+
+/// A parcel was lost.
+#[derive(Event, Serialize, Deserialize, JsonSchema)]
+#[event(name = "post/lost")]
+struct Lost {
     parcel: u32,
 }
 
@@ -81,10 +89,22 @@ async fn on_weighed(_all: Vec<Weighed>, step: Step) -> Result<Option<String>, Fa
     Ok(text(&step))
 }
 
+/// Cannot tell what to make of the parcel 0.
+#[workflow(on(Lost, if = 100 / event.parcel > 0))]
+async fn on_lost(_event: Lost) -> Result<(), Failure> {
+    Ok(())
+}
+
+/// Gives its trace.
+#[workflow]
+async fn on_blocked(_event: EventBlocked, step: Step) -> Result<Option<String>, Failure> {
+    Ok(text(&step))
+}
+
 indelible::app! {
     Post = "post";
-    events: [HandedIn, Weighed, Sent],
-    workflows: [on_handed_in, address, on_sent, on_weighed],
+    events: [HandedIn, Weighed, Sent, Lost],
+    workflows: [on_handed_in, address, on_sent, on_weighed, on_lost, on_blocked],
 }
 
 async fn start(database: &Fresh) -> Runtime {
@@ -185,6 +205,18 @@ async fn what_follows_an_event_belongs_to_its_trace(database: Fresh) {
     for field in ["trace_id", "traceparent"] {
         assert_eq!(log.of(without.id, &[field]), [""; 0]);
     }
+    shut_down(Post, Bench::new(), runtime).await;
+}
+
+async fn what_is_told_of_a_blocked_event_belongs_to_its_trace(database: Fresh) {
+    let runtime = start(&database).await;
+    let lost = runtime.send(Lost { parcel: 0 }).trace_context(trace());
+    let lost = lost.await.expect("it is sent");
+    let told = only_of(&runtime, "on-blocked").await;
+    let told: Option<String> = runtime.handle(told.id).result().await.expect("it completes");
+    assert_eq!(told, Some(trace().to_string()));
+    let mended = runtime.resend(lost, &Lost { parcel: 1 }).await.expect("it is sent again");
+    assert_eq!(run_of(&runtime, mended).await.trace_context, Some(trace()));
     shut_down(Post, Bench::new(), runtime).await;
 }
 

@@ -52,6 +52,7 @@ async fn for_each(_event: TicketCreated, step: Step) -> Result<(), Failure> {
 async fn awaited_otherwise(event: TicketCreated, step: Step) -> Result<(), Failure> {
     let id = step.uuid("id").await;
     let at = step.now().await;
+    let _trace = step.trace_context().await;
     step.attribute("at", at).await;
     let ticket = Box::pin(step.run("count", async move { Ok(event.ticket) }).retries(2)).await?;
     step.run("count-more", async move { Ok((ticket, id)) }).await?;

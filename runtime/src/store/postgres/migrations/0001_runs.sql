@@ -447,7 +447,6 @@ CREATE FUNCTION indelible.send(
 AS $send$
 DECLARE
     flaw     text;
-    -- The trace as it is stored.
     parent   text := split_part(send.trace_context, ' ', 1);
     state    text := btrim(substr(send.trace_context, length(parent) + 1), ' ');
     sent_id  uuid;
@@ -512,12 +511,6 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'Leave `trace_context` out to send the event without a trace.';
     END IF;
-    -- As version `00`, with the flags that are known: sampled, and random trace id.
-    parent := '00' || substr(parent, 3, 51)
-        || lpad(to_hex(('x' || substr(parent, 54, 2))::bit(8)::integer & 3), 2, '0');
-    IF state ~ '^[ -~]+$' AND length(state) <= 512 THEN
-        parent := parent || ' ' || state;
-    END IF;
     BEGIN
         PERFORM send.data::json;
     EXCEPTION WHEN invalid_text_representation THEN
@@ -549,8 +542,10 @@ BEGIN
             RETURN known_id;
         END IF;
     END IF;
+    -- Who accepts the event reads its trace as that of any other. Here nothing longer is let in.
     INSERT INTO indelible.later (id, name, data, due_at, trace_context)
-    VALUES (sent_id, send.name, send.data::json, coalesce(send.at, '-infinity'), parent);
+    VALUES (sent_id, send.name, send.data::json, coalesce(send.at, '-infinity'),
+            left(parent, 55) || CASE WHEN length(state) <= 512 THEN ' ' || state ELSE '' END);
     -- As a process says that there are events to be accepted. The server says the same once a transaction.
     PERFORM pg_notify('indelible', '{"by":"00000000-0000-0000-0000-000000000000","work":256}');
     RETURN sent_id;
