@@ -163,9 +163,8 @@ async fn look_at_app(findings: &mut Findings, client: &Client) -> Result<()> {
     findings.note(problem, "no run is held");
 
     let blocked = client.blocked_events(&BlockedQuery::default()).await?.len();
-    let problem = (blocked > 0).then(|| {
-        format!("events are blocked: workflows cannot tell what to make of them; see `blocked`")
-    });
+    let problem = "events are blocked: workflows cannot tell what to make of them; see `blocked`";
+    let problem = (blocked > 0).then_some(problem);
     findings.note(problem, "no event is blocked");
 
     for workflow in workflows {

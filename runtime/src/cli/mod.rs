@@ -184,7 +184,7 @@ pub enum Command {
     Schema(Schema),
     /// A command on the database
     #[command(flatten)]
-    Database(DatabaseCommand),
+    Database(Box<DatabaseCommand>),
 }
 
 /// The file that records the shapes of events and workflows.
