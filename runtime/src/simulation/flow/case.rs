@@ -75,8 +75,8 @@ pub(super) enum Deed {
     Declare(String, Allowance),
     /// Deploys a program in which a limit of a workflow has another key.
     Rekey { flow: usize, gate: usize, key: Keyed },
-    /// Deploys a program that gathers events for longer or less long.
-    Regather { flow: usize, seconds: u64 },
+    /// Deploys a program that gathers events for longer or less long, with another bound if it has one.
+    Regather { flow: usize, seconds: u64, max: Option<u64> },
     /// An operator's.
     Set(String, Allowance),
     /// An operator's.
@@ -255,8 +255,8 @@ impl Maker<'_> {
     }
 
     fn gather(&mut self) -> Gather {
-        let (key, seconds) = (self.key(), self.random.within(1..=4) * 10);
-        let max = self.random.percent(60).then(|| seconds + self.random.below(4) * 10);
+        let key = self.key();
+        let (seconds, max) = self.times();
         let debounce = self.random.percent(70).then_some(max);
         let keep = match debounce {
             Some(_) if self.random.percent(60) => Keep::Last,
@@ -264,6 +264,12 @@ impl Maker<'_> {
         };
         let most = if keep == Keep::Last { u32::MAX } else { self.random.within(1..=4) as u32 };
         Gather { key, most, seconds, debounce, keep }
+    }
+
+    /// How long events are gathered, and how long at most.
+    fn times(&mut self) -> (u64, Option<u64>) {
+        let seconds = self.random.within(1..=4) * 10;
+        (seconds, self.random.percent(60).then(|| seconds + self.random.below(4) * 10))
     }
 
     fn deeds(&mut self, flows: &[Flow]) -> Vec<(u64, Deed)> {
@@ -275,7 +281,7 @@ impl Maker<'_> {
             let sent = self.sent(no, flows);
             let started = self.random.percent(15) && flows[sent.flow].gather.is_none();
             deeds.push((second, if started { Deed::Start(sent) } else { Deed::Send(sent) }));
-            if self.random.percent(15) {
+            if self.random.percent(25) {
                 let later = second + self.random.below(6) * 10;
                 deeds.push((later, Deed::Cancel(self.random.below(no + 1))));
             }
@@ -303,9 +309,9 @@ impl Maker<'_> {
                 (Some(&plain.name) != single).then_some(Deed::Rekey { flow, gate, key })
             }
             1 => {
-                let gathers = flows[flow].gather.as_ref()?.debounce?.is_none();
-                let seconds = self.random.within(1..=4) * 10;
-                gathers.then_some(Deed::Regather { flow, seconds })
+                flows[flow].gather.as_ref()?;
+                let (seconds, max) = self.times();
+                Some(Deed::Regather { flow, seconds, max })
             }
             chance => {
                 let name = names.get(self.random.below(names.len() as u64) as usize)?.clone();
@@ -334,7 +340,8 @@ impl Maker<'_> {
             _ => Some(2),
         };
         let (a, b) = (value(self.random), value(self.random));
-        let ahead = if self.random.percent(25) { self.random.below(7) as i32 * 10 - 30 } else { 0 };
+        let ahead =
+            if self.random.percent(35) { self.random.below(13) as i32 * 10 - 60 } else { 0 };
         Sent { no, flow, a, b, ahead, script: self.script(2) }
     }
 

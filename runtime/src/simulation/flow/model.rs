@@ -152,9 +152,10 @@ impl Model {
                 self.refill(limit, now);
             }
             Deed::Rekey { flow, gate, key } => self.flows[*flow].gates[*gate].key = *key,
-            Deed::Regather { flow, seconds } => {
-                let gather = self.flows[*flow].gather.as_mut();
-                gather.expect("it gathers events").seconds = *seconds;
+            Deed::Regather { flow, seconds, max } => {
+                let gather = self.flows[*flow].gather.as_mut().expect("it gathers events");
+                gather.seconds = *seconds;
+                gather.debounce = gather.debounce.map(|_| *max);
             }
             Deed::Send(_) | Deed::Start(_) | Deed::Cancel(_) => {}
         }
@@ -293,10 +294,15 @@ impl Model {
             self.skipped += 1;
         }
         gathered.events.push((sent.clone(), accepted));
+        let due = accepted + seconds(gather.seconds);
         if gathered.slides {
-            // A window that is open does not become shorter than it was.
-            let due = gathered.due.max(accepted + seconds(gather.seconds));
+            // A window that is open becomes no shorter by its period.
+            let latest = gather.debounce.flatten().map(|max| accepted + seconds(max));
+            gathered.latest = gathered.latest.into_iter().chain(latest).min();
+            let due = gathered.due.max(due);
             gathered.due = gathered.latest.map_or(due, |latest| latest.min(due));
+        } else {
+            gathered.due = gathered.due.min(due);
         }
         if gathered.events.len() >= gather.most as usize {
             self.complete_one(case, &id, now);

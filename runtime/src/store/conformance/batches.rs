@@ -154,11 +154,16 @@ pub(super) async fn each_event_is_in_one_batch_whoever_routes_it(world: World) {
 
 /// Gathers events by their `key` until nothing has come for 30 seconds, at most for 60.
 fn settle(keep: Keep) -> impl Fn(&StoredEvent) -> Routing {
+    settle_within(30, Some(60), keep)
+}
+
+/// The same with other times.
+fn settle_within(period: u64, max: Option<u64>, keep: Keep) -> impl Fn(&StoredEvent) -> Routing {
     move |event| {
         let data: serde_json::Value = event.data.decode().expect("it is JSON");
         let (workflow, key) = (ORDER.to_owned(), data["key"].to_string());
         let seconds = Duration::from_secs;
-        let window = Window::Sliding { period: seconds(30), max: Some(seconds(60)) };
+        let window = Window::Sliding { period: seconds(period), max: max.map(seconds) };
         let batch = Gathering { workflow, key, max: 3, limit: 100, window, keep };
         Routing { admissions: vec![Admission::Gather(batch)], ..Routing::default() }
     }
@@ -239,6 +244,34 @@ pub(super) async fn a_window_waits_for_what_came_before_its_end(world: World) {
     assert_eq!(complete().await, 0);
     clock.set(later + Duration::from_secs(50)).await;
     assert_eq!(complete().await, 1);
+    world.store.close().await;
+}
+
+/// A deploy with a shorter period does not make an open window shorter, but its `max` bounds it.
+pub(super) async fn an_open_window_outlasts_a_shorter_period(world: World) {
+    let noon: Timestamp = "2026-01-01T12:00:00Z".parse().expect("it is a time");
+    let mut clock = StoppedClock::of(&world.database, noon).await;
+    let world = World { store: world.another().await, ..world };
+    world.subscribe(APP, &[PLACED]).await;
+    let cases =
+        [(None, None, 30), (None, Some(15), 20), (Some(60), None, 30), (Some(60), Some(15), 20)];
+    for (place, (before, after, ends)) in (0..).zip(cases) {
+        let begin = noon + Duration::from_secs(place * 1000);
+        for (second, period, max) in [(0, 30, before), (5, 10, after)] {
+            clock.set(begin + Duration::from_secs(second)).await;
+            send(&*world.store, "a", [u32::try_from(second).unwrap_or_default()]).await;
+            let router = settle_within(period, max, Keep::All);
+            while world.store.route_deliveries(in_turn(2), &router).await.expect("it routes") > 0 {}
+        }
+        for (second, runs) in [(ends - 1, 0), (ends, 1)] {
+            clock.set(begin + Duration::from_secs(second)).await;
+            assert_eq!(
+                complete(&world).await.runs,
+                runs,
+                "{before:?}, then {after:?}, at {second}"
+            );
+        }
+    }
     world.store.close().await;
 }
 

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::World;
 use super::world::{APP, HOUR, ORDER, claim, commit, done, ids, json, only, step};
 use crate::flow::NewRun;
-use crate::journal::Then;
+use crate::journal::{End, Then};
 use crate::store::RunStatus;
 
 pub(super) async fn runs_are_claimed_in_order_of_acceptance(world: World) {
@@ -37,6 +37,28 @@ pub(super) async fn claims_are_disjoint_between_two_workers(world: World) {
     assert_eq!(all.len(), 200);
     assert_eq!(all.into_iter().collect::<BTreeSet<_>>().len(), 200);
     other.close().await;
+}
+
+/// Whatever the queue says.
+pub(super) async fn a_run_that_is_driven_or_over_is_not_claimed(world: World) {
+    let [worker, other] = [world.worker(HOUR).await, world.worker(HOUR).await];
+    let [driven, over] = [world.claimed(worker).await, world.claimed(worker).await];
+    world
+        .flush(worker, &[only(over, 0, Then::End(End::Completed(json("{}"))))])
+        .await
+        .expect("it ends");
+    for run in [driven, over] {
+        let table = world.database.table("ready");
+        let queue = format!(
+            "INSERT INTO {table} (run_id, app, workflow, rank, suspects)
+             VALUES ('{run}', '{APP}', '{ORDER}', 0, 0)"
+        );
+        world.database.execute(&queue).await;
+        assert_eq!(ids(&world.claim(other, 10).await), []);
+        assert_eq!(world.database.rows("ready").await, 0, "nobody comes across it again");
+    }
+    let flushed = world.flush(worker, &[step(driven, 0, "a")]).await.expect("it is alive");
+    assert_eq!(flushed.evicted, []);
 }
 
 pub(super) async fn other_apps_and_unknown_workflows_are_left_alone(world: World) {

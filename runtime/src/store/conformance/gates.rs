@@ -217,14 +217,9 @@ pub(super) async fn a_changed_limit_counts_at_once(world: World) {
     assert_eq!(open(&world).await, 3, "there is no limit any more");
 }
 
-pub(super) async fn a_child_runs_under_its_parents_slot(world: World) {
-    declare(&world, slots(1)).await;
-    let worker = world.worker(HOUR).await;
-    let gates = [gate(LIMIT, "1", Hold::Run)];
-    let parent = start(&world, &gates).await;
-    open(&world).await;
-    world.claim(worker, 10).await;
-    let child = Child {
+/// A run that another one invokes.
+fn child(gates: &[Gate]) -> Child {
+    Child {
         id: RunId::new(),
         workflow: ORDER,
         input: json("{}"),
@@ -233,16 +228,25 @@ pub(super) async fn a_child_runs_under_its_parents_slot(world: World) {
         cancels: Vec::new(),
         gates: gates.to_vec(),
         ahead: 0,
-    };
+    }
+}
+
+fn invoke(child: Child, key: &str) -> Entry {
+    let (key, kind) = (key.into(), StepKind::Invoke);
+    Entry { key, kind, change: Change::Invoke { child, timeout: None }, started_at: None }
+}
+
+pub(super) async fn a_child_runs_under_its_parents_slot(world: World) {
+    declare(&world, slots(1)).await;
+    let worker = world.worker(HOUR).await;
+    let gates = [gate(LIMIT, "1", Hold::Run)];
+    let parent = start(&world, &gates).await;
+    open(&world).await;
+    world.claim(worker, 10).await;
+    let child = child(&gates);
     let id = child.id;
     let detached = Child { id: RunId::new(), detached: true, ..child.clone() };
     let apart = detached.id;
-    let invoke = |child: Child, key: &str| Entry {
-        key: key.into(),
-        kind: StepKind::Invoke,
-        change: Change::Invoke { child, timeout: None },
-        started_at: None,
-    };
     let entries = vec![invoke(child, "invoke"), invoke(detached, "apart")];
     let park = commit(parent, 1, entries, Then::Park(None));
     world.flush(worker, &[park]).await.expect("it parks");
@@ -261,6 +265,28 @@ pub(super) async fn a_child_runs_under_its_parents_slot(world: World) {
     assert_eq!(ids(&world.claim(worker, 10).await), [apart]);
 }
 
+pub(super) async fn a_child_that_waits_elsewhere_takes_no_slot_of_its_own(world: World) {
+    let mut limits = slots(2);
+    limits.push(Declared { limit: "app".to_owned(), allows: Allowance::Slots(1) });
+    declare(&world, limits).await;
+    let worker = world.worker(HOUR).await;
+    let (lent, elsewhere) = (gate(LIMIT, "1", Hold::Run), gate("app", "", Hold::Run));
+    let parent = start(&world, std::slice::from_ref(&lent)).await;
+    let holder = start(&world, std::slice::from_ref(&elsewhere)).await;
+    open(&world).await;
+    world.claim(worker, 10).await;
+    let child = child(&[lent.clone(), elsewhere]);
+    let id = child.id;
+    let park = commit(parent, 1, vec![invoke(child, "invoke")], Then::Park(None));
+    world.flush(worker, &[park]).await.expect("it parks");
+    assert_eq!(open(&world).await, 0, "it waits");
+    world.flush(worker, &[only(holder, 1, ended())]).await.expect("it ends");
+    assert_eq!(open(&world).await, 1);
+    assert_eq!(ids(&world.claim(worker, 10).await), [id]);
+    start(&world, &[lent]).await;
+    assert_eq!(open(&world).await, 1, "the two hold one slot");
+}
+
 pub(super) async fn a_child_under_its_parents_slot_is_not_replaced(world: World) {
     let program = Registration { limits: slots(1), ..program(&[PLACED]) };
     world.store.register_app(&program).await.expect("an app can register");
@@ -271,20 +297,9 @@ pub(super) async fn a_child_under_its_parents_slot_is_not_replaced(world: World)
     let parent = send(&world, 1, &checks, &gates).await[0];
     open(&world).await;
     world.claim(worker, 10).await;
-    let child = Child {
-        id: RunId::new(),
-        workflow: ORDER,
-        input: json("{}"),
-        seed: uuid::Uuid::new_v4(),
-        detached: false,
-        cancels: Vec::new(),
-        gates: gates.to_vec(),
-        ahead: 0,
-    };
+    let child = child(&gates);
     let id = child.id;
-    let change = Change::Invoke { child, timeout: None };
-    let invoke = Entry { key: "invoke".into(), kind: StepKind::Invoke, change, started_at: None };
-    let park = commit(parent, 1, vec![invoke], Then::Park(None));
+    let park = commit(parent, 1, vec![invoke(child, "invoke")], Then::Park(None));
     world.flush(worker, &[park]).await.expect("it parks");
 
     // It does not wait for its turn, so nobody takes its place.
@@ -333,6 +348,30 @@ pub(super) async fn a_run_that_is_undone_is_the_next_wherever_it_stood(world: Wo
     world.flush(worker, &ends).await.expect("they end");
     assert_eq!(open(&world).await, 1);
     assert_eq!(ids(&world.claim(worker, 10).await), [both]);
+}
+
+pub(super) async fn a_run_that_waits_again_is_the_next_once_it_is_undone(world: World) {
+    declare(&world, slots(1)).await;
+    let worker = world.worker(HOUR).await;
+    let gates = [gate(LIMIT, "1", Hold::Active)];
+    let first = start(&world, &gates).await;
+    open(&world).await;
+    world.claim(worker, 10).await;
+    let due = Then::Park(Some(Timestamp::UNIX_EPOCH));
+    world.flush(worker, &[commit(first, 1, vec![done("first")], due)]).await.expect("it parks");
+    let second = start(&world, &gates).await;
+    open(&world).await;
+    assert_eq!(ids(&world.claim(worker, 10).await), [second]);
+    world.store.wake_due(10).await.expect("the store answers");
+    let urgent =
+        NewRun { ahead: 3_600, gates: gates.to_vec(), ..NewRun::new(ORDER, None, json("{}")) };
+    world.store.start_runs(APP, &[urgent]).await.expect("it starts");
+    assert_eq!(open(&world).await, 0, "both wait");
+
+    assert!(world.store.cancel_run(first, "enough").await.expect("the store answers"));
+    world.flush(worker, &[only(second, 1, ended())]).await.expect("it ends");
+    assert_eq!(open(&world).await, 1);
+    assert_eq!(ids(&world.claim(worker, 10).await), [first]);
 }
 
 pub(super) async fn a_run_that_waits_can_be_cancelled(world: World) {

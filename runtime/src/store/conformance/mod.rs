@@ -150,6 +150,7 @@ behaviours! {
     claims: [
         runs_are_claimed_in_order_of_acceptance,
         claims_are_disjoint_between_two_workers,
+        a_run_that_is_driven_or_over_is_not_claimed,
         other_apps_and_unknown_workflows_are_left_alone,
         a_run_comes_with_its_trigger_and_journal,
         a_row_that_cannot_be_read_concerns_its_run_alone,
@@ -221,6 +222,7 @@ behaviours! {
         events_in_quick_succession_start_one_run,
         a_window_waits_for_what_came_before_its_end,
         the_last_event_of_a_window_starts_its_run_alone,
+        an_open_window_outlasts_a_shorter_period,
     ],
     gates: [
         as_many_runs_are_claimed_as_their_limit_allows,
@@ -232,8 +234,10 @@ behaviours! {
         starts_are_spread_over_time,
         a_changed_limit_counts_at_once,
         a_child_runs_under_its_parents_slot,
+        a_child_that_waits_elsewhere_takes_no_slot_of_its_own,
         a_child_under_its_parents_slot_is_not_replaced,
         a_run_that_is_undone_is_the_next_wherever_it_stood,
+        a_run_that_waits_again_is_the_next_once_it_is_undone,
         a_run_that_waits_can_be_cancelled,
         a_run_with_priority_goes_ahead,
         two_openers_let_no_more_through_than_one,

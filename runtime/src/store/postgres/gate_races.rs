@@ -1,4 +1,4 @@
-//! What happens when a run is cancelled at the moment in which an opener looks at it.
+//! What happens when a run is cancelled at the moment in which an opener looks at it, and when two openers look.
 
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ async fn a_run_that_was_cancelled_before_an_opener_lets_it_through_is_claimed_on
         let passed = vec![runs[1].as_uuid()];
         sqlx::query(gates::PASS).bind(passed).execute(&mut late).await.expect("it answers");
         late.commit().await.expect("it commits");
+        assert_eq!(world.database.rows("ready").await, 0, "it has passed nothing");
         assert_eq!(world.claim(worker, 10).await.len(), 0, "it is driven already");
 
         world.flush(worker, &[only(runs[1], 1, ended())]).await.expect("it ends");
@@ -63,6 +64,9 @@ async fn a_run_that_is_cancelled_while_it_asks_is_not_forgotten() {
         let runs = start_all(&world, 2, &[gate(LIMIT, "1", Hold::Run)]).await;
         ask_to_cancel(&world, runs[1]).await;
         let mut tx = transaction_beside(&world).await;
+        // It waits for nobody: the opener waits for it, and the two could wait for one another.
+        let impatient = sqlx::raw_sql("SET LOCAL lock_timeout = '100ms'");
+        impatient.execute(&mut tx).await.expect("the server answers");
         const LOCK: &str = "SELECT 1 FROM indelible.slots WHERE run_id = $1 FOR UPDATE";
         sqlx::query(LOCK).bind(runs[1].as_uuid()).execute(&mut tx).await.expect("it is free");
         let opening = tokio::spawn({
@@ -104,6 +108,29 @@ async fn a_gate_is_looked_at_again_if_who_was_to_pass_is_cancelled() {
         open(&world).await;
         let claimed = ids(&world.claim(worker, 10).await);
         assert!(claimed.contains(&runs[2]), "the third run has the slot: {claimed:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_opener_sees_what_the_one_before_has_let_through() {
+    on_postgres(|world: World| async move {
+        declare(&world, slots(1)).await;
+        let worker = world.worker(HOUR).await;
+        let key = [gate(LIMIT, "1", Hold::Run)];
+        let first = start_all(&world, 1, &key).await;
+        let mut tx = transaction_beside(&world).await;
+        let (passed, _) = gates::open_in_turn(&mut tx, APP).await.expect("it opens");
+        assert_eq!(passed, 1);
+        start_all(&world, 1, &key).await;
+        let opening = tokio::spawn({
+            let world = world.clone();
+            async move { open(&world).await }
+        });
+        until_one_waits(&world).await;
+        tx.commit().await.expect("it commits");
+        assert_eq!(opening.await.expect("it does not panic"), 0);
+        assert_eq!(ids(&world.claim(worker, 10).await), first);
     })
     .await;
 }

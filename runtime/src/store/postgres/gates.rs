@@ -259,8 +259,7 @@ pub(super) async fn open(database: &Database, app: &str) -> Result<Readied, Stor
         return Ok(Readied { runs: 0, next, late: None });
     }
     let mut tx = database.begin().await?;
-    sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
-    let (runs, again) = open_once(&mut tx, app).await?;
+    let (runs, again) = open_in_turn(&mut tx, app).await?;
     let (_, next) = look(&mut tx, app).await?;
     tx.commit(Stirred::of(app, Work::READY).if_any(runs as u64)).await?;
     // The others are told of what this one has not finished if it does not.
@@ -277,7 +276,8 @@ async fn look(connection: &mut Link, app: &str) -> Result<(bool, Option<Duration
 }
 
 /// Lets runs through. Gives how many, and whether there is more to do.
-async fn open_once(tx: &mut Link, app: &str) -> Result<(usize, bool), StoreError> {
+pub(super) async fn open_in_turn(tx: &mut Link, app: &str) -> Result<(usize, bool), StoreError> {
+    sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
     let asked: Vec<(Uuid, bool)> = sqlx::query_as(ASK)
         .bind(app)
         .bind(ASKING as i64)

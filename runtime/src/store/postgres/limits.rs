@@ -13,10 +13,10 @@ use crate::store::limits::{
 use crate::store::{LimitRecord, StoreError};
 use crate::workflow::Allowance;
 
-/// Served by the primary key.
+/// All of an app's, or one. Served by the primary key.
 const LIMITS: &str = "
     SELECT name, kind, most, period, burst, set_most, set_period, set_burst, set_at, set_by
-    FROM indelible.limits WHERE app = $1 ORDER BY name";
+    FROM indelible.limits WHERE app = $1 AND ($2::text IS NULL OR name = $2) ORDER BY name";
 
 /// The busiest keys of each limit. Goes over all slots and counters.
 const KEYS: &str = "
@@ -82,18 +82,23 @@ pub(super) const REOPEN: &str = "
     SELECT DISTINCT app, gate FROM indelible.slots
     WHERE app = $1 AND name = ANY ($2) AND state = 'waits'";
 
-/// What the limits of an app allow.
-pub(super) async fn allowances(tx: &mut Link, app: &str) -> Result<Allowances, StoreError> {
-    read_allowances(&sqlx::query(LIMITS).bind(app).fetch_all(tx).await?)
+/// What the limits of an app allow, or what one of them does.
+pub(super) async fn allowances(
+    tx: &mut Link,
+    app: &str,
+    only: Option<&str>,
+) -> Result<Allowances, StoreError> {
+    read_allowances(&sqlx::query(LIMITS).bind(app).bind(only).fetch_all(tx).await?)
 }
 
 /// What was counted by the clock before limits changed counts by them as they are now.
 pub(super) async fn retime(
     tx: &mut Link,
     app: &str,
+    only: Option<&str>,
     before: &Allowances,
 ) -> Result<(), StoreError> {
-    let after = allowances(tx, app).await?;
+    let after = allowances(tx, app, only).await?;
     let changed = retimed(before, &after);
     if !changed.is_empty() {
         sqlx::query(RETIME)
@@ -109,7 +114,8 @@ pub(super) async fn retime(
 
 pub(super) async fn all(database: &Database, app: &str) -> Result<Vec<LimitRecord>, StoreError> {
     let mut connection = database.acquire().await?;
-    let limits = sqlx::query(LIMITS).bind(app).fetch_all(&mut connection).await?;
+    let limits =
+        sqlx::query(LIMITS).bind(app).bind(None::<&str>).fetch_all(&mut connection).await?;
     let limits = limits.iter().filter_map(|row| LimitRecord::read(row).transpose());
     let limits = limits.collect::<Result<Vec<_>, _>>()?;
     let keys = sqlx::query(KEYS).bind(app).bind(i64::from(KEYS_LISTED));
@@ -129,7 +135,7 @@ pub(super) async fn set(
     by: &str,
 ) -> Result<Result<(), LimitRefusal>, StoreError> {
     let mut tx = database.begin().await?;
-    let before = allowances(&mut tx, app).await?;
+    let before = allowances(&mut tx, app, Some(name)).await?;
     let changed = match allows.map(AllowanceColumns::of) {
         Some(AllowanceColumns { kind, most, period, burst }) => {
             let set = sqlx::query(SET).bind(app).bind(name).bind(kind);
@@ -141,7 +147,7 @@ pub(super) async fn set(
         drop(tx);
         return Ok(Err(refused(&all(database, app).await?, name)));
     }
-    retime(&mut tx, app, &before).await?;
+    retime(&mut tx, app, Some(name), &before).await?;
     let opened = sqlx::query(REOPEN).bind(app).bind(vec![name]).execute(&mut *tx).await?;
     tx.commit(Stirred::of(app, Work::GATES).if_any(opened.rows_affected())).await?;
     Ok(Ok(()))

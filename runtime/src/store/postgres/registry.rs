@@ -292,7 +292,7 @@ async fn keep_schemas(tx: &mut Link, app: &str, schemas: &[NewSchema]) -> Result
 async fn declare(tx: &mut Link, app: &str, declared: &[Declared]) -> Result<Stirred, StoreError> {
     let names: Vec<&str> = declared.iter().map(|limit| &*limit.limit).collect();
     let allows = || declared.iter().map(|limit| AllowanceColumns::of(&limit.allows));
-    let before = limits::allowances(tx, app).await?;
+    let before = limits::allowances(tx, app, None).await?;
     let changed = sqlx::query_scalar(DECLARE)
         .bind(app)
         .bind(&names)
@@ -306,7 +306,7 @@ async fn declare(tx: &mut Link, app: &str, declared: &[Declared]) -> Result<Stir
     if changed.is_empty() {
         return Ok(Stirred::nothing());
     }
-    limits::retime(tx, app, &before).await?;
+    limits::retime(tx, app, None, &before).await?;
     let opened = sqlx::query(limits::REOPEN).bind(app).bind(changed).execute(tx).await?;
     Ok(Stirred::of(app, Work::GATES).if_any(opened.rows_affected()))
 }

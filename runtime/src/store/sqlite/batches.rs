@@ -13,7 +13,7 @@ use crate::store::gathered::{self, Added, Addition, BatchId, Completed, Rest};
 use crate::store::hints::{Stirred, Work};
 use crate::store::{Deliveries, Gathered, Readied, Router, StoreError};
 
-/// Served by the primary key.
+/// `min` gives nothing if one of two bounds is not there: the other one holds then. Served by the primary key.
 const OPEN: &str = "
     INSERT INTO indelible_batches
         (app, workflow, key, events, bytes, due_at, slides, latest_at)
@@ -22,10 +22,13 @@ const OPEN: &str = "
     FROM json_each(?2) WHERE true
     ON CONFLICT (app, workflow, key) DO UPDATE SET
         events = events + excluded.events, bytes = bytes + excluded.bytes,
-        slides = excluded.slides, latest_at = coalesce(latest_at, excluded.latest_at),
+        slides = excluded.slides,
+        latest_at =
+            coalesce(min(latest_at, excluded.latest_at), latest_at, excluded.latest_at),
         due_at = CASE WHEN excluded.slides
             THEN min(max(due_at, excluded.due_at),
-                     coalesce(latest_at, excluded.latest_at, excluded.due_at))
+                     coalesce(min(latest_at, excluded.latest_at), latest_at, excluded.latest_at,
+                              max(due_at, excluded.due_at)))
             ELSE min(due_at, excluded.due_at) END
     RETURNING workflow, key, events, bytes";
 

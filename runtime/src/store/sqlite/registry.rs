@@ -286,12 +286,12 @@ async fn declare(
         (limit, kind, most, period, burst)
     });
     let declared = batch(declared);
-    let before = limits::allowances(tx, app).await?;
+    let before = limits::allowances(tx, app, None).await?;
     let mut changed: Vec<String> =
         sqlx::query_scalar(DECLARE).bind(app).bind(&declared).fetch_all(&mut *tx).await?;
     let forgotten = sqlx::query_scalar(FORGET_LIMITS).bind(app).bind(&declared).bind(living);
     changed.extend(forgotten.fetch_all(&mut *tx).await?);
-    limits::retime(tx, app, &before).await?;
+    limits::retime(tx, app, None, &before).await?;
     let opened = sqlx::query(limits::REOPEN).bind(app).bind(batch(changed)).execute(tx).await?;
     Ok(Stirred::here(Work::GATES).if_any(opened.rows_affected()))
 }

@@ -110,7 +110,7 @@ struct Held {
     inbox: Vec<Message>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
     Route,
     Complete,
@@ -264,12 +264,20 @@ impl Batch {
     async fn settle(&mut self) -> Outcome<()> {
         const MOST: u32 = 1_000;
         self.promised = None;
+        // What there was nothing to do of since anything was done.
+        let mut idle = Vec::new();
         for _ in 0..MOST {
-            let mut progress = false;
-            for act in self.acts() {
-                progress |= self.act(act).await?;
+            let acts = self.acts();
+            for act in &acts {
+                if idle.contains(act) {
+                    continue;
+                }
+                match self.act(*act).await? {
+                    true => idle.clear(),
+                    false => idle.push(*act),
+                }
             }
-            if !progress {
+            if idle.len() == acts.len() {
                 return Ok(());
             }
         }

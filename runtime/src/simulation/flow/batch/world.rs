@@ -25,11 +25,20 @@ impl Batch {
         if self.now == second(RESCUE) {
             self.rescue().await;
         }
+        // Those of all cases come together, before all else or after it, as each declares the limits of all.
+        let declares_first = self.random.percent(50);
+        self.deeds_of(declares_first).await?;
+        self.deeds_of(!declares_first).await
+    }
+
+    async fn deeds_of(&mut self, declares: bool) -> Outcome<()> {
         let mut queues: Vec<VecDeque<Deed>> = self
             .live
             .iter()
             .map(|Live { case, .. }| {
-                let now = case.deeds.iter().filter(|(at, _)| second(*at) == self.now);
+                let now = case.deeds.iter().filter(|(at, deed)| {
+                    second(*at) == self.now && matches!(deed, Deed::Declare(..)) == declares
+                });
                 now.map(|(_, deed)| deed.clone()).collect()
             })
             .collect();
@@ -52,7 +61,8 @@ impl Batch {
     }
 
     pub(super) async fn perform(&mut self, deeds: Vec<(usize, Deed)>) -> Outcome<()> {
-        let (mut events, mut cancelled, mut declares) = (Vec::new(), Vec::new(), false);
+        let (mut events, mut runs, mut cancelled) = (Vec::new(), Vec::new(), Vec::new());
+        let mut declares = false;
         for (place, deed) in deeds {
             let Live { case, model, .. } = &mut self.live[place];
             model.change(&deed, self.now);
@@ -74,9 +84,8 @@ impl Batch {
                     self.unrouted.push_back((place, sent.no, self.now));
                 }
                 Deed::Start(sent) => {
-                    let run = new_run(case, &model.flows[sent.flow], &sent);
+                    runs.push(new_run(case, &model.flows[sent.flow], &sent));
                     model.start(case, &sent, self.now);
-                    self.store.start_runs(APP, &[run]).await.expect("it starts");
                 }
                 Deed::Cancel(no) => {
                     let run = case.run(no);
@@ -103,8 +112,12 @@ impl Batch {
         if declares {
             self.register().await;
         }
-        for run in cancelled {
-            self.store.cancel_run(run, "no longer wanted").await.expect("the store answers");
+        if !runs.is_empty() {
+            self.store.start_runs(APP, &runs).await.expect("they start");
+        }
+        if !cancelled.is_empty() {
+            let cancelled = self.store.cancel_runs(&cancelled, "no longer wanted").await;
+            cancelled.expect("the store answers");
         }
         if !events.is_empty() {
             self.store.accept_events(None, &events).await.expect("they are accepted");
