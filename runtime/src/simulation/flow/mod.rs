@@ -60,8 +60,7 @@ async fn limits_mean_what_they_say_on_postgres() {
 async fn limits_mean_what_they_say(database: impl AsyncFn() -> TestDatabase, share: Share) {
     let mut seed =
         variable("INDELIBLE_TEST_SEED").unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0);
-    let mut left = variable("INDELIBLE_TEST_CASES").unwrap_or(CASES);
-    left = share.of(left);
+    let mut left = share.of(variable("INDELIBLE_TEST_CASES").unwrap_or(CASES));
     while left > 0 {
         let count = left.min(BATCH);
         println!("INDELIBLE_TEST_SEED={seed} INDELIBLE_TEST_CASES={}", share.asked(count));
