@@ -1,7 +1,7 @@
 //! How cases are made up.
 
 use super::plan::{
-    Bounds, Case, DEPTH, Deed, Failing, GROUP, IDS, Keys, NUMBERS, Node, Scenario, Steadiness, Work,
+    Bounds, Case, DEPTH, Deed, Failing, IDS, NUMBERS, Node, Scenario, Steadiness, Work,
 };
 use super::random::Random;
 
@@ -13,9 +13,7 @@ impl Case {
             next_id: 0,
             budget: 14,
             unsteady: false,
-            crowded: is_crowded(case),
             depth: 0,
-            abreast: false,
             child: false,
             sent: Vec::new(),
             awaited: Vec::new(),
@@ -28,22 +26,11 @@ impl Case {
         }
         let unsteady = unsteady || maker.runs_talk();
         let steadiness = if unsteady { Steadiness::Rules } else { Steadiness::Exact };
-        let (bounds, keys) = (maker.bounds(), maker.keys());
+        let bounds = maker.bounds();
         let deeds = deeds(case, random);
-        let scenario = Scenario { case, steadiness, bounds, keys, plan };
+        let scenario = Scenario { case, steadiness, bounds, plan };
         Self { scenario, by_event: random.percent(40), deeds }
     }
-}
-
-/// Whether its group has so few slots that runs wait for one another.
-fn is_crowded(case: u64) -> bool {
-    (case / GROUP).is_multiple_of(4)
-}
-
-/// The millisecond of a deed. A run that waits for another begins when that ends, and has timers at its times from
-/// then on. So those of a group have deeds at times of their own.
-fn moment(case: u64, second: u64) -> u64 {
-    second * 1_000 + if is_crowded(case) { case % GROUP * 100 } else { 0 }
 }
 
 fn deeds(case: u64, random: &mut Random) -> Vec<(u64, Deed)> {
@@ -51,21 +38,20 @@ fn deeds(case: u64, random: &mut Random) -> Vec<(u64, Deed)> {
         .map(|nth| {
             let no = case * NUMBERS + random.below(NUMBERS);
             // A run that this wakes has timers at these seconds from now on, and no other deed.
-            let at = moment(case, random.below(6) * 10 + nth);
-            (at, Deed::Send { no, value: random.below(100) })
+            (random.below(6) * 10 + nth, Deed::Send { no, value: random.below(100) })
         })
         .collect();
     if random.percent(12) {
-        deeds.push((moment(case, random.below(8) * 10 + 9), Deed::Cancel));
+        deeds.push((random.below(8) * 10 + 9, Deed::Cancel));
     }
     if random.percent(25) {
         let no = case * NUMBERS + random.below(NUMBERS);
-        deeds.push((moment(case, random.below(6) * 10 + 7), Deed::Stop { no }));
+        deeds.push((random.below(6) * 10 + 7, Deed::Stop { no }));
     }
     if random.percent(25) {
-        deeds.push((moment(case, random.below(12) * 10 + 8), Deed::Retry));
+        deeds.push((random.below(12) * 10 + 8, Deed::Retry));
     }
-    deeds.sort_by_key(|(at, _)| *at);
+    deeds.sort_by_key(|(second, _)| *second);
     deeds
 }
 
@@ -76,10 +62,7 @@ struct Maker<'r> {
     /// How many more nodes there may be.
     budget: u64,
     unsteady: bool,
-    crowded: bool,
     depth: u32,
-    /// Whether what is being made stands beside other branches of the same run.
-    abreast: bool,
     /// Whether it is a child's plan that is being made.
     child: bool,
     /// The numbers of the events that are sent, and whether a child does so.
@@ -115,17 +98,13 @@ impl Maker<'_> {
     }
 
     fn branches(&mut self) -> Vec<Vec<Node>> {
-        let outer = std::mem::replace(&mut self.abreast, true);
-        let branches = (0..self.random.within(2..=3)).map(|_| self.deeper()).collect();
-        self.abreast = outer;
-        branches
+        (0..self.random.within(2..=3)).map(|_| self.deeper()).collect()
     }
 
     fn node(&mut self, top: bool) -> Node {
         let nested = self.depth < DEPTH;
         match self.random.below(100) {
-            0..18 => self.run(),
-            18..26 => self.transact(),
+            0..26 => self.run(),
             26..32 => Node::Sleep { id: self.id(), seconds: self.random.below(4) * 10 },
             32..34 => self.meeting(),
             34..48 => self.wait(),
@@ -168,20 +147,6 @@ impl Maker<'_> {
 
     fn run(&mut self) -> Node {
         Node::Run { id: self.id(), work: self.work(), fatal: self.random.percent(40) }
-    }
-
-    /// Which of two branches' transactions is over first is not known.
-    fn transact(&mut self) -> Node {
-        if self.abreast && !self.unsteady {
-            return self.run();
-        }
-        let (id, fatal) = (self.id(), self.random.percent(40));
-        let work = match self.work() {
-            // One that never ends keeps everybody else from writing.
-            work @ Work { how: Failing::Hang(_), .. } => Work { how: Failing::Error, ..work },
-            work => work,
-        };
-        Node::Transact { id, work, fatal }
     }
 
     fn work(&mut self) -> Work {
@@ -230,11 +195,7 @@ impl Maker<'_> {
             id: self.id(),
             no,
             at_least: self.random.percent(25).then(|| self.random.below(100)),
-            // Others wait until it is over.
-            timeout: self
-                .random
-                .percent(if self.crowded { 100 } else { 70 })
-                .then(|| self.random.below(5) * 10),
+            timeout: self.random.percent(70).then(|| self.random.below(5) * 10),
             from_now: self.random.percent(20),
         }
     }
@@ -254,9 +215,7 @@ impl Maker<'_> {
         let id = self.id();
         let outer = std::mem::replace(&mut self.next_id, 0);
         let parent = std::mem::replace(&mut self.child, true);
-        let abreast = std::mem::replace(&mut self.abreast, false);
         let plan = self.deeper();
-        self.abreast = abreast;
         self.next_id = outer;
         self.child = parent;
         Node::Invoke {
@@ -275,17 +234,6 @@ impl Maker<'_> {
             stop: self.number(),
             start: self.random.percent(30).then(|| self.random.below(3) * 5),
             finish: self.random.percent(8).then(|| self.random.below(6) * 10 + 5),
-        }
-    }
-
-    fn keys(&mut self) -> Keys {
-        let (group, random) = (self.case / GROUP, &mut *self.random);
-        let mut key = |chance| random.percent(chance).then_some(group);
-        Keys {
-            active: key(25),
-            whole: key(if self.crowded { 70 } else { 0 }),
-            pace: key(if self.crowded { 30 } else { 0 }),
-            ahead: if random.percent(20) { random.below(7) as i64 * 10 - 30 } else { 0 },
         }
     }
 

@@ -16,8 +16,6 @@
 mod batch;
 mod body;
 mod bustle;
-mod database;
-mod effects;
 mod faults;
 mod flow;
 mod lab;
@@ -27,7 +25,6 @@ mod plan;
 mod random;
 mod reading;
 mod story;
-mod woken;
 mod work;
 mod worker;
 mod workflow;

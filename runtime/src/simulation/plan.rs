@@ -9,22 +9,7 @@ pub(super) struct Scenario {
     pub(super) case: u64,
     pub(super) steadiness: Steadiness,
     pub(super) bounds: Bounds,
-    pub(super) keys: Keys,
     pub(super) plan: Vec<Node>,
-}
-
-/// The keys under which a run counts at the limits of its workflow; a limit without one does not count it. Its
-/// children have the same.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct Keys {
-    /// Where slots are held while runs are active.
-    pub(super) active: Option<u64>,
-    /// Where slots are held until runs end.
-    pub(super) whole: Option<u64>,
-    /// Where starts are spread.
-    pub(super) pace: Option<u64>,
-    /// How many seconds it is ahead of others.
-    pub(super) ahead: i64,
 }
 
 /// What stops a run before its end.
@@ -42,12 +27,6 @@ pub(super) struct Bounds {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Node {
     Run {
-        id: usize,
-        work: Work,
-        fatal: bool,
-    },
-    /// The same in a transaction of the user's database.
-    Transact {
         id: usize,
         work: Work,
         fatal: bool,
@@ -153,7 +132,7 @@ pub(super) struct Case {
     pub(super) scenario: Scenario,
     /// Whether an event starts the run.
     pub(super) by_event: bool,
-    /// What the world does, by the millisecond at which it does it. No two cases' worth of timers fall
+    /// What the world does, by the second at which it does it. No two cases' worth of timers fall
     /// on these: sleeps are multiples of ten seconds.
     pub(super) deeds: Vec<(u64, Deed)>,
 }
@@ -182,9 +161,6 @@ pub(super) enum Steadiness {
     /// so that a later one may end before it, and operators come at any moment.
     Rules,
 }
-
-/// So many cases in a row may count under the same keys.
-pub(super) const GROUP: u64 = 4;
 
 /// The events of one case are told apart by so many numbers.
 pub(super) const NUMBERS: u64 = 4;

@@ -1,26 +1,23 @@
-mod conclude;
-
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::APP;
-use super::database::Transactions;
 use super::faults::{Fault, Faults};
 use super::lab::Lab;
-use super::woken::Woken;
 use super::workflow::{Steady, Unsteady, definition};
-use super::world::{Known, registration};
+use super::world::registration;
 use crate::id::WorkerId;
-use crate::journal::{Change, Message, RunCommit, RunId, Then};
+use crate::journal::{Message, RunCommit, RunId, Then};
 use crate::machine::{Machine, Turn};
 use crate::step::{Limits, Resources};
 use crate::store::conformance::TestDatabase;
-use crate::store::{self, Claim, Flushed, Orphan, Standing, Store, StoreError, Terms as _, Worker};
+use crate::store::{self, Claim, Flushed, Orphan, Standing, Store, StoreError, Worker};
 use crate::workflow::Workflow;
 
 /// A worker without tasks: each of its rounds claims what is ready, polls all machines and commits
@@ -50,6 +47,14 @@ struct Driven {
     inbox: Vec<Message>,
 }
 
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Simulated {
     pub(super) async fn join(
         database: Arc<TestDatabase>,
@@ -59,7 +64,6 @@ impl Simulated {
     ) -> Self {
         let mut resources = Resources::default();
         resources.insert(lab.clone());
-        resources.transact_in(Arc::new(Transactions { store: store.clone(), lab: lab.clone() }));
         let resources = Arc::new(resources);
         let id = join(&*store).await;
         Self { database, store, lab, resources, id, runs: BTreeMap::new(), faults, torn: false }
@@ -75,7 +79,7 @@ impl Simulated {
         if paused {
             self.drain();
         }
-        let Some((mut batch, stirred)) = self.poll(clock).await else { return true };
+        let (mut batch, stirred) = self.poll(clock);
         let progress = claimed || stirred || !batch.is_empty();
         while !batch.is_empty() {
             // All in one as a rule; else so that some of it is committed and some is not.
@@ -112,9 +116,6 @@ impl Simulated {
         for run in claimed {
             let id = run.origin.trigger.run;
             assert_eq!(run.unreadable, None, "what is stored of {id} can be read");
-            let cancelled = run.inbox.iter().any(|message| message.cancellation().is_some());
-            let gates = Known.passage(&run.workflow, &run.origin.trigger.data).gates;
-            self.lab.passes(id, gates, cancelled);
             let (old, inbox) = self.lab.claimed(id, &run.origin.journal, run.inbox);
             let definition = definition(&run.origin.trigger.data);
             let resources = self.resources.clone();
@@ -123,8 +124,7 @@ impl Simulated {
             let lag = if unsteady { self.faults.lag() } else { SignedDuration::ZERO };
             let mut machine = Machine::new(&definition, resources, Limits::DEFAULT, run.origin);
             old.into_iter().for_each(|message| machine.receive(message));
-            let woken = Arc::new(Woken::default());
-            woken.set();
+            let woken = Arc::new(Woken(AtomicBool::new(true)));
             let earlier = self
                 .runs
                 .insert(id, Driven { machine, unsteady, lag, drains: false, woken, inbox });
@@ -138,35 +138,18 @@ impl Simulated {
         for driven in self.runs.values_mut().filter(|driven| driven.unsteady && !driven.drains) {
             driven.machine.drain();
             driven.drains = true;
-            driven.woken.set();
+            driven.woken.0.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Polls what can go on; gives what is to be committed, and whether anything else happened. `None` if the
-    /// worker goes down.
-    async fn poll(&mut self, clock: Timestamp) -> Option<(Vec<RunCommit>, bool)> {
-        let (mut batch, mut stirred) = (Vec::new(), false);
-        for run in self.runs.keys().copied().collect::<Vec<_>>() {
-            let (commit, any) = self.poll_one(run, clock).await?;
-            batch.extend(commit);
-            stirred |= any;
-        }
-        Some((batch, stirred))
-    }
-
-    /// The same of one run. A transaction that it has begun is over then: while one is open, nobody else may be
-    /// able to write.
-    async fn poll_one(
-        &mut self,
-        run: RunId,
-        clock: Timestamp,
-    ) -> Option<(Option<RunCommit>, bool)> {
+    /// Polls what can go on; gives what is to be committed.
+    fn poll(&mut self, clock: Timestamp) -> (Vec<RunCommit>, bool) {
+        let mut batch = Vec::new();
         let mut stirred = false;
-        loop {
-            let Some(driven) = self.runs.get_mut(&run) else { return Some((None, stirred)) };
+        for (run, driven) in &mut self.runs {
             let due = driven.machine.next_due().is_some_and(|due| due <= clock);
-            if !driven.woken.take() && !due {
-                return Some((None, stirred));
+            if !driven.woken.0.swap(false, Ordering::Relaxed) && !due {
+                continue;
             }
             let waker = Waker::from(driven.woken.clone());
             let lag = std::mem::take(&mut driven.lag);
@@ -174,56 +157,36 @@ impl Simulated {
             driven.machine.catch_up(clock - lag, &mut cx);
             let turn = driven.machine.poll(clock - lag, &mut cx);
             if !lag.is_zero() && matches!(turn, Poll::Ready(Turn::Idle { .. })) {
-                driven.woken.set();
-                return Some((None, true));
+                driven.woken.0.store(true, Ordering::Relaxed);
+                stirred = true;
+                continue;
             }
             if let Poll::Ready(Turn::Idle { until: Some(until) }) = turn {
                 assert!(until > clock, "{run} idles though something is due");
             }
-            let is_open = self.lab.is_transacting();
-            let then = match turn {
-                Poll::Pending if is_open => {
-                    driven.woken.wait().await;
-                    continue;
-                }
-                Poll::Pending => return Some((None, stirred | driven.woken.is_set())),
-                Poll::Ready(Turn::Commit(commit)) if is_open => {
-                    stirred = true;
-                    if self.commit(&[*commit]).await { continue } else { return None }
-                }
-                Poll::Ready(Turn::Commit(commit)) => return Some((Some(*commit), stirred)),
-                Poll::Ready(Turn::Conclude(commit, open)) => {
-                    stirred = true;
-                    if self.conclude(*commit, &open).await { continue } else { return None }
-                }
+            let only = |then| RunCommit::of(*run, then);
+            match turn {
+                Poll::Pending => stirred |= driven.woken.0.load(Ordering::Relaxed),
+                Poll::Ready(Turn::Commit(commit)) => batch.push(*commit),
                 // What has come for it is to be passed on first.
-                Poll::Ready(Turn::Idle { until }) if driven.drains => Then::Park(until),
-                Poll::Ready(Turn::Idle { .. }) if !driven.inbox.is_empty() => {
-                    return Some((None, stirred));
+                Poll::Ready(Turn::Idle { until }) if driven.drains => {
+                    batch.push(only(Then::Park(until)));
                 }
-                Poll::Ready(Turn::Idle { until: Some(_) }) if self.faults.keeps_in_memory() => {
-                    return Some((None, stirred));
-                }
-                Poll::Ready(Turn::Idle { until }) => Then::Park(until),
-                Poll::Ready(Turn::Drained) => Then::Release,
-                Poll::Ready(turn @ (Turn::Held(_) | Turn::Ended)) => {
+                Poll::Ready(Turn::Idle { .. }) if !driven.inbox.is_empty() => {}
+                Poll::Ready(Turn::Idle { until: Some(_) }) if self.faults.keeps_in_memory() => {}
+                Poll::Ready(Turn::Idle { until }) => batch.push(only(Then::Park(until))),
+                Poll::Ready(Turn::Drained) => batch.push(only(Then::Release)),
+                Poll::Ready(turn @ (Turn::Conclude(..) | Turn::Held(_) | Turn::Ended)) => {
                     panic!("run {run}: {turn:?}")
                 }
-            };
-            return Some((Some(RunCommit::of(run, then)), stirred));
+            }
         }
+        (batch, stirred)
     }
 
     /// Commits, or fails to; whether the worker lives on.
     async fn commit(&mut self, batch: &[RunCommit]) -> bool {
         let commit = Uuid::now_v7();
-        for RunCommit { run, entries, .. } in batch {
-            let children = entries.iter().filter_map(|entry| match &entry.change {
-                Change::Invoke { child, .. } if !child.detached => Some(child.id),
-                _ => None,
-            });
-            children.for_each(|child| self.lab.invokes(*run, child));
-        }
         let flushed = match self.faults.of_flush() {
             None => self.flush(commit, batch).await,
             Some(Fault::UnansweredAndLost) => {
@@ -269,7 +232,12 @@ impl Simulated {
                 assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
                 return false;
             }
-            Some(Fault::Leaves) => return self.leave().await,
+            Some(Fault::Leaves) => {
+                self.runs.clear();
+                self.store.end_lease(self.id).await.expect("it can leave");
+                self.id = join(&*self.store).await;
+                return false;
+            }
         };
         self.answer(batch, &flushed);
         true
@@ -302,7 +270,7 @@ impl Simulated {
             self.lab.committed(commit.run, commit.first_seq, &commit.entries, flushed.at);
             if let Some(driven) = self.runs.get_mut(&commit.run) {
                 driven.machine.committed(flushed.at);
-                driven.woken.set();
+                driven.woken.0.store(true, Ordering::Relaxed);
             }
         }
     }
@@ -310,14 +278,6 @@ impl Simulated {
     /// The process dies, another takes over, and it starts again.
     async fn killed(&mut self) -> bool {
         self.taken_over().await;
-        false
-    }
-
-    /// It gives its runs back, and comes again.
-    async fn leave(&mut self) -> bool {
-        self.runs.clear();
-        self.store.end_lease(self.id).await.expect("it can leave");
-        self.id = join(&*self.store).await;
         false
     }
 
@@ -345,16 +305,11 @@ impl Simulated {
             for message in told.remove(run).unwrap_or_default() {
                 self.lab.told(*run, message.id);
                 driven.machine.receive(message);
-                driven.woken.set();
+                driven.woken.0.store(true, Ordering::Relaxed);
                 any = true;
             }
         }
         any
-    }
-
-    /// The runs that it drives.
-    pub(super) fn driven(&self) -> impl Iterator<Item = RunId> {
-        self.runs.keys().copied()
     }
 
     /// When something falls due in memory.
