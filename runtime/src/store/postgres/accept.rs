@@ -56,12 +56,12 @@ pub(super) const ACCEPT: &str = concat!(
     ),
     new AS (
         SELECT id, $1 AS app, workflow, $2 AS status, event_id, input::json AS input, seed,
-               (extract(epoch FROM at) * 1000000)::bigint AS rank, at AS accepted_at,
-               scheduled_at, since
+               (extract(epoch FROM at) * 1000000)::bigint - ahead::bigint * 1000000 AS rank,
+               at AS accepted_at, scheduled_at, gated, since
         FROM clock,
              unnest($8::uuid[], $9::text[], $10::uuid[], $11::text[], $12::uuid[],
-                    $13::timestamptz[])
-                 AS run (id, workflow, event_id, input, seed, scheduled_at)
+                    $13::timestamptz[], $14::boolean[], $15::integer[])
+                 AS run (id, workflow, event_id, input, seed, scheduled_at, gated, ahead)
         WHERE NOT EXISTS (SELECT 1 FROM indelible.runs known WHERE known.id = run.id)
     ),
     accepted AS (
@@ -79,7 +79,7 @@ pub(super) const ACCEPT: &str = concat!(
         RETURNING app
     ),
     ",
-    started!("new", "event_id, scheduled_at"),
+    started!("new", "event_id, scheduled_at, gated"),
     "
     SELECT DISTINCT app, NULL::uuid, NULL::text FROM delivered
     UNION ALL
@@ -131,7 +131,7 @@ pub(super) async fn write<'a>(
 ) -> Result<Written, StoreError> {
     let runs: RunArrays<'_> = runs.collect();
     let parts: Vec<&str> = events.parts.into_iter().collect();
-    let starts = app.filter(|_| !runs.are_none());
+    let mut stirred = app.map_or_else(Stirred::nothing, |app| Stirred::of(app, runs.work()));
     let accept = sqlx::query(ACCEPT)
         .bind(app)
         .bind(RunStatus::Queued.name())
@@ -141,16 +141,13 @@ pub(super) async fn write<'a>(
         .bind(events.data)
         .bind(events.hosted);
     let rows = runs.bind(accept).fetch_all(connection).await?;
-    let (mut stirred, mut started, mut unheard) = (Stirred::nothing(), HashSet::new(), Vec::new());
+    let (mut started, mut unheard) = (HashSet::new(), Vec::new());
     for row in &rows {
         if let Some(app) = row.try_get(0)? {
             stirred.add(app, Work::DELIVERIES);
         }
         started.extend(row.try_get::<Option<Uuid>, _>(1)?.map(RunId::from));
         unheard.extend(row.try_get::<Option<String>, _>(2)?);
-    }
-    if let Some(app) = starts {
-        stirred.add(app, Work::READY);
     }
     Ok(Written { stirred, started, unheard })
 }

@@ -67,7 +67,7 @@ pub(super) const MESSAGES: &str = "
 /// opener may be about to let it through in the place of another. One that has begun is the next
 /// to pass, as what it undoes is subject to its limits. One that is settled at this moment is left to that: its
 /// row says so, and what it has to pass is not seen here yet. Gives the apps of those that were told something, and
-/// the app of each that is ready now.
+/// the app of each that is ready now, with whether it has gates to pass.
 ///
 /// Served by the primary keys of runs and slots, and `inbox_untaken`.
 pub(super) const ROUSE: &str = concat!(
@@ -116,10 +116,10 @@ pub(super) const ROUSE: &str = concat!(
     ",
     released!("queued", "ON CONFLICT (run_id) DO NOTHING"),
     "
-    SELECT DISTINCT run.app, FALSE AS queued
+    SELECT DISTINCT run.app, NULL::boolean AS asks
     FROM unnest($1::uuid[]) AS told (run_id) JOIN indelible.runs run ON run.id = told.run_id
     UNION ALL
-    SELECT app, TRUE FROM queued"
+    SELECT app, gated FROM queued"
 );
 
 /// Runs with messages, and where they stand. Served by `inbox_untaken`, in its order from `$1` on,
@@ -192,7 +192,7 @@ pub(super) async fn rouse(
     if told.is_empty() && at_rest.is_empty() {
         return Ok(Roused { ready: 0, stirred: Stirred::nothing() });
     }
-    let rows: Vec<(String, bool)> = sqlx::query_as(ROUSE)
+    let rows: Vec<(String, Option<bool>)> = sqlx::query_as(ROUSE)
         .bind(told)
         .bind(RunStatus::Waiting.name())
         .bind(RunStatus::Held.name())
@@ -203,9 +203,14 @@ pub(super) async fn rouse(
         .fetch_all(connection)
         .await?;
     let mut roused = Roused { ready: 0, stirred: Stirred::nothing() };
-    for (app, is_ready) in rows {
-        roused.ready += usize::from(is_ready);
-        roused.stirred.add(&app, if is_ready { Work::READY } else { Work::MESSAGES });
+    for (app, asks) in rows {
+        roused.ready += usize::from(asks.is_some());
+        let work = match asks {
+            Some(true) => Work::GATES,
+            Some(false) => Work::READY,
+            None => Work::MESSAGES,
+        };
+        roused.stirred.add(&app, work);
     }
     Ok(roused)
 }

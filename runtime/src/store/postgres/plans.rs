@@ -22,7 +22,7 @@ const FLUSHED: &str = "uuid, uuid, text, uuid[], uuid[], integer[], text[], text
      text[], uuid[], text[], timestamptz[], boolean[], text[], text[], text[], text[]";
 
 /// Name, statement, types of its parameters.
-pub(super) const STATEMENTS: [(&str, &str, &str); 84] = [
+pub(super) const STATEMENTS: [(&str, &str, &str); 83] = [
     ("flush", flush::FLUSH, FLUSHED),
     ("flush ends", flush::FLUSH_ENDS, FLUSHED),
     ("landed", flush::LANDED, "uuid[], integer[], uuid"),
@@ -45,7 +45,7 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 84] = [
         "accept",
         accept::ACCEPT,
         "text, text, text[], uuid[], text[], text[], boolean[], uuid[], text[], uuid[], text[], uuid[], \
-         timestamptz[]",
+         timestamptz[], boolean[], integer[]",
     ),
     ("open states of a run", why::OPEN, "uuid, bigint"),
     ("the gate of a run", why::GATE, "uuid, bigint"),
@@ -69,12 +69,13 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 84] = [
     (
         "start",
         runs::INSERT,
-        "text, text, timestamptz[], uuid[], text[], uuid[], text[], uuid[], timestamptz[]",
+        "text, text, timestamptz[], uuid[], text[], uuid[], text[], uuid[], timestamptz[], boolean[], integer[]",
     ),
     (
         "start children",
         children::START,
-        "text, timestamptz, bigint, uuid[], uuid[], text[], boolean[], text[], uuid[], uuid[]",
+        "text, timestamptz, bigint, uuid[], uuid[], uuid[], text[], boolean[], text[], uuid[], boolean[], \
+         integer[]",
     ),
     ("mark deliveries", route::MARK, "text, bigint[]"),
     ("remove deliveries", route::REMOVE, "text, bigint[]"),
@@ -114,15 +115,10 @@ pub(super) const STATEMENTS: [(&str, &str, &str); 84] = [
         batches::KEEP,
         "text, text[], text[], bigint[], bigint[], timestamptz[], timestamptz[]",
     ),
-    (
-        "admit",
-        gates::ADMIT,
-        "uuid[], boolean[], integer[], uuid[], uuid[], text[], text[], text[], smallint[], integer[]",
-    ),
+    ("admit", gates::ADMIT, "uuid[], boolean[], integer[]"),
+    ("enter", gates::ENTER, "uuid[], uuid[], text[], text[], text[], smallint[]"),
     ("look at gates", gates::LOOK, "text"),
-    ("ask at gates", gates::ASK, "text, bigint, bigint, text"),
-    ("take openings", gates::TAKE, "text, bigint"),
-    ("due gates", gates::DUE, "text"),
+    ("gather gates", gates::GATHER, "text, bigint, bigint, text"),
     ("sweep counters", sweep::COUNTERS, "text, bigint, float8"),
     ("sweep what was skipped", sweep::SKIPPED, "text, bigint, float8"),
     ("sweep idempotency keys", sweep::KEYS, "bigint, float8"),
