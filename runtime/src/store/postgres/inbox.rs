@@ -233,13 +233,15 @@ pub(super) struct Broom(Mutex<Option<(Uuid, Instant)>>);
 impl Broom {
     /// How long a message may lie unseen after a crash, if there are not many.
     const INTERVAL: Duration = Duration::from_secs(1);
+    /// Before all runs, and behind the ballast: see the migration.
+    const FIRST: Uuid = Uuid::from_u128(u64::MAX as u128);
     /// How many messages a sweep looks at.
     const STROKE: usize = 1000;
 
     /// Where to begin, if it is time for a sweep.
     fn begin(&self) -> Option<Uuid> {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (next, last) = place.map_or((Uuid::nil(), None), |(next, last)| (next, Some(last)));
+        let (next, last) = place.map_or((Self::FIRST, None), |(next, last)| (next, Some(last)));
         if last.is_some_and(|last| last.elapsed() < Self::INTERVAL) {
             return None;
         }
@@ -261,7 +263,7 @@ pub(super) async fn sweep(connection: &mut Link, broom: &Broom) -> Result<Roused
         .fetch_all(&mut *connection)
         .await?;
     let last = told.last().filter(|_| told.len() == Broom::STROKE);
-    broom.end(last.map_or(Uuid::nil(), |(run, _)| *run));
+    broom.end(last.map_or(Broom::FIRST, |(run, _)| *run));
 
     let standing = |told: &(Uuid, Option<String>)| match told.1.as_deref().map(str::parse) {
         Some(Ok(status)) => Some(status),

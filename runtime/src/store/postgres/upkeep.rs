@@ -44,7 +44,7 @@ pub(super) const WAKE: &str = concat!(
         SELECT extract(epoch FROM now() - min(due_at))::float8 FROM due
     ), (
         SELECT extract(epoch FROM due_at - now())::float8 FROM indelible.timers
-        ORDER BY due_at, run_id OFFSET (SELECT count(*) FROM due) LIMIT 1
+        WHERE due_at < 'infinity' ORDER BY due_at, run_id OFFSET (SELECT count(*) FROM due) LIMIT 1
     ), EXISTS (
         SELECT 1 FROM indelible.waits
         WHERE NOT looked AND made_at <= now() - $4 * interval '1 second'
