@@ -23,8 +23,8 @@ const LEFT: [(&str, &str); 6] = [
     ("all events were looked at", "SELECT count(*) FROM indelible.deliveries"),
     ("all batches have started", "SELECT count(*) FROM indelible.batches"),
     ("all runs are over", "SELECT count(*) FROM indelible.runs WHERE ended_at IS NULL"),
-    ("no slot is left", "SELECT count(*) FROM indelible.slots"),
-    ("nothing is ready", "SELECT count(*) FROM indelible.ready"),
+    ("no slot is left", "SELECT count(*) FROM indelible.slots WHERE app <> ''"),
+    ("nothing is ready", "SELECT count(*) FROM indelible.ready WHERE app <> ''"),
     ("no opening is left", "SELECT count(*) FROM indelible.openings"),
 ];
 

@@ -36,9 +36,11 @@ impl Begun {
 
 /// What there is to do for them.
 pub(super) fn work(begun: &[Begun]) -> Work {
+    // Also one without gates had some, maybe, before it was retried.
+    let ready = Work::READY | Work::GATES;
     match begun.iter().all(|begun| begun.known) {
-        true => Work::READY,
-        false => Work::READY | Work::UNSETTLED,
+        true => ready,
+        false => ready | Work::UNSETTLED,
     }
 }
 

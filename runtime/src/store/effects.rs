@@ -198,7 +198,12 @@ impl<'a> Effects<'a> {
     /// What its commit stirs in its app, but for the events that it sends and the runs that it tells
     /// something.
     pub(super) fn stirred(&self, app: &str) -> Stirred {
-        let begun = if self.children.is_empty() { Work::empty() } else { Work::READY };
+        // A child that has gates may run under its parent's slot.
+        let begun = self.children.iter().map(|(_, child)| match child.gates.is_empty() {
+            true => Work::READY,
+            false => Work::READY | Work::GATES,
+        });
+        let begun: Work = begun.collect();
         Stirred::of(app, self.work | begun).ended(self.ended.iter().copied())
     }
 

@@ -5,9 +5,10 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::World;
+use super::gates::{LIMIT, declare, gate, open, slots, start_all};
 use super::world::{
-    APP, HOUR, ORDER, PAID, PLACED, PLACED_STARTS_ORDER, commit, deliveries, done, event, json,
-    only, program, route, uncancelled, wait, worker,
+    APP, HOUR, ORDER, PAID, PLACED, PLACED_STARTS_ORDER, commit, deliveries, done, event, ids,
+    json, only, program, route, uncancelled, wait, worker,
 };
 use crate::event::EventId;
 use crate::flow::{Admission, Firing, Gathering, Keep, NewRun, Window};
@@ -18,7 +19,7 @@ use crate::store::hints::Work;
 use crate::store::{
     DueSchedule, Fork, Hosted, NewEvent, Registration, Replay, Routing, Schedule, StoredEvent,
 };
-use crate::workflow::StepKind;
+use crate::workflow::{Hold, StepKind};
 
 /// How soon another process hears.
 const SOON: Duration = Duration::from_secs(10);
@@ -220,6 +221,41 @@ pub(super) async fn operators_say_what_they_did(world: World) {
     assert_eq!(stirred, Work::PAUSES);
     let (_, stirred) = world.stirs(store.resume_workflow(APP, ORDER)).await;
     assert_eq!(stirred, Work::PAUSES | Work::READY);
+}
+
+pub(super) async fn whoever_has_runs_come_to_their_gates_says_so(world: World) {
+    declare(&world, slots(9)).await;
+    let worker = world.worker(HOUR).await;
+    let gates = [gate(LIMIT, "1", Hold::Active)];
+    let rings = async |deed: &str| {
+        assert!(world.rung_in_all().contains(Work::GATES), "{deed}");
+        open(&world).await;
+        let claimed = ids(&world.claim(worker, 10).await);
+        world.rung();
+        claimed
+    };
+    world.rung();
+    start_all(&world, 1, &gates).await;
+    let run = rings("a start").await[0];
+    let park = commit(run, 0, vec![done("a")], Then::Park(Some(Timestamp::UNIX_EPOCH)));
+    world.flush(worker, &[park]).await.expect("it is ours");
+    rings("a slot that is free").await;
+    world.store.wake_due(10).await.expect("it wakes");
+    assert_eq!(rings("a timer").await, [run]);
+    world.flush(worker, &[only(run, 1, Then::Release)]).await.expect("it is ours");
+    assert_eq!(rings("a run that is let go").await, [run]);
+    world.store.disown_runs(worker, &[]).await.expect("it answers");
+    assert_eq!(rings("a run that is disowned").await, [run]);
+    let hold = only(run, 1, Then::Hold("it does not fit".to_owned()));
+    world.flush(worker, &[hold]).await.expect("it is ours");
+    world.rung();
+    let registration = Registration { limits: slots(9), ..program(&[]) };
+    world.store.register_app(&registration).await.expect("it registers");
+    assert_eq!(rings("another program").await, [run]);
+    world.flush(worker, &[only(run, 1, Then::Park(None))]).await.expect("it is ours");
+    world.rung();
+    world.store.cancel_run(run, "enough").await.expect("it is told");
+    assert_eq!(rings("a message").await, [run]);
 }
 
 /// What a batch has stirred whose reply was lost nobody was told.

@@ -357,6 +357,7 @@ behaviours! {
         whoever_lets_a_run_go_says_what_becomes_of_it,
         whoever_takes_over_says_that_there_is_more_to_look_after,
         operators_say_what_they_did,
+        whoever_has_runs_come_to_their_gates_says_so,
         a_flush_that_has_landed_is_told_of,
         other_processes_hear_of_it,
         an_end_that_is_waited_for_is_told_to_other_processes,

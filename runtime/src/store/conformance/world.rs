@@ -173,8 +173,15 @@ impl World {
         self.store.take_over_runs(&counted).await
     }
 
-    /// What was stirred since this was asked last.
+    /// What was stirred since this was asked last. Whoever makes a run ready need not know that it has no
+    /// gates.
     pub(in crate::store) fn rung(&self) -> Work {
+        let rung = self.rung_in_all();
+        if rung.contains(Work::READY) { rung - Work::GATES } else { rung }
+    }
+
+    /// The same, also where it is said for nothing.
+    pub(super) fn rung_in_all(&self) -> Work {
         self.store.hints().rung()
     }
 

@@ -103,8 +103,7 @@ impl Hints {
             (Work::PAUSES, &self.pauses),
             (Work::TIMERS, &self.timers),
             (Work::BATCHES, &self.batches),
-            // A run that is ready may have to pass them first.
-            (Work::GATES | Work::READY, &self.gates),
+            (Work::GATES, &self.gates),
             (Work::UNSETTLED, &self.unsettled),
             (Work::LATER, &self.later),
         ]
@@ -117,9 +116,7 @@ impl Hints {
 
         let rung = self.bells().into_iter();
         let rung = rung.filter(|(_, bell)| bell.notified().now_or_never().is_some());
-        let rung: Work = rung.map(|(kind, _)| kind).collect();
-        // Its bell rings for both.
-        if rung.contains(Work::READY) { rung - Work::GATES } else { rung }
+        rung.map(|(kind, _)| kind).collect()
     }
 
     /// Other processes cannot be heard: what only a poll finds is found as it has to be.

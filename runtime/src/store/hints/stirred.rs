@@ -23,7 +23,7 @@ bitflags! {
         const BATCHES = 1 << 5;
         /// A worker is gone that looked after timers and batches.
         const GONE = 1 << 6;
-        /// Slots are free.
+        /// Runs may pass their gates: they have come there, or slots are free.
         const GATES = 1 << 7;
         /// An event is kept until it is due. On Postgres the function `indelible.send` says so, too.
         const LATER = 1 << 8;

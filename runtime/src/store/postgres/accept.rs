@@ -57,12 +57,12 @@ pub(super) const ACCEPT: &str = concat!(
     ),
     new AS (
         SELECT id, $1 AS app, workflow, $2 AS status, event_id, input::json AS input, seed,
-               (extract(epoch FROM at) * 1000000)::bigint AS rank, at AS accepted_at,
-               scheduled_at, trace_context, since
+               (extract(epoch FROM at) * 1000000)::bigint - ahead::bigint * 1000000 AS rank,
+               at AS accepted_at, scheduled_at, trace_context, gated, since
         FROM clock,
              unnest($9::uuid[], $10::text[], $11::uuid[], $12::text[], $13::uuid[],
-                    $14::timestamptz[], $15::text[])
-                 AS run (id, workflow, event_id, input, seed, scheduled_at, trace_context)
+                    $14::timestamptz[], $15::text[], $16::boolean[], $17::integer[])
+                 AS run (id, workflow, event_id, input, seed, scheduled_at, trace_context, gated, ahead)
         WHERE NOT EXISTS (SELECT 1 FROM indelible.runs known WHERE known.id = run.id)
     ),
     accepted AS (
@@ -80,7 +80,7 @@ pub(super) const ACCEPT: &str = concat!(
         RETURNING app
     ),
     ",
-    started!("new", "event_id, scheduled_at, trace_context"),
+    started!("new", "event_id, scheduled_at, trace_context, gated"),
     "
     SELECT DISTINCT app, NULL::uuid, NULL::text FROM delivered
     UNION ALL
@@ -133,7 +133,7 @@ pub(super) async fn write<'a>(
 ) -> Result<Written, StoreError> {
     let runs: RunArrays<'_> = runs.collect();
     let parts: Vec<&str> = events.parts.into_iter().collect();
-    let starts = app.filter(|_| !runs.are_none());
+    let mut stirred = app.map_or_else(Stirred::nothing, |app| Stirred::of(app, runs.work()));
     let accept = sqlx::query(ACCEPT)
         .bind(app)
         .bind(RunStatus::Queued.name())
@@ -144,16 +144,13 @@ pub(super) async fn write<'a>(
         .bind(events.hosted)
         .bind(events.traces);
     let rows = runs.bind(accept).fetch_all(connection).await?;
-    let (mut stirred, mut started, mut unheard) = (Stirred::nothing(), HashSet::new(), Vec::new());
+    let (mut started, mut unheard) = (HashSet::new(), Vec::new());
     for row in &rows {
         if let Some(app) = row.try_get(0)? {
             stirred.add(app, Work::DELIVERIES);
         }
         started.extend(row.try_get::<Option<Uuid>, _>(1)?.map(RunId::from));
         unheard.extend(row.try_get::<Option<String>, _>(2)?);
-    }
-    if let Some(app) = starts {
-        stirred.add(app, Work::READY);
     }
     Ok(Written { stirred, started, unheard })
 }

@@ -11,21 +11,23 @@ use crate::journal::{Child, RunId};
 use crate::store::gated::Subject;
 use crate::store::{RunStatus, StoreError};
 
-/// Starts children in the commit of their parents' entries, in their parents' traces. Those of `$10` are
+/// Starts children in the commit of their parents' entries, in their parents' traces. Those of `$4` are
 /// silent. Served by the primary key of runs.
 pub(super) const START: &str = concat!(
     "
     WITH new AS (
         SELECT child.id, parent.app, child.workflow, $1 AS status, parent.id AS parent,
-               child.detached, parent.id = ANY ($10) AS silent, parent.trace_context,
-               child.input::json AS input, child.seed,
-               (extract(epoch FROM $2) * 1000000)::bigint AS rank, $2 AS accepted_at, $3 AS since
-        FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::boolean[], $8::text[], $9::uuid[])
-            AS child (id, parent, workflow, detached, input, seed)
+               child.detached, parent.id = ANY ($4) AS silent, parent.trace_context,
+               child.input::json AS input, child.seed, child.gated,
+               (extract(epoch FROM $2) * 1000000)::bigint - child.ahead::bigint * 1000000 AS rank,
+               $2 AS accepted_at, $3 AS since
+        FROM unnest($5::uuid[], $6::uuid[], $7::text[], $8::boolean[], $9::text[], $10::uuid[],
+                    $11::boolean[], $12::integer[])
+            AS child (id, parent, workflow, detached, input, seed, gated, ahead)
         JOIN indelible.runs parent ON parent.id = child.parent
     ),
     ",
-    started!("new", "parent, detached, silent, trace_context"),
+    started!("new", "parent, detached, silent, trace_context, gated"),
     "
     SELECT count(*) FROM started"
 );
@@ -48,14 +50,16 @@ pub(super) async fn start(
         .bind(RunStatus::Queued.name())
         .bind(Time(at))
         .bind(since)
+        .bind(silent.iter().map(|parent| parent.as_uuid()).collect::<Vec<_>>())
         .bind(column(|child| child.id.as_uuid()))
         .bind(children.iter().map(|(parent, _)| parent.as_uuid()).collect::<Vec<_>>())
         .bind(children.iter().map(|(_, child)| child.workflow).collect::<Vec<_>>())
         .bind(children.iter().map(|(_, child)| child.detached).collect::<Vec<_>>())
         .bind(children.iter().map(|(_, child)| child.input.as_str()).collect::<Vec<_>>())
         .bind(column(|child| child.seed))
-        .bind(silent.iter().map(|parent| parent.as_uuid()).collect::<Vec<_>>())
+        .bind(children.iter().map(|(_, child)| !child.gates.is_empty()).collect::<Vec<_>>())
+        .bind(children.iter().map(|(_, child)| child.ahead).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
-    gates::admit(connection, app, &Subject::among_children(children)).await
+    gates::enter(connection, app, &Subject::among_children(children)).await
 }

@@ -124,7 +124,9 @@ macro_rules! flush {
         ORDER BY batch.place
     ) AS evicted, ",
             $told,
-            " AS told, EXISTS (SELECT 1 FROM opening) AS opened
+            " AS told, EXISTS (SELECT 1 FROM opening) OR EXISTS (
+        SELECT 1 FROM released WHERE asks
+    ) AS opened
     FROM clock"
         )
     };

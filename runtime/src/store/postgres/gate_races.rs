@@ -57,9 +57,9 @@ async fn a_run_that_was_cancelled_before_an_opener_lets_it_through_is_claimed_on
 }
 
 #[tokio::test]
-async fn a_run_that_is_cancelled_while_it_asks_is_not_forgotten() {
+async fn a_run_that_is_cancelled_as_it_passes_is_not_forgotten() {
     on_postgres(|world: World| async move {
-        declare(&world, slots(1)).await;
+        declare(&world, slots(2)).await;
         let worker = world.worker(HOUR).await;
         let runs = start_all(&world, 2, &[gate(LIMIT, "1", Hold::Run)]).await;
         ask_to_cancel(&world, runs[1]).await;

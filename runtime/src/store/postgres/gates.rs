@@ -1,9 +1,10 @@
 //! Gates: what a run has to pass before it can be claimed.
 //!
-//! A run that has gates is ready like any other, in a lane of its own, where no worker claims it. The
-//! opener of its app has it wait at the first gate that it has not passed. Whoever frees a slot leaves an
-//! opening in the same commit. The opener lets runs through, as [`Opened`] says, and only it does: the
-//! openers of an app take turns, so each sees what the one before has let through.
+//! A run that has gates waits at the first of them from when it is made. One that goes on after it was parked is
+//! ready like any other, in a lane of its own, where no worker claims it; the opener of its app has it wait at the
+//! first gate that it has not passed. Whoever comes to a gate or frees a slot leaves an opening in the same commit.
+//! The opener lets runs through, as [`Opened`] says, and only it does: the openers of an app take turns, so each
+//! sees what the one before has let through.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -26,52 +27,67 @@ use crate::store::{Readied, StoreError};
 /// Makes the openers of an app take turns, until the end of the transaction.
 const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(hashtext('indelible.gates'), hashtext($1))";
 
-/// The rank of `run`, which is so many seconds ahead.
-macro_rules! rank {
-    ($ahead:literal) => {
-        concat!(
-            "CASE WHEN ",
-            $ahead,
-            " = 0 THEN run.rank ELSE (extract(epoch FROM run.accepted_at) * 1000000)::bigint - ",
-            $ahead,
-            "::bigint * 1000000 END"
-        )
-    };
-}
-
-/// Says what runs have to pass that this transaction has made, and how much they are ahead. A run
-/// whose parent holds a slot of the same gate until it ends runs under that one, and a run that is invoked
-/// queues where its parent would.
-///
-/// Served by the primary keys.
-pub(super) const ADMIT: &str = concat!(
-    "
+/// Says of runs that were there before what they have to pass, and how much they are ahead. Those that have gates
+/// are no longer ready. Served by the primary keys.
+pub(super) const ADMIT: &str = "
     WITH subject AS (
-        UPDATE indelible.runs run SET gated = asked.gated, rank = ",
-    rank!("asked.ahead"),
-    "
+        UPDATE indelible.runs run SET
+            gated = asked.gated,
+            rank = CASE WHEN asked.ahead = 0 THEN run.rank
+                ELSE (extract(epoch FROM run.accepted_at) * 1000000)::bigint
+                    - asked.ahead::bigint * 1000000 END
         FROM unnest($1::uuid[], $2::boolean[], $3::integer[]) AS asked (run_id, gated, ahead)
         WHERE run.id = asked.run_id
         RETURNING run.id, run.rank, run.suspects, run.gated
     ),
-    entered AS (
-        INSERT INTO indelible.slots
-            (run_id, gate, app, name, key, hold, place, state, rank, since)
-        SELECT run.id, entry.gate, run.app, entry.name, entry.key, entry.hold, entry.place,
-               CASE WHEN entry.hold = 'run' AND NOT run.detached AND above.run_id IS NOT NULL
-                   THEN 'lent' ELSE 'rests' END,
-               ",
-    rank!("entry.ahead"),
-    ", clock_timestamp()
-        FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::smallint[],
-                    $10::integer[]) AS entry (run_id, gate, name, key, hold, place, ahead)
+    unqueued AS (
+        DELETE FROM indelible.ready USING subject
+        WHERE ready.run_id = subject.id AND subject.gated
+    )
+    UPDATE indelible.ready SET rank = subject.rank, suspects = subject.suspects
+    FROM subject WHERE ready.run_id = subject.id AND NOT subject.gated";
+
+/// Has runs wait at the first of their gates, and leaves an opening there. A run whose parent holds a slot of the
+/// same gate until it ends runs under that one, and a run that is invoked queues where its parent would. One that
+/// has to wait nowhere asks.
+///
+/// Served by the primary keys.
+pub(super) const ENTER: &str = concat!(
+    "
+    WITH entry AS MATERIALIZED (
+        SELECT run.id AS run_id, run.app, run.rank, entry.gate, entry.name, entry.key, entry.hold,
+               entry.place,
+               entry.hold = 'run' AND NOT run.detached AND above.run_id IS NOT NULL AS lent
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::smallint[])
+            AS entry (run_id, gate, name, key, hold, place)
         JOIN indelible.runs run ON run.id = entry.run_id
         LEFT JOIN indelible.slots above
             ON above.run_id = run.parent AND above.gate = entry.gate
-    )
-    UPDATE indelible.ready SET
-        rank = subject.rank, suspects = CASE WHEN subject.gated THEN -1 ELSE subject.suspects END
-    FROM subject WHERE ready.run_id = subject.id"
+    ),
+    standing AS MATERIALIZED (
+        SELECT *, min(place) FILTER (WHERE NOT lent) OVER (PARTITION BY run_id) AS first FROM entry
+    ),
+    entered AS (
+        INSERT INTO indelible.slots
+            (run_id, gate, app, name, key, hold, place, state, rank, since)
+        SELECT run_id, gate, app, name, key, hold, place,
+               CASE WHEN lent THEN 'lent' WHEN place = first THEN 'waits' ELSE 'rests' END,
+               rank, clock_timestamp()
+        FROM standing
+    ),
+    opening AS (
+        INSERT INTO indelible.openings (app, gate)
+        SELECT DISTINCT app, gate FROM standing WHERE place = first
+    ),
+    asking AS (
+        SELECT run.id, run.app, run.workflow, run.rank, run.suspects, run.gated
+        FROM (SELECT DISTINCT run_id FROM standing WHERE first IS NULL) asking
+        JOIN indelible.runs run ON run.id = asking.run_id
+    ),
+    ",
+    released!("asking"),
+    "
+    SELECT count(*) FROM released"
 );
 
 /// Whether there is anything to open, and when a gate opens by itself. Served by `ready_by_rank`, the
@@ -83,10 +99,13 @@ pub(super) const LOOK: &str = "
         (SELECT extract(epoch FROM min(due_at) - now())::float8
          FROM indelible.counters WHERE app = $1 AND due_at IS NOT NULL)";
 
+/// What is to be opened: gates at which runs ask, gates with openings at which somebody waits, and those that time
+/// has opened.
+///
 /// Runs that ask wait at the first gate that they have not passed; those that have none left can be
-/// claimed. One that is cancelled at this moment has no gate any more, and asks again. One that is being undone is
-/// the next to pass. Gives the gates. Served by `ready_by_rank` and the primary keys of slots, runs and inbox.
-pub(super) const ASK: &str = "
+/// claimed. One that is being undone is the next to pass. Gives also how many have asked, how many of them can be claimed, and how many openings there were.
+/// Served by `ready_by_rank`, `slots_of_gate`, `counters_due` and the primary keys of slots, runs, inbox and openings.
+pub(super) const GATHER: &str = "
     WITH asking AS MATERIALIZED (
         SELECT run_id, rank FROM indelible.ready
         WHERE app = $1 AND suspects = -1 ORDER BY rank, run_id LIMIT $2
@@ -121,23 +140,30 @@ pub(super) const ASK: &str = "
           -- Looked up in a hash table: an anti-join would go over all of them for each.
           AND asking.run_id NOT IN (SELECT run_id FROM stand)
         RETURNING ready.run_id
+    ),
+    taken AS (
+        DELETE FROM indelible.openings WHERE app = $1 AND seq <= (
+            SELECT max(seq) FROM (
+                SELECT seq FROM indelible.openings WHERE app = $1 ORDER BY seq LIMIT $2
+            ) first
+        )
+        RETURNING gate
+    ),
+    due AS (
+        UPDATE indelible.counters SET due_at = NULL
+        WHERE app = $1 AND due_at <= now()
+        RETURNING gate
     )
-    SELECT gate, FALSE AS through FROM first
-    UNION ALL
-    SELECT run_id, TRUE FROM through";
-
-/// Served by the primary key.
-pub(super) const TAKE: &str = "
-    DELETE FROM indelible.openings WHERE app = $1 AND seq IN (
-        SELECT seq FROM indelible.openings WHERE app = $1 ORDER BY seq LIMIT $2
-    )
-    RETURNING gate";
-
-/// Served by `counters_due`.
-pub(super) const DUE: &str = "
-    UPDATE indelible.counters SET due_at = NULL
-    WHERE app = $1 AND due_at <= now()
-    RETURNING gate";
+    SELECT (SELECT count(*) FROM asking), (SELECT count(*) FROM through),
+           (SELECT count(*) FROM taken), ARRAY(
+        SELECT gate FROM first
+        -- Looked up at each gate: a join might go over all that wait.
+        UNION SELECT gate FROM taken WHERE (
+            SELECT true FROM indelible.slots slot
+            WHERE slot.gate = taken.gate AND slot.state = 'waits' LIMIT 1
+        )
+        UNION SELECT gate FROM due
+    )";
 
 /// How gates stand. Served by `slots_of_gate`, and the primary keys of limits and counters.
 pub(super) const STATES: &str = "
@@ -221,7 +247,7 @@ const REOPEN: &str = "
     INSERT INTO indelible.openings (app, gate)
     SELECT $1, gate FROM unnest($2::uuid[]) AS again (gate)";
 
-/// Says what runs have to pass, in the transaction that makes them.
+/// Says of runs that this transaction has begun, and that were ready without, what they have to pass.
 pub(super) async fn admit(
     connection: &mut Link,
     app: &str,
@@ -230,22 +256,36 @@ pub(super) async fn admit(
     if subjects.is_empty() {
         return Ok(());
     }
+    sqlx::query(ADMIT)
+        .bind(subjects.iter().map(|subject| subject.run.as_uuid()).collect::<Vec<_>>())
+        .bind(subjects.iter().map(|subject| !subject.gates.is_empty()).collect::<Vec<_>>())
+        .bind(subjects.iter().map(|subject| subject.ahead).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
+    enter(connection, app, subjects).await
+}
+
+/// Has runs wait at their gates, in the transaction that makes them.
+pub(super) async fn enter(
+    connection: &mut Link,
+    app: &str,
+    subjects: &[Subject<'_>],
+) -> Result<(), StoreError> {
     let gates = || {
         subjects.iter().flat_map(|subject| {
             subject.gates.iter().zip(0_i16..).map(move |(gate, place)| (subject, gate, place))
         })
     };
-    sqlx::query(ADMIT)
-        .bind(subjects.iter().map(|subject| subject.run.as_uuid()).collect::<Vec<_>>())
-        .bind(subjects.iter().map(|subject| !subject.gates.is_empty()).collect::<Vec<_>>())
-        .bind(subjects.iter().map(|subject| subject.ahead).collect::<Vec<_>>())
+    if gates().next().is_none() {
+        return Ok(());
+    }
+    sqlx::query(ENTER)
         .bind(gates().map(|(subject, ..)| subject.run.as_uuid()).collect::<Vec<_>>())
         .bind(gates().map(|(_, gate, _)| gate.id(app)).collect::<Vec<_>>())
         .bind(gates().map(|(_, gate, _)| &*gate.limit).collect::<Vec<_>>())
         .bind(gates().map(|(_, gate, _)| &*gate.key).collect::<Vec<_>>())
         .bind(gates().map(|(_, gate, _)| hold_name(gate.hold)).collect::<Vec<_>>())
         .bind(gates().map(|(_, _, place)| place).collect::<Vec<_>>())
-        .bind(gates().map(|(subject, ..)| subject.ahead).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())
@@ -278,25 +318,15 @@ async fn look(connection: &mut Link, app: &str) -> Result<(bool, Option<Duration
 /// Lets runs through. Gives how many, and whether there is more to do.
 pub(super) async fn open_in_turn(tx: &mut Link, app: &str) -> Result<(usize, bool), StoreError> {
     sqlx::query(TAKE_TURNS).bind(app).execute(&mut *tx).await?;
-    let asked: Vec<(Uuid, bool)> = sqlx::query_as(ASK)
+    let (asked, through, taken, gates): (i64, i64, i64, Vec<Uuid>) = sqlx::query_as(GATHER)
         .bind(app)
         .bind(ASKING as i64)
         .bind(i64::MIN)
         .bind(CANCEL)
-        .fetch_all(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
-    let taken: Vec<Uuid> =
-        sqlx::query_scalar(TAKE).bind(app).bind(ASKING as i64).fetch_all(&mut *tx).await?;
-    let due: Vec<Uuid> = sqlx::query_scalar(DUE).bind(app).fetch_all(&mut *tx).await?;
-    let more = asked.len() >= ASKING || taken.len() >= ASKING;
-    let through = asked.iter().filter(|(_, through)| *through).count();
-    let gates: HashSet<Uuid> = asked
-        .into_iter()
-        .filter(|(_, through)| !through)
-        .map(|(gate, _)| gate)
-        .chain(taken)
-        .chain(due)
-        .collect();
+    let more = asked.max(taken) >= ASKING as i64;
+    let through = through.unsigned_abs() as usize;
     if gates.is_empty() {
         return Ok((through, more));
     }
@@ -308,7 +338,7 @@ pub(super) async fn open_in_turn(tx: &mut Link, app: &str) -> Result<(usize, boo
     let others = waiters.iter().flat_map(|waiter| &waiter.others);
     let others: HashSet<Uuid> = others.filter(|gate| !states.contains_key(gate)).copied().collect();
     if !others.is_empty() {
-        states.extend(self::states(tx, others).await?.0);
+        states.extend(self::states(tx, others.into_iter().collect()).await?.0);
     }
     let stood = waiters.iter().map(|waiter| (waiter.run, waiter.at)).collect();
     let opened = Opened::of(&mut states, waiters, now);
@@ -322,9 +352,8 @@ pub(super) async fn open_in_turn(tx: &mut Link, app: &str) -> Result<(usize, boo
 
 async fn states(
     tx: &mut Link,
-    gates: HashSet<Uuid>,
+    gates: Vec<Uuid>,
 ) -> Result<(HashMap<Uuid, GateState>, Timestamp), StoreError> {
-    let gates: Vec<Uuid> = gates.into_iter().collect();
     let rows = sqlx::query(STATES).bind(gates).fetch_all(tx).await?;
     let mut now = Timestamp::MIN;
     let states = rows.iter().map(|row| {

@@ -67,7 +67,7 @@ pub(super) const MESSAGES: &str = "
 /// opener may be about to let it through in the place of another. One that has begun is the next
 /// to pass, as what it undoes is subject to its limits. One that is settled at this moment is left to that: its
 /// row says so, and what it has to pass is not seen here yet. Gives the apps of those that were told something, and
-/// the app of each that is ready now.
+/// the app of each that is ready now, with whether it has gates to pass.
 ///
 /// Served by the primary keys of runs and slots, and `inbox_untaken`.
 pub(super) const ROUSE: &str = concat!(
@@ -116,10 +116,10 @@ pub(super) const ROUSE: &str = concat!(
     ",
     released!("queued", "ON CONFLICT (run_id) DO NOTHING"),
     "
-    SELECT DISTINCT run.app, FALSE AS queued
+    SELECT DISTINCT run.app, NULL::boolean AS asks
     FROM unnest($1::uuid[]) AS told (run_id) JOIN indelible.runs run ON run.id = told.run_id
     UNION ALL
-    SELECT app, TRUE FROM queued"
+    SELECT app, gated FROM queued"
 );
 
 /// Runs with messages, and where they stand. Served by `inbox_untaken`, in its order from `$1` on,
@@ -192,7 +192,7 @@ pub(super) async fn rouse(
     if told.is_empty() && at_rest.is_empty() {
         return Ok(Roused { ready: 0, stirred: Stirred::nothing() });
     }
-    let rows: Vec<(String, bool)> = sqlx::query_as(ROUSE)
+    let rows: Vec<(String, Option<bool>)> = sqlx::query_as(ROUSE)
         .bind(told)
         .bind(RunStatus::Waiting.name())
         .bind(RunStatus::Held.name())
@@ -203,9 +203,14 @@ pub(super) async fn rouse(
         .fetch_all(connection)
         .await?;
     let mut roused = Roused { ready: 0, stirred: Stirred::nothing() };
-    for (app, is_ready) in rows {
-        roused.ready += usize::from(is_ready);
-        roused.stirred.add(&app, if is_ready { Work::READY } else { Work::MESSAGES });
+    for (app, asks) in rows {
+        roused.ready += usize::from(asks.is_some());
+        let work = match asks {
+            Some(true) => Work::GATES,
+            Some(false) => Work::READY,
+            None => Work::MESSAGES,
+        };
+        roused.stirred.add(&app, work);
     }
     Ok(roused)
 }
@@ -228,13 +233,15 @@ pub(super) struct Broom(Mutex<Option<(Uuid, Instant)>>);
 impl Broom {
     /// How long a message may lie unseen after a crash, if there are not many.
     const INTERVAL: Duration = Duration::from_secs(1);
+    /// Before all runs, and behind the ballast: see the migration.
+    const FIRST: Uuid = Uuid::from_u128(u64::MAX as u128);
     /// How many messages a sweep looks at.
     const STROKE: usize = 1000;
 
     /// Where to begin, if it is time for a sweep.
     fn begin(&self) -> Option<Uuid> {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (next, last) = place.map_or((Uuid::nil(), None), |(next, last)| (next, Some(last)));
+        let (next, last) = place.map_or((Self::FIRST, None), |(next, last)| (next, Some(last)));
         if last.is_some_and(|last| last.elapsed() < Self::INTERVAL) {
             return None;
         }
@@ -256,7 +263,7 @@ pub(super) async fn sweep(connection: &mut Link, broom: &Broom) -> Result<Roused
         .fetch_all(&mut *connection)
         .await?;
     let last = told.last().filter(|_| told.len() == Broom::STROKE);
-    broom.end(last.map_or(Uuid::nil(), |(run, _)| *run));
+    broom.end(last.map_or(Broom::FIRST, |(run, _)| *run));
 
     let standing = |told: &(Uuid, Option<String>)| match told.1.as_deref().map(str::parse) {
         Some(Ok(status)) => Some(status),

@@ -62,7 +62,7 @@ impl Ingress for PostgresStore {
             let Written { mut stirred, started, .. } =
                 accept::write(&mut tx, Some(app), no_events, runs.iter()).await?;
             let started = || runs.iter().filter(|run| started.contains(&run.id));
-            gates::admit(&mut tx, app, &Subject::among(started())).await?;
+            gates::enter(&mut tx, app, &Subject::among(started())).await?;
             if unsettled {
                 let unknown = started().filter(|run| run.unsettled).map(|run| run.id.as_uuid());
                 unsettled::unsettle(&mut tx, unknown.collect(), true).await?;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::database::{Database, Link, again};
 use super::queue::released;
-use super::{PostgresStore, claim, neighbours, registry};
+use super::{PostgresStore, claim, neighbours, queue, registry};
 use crate::id::WorkerId;
 use crate::journal::RunId;
 use crate::store::hints::{Stirred, Work};
@@ -63,7 +63,7 @@ pub(super) const TAKE_OVER: &str = concat!(
     ",
     released!("inherited"),
     "
-    SELECT app FROM released"
+    SELECT app, asks FROM released"
 );
 
 /// Served by `ready_by_rank`.
@@ -82,7 +82,7 @@ pub(super) const RELEASE: &str = concat!(
     ",
     released!("left_behind"),
     "
-    SELECT app FROM released"
+    SELECT app, asks FROM released"
 );
 
 /// Events that workers that are gone could not tell what to make of: another version may. Served by `blocked_by_worker`.
@@ -108,7 +108,7 @@ pub(super) const TRY_HELD: &str = concat!(
     ",
     released!("held", "ON CONFLICT (run_id) DO NOTHING"),
     "
-    SELECT app FROM released"
+    SELECT app, asks FROM released"
 );
 
 #[async_trait]
@@ -240,14 +240,14 @@ pub(super) async fn inherit(
     let number = |of: fn(&Standing) -> u32| -> Vec<i32> {
         standings.iter().map(|standing| i32::try_from(of(standing)).unwrap_or(i32::MAX)).collect()
     };
-    let released = sqlx::query_scalar(TAKE_OVER)
+    let released = sqlx::query_as(TAKE_OVER)
         .bind(orphans.iter().map(|orphan| orphan.run.as_uuid()).collect::<Vec<_>>())
         .bind(orphans.iter().map(|orphan| orphan.worker.as_uuid()).collect::<Vec<_>>())
         .bind(number(|standing| standing.take_overs))
         .bind(number(|standing| standing.suspects))
         .bind(RunStatus::Queued.name());
-    let apps: Vec<String> = released.fetch_all(connection).await?;
-    Ok((apps.len() as u64, stirred.and(Stirred::each(&apps, Work::READY))))
+    let ready: Vec<(String, bool)> = released.fetch_all(connection).await?;
+    Ok((ready.len() as u64, stirred.and(queue::stirred(&ready))))
 }
 
 /// Lets others look at what workers that are gone could not tell what to make of or go on with, and at
@@ -262,14 +262,14 @@ async fn bury(
     }
     let freed: Vec<String> =
         sqlx::query_scalar(UNBLOCK).bind(&gone).fetch_all(&mut *connection).await?;
-    let tried: Vec<String> = sqlx::query_scalar(TRY_HELD)
+    let tried: Vec<(String, bool)> = sqlx::query_as(TRY_HELD)
         .bind(&gone)
         .bind(RunStatus::Held.name())
         .fetch_all(connection)
         .await?;
     let stirred = Stirred::each(&apps, Work::GONE)
         .and(Stirred::each(&freed, Work::DELIVERIES))
-        .and(Stirred::each(&tried, Work::READY));
+        .and(queue::stirred(&tried));
     Ok((gone, stirred))
 }
 
@@ -281,8 +281,7 @@ async fn release(
     if workers.is_empty() {
         return Ok((0, Stirred::nothing()));
     }
-    let released =
-        sqlx::query_scalar(RELEASE).bind(workers).bind(RunStatus::Queued.name()).bind(kept);
-    let apps: Vec<String> = released.fetch_all(connection).await?;
-    Ok((apps.len() as u64, Stirred::each(&apps, Work::READY)))
+    let released = sqlx::query_as(RELEASE).bind(workers).bind(RunStatus::Queued.name()).bind(kept);
+    let ready: Vec<(String, bool)> = released.fetch_all(connection).await?;
+    Ok((ready.len() as u64, queue::stirred(&ready)))
 }

@@ -3,6 +3,8 @@
 //!
 //! They are parts and no statements of their own, nor functions: those would see another snapshot.
 
+use crate::store::hints::{Stirred, Work};
+
 /// The columns that every run has as it is made.
 macro_rules! columns {
     () => {
@@ -12,7 +14,8 @@ macro_rules! columns {
 pub(super) use columns;
 
 /// The CTEs `started` and `released`: the rows of `$new`, a CTE, become runs, which are ready to be
-/// claimed.
+/// claimed but for those that are gated: where these wait is said in the same transaction, by
+/// [`enter`](super::gates::enter).
 ///
 /// Every run has the [`columns`], and those of `$further`; `$new` has them under the same names. Of a run that is there
 /// already `$conflict` says what happens, and without it the statement fails. `started` has the runs
@@ -39,7 +42,7 @@ macro_rules! started {
         RETURNING id, app, workflow, rank, suspects, gated
     ),
     ",
-            $crate::store::postgres::queue::released!("started")
+            $crate::store::postgres::queue::released!("started WHERE NOT gated")
         )
     };
 }
@@ -50,7 +53,7 @@ pub(super) use started;
 /// gated have to pass their gates first: see [`gates`](super::gates).
 ///
 /// Of a run that is ready already `$conflict` says what happens, and without it the statement fails.
-/// `released` has the app of each run that was not.
+/// `released` has the app of each run that was not, and whether the run has gates to pass.
 macro_rules! released {
     ($runs:literal $(, $conflict:literal)?) => {
         concat!(
@@ -61,9 +64,18 @@ macro_rules! released {
             $("
         ", $conflict,)?
             "
-        RETURNING app
+        RETURNING app, suspects < 0 AS asks
     )"
         )
     };
 }
 pub(super) use released;
+
+/// What it stirs that runs of apps are ready, each with whether it has gates to pass first.
+pub(super) fn stirred<'a>(ready: impl IntoIterator<Item = &'a (String, bool)>) -> Stirred {
+    let mut stirred = Stirred::nothing();
+    for (app, asks) in ready {
+        stirred.add(app, if *asks { Work::GATES } else { Work::READY });
+    }
+    stirred
+}

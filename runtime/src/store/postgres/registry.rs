@@ -1,9 +1,8 @@
 use async_trait::async_trait;
 
-use super::PostgresStore;
 use super::database::{Link, again};
-use super::limits;
 use super::queue::released;
+use super::{PostgresStore, limits, queue};
 use crate::store::gated::AllowanceColumns;
 use crate::store::hints::{Stirred, Work};
 use crate::store::{
@@ -67,7 +66,7 @@ const TRY_HELD: &str = concat!(
     ",
     released!("held", "ON CONFLICT (run_id) DO NOTHING"),
     "
-    SELECT count(*) FROM released"
+    SELECT DISTINCT app, asks FROM released"
 );
 
 /// Events that an earlier program could not tell what to make of: this one may. Goes over all
@@ -206,16 +205,16 @@ impl Registry for PostgresStore {
                 .bind(workflows)
                 .fetch_all(&mut *tx)
                 .await?;
-            let tried: i64 = sqlx::query_scalar(TRY_HELD)
+            let tried: Vec<(String, bool)> = sqlx::query_as(TRY_HELD)
                 .bind(app)
                 .bind(RunStatus::Held.name())
                 .bind(workflows)
-                .fetch_one(&mut *tx)
+                .fetch_all(&mut *tx)
                 .await?;
             let stirred = Stirred::of(app, Work::DELIVERIES)
                 .if_any(unblocked.unsigned_abs())
                 .and(declare(&mut tx, app, &registration.limits).await?)
-                .and(Stirred::of(app, Work::READY).if_any(tried.unsigned_abs()));
+                .and(queue::stirred(&tried));
             tx.commit(stirred).await?;
             Ok(stranded
                 .into_iter()

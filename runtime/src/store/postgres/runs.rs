@@ -23,19 +23,21 @@ pub(super) const INSERT: &str = concat!(
     "
     WITH new AS (
         SELECT run.id, $1 AS app, run.workflow, $2 AS status, run.event_id,
-               run.input::json AS input, run.seed,
-               (extract(epoch FROM run.accepted_at) * 1000000)::bigint AS rank, run.accepted_at,
-               run.scheduled_at, run.trace_context, coalesce(event.since, ",
+               run.input::json AS input, run.seed, run.gated,
+               (extract(epoch FROM run.accepted_at) * 1000000)::bigint
+                   - run.ahead::bigint * 1000000 AS rank,
+               run.accepted_at, run.scheduled_at, run.trace_context, coalesce(event.since, ",
     last_event!(),
     ") AS since
         FROM unnest($3::timestamptz[],
                     $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::uuid[], $9::timestamptz[],
-                    $10::text[])
-            AS run (accepted_at, id, workflow, event_id, input, seed, scheduled_at, trace_context)
+                    $10::text[], $11::boolean[], $12::integer[])
+            AS run (accepted_at, id, workflow, event_id, input, seed, scheduled_at, trace_context,
+                    gated, ahead)
         LEFT JOIN indelible.events event ON event.id = run.event_id
     ),
     ",
-    started!("new", "event_id, scheduled_at, trace_context", "ON CONFLICT (id) DO NOTHING"),
+    started!("new", "event_id, scheduled_at, trace_context, gated", "ON CONFLICT (id) DO NOTHING"),
     "
     SELECT count(*) FROM started"
 );
@@ -50,13 +52,11 @@ pub(super) struct RunArrays<'a> {
     seeds: Vec<Uuid>,
     scheduled: Vec<Option<Time>>,
     traces: Vec<Option<&'a str>>,
+    gated: Vec<bool>,
+    ahead: Vec<i32>,
 }
 
 impl<'a> RunArrays<'a> {
-    pub(super) fn are_none(&self) -> bool {
-        self.ids.is_empty()
-    }
-
     fn push(&mut self, run: &'a NewRun) {
         self.ids.push(run.id.as_uuid());
         self.workflows.push(&run.workflow);
@@ -65,10 +65,18 @@ impl<'a> RunArrays<'a> {
         self.seeds.push(run.seed);
         self.scheduled.push(run.scheduled_at.map(Time));
         self.traces.push(run.trace.as_ref().map(TraceContext::as_str));
+        self.gated.push(!run.gates.is_empty());
+        self.ahead.push(run.ahead);
     }
 
-    /// Binds what is unnested as `id`, `workflow`, `event_id`, `input`, `seed`, `scheduled_at` and
-    /// `trace_context`.
+    /// What it leaves to be done that these runs are made.
+    pub(super) fn work(&self) -> Work {
+        let kinds = self.gated.iter().map(|gated| if *gated { Work::GATES } else { Work::READY });
+        kinds.collect()
+    }
+
+    /// Binds what is unnested as `id`, `workflow`, `event_id`, `input`, `seed`, `scheduled_at`,
+    /// `trace_context`, `gated` and `ahead`.
     pub(super) fn bind(
         self,
         query: Query<'_, Postgres, PgArguments>,
@@ -81,6 +89,8 @@ impl<'a> RunArrays<'a> {
             .bind(self.seeds)
             .bind(self.scheduled)
             .bind(self.traces)
+            .bind(self.gated)
+            .bind(self.ahead)
     }
 }
 
@@ -104,7 +114,8 @@ pub(super) async fn insert(
     let arrays: RunArrays<'_> = runs.iter().map(|(run, _)| run).collect();
     let times: Vec<Time> = runs.iter().map(|(_, at)| *at).collect();
     let insert = sqlx::query(INSERT).bind(app).bind(RunStatus::Queued.name()).bind(times);
+    let stirred = Stirred::of(app, arrays.work());
     arrays.bind(insert).execute(&mut *connection).await?;
-    gates::admit(connection, app, &Subject::among(runs.iter().map(|(run, _)| run))).await?;
-    Ok(Stirred::of(app, Work::READY))
+    gates::enter(connection, app, &Subject::among(runs.iter().map(|(run, _)| run))).await?;
+    Ok(stirred)
 }

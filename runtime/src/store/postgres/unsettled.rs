@@ -54,7 +54,7 @@ pub(super) const TAKE: &str = "
     ORDER BY run.id
     FOR NO KEY UPDATE OF run SKIP LOCKED";
 
-/// Makes settled runs ready. Served by the primary keys.
+/// Makes settled runs ready that have nothing to pass. Served by the primary keys.
 pub(super) const SETTLE: &str = concat!(
     "
     WITH settled AS (
@@ -66,7 +66,7 @@ pub(super) const SETTLE: &str = concat!(
         WHERE app = $1 AND workflow = ANY ($4) AND run_id = ANY ($2)
     ),
     ",
-    released!("settled", "ON CONFLICT (run_id) DO NOTHING"),
+    released!("settled WHERE NOT gated", "ON CONFLICT (run_id) DO NOTHING"),
     "
     SELECT count(*) FROM released"
 );
@@ -128,7 +128,7 @@ pub(super) async fn settle(
         .execute(&mut *tx)
         .await?;
     let mut told = checks::displace(&mut tx, &checked).await?;
-    tx.commit(Stirred::of(app, Work::READY).if_any(runs.len() as u64)).await?;
+    tx.commit(Stirred::of(app, Work::READY | Work::GATES).if_any(runs.len() as u64)).await?;
     // Whoever cancelled one of them meanwhile has left it to this.
     let mut connection = database.acquire().await?;
     told.extend(waits.look(&mut connection).await?);

@@ -39,11 +39,12 @@ pub(super) const WAKE: &str = concat!(
     ",
     released!("queued"),
     "
-    SELECT (SELECT count(*) FROM queued), ARRAY(SELECT DISTINCT app FROM queued), (
+    SELECT (SELECT count(*) FROM queued), ARRAY(SELECT DISTINCT app FROM queued WHERE NOT gated),
+        ARRAY(SELECT DISTINCT app FROM queued WHERE gated), (
         SELECT extract(epoch FROM now() - min(due_at))::float8 FROM due
     ), (
         SELECT extract(epoch FROM due_at - now())::float8 FROM indelible.timers
-        ORDER BY due_at, run_id OFFSET (SELECT count(*) FROM due) LIMIT 1
+        WHERE due_at < 'infinity' ORDER BY due_at, run_id OFFSET (SELECT count(*) FROM due) LIMIT 1
     ), EXISTS (
         SELECT 1 FROM indelible.waits
         WHERE NOT looked AND made_at <= now() - $4 * interval '1 second'
@@ -91,15 +92,16 @@ impl Upkeep for PostgresStore {
     async fn wake_due(&self, limit: usize) -> Result<Readied, StoreError> {
         again(|| async {
             let mut connection = self.database.acquire().await?;
-            type Row = (i64, Vec<String>, Option<f64>, Option<f64>, bool);
-            let (queued, apps, late, next, unlooked): Row = sqlx::query_as(WAKE)
+            type Row = (i64, Vec<String>, Vec<String>, Option<f64>, Option<f64>, bool);
+            let (queued, ready, gated, late, next, unlooked): Row = sqlx::query_as(WAKE)
                 .bind(limit as i64)
                 .bind(RunStatus::Queued.name())
                 .bind(RunStatus::Waiting.name())
                 .bind(OVERDUE.as_secs_f64())
                 .fetch_one(&mut connection)
                 .await?;
-            self.database.committed(Stirred::each(&apps, Work::READY));
+            let stirred = Stirred::each(&ready, Work::READY);
+            self.database.committed(stirred.and(Stirred::each(&gated, Work::GATES)));
             let mut runs = queued.unsigned_abs() as usize;
             let mut made_good = vec![inbox::sweep(&mut connection, &self.broom).await?];
             if unlooked {

@@ -6,6 +6,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::AbortHandle;
 
 use super::file::DatabaseFile;
+use super::gates;
 use super::life::Lives;
 use crate::store::StoreError;
 use crate::store::hints::{Hints, Stirred};
@@ -37,7 +38,7 @@ impl Write {
     pub(super) async fn commit(self, stirred: Stirred) -> Result<(), StoreError> {
         self.file.check()?;
         self.tx.commit().await?;
-        self.hints.stir(stirred);
+        self.hints.stir(gates::asked(stirred));
         Ok(())
     }
 

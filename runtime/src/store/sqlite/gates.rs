@@ -161,6 +161,14 @@ pub(super) async fn unsettle(
     Ok(())
 }
 
+/// A run that is ready may have to pass its gates first. It costs next to nothing here to look.
+pub(super) fn asked(stirred: Stirred) -> Stirred {
+    match stirred.work().contains(Work::READY) {
+        true => stirred.and(Stirred::here(Work::GATES)),
+        false => stirred,
+    }
+}
+
 /// Runs have parked or are over: what they held is free. Gives whether that is anything.
 pub(super) async fn leave(
     tx: &mut SqliteConnection,

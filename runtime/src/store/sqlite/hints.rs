@@ -60,7 +60,7 @@ impl ToDo {
     /// What somebody has to look at, after it was like this before.
     fn since(&self, before: &Self) -> Work {
         let kinds = [
-            (self.ready, Work::READY),
+            (self.ready, Work::READY | Work::GATES),
             (self.gates, Work::GATES),
             (self.unsettled, Work::UNSETTLED),
             (self.deliveries, Work::DELIVERIES),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::database::SqliteStore;
 use super::flush::flush_in;
+use super::gates;
 use crate::id::WorkerId;
 use crate::journal::{ErrorKind, ErrorRecord, RunCommit};
 use crate::step::Rollback;
@@ -49,7 +50,7 @@ pub(super) async fn conclude(
     }
     match tx.commit().await {
         Ok(()) => {
-            store.hints.stir(stirred);
+            store.hints.stir(gates::asked(stirred));
             Ok(Concluded::Committed(flushed))
         }
         Err(error) => Ok(Concluded::RolledBack(failed(&error))),

@@ -432,6 +432,28 @@ CREATE TABLE indelible.inbox (
 );
 CREATE INDEX inbox_untaken ON indelible.inbox (run_id) WHERE NOT taken;
 
+-- Ballast. A queue is empty most of the time, and may be vacuumed then. The planner would take it for empty as it
+-- grows, until it is analysed the next time, and go over all of it for each row of a batch. These rows, of no app and
+-- no run, stay there so that it looks rows up.
+INSERT INTO indelible.ready (run_id, app, workflow, rank)
+SELECT lpad(n::text, 32, '0')::uuid, '', '', n FROM generate_series(1, 100) n;
+INSERT INTO indelible.timers (run_id, due_at)
+SELECT lpad(n::text, 32, '0')::uuid, 'infinity' FROM generate_series(1, 100) n;
+INSERT INTO indelible.unsettled (app, workflow, run_id, since)
+SELECT '', '', lpad(n::text, 32, '0')::uuid, 0 FROM generate_series(1, 100) n;
+INSERT INTO indelible.slots (run_id, gate, app, name, key, hold, place, state, rank, since)
+SELECT lpad(n::text, 32, '0')::uuid, lpad(n::text, 32, '0')::uuid, '', '', '', 'run', 0, 'rests', n, now()
+FROM generate_series(1, 100) n;
+INSERT INTO indelible.counters (gate, app, name, key, until)
+SELECT lpad(n::text, 32, '0')::uuid, '', '', '', 'infinity' FROM generate_series(1, 100) n;
+INSERT INTO indelible.waits (run_id, key, app, hash, since, made_at, looked)
+SELECT lpad(n::text, 32, '0')::uuid, '', '', lpad(n::text, 32, '0')::uuid, 0, now(), true
+FROM generate_series(1, 100) n;
+INSERT INTO indelible.event_keys (app, hash, position)
+SELECT '', lpad(n::text, 32, '0')::uuid, 0 FROM generate_series(1, 100) n;
+INSERT INTO indelible.inbox (run_id, id, kind, at)
+SELECT lpad(n::text, 32, '0')::uuid, lpad(n::text, 32, '0')::uuid, '', now() FROM generate_series(1, 100) n;
+
 -- Sends an event from any SQL client: in its transaction, with the checks that every sender passes. Whoever may
 -- execute it needs no right to the tables, and cannot go past the checks. The client cannot tell anybody of
 -- its commit, so the server does.
