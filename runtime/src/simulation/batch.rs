@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::APP;
 use super::bustle::Bustle;
+use super::effects::{self, Effects};
 use super::faults::Faults;
 use super::lab::Lab;
 use super::operators::Operators;
@@ -13,11 +14,14 @@ use super::plan::{Case, Deed, NUMBERS, Steadiness};
 use super::random::{Random, mix};
 use super::story::{Story, tell};
 use super::worker::Simulated;
-use super::world::{STARTED, cancels, event, new_run, registration, routing, run_id, signal, stop};
+use super::world::{
+    Known, STARTED, event, limits, new_run, registration, routing, run_id, signal, stop,
+};
 use crate::id::{RunId, WorkerId};
 use crate::payload::Payload;
 use crate::store::conformance::{StoppedClock, TestDatabase};
 use crate::store::{Deliveries, NewEvent, Store, open};
+use crate::workflow::{Allowance, Declared, Hold};
 
 /// From this second on every case is sent what any of its runs may still wait for.
 const RESCUE: u64 = 1_000;
@@ -37,6 +41,8 @@ pub(super) struct Batch<'c> {
     now: Timestamp,
     workers: Vec<Simulated>,
     operators: Operators,
+    /// When a gate opens by itself.
+    opens: Option<Timestamp>,
     /// What others do on the same server.
     bustle: Option<Bustle>,
 }
@@ -69,9 +75,11 @@ impl<'c> Batch<'c> {
         let clock = StoppedClock::of(&database, now).await;
         let store = open(&database.url(), None).await.expect("the database can be opened");
         store.register_app(&registration()).await.expect("an app can register");
+        database.execute(effects::TABLE).await;
         let (workers, operators, bustle) = (Vec::new(), Operators::none(), None);
         let database = Arc::new(database);
-        Self { cases, database, store, clock, now, workers, operators, bustle }
+        let opens = None;
+        Self { cases, database, store, clock, now, workers, operators, opens, bustle }
     }
 
     async fn join(&mut self, faults: Faults) {
@@ -107,7 +115,9 @@ impl<'c> Batch<'c> {
         }
         self.sweep().await;
         self.assert_nothing_is_left().await;
-        let stories = tell(&*self.store).await;
+        let mut effects = effects::read(&self.database).await;
+        let stories = tell(&*self.store, &mut effects).await;
+        assert!(effects.is_empty(), "transactions of no run have left {effects:?}");
         drop(self.bustle);
         self.store.close().await;
         self.clock.release().await;
@@ -151,12 +161,14 @@ impl<'c> Batch<'c> {
                 }
                 progress |= worker.round(self.now, self.operators.have_paused()).await;
             }
+            self.check_active();
             if progress || self.wake_due().await || self.route().await {
                 continue;
             }
-            if self.recover().await {
+            if self.recover().await || self.open_gates().await {
                 continue;
             }
+            self.check_begun().await;
             let mut told = false;
             for worker in &mut self.workers {
                 told |= worker.tell().await;
@@ -170,6 +182,14 @@ impl<'c> Batch<'c> {
 
     async fn wake_due(&self) -> bool {
         self.store.wake_due(1000).await.expect("the store answers").runs > 0
+    }
+
+    /// Lets runs pass that wait; whether there were any. It comes when all else is quiet, so that those wait that
+    /// have to, whatever crashed before.
+    async fn open_gates(&mut self) -> bool {
+        let opened = self.store.open_gates(APP).await.expect("the store answers");
+        self.opens = opened.next.map(|wait| after(self.now, wait));
+        opened.runs > 0 || opened.next == Some(Duration::ZERO)
     }
 
     async fn route(&self) -> bool {
@@ -201,14 +221,11 @@ impl<'c> Batch<'c> {
     /// The next time at which something happens by itself.
     async fn next(&self) -> Option<Timestamp> {
         let woken = self.store.wake_due(1000).await.expect("the store answers");
-        let parked = woken.next.map(|wait| {
-            let wait = Duration::from_micros(wait.as_nanos().div_ceil(1000) as u64);
-            self.now + SignedDuration::try_from(wait).expect("no timer is that far away")
-        });
+        let parked = woken.next.map(|wait| after(self.now, wait));
         let deeds = self.cases.iter().flat_map(|case| &case.deeds);
         let deeds = deeds.map(|(at, _)| second(*at)).filter(|at| *at > self.now);
         let held = self.workers.iter().filter_map(Simulated::next_due);
-        deeds.chain(held).chain(parked).chain(self.operators.next()).min()
+        deeds.chain(held).chain(parked).chain(self.opens).chain(self.operators.next()).min()
     }
 
     async fn set(&mut self, now: Timestamp) {
@@ -235,7 +252,7 @@ impl<'c> Batch<'c> {
                     // Operators do so to the others.
                     Deed::Retry if case.scenario.steadiness == Steadiness::Rules => {}
                     Deed::Retry => {
-                        let retried = self.store.retry_runs(&[run_id(number)], &cancels).await;
+                        let retried = self.store.retry_runs(&[run_id(number)], &Known).await;
                         // One that has not failed is left alone.
                         let _ = retried.expect("the store answers");
                     }
@@ -245,7 +262,14 @@ impl<'c> Batch<'c> {
         self.accept(events).await;
     }
 
+    /// Sends what runs may wait for, and lets all of them pass: some may wait for one another.
     async fn rescue(&self, second: u64, cases: BTreeSet<u64>) {
+        for Declared { limit, allows } in limits() {
+            if let Allowance::Slots(_) = allows {
+                let set = self.store.set_limit(APP, &limit, Some(&Allowance::Slots(10_000)), "me");
+                set.await.expect("the store answers").expect("it is a limit of this kind");
+            }
+        }
         let each = |case| (0..NUMBERS).map(move |no| (case, no));
         let events = cases
             .into_iter()
@@ -262,7 +286,7 @@ impl<'c> Batch<'c> {
 
     /// The cases with runs that are not over.
     async fn unfinished(&self) -> BTreeSet<u64> {
-        let stories = tell(&*self.store).await;
+        let stories = tell(&*self.store, &mut Effects::new()).await;
         let unfinished = stories.values().filter(|story| !story.status.is_over());
         unfinished.map(|story| story.scenario.case).collect()
     }
@@ -276,9 +300,38 @@ impl<'c> Batch<'c> {
         }
     }
 
+    /// No limit is exceeded by what runs at this moment.
+    fn check_active(&self) {
+        let driven = self.workers.iter().flat_map(Simulated::driven).collect();
+        self.check_limits(&driven, Hold::Active);
+    }
+
+    /// The same by what has begun and is not over. Those are left out that were taken up again: they may wait.
+    async fn check_begun(&self) {
+        let begun = "started_at IS NOT NULL AND ended_at IS NULL AND retries = 0";
+        let begun = self.database.ids("runs", begun).await;
+        self.check_limits(&begun.into_iter().map(RunId::from).collect(), Hold::Run);
+    }
+
+    fn check_limits(&self, runs: &HashSet<RunId>, hold: Hold) {
+        let (Some(worker), true) = (self.workers.first(), self.now < second(RESCUE)) else {
+            return;
+        };
+        let declared = limits();
+        for ((limit, key), runs) in worker.lab().counted(runs, hold) {
+            let of_limit = |declared: &&Declared| declared.limit == limit;
+            match declared.iter().find(of_limit).map(|declared| &declared.allows) {
+                Some(Allowance::Slots(most)) if runs.len() <= *most as usize => {}
+                allows => panic!("at {}, {limit} {key} allows {allows:?}: {runs:?}", self.now),
+            }
+        }
+    }
+
     async fn assert_nothing_is_left(&self) {
         // What a failed run has taken is kept, as it may be retried.
-        for table in ["waits", "timers", MESSAGES, "ready", "deliveries"] {
+        let due = "counters WHERE due_at IS NOT NULL";
+        for table in ["waits", "timers", MESSAGES, "ready", "deliveries", "slots", "openings", due]
+        {
             let rows = self.database.rows(table).await;
             assert_eq!(rows, 0, "so many rows are left in `{table}`");
         }
@@ -288,4 +341,10 @@ impl<'c> Batch<'c> {
 /// So many seconds after everything has begun.
 fn second(nth: u64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(2_000_000_000 + nth as i64)
+}
+
+/// When something happens that the store has to wait so long for.
+fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    let wait = Duration::from_micros(wait.as_nanos().div_ceil(1000) as u64);
+    now + SignedDuration::try_from(wait).expect("nothing is that far away")
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 use super::lab::Lab;
 use super::plan::{Failing, IDS, Node, Scenario, Steadiness, Work};
 use super::random::mix;
-use super::work::{attempt, helper, panic, take_back};
+use super::work::{attempt, helper, panic, take_back, transacted};
 use super::workflow::{Interpreted, Signal, Steady};
 use crate::__private::{durable, join, race, try_join};
 use crate::journal::RunId;
-use crate::step::{BoxError, Failure, Race2, Race3, Run, Step};
+use crate::step::{BoxError, Failure, Race2, Race3, Run, Step, Tx};
 use crate::workflow::{Called, State};
 
 /// A state by its number.
@@ -124,6 +124,13 @@ impl Interpreter<'_> {
                 Err(error) if *fatal => return Err(error.into()),
                 Err(error) => mix(seen, hash(&error.to_string())),
             },
+            Node::Transact { id, work, fatal } => {
+                match durable(self.transaction(*id, work)).await {
+                    Ok(value) => mix(seen, value),
+                    Err(error) if *fatal => return Err(error.into()),
+                    Err(error) => mix(seen, hash(&error.to_string())),
+                }
+            }
             Node::Sleep { id, seconds } => {
                 durable(step.sleep(Nth(*id), Duration::from_secs(*seconds))).await;
                 mix(seen, 1)
@@ -292,6 +299,20 @@ impl Interpreter<'_> {
         }
         if let Some(item) = item {
             step = step.key(item);
+        }
+        key.get_or_init(|| step.state_key().clone());
+        step
+    }
+
+    fn transaction(&self, id: usize, work: &Work) -> Run<'static, u64, BoxError> {
+        let key = Arc::new(OnceLock::new());
+        let closure = {
+            let (key, lab, run, work) = (key.clone(), self.lab.clone(), self.run, work.clone());
+            move |tx: Tx| transacted(tx, key.clone(), lab.clone(), run, work.clone())
+        };
+        let mut step = self.step.transaction(Nth(id), closure).retries(work.retries as u32);
+        if work.undo {
+            step = step.undo(take_back(self.run));
         }
         key.get_or_init(|| step.state_key().clone());
         step

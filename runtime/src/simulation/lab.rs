@@ -1,14 +1,29 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
 use super::reading::{is_kept, to_undo, undo_of, undoing, undone};
 use crate::journal::{Change, Entry, Message, MessageId, Row, RunId, StateKey, Transition};
+use crate::workflow::{Gate, Hold};
 
 /// What is known of each run, whoever drives it.
 #[derive(Clone, Default)]
-pub(super) struct Lab(Arc<Mutex<HashMap<RunId, Known>>>);
+pub(super) struct Lab {
+    runs: Arc<Mutex<HashMap<RunId, Known>>>,
+    /// How many transactions begin or are in their closures.
+    open: Arc<AtomicUsize>,
+}
+
+/// A transaction that begins or is in its closure.
+pub(super) struct Open(Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 #[derive(Default)]
 struct Known {
@@ -18,6 +33,10 @@ struct Known {
     /// What it was told and has not committed to have heard: that is not news, and is told again as
     /// soon as it is driven again.
     told: HashSet<MessageId>,
+    /// The limits that it has passed, once it has; none if it was cancelled before.
+    passed: Option<Vec<Gate>>,
+    /// The run that it runs under, if one has invoked it.
+    parent: Option<RunId>,
 }
 
 impl Lab {
@@ -35,6 +54,42 @@ impl Lab {
             inbox.into_iter().partition(|message| known.told.contains(&message.id));
         known.told = old.iter().map(|message| message.id).collect();
         (old, news)
+    }
+
+    /// It has passed its limits, unless it was cancelled before: then it only ends.
+    pub(super) fn passes(&self, run: RunId, gates: Vec<Gate>, cancelled: bool) {
+        let mut runs = self.runs();
+        let known = runs.entry(run).or_default();
+        known.passed.get_or_insert(if cancelled { Vec::new() } else { gates });
+    }
+
+    /// A run invokes another, which is cancelled with it.
+    pub(super) fn invokes(&self, parent: RunId, child: RunId) {
+        self.runs().entry(child).or_default().parent = Some(parent);
+    }
+
+    /// Which of these runs count at each limit and key that holds them so long. A child counts with its parent as
+    /// long as that does.
+    pub(super) fn counted(
+        &self,
+        among: &HashSet<RunId>,
+        hold: Hold,
+    ) -> BTreeMap<(String, String), Vec<RunId>> {
+        let runs = self.runs();
+        let passed = |run: &RunId| {
+            let known = runs.get(run).filter(|_| among.contains(run));
+            known.and_then(|known| known.passed.as_deref()).unwrap_or_default()
+        };
+        let mut counted = BTreeMap::<_, Vec<_>>::new();
+        for run in among {
+            let parent = runs.get(run).and_then(|known| known.parent);
+            let above = parent.as_ref().map(passed).filter(|_| hold == Hold::Run);
+            let gates = passed(run).iter().filter(|gate| gate.hold == hold);
+            for gate in gates.filter(|gate| !above.is_some_and(|above| above.contains(gate))) {
+                counted.entry((gate.limit.clone(), gate.key.clone())).or_default().push(*run);
+            }
+        }
+        counted
     }
 
     pub(super) fn told(&self, run: RunId, message: MessageId) {
@@ -114,8 +169,19 @@ impl Lab {
         }
     }
 
+    /// A transaction is open until what this gives is dropped.
+    pub(super) fn transacts(&self) -> Open {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Open(self.open.clone())
+    }
+
+    /// Whether one is open: it waits for the database, and for nothing else.
+    pub(super) fn is_transacting(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > 0
+    }
+
     fn runs(&self) -> MutexGuard<'_, HashMap<RunId, Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

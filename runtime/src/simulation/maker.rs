@@ -1,7 +1,7 @@
 //! How cases are made up.
 
 use super::plan::{
-    Bounds, Case, DEPTH, Deed, Failing, IDS, NUMBERS, Node, Scenario, Steadiness, Work,
+    Bounds, Case, DEPTH, Deed, Failing, GROUP, IDS, Keys, NUMBERS, Node, Scenario, Steadiness, Work,
 };
 use super::random::Random;
 
@@ -14,6 +14,7 @@ impl Case {
             budget: 14,
             unsteady: false,
             depth: 0,
+            abreast: false,
             child: false,
             sent: Vec::new(),
             awaited: Vec::new(),
@@ -26,9 +27,9 @@ impl Case {
         }
         let unsteady = unsteady || maker.runs_talk();
         let steadiness = if unsteady { Steadiness::Rules } else { Steadiness::Exact };
-        let bounds = maker.bounds();
+        let (bounds, keys) = (maker.bounds(), maker.keys());
         let deeds = deeds(case, random);
-        let scenario = Scenario { case, steadiness, bounds, plan };
+        let scenario = Scenario { case, steadiness, bounds, keys, plan };
         Self { scenario, by_event: random.percent(40), deeds }
     }
 }
@@ -63,6 +64,8 @@ struct Maker<'r> {
     budget: u64,
     unsteady: bool,
     depth: u32,
+    /// Whether what is being made stands beside other branches of the same run.
+    abreast: bool,
     /// Whether it is a child's plan that is being made.
     child: bool,
     /// The numbers of the events that are sent, and whether a child does so.
@@ -98,13 +101,17 @@ impl Maker<'_> {
     }
 
     fn branches(&mut self) -> Vec<Vec<Node>> {
-        (0..self.random.within(2..=3)).map(|_| self.deeper()).collect()
+        let outer = std::mem::replace(&mut self.abreast, true);
+        let branches = (0..self.random.within(2..=3)).map(|_| self.deeper()).collect();
+        self.abreast = outer;
+        branches
     }
 
     fn node(&mut self, top: bool) -> Node {
         let nested = self.depth < DEPTH;
         match self.random.below(100) {
-            0..26 => self.run(),
+            0..18 => self.run(),
+            18..26 => self.transact(),
             26..32 => Node::Sleep { id: self.id(), seconds: self.random.below(4) * 10 },
             32..34 => self.meeting(),
             34..48 => self.wait(),
@@ -147,6 +154,20 @@ impl Maker<'_> {
 
     fn run(&mut self) -> Node {
         Node::Run { id: self.id(), work: self.work(), fatal: self.random.percent(40) }
+    }
+
+    /// Which of two branches' transactions is over first is not known.
+    fn transact(&mut self) -> Node {
+        if self.abreast && !self.unsteady {
+            return self.run();
+        }
+        let (id, fatal) = (self.id(), self.random.percent(40));
+        let work = match self.work() {
+            // One that never ends keeps everybody else from writing.
+            work @ Work { how: Failing::Hang(_), .. } => Work { how: Failing::Error, ..work },
+            work => work,
+        };
+        Node::Transact { id, work, fatal }
     }
 
     fn work(&mut self) -> Work {
@@ -195,7 +216,11 @@ impl Maker<'_> {
             id: self.id(),
             no,
             at_least: self.random.percent(25).then(|| self.random.below(100)),
-            timeout: self.random.percent(70).then(|| self.random.below(5) * 10),
+            // Others wait until it is over.
+            timeout: self
+                .random
+                .percent(if self.unsteady { 100 } else { 70 })
+                .then(|| self.random.below(5) * 10),
             from_now: self.random.percent(20),
         }
     }
@@ -215,7 +240,9 @@ impl Maker<'_> {
         let id = self.id();
         let outer = std::mem::replace(&mut self.next_id, 0);
         let parent = std::mem::replace(&mut self.child, true);
+        let abreast = std::mem::replace(&mut self.abreast, false);
         let plan = self.deeper();
+        self.abreast = abreast;
         self.next_id = outer;
         self.child = parent;
         Node::Invoke {
@@ -234,6 +261,17 @@ impl Maker<'_> {
             stop: self.number(),
             start: self.random.percent(30).then(|| self.random.below(3) * 5),
             finish: self.random.percent(8).then(|| self.random.below(6) * 10 + 5),
+        }
+    }
+
+    fn keys(&mut self) -> Keys {
+        let (group, random) = (self.case / GROUP, &mut *self.random);
+        let mut key = |chance| random.percent(chance).then_some(group);
+        Keys {
+            active: key(25),
+            whole: key(30),
+            pace: key(10),
+            ahead: if random.percent(20) { random.below(7) as i64 * 10 - 30 } else { 0 },
         }
     }
 

@@ -16,6 +16,8 @@
 mod batch;
 mod body;
 mod bustle;
+mod database;
+mod effects;
 mod faults;
 mod flow;
 mod lab;
@@ -25,6 +27,7 @@ mod plan;
 mod random;
 mod reading;
 mod story;
+mod woken;
 mod work;
 mod worker;
 mod workflow;

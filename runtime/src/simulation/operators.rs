@@ -7,7 +7,7 @@ use super::APP;
 use super::plan::Scenario;
 use super::random::Random;
 use super::workflow::Unsteady;
-use super::world::{cancels, stop};
+use super::world::{Known, stop};
 use crate::id::RunId;
 use crate::store::{Fork, Replay, RunQuery, RunRecord, Store};
 use crate::workflow::Workflow as _;
@@ -96,12 +96,12 @@ impl Operators {
         }
         self.begun += 1;
         let done = match random.below(3) {
-            0 => store.retry_runs(&[source], &cancels).await.expect("the store answers").remove(0),
+            0 => store.retry_runs(&[source], &Known).await.expect("the store answers").remove(0),
             1 => {
                 let (id, seed) = (new_id(random).into(), new_id(random));
                 self.at_once.1.insert(id);
                 let replay = Replay { source, id, seed, input: None };
-                store.replay_runs(&[replay], &cancels).await.expect("the store answers").remove(0)
+                store.replay_runs(&[replay], &Known).await.expect("the store answers").remove(0)
             }
             _ => {
                 let journal = store.journal(source).await.expect("the store answers");
@@ -109,7 +109,7 @@ impl Operators {
                 let Some(row) = journal.get(line) else { return false };
                 let fork = Fork { source, id: new_id(random).into(), state: row.key.to_string() };
                 self.at_once.1.insert(fork.id);
-                store.fork_run(&fork, &cancels).await.expect("the store answers")
+                store.fork_run(&fork, &Known).await.expect("the store answers")
             }
         };
         done.is_ok()

@@ -9,7 +9,22 @@ pub(super) struct Scenario {
     pub(super) case: u64,
     pub(super) steadiness: Steadiness,
     pub(super) bounds: Bounds,
+    pub(super) keys: Keys,
     pub(super) plan: Vec<Node>,
+}
+
+/// The keys under which a run counts at the limits of its workflow; a limit without one does not count it. Its
+/// children have the same.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Keys {
+    /// Where slots are held while runs are active.
+    pub(super) active: Option<u64>,
+    /// Where slots are held until runs end.
+    pub(super) whole: Option<u64>,
+    /// Where starts are spread.
+    pub(super) pace: Option<u64>,
+    /// How many seconds it is ahead of others.
+    pub(super) ahead: i64,
 }
 
 /// What stops a run before its end.
@@ -27,6 +42,12 @@ pub(super) struct Bounds {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Node {
     Run {
+        id: usize,
+        work: Work,
+        fatal: bool,
+    },
+    /// The same in a transaction of the user's database.
+    Transact {
         id: usize,
         work: Work,
         fatal: bool,
@@ -161,6 +182,9 @@ pub(super) enum Steadiness {
     /// so that a later one may end before it, and operators come at any moment.
     Rules,
 }
+
+/// So many cases in a row may count under the same keys.
+pub(super) const GROUP: u64 = 40;
 
 /// The events of one case are told apart by so many numbers.
 pub(super) const NUMBERS: u64 = 4;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::APP;
+use super::effects::Effects;
 use super::plan::{Scenario, Steadiness};
 use super::reading::{is_kept, to_undo, undo_of, undoing, undone};
 use super::workflow::definition;
@@ -22,10 +23,12 @@ pub(super) struct Story {
     pub(super) status: RunStatus,
     record: RunRecord,
     journal: Vec<Row>,
+    /// What its transactions have left, by step: how often, and what they gave.
+    effects: BTreeMap<String, (i64, String)>,
 }
 
 /// The stories of all runs.
-pub(super) async fn tell(history: &dyn History) -> BTreeMap<RunId, Story> {
+pub(super) async fn tell(history: &dyn History, effects: &mut Effects) -> BTreeMap<RunId, Story> {
     let mut stories = BTreeMap::new();
     let mut after = None;
     loop {
@@ -36,8 +39,9 @@ pub(super) async fn tell(history: &dyn History) -> BTreeMap<RunId, Story> {
         for record in page {
             let scenario: Scenario = record.input.decode().expect("it is a scenario");
             let journal = history.journal(record.id).await.expect("the store answers");
-            let status = record.status;
-            stories.insert(record.id, Story { scenario, status, record, journal });
+            let (id, status) = (record.id, record.status);
+            let effects = effects.remove(&id.to_string()).unwrap_or_default();
+            stories.insert(id, Story { scenario, status, record, journal, effects });
         }
     }
 }
@@ -51,6 +55,7 @@ impl Story {
     pub(super) fn check(&self) {
         self.check_end();
         self.check_steps();
+        self.check_effects();
         self.check_undoing();
         self.check_time();
     }
@@ -81,6 +86,34 @@ impl Story {
                 assert!(over.insert(&row.key), "{} has two outcomes\n{self}", row.key);
             } else if !matches!(row.transition, Transition::Abandoned) {
                 assert!(!over.contains(&row.key), "{} goes on after its end\n{self}", row.key);
+            }
+        }
+    }
+
+    /// What transactions did is there once for each that is committed, and nothing else is.
+    fn check_effects(&self) {
+        let lines = self.journal.iter().filter(|row| !is_kept(&self.journal, row));
+        let lines = lines.filter(|row| row.kind == StepKind::Transaction);
+        let gave = lines.filter_map(|row| match &row.transition {
+            Transition::Succeeded { outcome, .. } => Some((row.key.to_string(), outcome.as_str())),
+            _ => None,
+        });
+        let gave: BTreeMap<_, _> = gave.collect();
+        // A fork has the lines of its source, whose transactions were that one's.
+        let is_fork = self.record.retries > 0;
+        for (step, gave) in &gave {
+            match self.effects.get(step) {
+                Some((_, left)) => {
+                    assert_eq!(left, gave, "what {step} left is what it gave\n{self}")
+                }
+                None => assert!(is_fork, "{step} has left nothing\n{self}"),
+            }
+        }
+        let carried = |row: &Row| matches!(row.transition, Transition::Carried { .. });
+        if self.record.generation == 0 && !self.journal.iter().any(carried) {
+            for (step, (times, _)) in &self.effects {
+                assert_eq!(*times, 1, "{step} has left something more than once\n{self}");
+                assert!(gave.contains_key(step), "{step} was not committed\n{self}");
             }
         }
     }
@@ -166,12 +199,13 @@ impl Story {
 /// Everything that has to be the same, whatever crashes when.
 impl fmt::Display for Story {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scenario: Scenario { case, .. }, record, journal, .. } = self;
+        let Self { scenario: Scenario { case, .. }, record, journal, effects, .. } = self;
         let RunRecord { id, status, parent, event, output, error, cancelled, held, .. } = record;
         writeln!(f, "case {case}, run {id} of {parent:?}, by {event:?}: {status}")?;
         for row in journal {
             writeln!(f, "{:4} {} {} {} {:?}", row.seq, row.at, row.key, row.kind, row.transition)?;
         }
+        writeln!(f, "{effects:?}")?;
         let output = output.as_ref().map(|output| output.as_str());
         writeln!(f, "{output:?} {error:?} {cancelled:?} {held:?} at {:?}", record.ended_at)
     }

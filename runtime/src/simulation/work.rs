@@ -6,11 +6,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::body::NAMES;
+use super::effects;
 use super::lab::Lab;
 use super::plan::{DEPTH, Failing, IDS, Work};
 use super::random::Random;
 use crate::journal::{RunId, StateKey};
-use crate::step::{BoxError, Permanent, Resource, RetryAfter, Undo, UndoFn, UndoOf, Undoes};
+use crate::step::{BoxError, Permanent, Resource, RetryAfter, Tx, Undo, UndoFn, UndoOf, Undoes};
 
 /// One attempt of a step.
 pub(super) async fn attempt(
@@ -27,6 +28,27 @@ pub(super) async fn attempt(
     match failed < work.fails {
         true => Err(failure(work.how, failed).await),
         false => Ok(work.value),
+    }
+}
+
+/// One attempt of a step's transaction.
+pub(super) async fn transacted(
+    mut tx: Tx,
+    key: Arc<OnceLock<StateKey>>,
+    lab: Arc<Lab>,
+    run: RunId,
+    work: Work,
+) -> Result<u64, BoxError> {
+    let _open = lab.transacts();
+    let key = key.get().expect("the step was built before it is polled");
+    let failed = lab.begin(run, key);
+    let value = effects::leave(&mut tx, run, key, work.value).await?;
+    for _ in 0..work.polls {
+        yield_once().await;
+    }
+    match failed < work.fails {
+        true => Err(failure(work.how, failed).await),
+        false => Ok(value),
     }
 }
 

@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::body::{Nth, interpret};
 use super::lab::Lab;
-use super::plan::{Bounds, Scenario, Steadiness};
+use super::plan::{Bounds, Keys, Scenario, Steadiness};
 use super::work::UNDOS;
 use crate::event::Event as _;
-use crate::payload::Payload;
+use crate::payload::{Payload, Undecodable};
 use crate::step::{Body, BodyFuture, Context, Definition, Resource, begin};
-use crate::workflow::{Awaits, Backoff, CancelOn, Config, Direct, Graph, Workflow, compared};
+use crate::workflow::{
+    Awaits, Backoff, CancelOn, Concurrency, Config, Direct, Flow, Graph, Hold, Key, Priority,
+    Throttle, Workflow, compared, key_text,
+};
 
 /// What runs wait for.
 #[derive(Debug, crate::Event, Serialize, Deserialize, schemars::JsonSchema)]
@@ -45,8 +48,11 @@ impl<const STEADY: bool> Workflow for Interpreted<STEADY> {
     const ID: &'static str = if STEADY { "steady" } else { "unsteady" };
     const PATH: &'static str = Self::ID;
     // Failures are tried again at once, so that cases keep to the same few points in time.
-    const CONFIG: Config =
-        Config { backoff: Backoff::new(Duration::ZERO, Duration::ZERO), ..Config::DEFAULT };
+    const CONFIG: Config = Config {
+        backoff: Backoff::new(Duration::ZERO, Duration::ZERO),
+        flow: Self::FLOW,
+        ..Config::DEFAULT
+    };
     const GRAPH: Graph = Graph::EMPTY;
     const WAITS: &'static [Awaits] = &[Awaits::Event { event: Signal::NAME, fields: &["no"] }];
     const CANCELS: &'static [CancelOn] = &[CancelOn {
@@ -56,6 +62,29 @@ impl<const STEADY: bool> Workflow for Interpreted<STEADY> {
             compared::<Direct<Scenario>>(input, |scenario| vec![scenario.bounds.stop.into()])
         },
     }];
+}
+
+impl<const STEADY: bool> Interpreted<STEADY> {
+    /// A run whose worker goes down asks once more, so that others ask before it. So steady ones never wait for one
+    /// another.
+    const MANY: u32 = if STEADY { 1_000 } else { 0 };
+
+    const FLOW: Flow = {
+        let active = Key::new("input.active", |input| Self::key(input, |keys| keys.active));
+        let whole = Key::new("input.whole", |input| Self::key(input, |keys| keys.whole));
+        let pace = Key::new("input.pace", |input| Self::key(input, |keys| keys.pace));
+        Flow::DEFAULT
+            .concurrency(Concurrency::new(1 + Self::MANY).by(active))
+            .concurrency(Concurrency::new(2 + Self::MANY).by(whole).held(Hold::Run))
+            .throttle(Throttle::new(6, Duration::from_secs(60), 1 + Self::MANY).by(pace))
+            .priority(Priority::new("input.ahead", |input| {
+                Ok(input.decode::<Scenario>()?.keys.ahead)
+            }))
+    };
+
+    fn key(input: &Payload, key: fn(&Keys) -> Option<u64>) -> Result<String, Undecodable> {
+        Ok(key_text(&key(&input.decode::<Scenario>()?.keys)))
+    }
 }
 
 impl<const STEADY: bool> Body for Interpreted<STEADY> {

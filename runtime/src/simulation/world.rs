@@ -11,8 +11,8 @@ use crate::flow::{Admission, NewRun};
 use crate::id::RunId;
 use crate::journal::{CancelKey, MatchKey};
 use crate::payload::Payload;
-use crate::store::{NewEvent, Registration, Routing, StoredEvent, Subscription};
-use crate::workflow::Workflow as _;
+use crate::store::{NewEvent, Registration, Routing, StoredEvent, Subscription, Terms};
+use crate::workflow::{Declared, Flow, Passage, Workflow as _};
 
 /// Starts a run by event.
 pub(super) const STARTED: &str = "simulation/started";
@@ -35,7 +35,7 @@ pub(super) fn registration() -> Registration {
         workflows: vec![Steady::ID.to_owned(), Unsteady::ID.to_owned()],
         subscriptions: [STARTED, Signal::NAME, Stop::NAME].map(Subscription::whole).into(),
         schedules: Vec::new(),
-        limits: Vec::new(),
+        limits: limits(),
         schemas: Vec::new(),
     }
 }
@@ -62,13 +62,31 @@ pub(super) fn new_run(scenario: &Scenario, event: Option<EventId>, input: Payloa
         Steadiness::Rules => Unsteady::ID,
     };
     let (id, seed) = (run_id(scenario.case), id(&[scenario.case, 2]));
-    let cancels = cancels(workflow, &input);
-    NewRun { id, seed, cancels, ..NewRun::new(workflow, event, input) }
+    let (cancels, passage) = (Known.cancels(workflow, &input), Known.passage(workflow, &input));
+    NewRun { id, seed, cancels, ..NewRun::new(workflow, event, input) }.passing(passage)
 }
 
-/// The events that cancel a run.
-pub(super) fn cancels(_: &str, input: &Payload) -> Vec<CancelKey> {
-    CancelKey::all(Steady::CANCELS, input)
+/// What is known of the runs that operators begin.
+pub(super) struct Known;
+
+impl Terms for Known {
+    fn cancels(&self, _: &str, input: &Payload) -> Vec<CancelKey> {
+        CancelKey::all(Steady::CANCELS, input)
+    }
+
+    fn passage(&self, workflow: &str, input: &Payload) -> Passage {
+        flow(workflow).passage(workflow, input).expect("its keys can be read")
+    }
+}
+
+fn flow(workflow: &str) -> Flow {
+    if workflow == Steady::ID { Steady::CONFIG.flow } else { Unsteady::CONFIG.flow }
+}
+
+/// The limits of both workflows.
+pub(super) fn limits() -> Vec<Declared> {
+    let limits = [Steady::ID, Unsteady::ID].map(|workflow| flow(workflow).declared(workflow));
+    limits.concat()
 }
 
 /// The same ids whatever happens, as much is derived from them.

@@ -232,6 +232,31 @@ impl TestDatabase {
         self.ask(&format!("SELECT count(*) FROM {}", self.table(table))).await
     }
 
+    /// The ids of the rows for which a condition holds.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer.
+    pub(crate) async fn ids(&self, table: &str, condition: &str) -> Vec<Uuid> {
+        let question =
+            format!("SELECT CAST(id AS text) FROM {} WHERE {condition}", self.table(table));
+        let ids: Result<Vec<String>, _> = match &self.0 {
+            Kind::Postgres { server, name, .. } => {
+                let options = server.as_ref().clone().database(name);
+                let mut connection =
+                    PgConnection::connect_with(&options).await.expect("it is there");
+                sqlx::query_scalar(AssertSqlSafe(question)).fetch_all(&mut connection).await
+            }
+            Kind::Sqlite { .. } => {
+                let connection = SqliteConnection::connect(&self.url()).await;
+                let mut connection = connection.expect("the file can be opened");
+                sqlx::query_scalar(AssertSqlSafe(question)).fetch_all(&mut connection).await
+            }
+        };
+        let ids = ids.expect("it answers").into_iter();
+        ids.map(|id| id.parse().expect("it is an id")).collect()
+    }
+
     /// A number.
     async fn ask(&self, question: &str) -> i64 {
         let number = match &self.0 {

@@ -1,23 +1,26 @@
+mod conclude;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::APP;
+use super::database::Transactions;
 use super::faults::{Fault, Faults};
 use super::lab::Lab;
+use super::woken::Woken;
 use super::workflow::{Steady, Unsteady, definition};
-use super::world::registration;
+use super::world::{Known, registration};
 use crate::id::WorkerId;
-use crate::journal::{Message, RunCommit, RunId, Then};
+use crate::journal::{Change, Message, RunCommit, RunId, Then};
 use crate::machine::{Machine, Turn};
 use crate::step::{Limits, Resources};
 use crate::store::conformance::TestDatabase;
-use crate::store::{self, Claim, Flushed, Orphan, Standing, Store, StoreError, Worker};
+use crate::store::{self, Claim, Flushed, Orphan, Standing, Store, StoreError, Terms as _, Worker};
 use crate::workflow::Workflow;
 
 /// A worker without tasks: each of its rounds claims what is ready, polls all machines and commits
@@ -47,14 +50,6 @@ struct Driven {
     inbox: Vec<Message>,
 }
 
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 impl Simulated {
     pub(super) async fn join(
         database: Arc<TestDatabase>,
@@ -64,6 +59,7 @@ impl Simulated {
     ) -> Self {
         let mut resources = Resources::default();
         resources.insert(lab.clone());
+        resources.transact_in(Arc::new(Transactions { store: store.clone(), lab: lab.clone() }));
         let resources = Arc::new(resources);
         let id = join(&*store).await;
         Self { database, store, lab, resources, id, runs: BTreeMap::new(), faults, torn: false }
@@ -79,7 +75,7 @@ impl Simulated {
         if paused {
             self.drain();
         }
-        let (mut batch, stirred) = self.poll(clock);
+        let Some((mut batch, stirred)) = self.poll(clock).await else { return true };
         let progress = claimed || stirred || !batch.is_empty();
         while !batch.is_empty() {
             // All in one as a rule; else so that some of it is committed and some is not.
@@ -116,6 +112,9 @@ impl Simulated {
         for run in claimed {
             let id = run.origin.trigger.run;
             assert_eq!(run.unreadable, None, "what is stored of {id} can be read");
+            let cancelled = run.inbox.iter().any(|message| message.cancellation().is_some());
+            let gates = Known.passage(&run.workflow, &run.origin.trigger.data).gates;
+            self.lab.passes(id, gates, cancelled);
             let (old, inbox) = self.lab.claimed(id, &run.origin.journal, run.inbox);
             let definition = definition(&run.origin.trigger.data);
             let resources = self.resources.clone();
@@ -124,7 +123,8 @@ impl Simulated {
             let lag = if unsteady { self.faults.lag() } else { SignedDuration::ZERO };
             let mut machine = Machine::new(&definition, resources, Limits::DEFAULT, run.origin);
             old.into_iter().for_each(|message| machine.receive(message));
-            let woken = Arc::new(Woken(AtomicBool::new(true)));
+            let woken = Arc::new(Woken::default());
+            woken.set();
             let earlier = self
                 .runs
                 .insert(id, Driven { machine, unsteady, lag, drains: false, woken, inbox });
@@ -138,18 +138,35 @@ impl Simulated {
         for driven in self.runs.values_mut().filter(|driven| driven.unsteady && !driven.drains) {
             driven.machine.drain();
             driven.drains = true;
-            driven.woken.0.store(true, Ordering::Relaxed);
+            driven.woken.set();
         }
     }
 
-    /// Polls what can go on; gives what is to be committed.
-    fn poll(&mut self, clock: Timestamp) -> (Vec<RunCommit>, bool) {
-        let mut batch = Vec::new();
+    /// Polls what can go on; gives what is to be committed, and whether anything else happened. `None` if the
+    /// worker goes down.
+    async fn poll(&mut self, clock: Timestamp) -> Option<(Vec<RunCommit>, bool)> {
+        let (mut batch, mut stirred) = (Vec::new(), false);
+        for run in self.runs.keys().copied().collect::<Vec<_>>() {
+            let (commit, any) = self.poll_one(run, clock).await?;
+            batch.extend(commit);
+            stirred |= any;
+        }
+        Some((batch, stirred))
+    }
+
+    /// The same of one run. A transaction that it has begun is over then: while one is open, nobody else may be
+    /// able to write.
+    async fn poll_one(
+        &mut self,
+        run: RunId,
+        clock: Timestamp,
+    ) -> Option<(Option<RunCommit>, bool)> {
         let mut stirred = false;
-        for (run, driven) in &mut self.runs {
+        loop {
+            let Some(driven) = self.runs.get_mut(&run) else { return Some((None, stirred)) };
             let due = driven.machine.next_due().is_some_and(|due| due <= clock);
-            if !driven.woken.0.swap(false, Ordering::Relaxed) && !due {
-                continue;
+            if !driven.woken.take() && !due {
+                return Some((None, stirred));
             }
             let waker = Waker::from(driven.woken.clone());
             let lag = std::mem::take(&mut driven.lag);
@@ -157,36 +174,56 @@ impl Simulated {
             driven.machine.catch_up(clock - lag, &mut cx);
             let turn = driven.machine.poll(clock - lag, &mut cx);
             if !lag.is_zero() && matches!(turn, Poll::Ready(Turn::Idle { .. })) {
-                driven.woken.0.store(true, Ordering::Relaxed);
-                stirred = true;
-                continue;
+                driven.woken.set();
+                return Some((None, true));
             }
             if let Poll::Ready(Turn::Idle { until: Some(until) }) = turn {
                 assert!(until > clock, "{run} idles though something is due");
             }
-            let only = |then| RunCommit::of(*run, then);
-            match turn {
-                Poll::Pending => stirred |= driven.woken.0.load(Ordering::Relaxed),
-                Poll::Ready(Turn::Commit(commit)) => batch.push(*commit),
-                // What has come for it is to be passed on first.
-                Poll::Ready(Turn::Idle { until }) if driven.drains => {
-                    batch.push(only(Then::Park(until)));
+            let is_open = self.lab.is_transacting();
+            let then = match turn {
+                Poll::Pending if is_open => {
+                    driven.woken.wait().await;
+                    continue;
                 }
-                Poll::Ready(Turn::Idle { .. }) if !driven.inbox.is_empty() => {}
-                Poll::Ready(Turn::Idle { until: Some(_) }) if self.faults.keeps_in_memory() => {}
-                Poll::Ready(Turn::Idle { until }) => batch.push(only(Then::Park(until))),
-                Poll::Ready(Turn::Drained) => batch.push(only(Then::Release)),
-                Poll::Ready(turn @ (Turn::Conclude(..) | Turn::Held(_) | Turn::Ended)) => {
+                Poll::Pending => return Some((None, stirred | driven.woken.is_set())),
+                Poll::Ready(Turn::Commit(commit)) if is_open => {
+                    stirred = true;
+                    if self.commit(&[*commit]).await { continue } else { return None }
+                }
+                Poll::Ready(Turn::Commit(commit)) => return Some((Some(*commit), stirred)),
+                Poll::Ready(Turn::Conclude(commit, open)) => {
+                    stirred = true;
+                    if self.conclude(*commit, &open).await { continue } else { return None }
+                }
+                // What has come for it is to be passed on first.
+                Poll::Ready(Turn::Idle { until }) if driven.drains => Then::Park(until),
+                Poll::Ready(Turn::Idle { .. }) if !driven.inbox.is_empty() => {
+                    return Some((None, stirred));
+                }
+                Poll::Ready(Turn::Idle { until: Some(_) }) if self.faults.keeps_in_memory() => {
+                    return Some((None, stirred));
+                }
+                Poll::Ready(Turn::Idle { until }) => Then::Park(until),
+                Poll::Ready(Turn::Drained) => Then::Release,
+                Poll::Ready(turn @ (Turn::Held(_) | Turn::Ended)) => {
                     panic!("run {run}: {turn:?}")
                 }
-            }
+            };
+            return Some((Some(RunCommit::of(run, then)), stirred));
         }
-        (batch, stirred)
     }
 
     /// Commits, or fails to; whether the worker lives on.
     async fn commit(&mut self, batch: &[RunCommit]) -> bool {
         let commit = Uuid::now_v7();
+        for RunCommit { run, entries, .. } in batch {
+            let children = entries.iter().filter_map(|entry| match &entry.change {
+                Change::Invoke { child, .. } if !child.detached => Some(child.id),
+                _ => None,
+            });
+            children.for_each(|child| self.lab.invokes(*run, child));
+        }
         let flushed = match self.faults.of_flush() {
             None => self.flush(commit, batch).await,
             Some(Fault::UnansweredAndLost) => {
@@ -232,12 +269,7 @@ impl Simulated {
                 assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
                 return false;
             }
-            Some(Fault::Leaves) => {
-                self.runs.clear();
-                self.store.end_lease(self.id).await.expect("it can leave");
-                self.id = join(&*self.store).await;
-                return false;
-            }
+            Some(Fault::Leaves) => return self.leave().await,
         };
         self.answer(batch, &flushed);
         true
@@ -270,7 +302,7 @@ impl Simulated {
             self.lab.committed(commit.run, commit.first_seq, &commit.entries, flushed.at);
             if let Some(driven) = self.runs.get_mut(&commit.run) {
                 driven.machine.committed(flushed.at);
-                driven.woken.0.store(true, Ordering::Relaxed);
+                driven.woken.set();
             }
         }
     }
@@ -278,6 +310,14 @@ impl Simulated {
     /// The process dies, another takes over, and it starts again.
     async fn killed(&mut self) -> bool {
         self.taken_over().await;
+        false
+    }
+
+    /// It gives its runs back, and comes again.
+    async fn leave(&mut self) -> bool {
+        self.runs.clear();
+        self.store.end_lease(self.id).await.expect("it can leave");
+        self.id = join(&*self.store).await;
         false
     }
 
@@ -305,11 +345,16 @@ impl Simulated {
             for message in told.remove(run).unwrap_or_default() {
                 self.lab.told(*run, message.id);
                 driven.machine.receive(message);
-                driven.woken.0.store(true, Ordering::Relaxed);
+                driven.woken.set();
                 any = true;
             }
         }
         any
+    }
+
+    /// The runs that it drives.
+    pub(super) fn driven(&self) -> impl Iterator<Item = RunId> {
+        self.runs.keys().copied()
     }
 
     /// When something falls due in memory.
