@@ -239,7 +239,7 @@ pub struct RunQuery {
     pub error: Option<String>,
     /// Only runs behind this one in the list. For the next page, give the id of the last run of this page.
     pub after: Option<RunId>,
-    /// At most this many runs: 100 without it.
+    /// At most this many runs. Lists give 100 without it.
     pub limit: Option<u32>,
 }
 
@@ -262,27 +262,22 @@ impl RunQuery {
 
     /// Between which ids its runs are, in a list that begins with the oldest.
     pub(super) fn upwards(&self) -> (Uuid, Uuid) {
-        let (above, below) = self.bounds();
-        (above.max(self.after.map(RunId::as_uuid).unwrap_or_default()), below)
+        let after = self.after.map(RunId::as_uuid).unwrap_or_default();
+        (self.lowest().max(after), Uuid::max())
     }
 
     /// The same, in a list that begins with the newest.
     pub(super) fn downwards(&self) -> (Uuid, Uuid) {
-        let (above, below) = self.bounds();
-        (above, below.min(self.after.map_or(Uuid::max(), RunId::as_uuid)))
+        (self.lowest(), self.after.map_or(Uuid::max(), RunId::as_uuid))
     }
 
-    /// Bounds of the ids: no run's id is older or younger than the run by more than the clocks of the
-    /// programs that start runs differ.
-    fn bounds(&self) -> (Uuid, Uuid) {
+    /// A lower bound of the ids: no run's id is older than the run by more than the clocks of the programs that
+    /// start runs differ. There is no upper one: an event may wait for days until a worker starts its run.
+    fn lowest(&self) -> Uuid {
         const SKEW: SignedDuration = SignedDuration::from_hours(24);
-        let first = |time: Timestamp| {
-            let millis = u64::try_from(time.as_millisecond()).ok()?;
-            Some(Uuid::from_u128(u128::from(millis) << 80))
-        };
         let since = self.since.and_then(|since| since.checked_sub(SKEW).ok());
-        let before = self.before.and_then(|before| before.checked_add(SKEW).ok());
-        (since.and_then(first).unwrap_or_default(), before.and_then(first).unwrap_or(Uuid::max()))
+        let since = since.and_then(|since| u64::try_from(since.as_millisecond()).ok());
+        since.map(|millis| Uuid::from_u128(u128::from(millis) << 80)).unwrap_or_default()
     }
 
     pub(super) fn page(&self) -> i64 {

@@ -131,7 +131,7 @@ pub(crate) trait Routes: Send + Sync {
     }
 }
 
-/// The run of a workflow with a list of events, of which nothing else is known.
+/// The run that a workflow starts with a list of events, where nobody knows its limits and what cancels it.
 pub(crate) fn listed_run(workflow: &str, events: &[Gathered]) -> NewRun {
     let trace = events.last().and_then(|event| event.trace.clone());
     NewRun { trace, ..NewRun::new(workflow, None, listed(events.iter().map(|event| &event.data))) }

@@ -267,6 +267,7 @@ behaviours! {
     views: [
         runs_are_listed_from_the_newest_page_by_page,
         lists_of_runs_are_narrowed_down,
+        a_run_that_starts_days_after_its_event_is_found_by_its_time,
         runs_are_found_by_the_text_of_their_errors,
         events_are_listed_from_the_newest_page_by_page,
         workflows_show_how_many_runs_they_have,

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::World;
-use super::world::{APP, HOUR, ORDER, PLACED, event, json, only, step};
+use super::world::{APP, HOUR, ORDER, PLACED, event, json, only, route, step};
 use crate::event::EventId;
 use crate::flow::NewRun;
 use crate::journal::{End, ErrorKind, ErrorRecord, RunCommit, RunId, Then};
@@ -63,6 +65,24 @@ pub(super) async fn lists_of_runs_are_narrowed_down(world: World) {
     assert_eq!(listed(&world, before).await, of_event);
     let since = RunQuery { since: Some(accepted), ..RunQuery::default() };
     assert_eq!(listed(&world, since).await, [other.id]);
+}
+
+pub(super) async fn a_run_that_starts_days_after_its_event_is_found_by_its_time(world: World) {
+    world.subscribe(APP, &[PLACED]).await;
+    let event = event(PLACED, r#"{"no":7}"#);
+    world.store.accept_events(None, std::slice::from_ref(&event)).await.expect("it is accepted");
+    let three_days_before = match world.store.name() {
+        "sqlite" => "accepted_at = accepted_at - 259200000000",
+        _ => "accepted_at = accepted_at - interval '3 days'",
+    };
+    world.database.update("events", three_days_before).await;
+    route(&*world.store).await;
+    let two_days_ago = Timestamp::now() - SignedDuration::from_hours(48);
+    let before = RunQuery { before: Some(two_days_ago), ..RunQuery::default() };
+    let newest = listed(&world, before.clone()).await;
+    assert_eq!(newest.len(), 1);
+    let oldest = world.store.runs(APP, &before).await.expect("the store answers");
+    assert_eq!(oldest.iter().map(|run| run.id).collect::<Vec<_>>(), newest);
 }
 
 pub(super) async fn runs_are_found_by_the_text_of_their_errors(world: World) {
