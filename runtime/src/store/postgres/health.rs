@@ -57,3 +57,24 @@ impl Health for PostgresStore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::conformance::{World, on_postgres};
+    use crate::store::postgres::races::transaction_beside;
+
+    #[tokio::test]
+    async fn whoever_keeps_dead_rows_from_being_removed_is_named() {
+        on_postgres(|world: World| async move {
+            let mut tx = transaction_beside(&world).await;
+            let pid = "SELECT pg_backend_pid() FROM pg_current_xact_id()";
+            let pid: i32 = sqlx::query_scalar(pid).fetch_one(&mut tx).await.expect("it answers");
+            let health = world.store.health().await.expect("it answers");
+            let held = health.horizon.expect("a transaction is open");
+            assert!(held.holder.contains(&format!("of the process {pid}")), "{held:?}");
+            assert!(held.holder.ends_with("idle in transaction"), "{held:?}");
+            assert!(held.since.is_some_and(|since| since <= health.at), "{held:?}");
+        })
+        .await;
+    }
+}
